@@ -1,0 +1,25 @@
+# `make demo` and `make test` set up .venv by themselves; torch is installed first and pinned, since an open range
+# would bring several GB of CUDA packages.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check clean
+demo: .venv/ready
+	$(BIN)/annealing compare --out demo
+
+test: .venv/ready
+	$(BIN)/pytest
+
+check: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.venv/ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv demo build dist .mypy_cache .pytest_cache .ruff_cache

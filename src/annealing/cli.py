@@ -1,0 +1,87 @@
+"""The command line: it translates options into library calls, and imports what a command needs when it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import Schedule, ScheduleError, __version__, from_json, parse
+
+
+class Group(click.Group):
+    """Commands whose ScheduleError is a usage error: one line, exit status 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ScheduleError as error:
+            raise click.UsageError(str(error)) from None
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="annealing")
+def main() -> None:
+    """Learning-rate schedules as values: see them, compare them by training."""
+
+
+@main.command()
+@click.argument("notations", metavar="NOTATION...", nargs=-1, required=True)
+@click.option("--until", type=float, metavar="TIME", help="The end of the time axis; by default 4 runs or the end.")
+@click.option("--out", type=Path, metavar="FILE", help="Write a picture (.png or .svg) and print no curve.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each schedule, and no curve.")
+@click.option("--width", type=click.IntRange(min=40), help="In characters; by default the terminal's, else 80.")
+def show(notations: tuple[str, ...], until: float | None, out: Path | None, as_json: bool, width: int | None) -> None:
+    """Show the curves of schedules, and for each a table of its runs.
+
+    NOTATION is a schedule as it is printed, such as "warm_restarts(0.1, T_0=10, T_mult=2)", or its JSON.
+    """
+    schedules = [_schedule(f"NOTATION {number}", text) for number, text in enumerate(notations, start=1)]
+    if out:
+        from . import plots
+
+        plots.picture_path(out)
+        _save(plots.plot(schedules, until).figure, out)
+    if as_json:
+        from .terminal import record
+
+        for schedule in schedules:
+            click.echo(json.dumps(record(schedule, until)))
+    elif not out:
+        from . import terminal
+
+        terminal.show(schedules, until, width)
+
+
+@main.command()
+@click.argument("name", type=click.Choice(["classic", "paper"]))
+@click.option("--out", type=Path, metavar="FILE", help="A .png or .svg file; by default NAME.png.")
+def figure(name: str, out: Path | None) -> None:
+    """Draw a figure of the literature.
+
+    classic: four schedules from rate 2 over 100 steps. paper: the seven schedules that the paper on warm restarts
+    compares over 200 epochs.
+    """
+    from . import plots
+
+    out = plots.picture_path(out or f"{name}.png")
+    _save({"classic": plots.classic, "paper": plots.paper}[name](), out)
+
+
+def _schedule(name: str, text: str) -> Schedule:
+    try:
+        return from_json(text) if text.lstrip().startswith("{") else parse(text)
+    except ScheduleError as error:
+        raise ScheduleError(f"{name}: {error}") from None
+
+
+def _save(figure: Any, out: Path) -> None:
+    from .plots import save
+
+    try:
+        save(figure, out)
+    except OSError as error:
+        raise click.FileError(str(out), error.strerror or str(error)) from None
+    click.echo(out, err=True)

@@ -1,0 +1,136 @@
+"""A table as arrays of one library, and its evaluation for arrays of times: the same steps in all libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .ends import Ends, ends, later
+
+if TYPE_CHECKING:
+    from .libraries import NumpyTime
+    from .table import Table
+
+
+class Located(NamedTuple):
+    """For every time its entry, the time since its origin and until its stop, and its copy where these differ."""
+
+    entry: Any
+    since: Any
+    until: Any
+    copy: Any = None
+
+
+class Columns:
+    """The entries of a table (the runs outside the cycle, then those of the cycle) as arrays of one library."""
+
+    def __init__(self, table: Table, time: NumpyTime) -> None:
+        self.cycle = table.cycle
+        outside = [run for run in table.runs if run]
+        inside = table.cycle.cycle.pieces if table.cycle else ()
+        self.outside, self.loop = len(outside), table.runs.index(None) if table.cycle else None
+        entries = [*outside, *inside]
+
+        def column(values: Iterable[Any], kind: Any = time.dtype) -> Any:
+            return time.table(np.array(list(values), kind))
+
+        def pairs(times: list[Fraction]) -> tuple[Any, Any]:
+            high = [float(time.dtype(float(exact))) for exact in times]
+            return column(high), column(float(exact - Fraction(h)) for exact, h in zip(times, high, strict=True))
+
+        self.bound = time.table(time.bounds(table.begins))
+        self.origin = pairs([run.origin for run in outside])
+        self.stop = pairs([run.stop for run in outside])
+        self.length = [float(run.length) for run in outside]
+        self.ends = Ends(*map(column, zip(*map(ends, entries), strict=True)))
+        kinds = [(entry.shape, entry.start < entry.end) for entry in entries]
+        different = list(dict.fromkeys(kinds))
+        self.kind = time.table(np.array([different.index(kind) for kind in kinds]))
+        self.weights = [shape.rise if rising else shape.fall for shape, rising in different]
+        self.rows = None
+        if self.cycle:
+            numbers = self.cycle.numbers
+            self.length += [float(number.length) for number in numbers]
+            self.offset = column(self.cycle.offsets, time.integer)
+            self.cycle_origin = column((number.origin for number in numbers), time.integer)
+            self.cycle_stop = column((number.origin + number.length for number in numbers), time.integer)
+            if len(self.cycle.rows) > 1:
+                rows = np.array(self.cycle.rows, time.dtype)  # copies, runs, ends
+                self.rows = Ends(*(time.table(rows[..., i]) for i in range(rows.shape[-1])))
+        self.length = column(self.length)
+
+    def values(self, time: NumpyTime) -> Any:
+        xp = time.xp
+        place = self._in_cycle(time) if self.outside == 0 else self._among_all(time)
+        entry = 0 if len(self.length) == 1 else place.entry
+        part = Ends(*(column[entry] for column in self.ends))
+        if place.copy is not None:
+            part = self._in_copy(time, entry, place.copy, part)
+        length = self.length[entry]
+        done, left = place.since / length, place.until / length
+        weight = self.weights[0](done, left, xp)
+        for number, other in enumerate(self.weights[1:], start=1):
+            weight = xp.where(self.kind[entry] == number, other(done, left, xp), weight)
+        value = xp.minimum(part.base + (part.top - part.base) * weight, part.top)
+        return xp.where(place.since == 0, part.first, value)
+
+    def _among_all(self, time: NumpyTime) -> Located:
+        xp = time.xp
+        place = xp.searchsorted(self.bound, time.key, side="right") - 1
+        entry = place if self.loop is None else xp.where(place > self.loop, place - 1, place)
+        entry = xp.where(entry < self.outside, entry, self.outside - 1)
+        since = (time.high - self.origin[0][entry]) + (time.low - self.origin[1][entry])
+        until = (self.stop[0][entry] - time.high) + (self.stop[1][entry] - time.low)
+        if self.cycle is None:
+            return Located(entry, since, until)
+        inside = place == self.loop
+        found = self._in_cycle(time)
+        copy = None if found.copy is None else xp.where(inside, found.copy, 0)
+        chosen = [xp.where(inside, a, b) for a, b in zip(found[:3], (entry, since, until), strict=True)]
+        return Located(chosen[0], chosen[1], chosen[2], copy)
+
+    def _in_cycle(self, time: NumpyTime) -> Located:
+        assert self.cycle
+        xp, unit, period = time.xp, self.cycle.unit, self.cycle.period
+        quotient, rest, fraction = time.divided(period)
+        before, begin = divmod(self.cycle.origin, period)
+        carried, coarse, fine = _units(fraction, unit, time)
+        units = rest * unit - begin + carried
+        place = units % period
+        single = len(self.cycle.offsets) == 1
+        j = 0 if single else xp.searchsorted(self.offset, place, side="right") - 1
+        since = time.real(place - self.cycle_origin[j]) + coarse + fine
+        until = time.real(self.cycle_stop[j] - place) - coarse - fine
+        copy = None if self.rows is None else quotient * unit - before + time.real(units // period)
+        return Located(self.outside + j, since, until, copy)
+
+    def _in_copy(self, time: NumpyTime, entry: Any, copy: Any, part: Ends) -> Ends:
+        """The ends of the runs in their copy of the cycle; entries outside the cycle keep theirs."""
+        assert self.cycle
+        assert self.rows
+        xp, last = time.xp, len(self.cycle.rows) - 1
+        row = time.whole(xp.clip(copy, 0, last))
+        inside = entry >= self.outside
+        j = xp.where(inside, entry - self.outside, 0) if self.outside else entry
+        found = Ends(*(column[row, j] for column in self.rows))
+        if not self.cycle.settled:
+            late = later(self.cycle.cycle.copies, copy, part, xp)
+            found = Ends(*(xp.where(copy > last, x, y) for x, y in zip(late, found, strict=True)))
+        return Ends(*(xp.where(inside, x, y) for x, y in zip(found, part, strict=True))) if self.outside else found
+
+
+def _units(fraction: Any, unit: int, time: NumpyTime) -> tuple[Any, Any, Any]:
+    """fraction * unit as a whole number and what is left (coarse + fine), in halves whose products do not round."""
+    if unit == 1:
+        return 0, fraction, 0.0
+    xp, scale = time.xp, float(2**time.half)
+    half = xp.floor(fraction * scale) / scale
+    fine = (fraction - half) * unit
+    product = half * unit
+    whole = xp.floor(product)
+    coarse = product - whole
+    carry = fine >= 1 - coarse
+    return time.whole(whole) + time.whole(carry * 1), coarse - carry * 1, fine

@@ -1,0 +1,31 @@
+"""The values at the ends of a run, and how they change from copy to copy of a cycle."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .lower import Copies, Piece
+
+
+class Ends(NamedTuple):
+    """What a run needs of its values: those at both ends, and the lower and the higher of the two it runs between."""
+
+    first: Any
+    last: Any
+    base: Any
+    top: Any
+
+
+def ends(piece: Piece) -> Ends:
+    return Ends(piece.first, piece.last, min(piece.start, piece.end), max(piece.start, piece.end))
+
+
+def later(copies: Copies, copy: Any, part: Ends, xp: Any) -> Ends:
+    """The ends in a copy beyond the rows of a table, in float arithmetic."""
+    down = copies.floor * copies.floor_factor**copy
+    up = copies.peak * copies.peak_factor**copy
+    up = xp.where(up < down, down, up)
+    if copies.floor == copies.peak:
+        return Ends(*[up] * 4)
+    width = copies.peak - copies.floor
+    return Ends(*(down + (value - copies.floor) / width * (up - down) for value in part))

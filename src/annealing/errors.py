@@ -1,0 +1,31 @@
+"""The one error of this package, and the checks that raise it."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+
+class ScheduleError(ValueError):
+    """A schedule, a time or a notation that cannot be accepted; the message says what is allowed."""
+
+
+def finite(value: Any, name: str) -> float:
+    """Read a value (a learning rate, a factor) as a float; anything but a finite real number is refused."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ScheduleError(f"{name} must be a real number, got {value!r}")
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result):
+        raise ScheduleError(f"{name} must be finite, got {value!r}")
+    return result + 0.0  # -0.0 and 0.0 are one value
+
+
+def whole(value: Any, name: str, least: int = 1) -> int:
+    """Read a count; anything but a whole number of at least `least` is refused."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ScheduleError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)

@@ -1,0 +1,220 @@
+"""Schedules as text and as JSON, both ways.
+
+Text is read through Python's own grammar and checked against the list of recipes, nodes and operators: nothing is
+evaluated, and what is not on the list is an error that points at the place.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from . import recipes, shapes
+from .errors import ScheduleError
+from .schedule import Beyond, Join, Product, Repeat, Run, Schedule, Shifted, Stretched, Sum
+
+MOST_CHARACTERS = 100_000
+DEEPEST = 100  # nodes within nodes
+NODES: dict[str, Callable[..., Any]] = {"Run": Run, "Repeat": Repeat, "Fraction": Fraction}
+METHODS = ("shifted", "stretched", "beyond")
+OPERATORS: dict[type[ast.operator], str] = {ast.RShift: ">>", ast.Add: "+", ast.Mult: "*"}
+
+
+def parse(text: str) -> Schedule:
+    """Read a schedule from the notation, which is what printing one shows.
+
+    text: Python's grammar with the recipes, `Run`, `Repeat`, `shapes.*`, the operators `>>`, `+`, `*`, the methods
+    `.shifted`, `.stretched`, `.beyond`, numbers and `Fraction(n, d)`. A ScheduleError points at the place of anything
+    else.
+
+    >>> parse("linear(0, 0.1, 5) >> cosine(0.1, 0, 195)")(5)
+    0.1
+    >>> parse("cosine(0.1, 0, 195")
+    Traceback (most recent call last):
+    annealing.errors.ScheduleError: '(' was never closed
+      cosine(0.1, 0, 195
+            ^
+    """
+    if not isinstance(text, str):
+        raise ScheduleError(f"a notation must be text, got {type(text).__name__}")
+    if len(text) > MOST_CHARACTERS:
+        raise ScheduleError(f"a notation must have at most {MOST_CHARACTERS:,} characters, got {len(text):,}")
+    reader = _Reader(" ".join(text.split()))
+    return reader.schedule()
+
+
+class _Reader:
+    """One reading of a text; `depth` is how deep inside it stands."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def schedule(self) -> Schedule:
+        try:
+            tree = ast.parse(self.text, mode="eval")
+        except SyntaxError as error:
+            raise self.error(error.msg, (error.offset or 1) - 1) from None
+        except (ValueError, RecursionError, MemoryError):
+            raise ScheduleError(f"this is no notation of a schedule: {_shortened(self.text)}") from None
+        value = self.read(tree.body, 0)
+        if not isinstance(value, Schedule):
+            raise self.error("a schedule is expected here", tree.body)
+        return value
+
+    def read(self, node: ast.expr, depth: int) -> Any:
+        if depth > DEEPEST:
+            raise ScheduleError(f"a notation must be at most {DEEPEST} levels deep: {_shortened(self.text)}")
+        deeper = depth + 1
+        match node:
+            case ast.Constant(value=int() | float() | str() | None as value) if not isinstance(value, bool):
+                return value
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+                return -value
+            case ast.List(elts=items):
+                return [self.read(item, deeper) for item in items]
+            case ast.Tuple(elts=items):
+                return tuple(self.read(item, deeper) for item in items)
+            case ast.BinOp():
+                return self.operation(node, depth)
+            case ast.Attribute(value=ast.Name(id="shapes"), attr=name):
+                return self.listed(name, shapes.named, "shape", node)
+            case ast.Call(func=ast.Name(id=name)):
+                made = self.listed(name, recipes.named | NODES, "recipe or node", node)
+                return self.called(made, node, deeper)
+            case ast.Call(func=ast.Attribute(value=inner, attr=name)) if name in METHODS:
+                schedule = self.read(inner, deeper)
+                if not isinstance(schedule, Schedule):
+                    raise self.error(f".{name} needs a schedule before it", inner)
+                return self.called(getattr(schedule, name), node, deeper)
+            case ast.Name(id=name):
+                raise self.error(f"unknown name {name!r}: {self.choices(recipes.named | NODES)}", node)
+        raise self.error("only recipes, nodes, numbers, lists, >>, + and * may stand in a notation", node)
+
+    def operation(self, node: ast.BinOp, depth: int) -> Any:
+        """A chain of operators; the left side is followed in a loop, so that long chains need no depth."""
+        chain: list[ast.BinOp] = []
+        first: ast.expr = node
+        while isinstance(first, ast.BinOp):
+            chain.append(first)
+            first = first.left
+        value = self.read(first, depth + 1)
+        for link in reversed(chain):
+            symbol = OPERATORS.get(type(link.op))
+            if symbol is None:
+                raise self.error("only the operators >>, + and * may stand in a notation", link)
+            other = self.read(link.right, depth + 1)
+            value = self.combined(symbol, value, other, link)
+        return value
+
+    def combined(self, symbol: str, one: Any, two: Any, node: ast.expr) -> Any:
+        schedules = [isinstance(side, Schedule) for side in (one, two)]
+        if not any(schedules) or (symbol == ">>" and not all(schedules)):
+            raise self.error(f"{symbol} needs {'schedules' if symbol == '>>' else 'a schedule'} beside it", node)
+        try:
+            return one >> two if symbol == ">>" else one + two if symbol == "+" else one * two
+        except ScheduleError as error:
+            raise self.error(str(error), node) from None
+
+    def called(self, function: Callable[..., Any], node: ast.Call, depth: int) -> Any:
+        if any(isinstance(arg, ast.Starred) for arg in node.args) or any(word.arg is None for word in node.keywords):
+            raise self.error("* and ** may not stand in a call", node)
+        args = [self.read(arg, depth) for arg in node.args]
+        kwargs = {str(word.arg): self.read(word.value, depth) for word in node.keywords}
+        try:
+            inspect.signature(function).bind(*args, **kwargs)
+            return function(*args, **kwargs)
+        except ScheduleError as error:
+            raise self.error(str(error), node) from None
+        except (TypeError, ZeroDivisionError) as error:
+            raise self.error(f"{ast.unparse(node.func)}: {error}", node) from None
+
+    def listed(self, name: str, known: Mapping[str, Any], kind: str, node: ast.expr) -> Any:
+        if name not in known:
+            raise self.error(f"unknown {kind} {name!r}: {self.choices(known)}", node)
+        return known[name]
+
+    @staticmethod
+    def choices(known: Mapping[str, Any]) -> str:
+        return "known are " + ", ".join(sorted(known))
+
+    def error(self, message: str, place: ast.expr | int) -> ScheduleError:
+        column = place if isinstance(place, int) else len(self.text.encode()[: place.col_offset].decode())
+        start = max(0, column - 60)
+        return ScheduleError(f"{message}\n  {self.text[start : start + 100]}\n  {' ' * (column - start)}^")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def from_json(tree: str | Mapping[str, Any]) -> Schedule:
+    """Read a schedule from JSON, as `schedule.to_json()` writes it.
+
+    tree: JSON text, or the objects it stands for. A ScheduleError names what is not allowed.
+
+    >>> from annealing import cosine
+    >>> from_json(cosine(0.1, 0, 195).to_json()) == cosine(0.1, 0, 195)
+    True
+    """
+    if isinstance(tree, str):
+        if len(tree) > 10 * MOST_CHARACTERS:
+            raise ScheduleError(f"JSON of a schedule must have at most {10 * MOST_CHARACTERS:,} characters")
+        try:
+            tree = json.loads(tree, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise ScheduleError(f"this is not JSON: {error}") from None
+    value = _node(tree, 0)
+    if not isinstance(value, Schedule):
+        raise ScheduleError(
+            f"JSON of a schedule must be an object such as {{'run': ...}}, got {_shortened(repr(tree))}"
+        )
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ScheduleError(f"numbers in JSON must be finite, got {name}")
+
+
+FIELDS: dict[str, tuple[Callable[..., Schedule], tuple[str, ...]]] = {
+    "run": (Run, ("shape", "start", "end", "length")),
+    "repeat": (Repeat, ("part", "times", "growth", "peak_factor", "floor_factor")),
+    "shifted": (Shifted, ("part", "by")),
+    "stretched": (Stretched, ("part", "by")),
+    "beyond": (Beyond, ("part", "policy")),
+}
+LISTS: dict[str, Callable[..., Schedule]] = {"join": Join, "sum": Sum, "product": Product}
+
+
+def _node(tree: Any, depth: int) -> Any:
+    if depth > DEEPEST:
+        raise ScheduleError(f"JSON of a schedule must be at most {DEEPEST} levels deep")
+    if not isinstance(tree, Mapping) or len(tree) != 1:
+        return tree
+    ((name, content),) = tree.items()
+    if name in LISTS and isinstance(content, list):
+        return LISTS[name](tuple(_node(part, depth + 1) for part in content))
+    if name in FIELDS and isinstance(content, Mapping):
+        make, allowed = FIELDS[name]
+        if set(content) != set(allowed):
+            raise ScheduleError(f"{name} must have the fields {', '.join(allowed)}, got {', '.join(map(str, content))}")
+        return make(**{key: _field(key, content[key], depth + 1) for key in allowed})
+    raise ScheduleError(f"unknown node {name!r}: known are {', '.join([*FIELDS, *LISTS])}")
+
+
+def _field(key: str, value: Any, depth: int) -> Any:
+    if key == "part":
+        return _node(value, depth)
+    if key == "shape":
+        if not isinstance(value, str) or value not in shapes.named:
+            raise ScheduleError(f"shape must be one of {', '.join(shapes.named)}, got {_shortened(repr(value))}")
+        return shapes.named[value]
+    if key in ("length", "by", "growth") and isinstance(value, str):
+        try:
+            return Fraction(value)
+        except (ValueError, ZeroDivisionError):
+            raise ScheduleError(f"{key} must be a number or 'n/d', got {_shortened(repr(value))}") from None
+    return value

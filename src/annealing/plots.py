@@ -1,0 +1,197 @@
+"""Pictures of schedules, drawn with matplotlib."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from matplotlib import style
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .errors import ScheduleError
+from .paper import paper_schedules
+from .recipes import cosine, step, warm_restarts
+from .schedule import Schedule
+from .terminal import Curve, default_until, traced
+from .times import plain, positive
+
+SUFFIXES = (".png", ".svg")
+MOST_MARKS = 100
+COLOURS = style.library["tableau-colorblind10"]["axes.prop_cycle"].by_key()["color"]
+LINES: list[Any] = ["-", "--", "-.", ":", (0, (7, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2))]
+MARKERS = "os^DvPX"
+MARKS = (("restarts", "restart", "0.3"), ("snapshots", "snapshot: the model to keep", "white"))
+
+
+def plot(
+    schedules: Schedule | Sequence[Schedule] | Mapping[str, Schedule],
+    until: Any = None,
+    ax: Any = None,
+    *,
+    time: str = "time",
+    rate: str = "learning rate",
+    marks: bool = True,
+    legend: bool = True,
+    points: int = 2000,
+) -> Any:
+    """Draw the exact curves of one schedule or several into one matplotlib Axes, and return it.
+
+    A jump is a dotted line between the limit from the left and the value, both of which are drawn. Restarts are
+    marked at their value, snapshot points at the limit that they are named for (beyond 100 of a kind it is not
+    marked). Several schedules differ in colour, line style and marker.
+
+    schedules: one, a list (labelled by what they print), or names with schedules. until: the end of the time axis
+    (default: the latest end; for a schedule without one that of its 4th run). ax: Axes to draw into (default: those
+    of a new Figure). time, rate: what the axes are called, with their units. points: how many there are about in each
+    curve, in all runs; more than 1,000 runs are drawn as so many separate points.
+
+    >>> axes = plot({"long": cosine(0.1, 0, 200), "restarts": warm_restarts(0.05, T_0=10, T_mult=2)})
+    >>> [text.get_text() for text in axes.get_legend().get_texts()]
+    ['long', 'restarts', 'restart', 'snapshot: the model to keep']
+    """
+    named = _named(schedules)
+    until = default_until(list(named.values())) if until is None else plain(positive(until, "until"))
+    if ax is None:
+        ax = _figure((7.5, 3.5 + 0.2 * len(named))).subplots()
+    before = len(ax.get_legend_handles_labels()[0])
+    for i, (name, schedule) in enumerate(named.items(), start=before):
+        marker = MARKERS[i % len(MARKERS)] if marks else ""
+        _draw(ax, traced(schedule, until, points), name, marker, COLOURS[i % len(COLOURS)], LINES[i % len(LINES)])
+    ax.set(xlabel=time, ylabel=rate)
+    ax.margins(x=0.02)
+    if legend:
+        _legend(ax)
+    return ax
+
+
+def _named(schedules: Any) -> dict[str, Schedule]:
+    if isinstance(schedules, Schedule):
+        schedules = [schedules]
+    named = dict(schedules) if isinstance(schedules, Mapping) else {str(schedule): schedule for schedule in schedules}
+    if not named or not all(isinstance(schedule, Schedule) for schedule in named.values()):
+        raise ScheduleError(f"schedules must be a schedule, a list or a dict of schedules, got {schedules!r}")
+    return named
+
+
+def _draw(ax: Any, curve: Curve, name: str, marker: str, color: str, line_style: Any) -> None:
+    if not curve.joined:
+        ax.plot(*curve.runs[0], ".", markersize=2, color=color, label=name)
+        return
+    line, jumps = [curve.runs[0]], []
+    for (times, values), later in pairwise(curve.runs):
+        if values[-1] != later[1][0]:
+            jumps.append([(later[0][0], values[-1]), (later[0][0], later[1][0])])
+            line.append(([np.nan], [np.nan]))
+        line.append(later)
+    times, values = (np.concatenate(column) for column in zip(*line, strict=True))
+    marked = [
+        (gid, points, face)
+        for gid, points, face in (("restarts", curve.restarts, color), ("snapshots", curve.snapshots, "white"))
+        if marker and 0 < len(points[0]) <= MOST_MARKS
+    ]
+    in_legend = {"marker": marker, "markersize": 5, "markevery": []} if marked else {}
+    ax.plot(times, values, linestyle=line_style, color=color, linewidth=1.6, label=fill(name, 100), **in_legend)
+    ax.add_collection(LineCollection(jumps, colors=color, linestyles=":", linewidths=0.9))
+    for gid, points, face in marked:
+        ax.plot(*points, marker, gid=gid, color=color, markerfacecolor=face, markersize=5, zorder=3)
+
+
+def _key(face: str, label: str, **options: Any) -> Line2D:
+    return Line2D([], [], linestyle="", color="0.3", markerfacecolor=face, label=label, marker="o", **options)
+
+
+def _legend(ax: Any) -> None:
+    """The names above the Axes, and what the marks mean where there are any."""
+    drawn = {line.get_gid() for line in ax.lines}
+    keys = [_key(face, label) for gid, label, face in MARKS if gid in drawn]
+    handles = [*ax.get_legend_handles_labels()[0], *keys]
+    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize="small")
+
+
+def classic() -> Any:
+    """The four panels of the classic demonstration, from rate 2 for 100 steps: a matplotlib Figure.
+
+    Step decay, cosine annealing that rises again, and warm restarts of equal and of doubling runs: the exact curves,
+    and the values after steps 1 to 100 as dots.
+    """
+    panels = {
+        "step decay": step(2, 10, gamma=0.5),
+        "warm restarts, equal runs": warm_restarts(2, T_0=10),
+        "cosine annealing": cosine(2, 0, 10).beyond("mirror"),
+        "warm restarts, doubling runs": warm_restarts(2, T_0=10, T_mult=2),
+    }
+    figure, steps = _figure((9, 6)), np.arange(1, 101)
+    for ax, (name, schedule) in zip(figure.subplots(2, 2, sharex=True, sharey=True).flat, panels.items(), strict=True):
+        _panel(ax, f"{name}\n{schedule}", schedule, 101, time="step", marks=False)
+        ax.plot(steps, schedule(steps), ".", markersize=4, color="black", label="its value after steps 1 to 100")
+    curve, dots = ax.lines
+    curve.set_label("the schedule")
+    figure.legend(handles=[curve, dots], loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def paper() -> Any:
+    """The seven learning-rate curves of the paper on warm restarts, over its 200 epochs: a matplotlib Figure."""
+    named = paper_schedules()
+    figure = _figure((7.5, 10))
+    axes = figure.subplots(len(named), sharex=True, sharey=True)
+    for ax, (name, schedule) in zip(axes, named.items(), strict=True):
+        _panel(ax, f"{name}:  {schedule}", schedule, 200, time="epoch", rate="")
+        levels = {span.first: span.begin for span in reversed(schedule.runs(200)) if span.first == span.last}
+        for value, begin in levels.items():
+            ax.annotate(f"{value:.4g}", (begin, value), (4, 3), textcoords="offset points", fontsize="small")
+    axes[0].set(xticks=range(0, 201, 10), yticks=[0, 0.05, 0.1], ylim=(-0.012, 0.125))
+    axes[0].xaxis.set_major_formatter(lambda epoch, _: f"{epoch:g}" if epoch % 50 == 0 else "")
+    figure.supylabel("learning rate")
+    keys = [_key(face, label) for _, label, face in MARKS]
+    figure.legend(handles=keys, loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def _panel(ax: Any, title: str, schedule: Schedule, until: int, **options: Any) -> None:
+    plot(schedule, until, ax, legend=False, **options)
+    ax.set_title(title, fontsize="medium")
+    ax.label_outer()
+
+
+def svg(schedule: Schedule) -> str:
+    """The picture of one schedule as the text of an SVG file."""
+    text = io.StringIO()
+    plot(schedule).figure.savefig(text, format="svg")
+    return text.getvalue()
+
+
+def save(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Write a Figure as PNG or SVG, by the suffix of the path; the file is there as a whole or not at all.
+
+    path: ends in .png or .svg, in a directory that exists; a ScheduleError says which of these is not so.
+    """
+    path = picture_path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        figure.savefig(unfinished, format=path.suffix[1:].lower(), dpi=150)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def picture_path(path: str | os.PathLike[str]) -> Path:
+    """The path of a picture that can be saved."""
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ScheduleError(f"a picture must end in {' or '.join(SUFFIXES)}, got {str(path)!r}")
+    if not path.parent.is_dir():
+        raise ScheduleError(f"a picture needs a directory that exists, got {str(path)!r}")
+    return path
+
+
+def _figure(inches: tuple[float, float]) -> Any:
+    return Figure(figsize=inches, layout="constrained")

@@ -1,0 +1,173 @@
+"""Named schedules: functions of a few lines over the nodes, each with its formula and its source."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import ParamSpec
+
+from . import shapes
+from .errors import ScheduleError, finite, whole
+from .literals import literal
+from .schedule import Join, Repeat, Run, Schedule
+from .times import exact, positive
+
+P = ParamSpec("P")
+
+named: dict[str, Callable[..., Schedule]] = {}
+
+
+def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
+    """List a function among the recipes; its results print as the call that made them, its errors show the call."""
+
+    @functools.wraps(function)
+    def make(*args: P.args, **kwargs: P.kwargs) -> Schedule:
+        written = [*map(literal, args), *(f"{name}={literal(value)}" for name, value in kwargs.items())]
+        call = f"{function.__name__}({', '.join(written)})"
+        inspect.signature(function).bind(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)._labelled(call)
+        except ScheduleError as error:
+            raise ScheduleError(f"{error}; in {call}") from None
+
+    named[function.__name__] = make
+    return make
+
+
+@recipe
+def linear(start: float, end: float, length: float | Fraction) -> Schedule:
+    """A straight line from `start` to `end`: start + (end - start) * t / length.
+
+    start, end: any finite numbers. length: above 0, in the schedule's unit. After it the end is held.
+
+    >>> linear(0, 0.1, 10)(5)
+    0.05
+
+    Source: the linear warm-up and decay of every framework, e.g. torch.optim.lr_scheduler.LinearLR.
+    """
+    return Run(shapes.linear, start, end, length)
+
+
+@recipe
+def cosine(eta_max: float, eta_min: float, T_max: float | Fraction) -> Schedule:
+    """Cosine annealing: eta_min + (eta_max - eta_min) / 2 * (1 + cos(pi * t / T_max)), then eta_min is held.
+
+    eta_max, eta_min: values, eta_min <= eta_max. T_max: the length, above 0. PyTorch's periodic form, which rises
+    again after T_max, is `.beyond("mirror")`.
+
+    >>> [round(cosine(1, 0, 10)(t), 4) for t in (0, 5, 9, 10, 11)]
+    [1.0, 0.5, 0.0245, 0.0, 0.0]
+
+    Source: Loshchilov and Hutter 2017, arXiv 1608.03983, eq. 5, within one run.
+    """
+    _ordered(eta_max, eta_min)
+    return Run(shapes.cosine, eta_max, eta_min, positive(T_max, "T_max"))
+
+
+@recipe
+def warm_restarts(
+    eta_max: float,
+    eta_min: float = 0.0,
+    *,
+    T_0: float | Fraction,
+    T_mult: float | Fraction = 1,
+    eta_max_factor: float = 1,
+    eta_min_factor: float = 1,
+    runs: int | None = None,
+) -> Schedule:
+    """Cosine annealing with warm restarts (SGDR): run i lasts T_i = T_0 * T_mult^i and starts again from its peak.
+
+    In run i: eta_min_i + (eta_max_i - eta_min_i) / 2 * (1 + cos(pi * T_cur / T_i)), where T_cur is the time since the
+    last restart, eta_max_i = eta_max * eta_max_factor^i and eta_min_i = eta_min * eta_min_factor^i; where eta_max_i
+    would fall below eta_min_i the run is flat at eta_min_i.
+
+    eta_max, eta_min: values, eta_min <= eta_max. T_0: the length of the first run, above 0. T_mult: at least 1.
+    eta_max_factor, eta_min_factor: from 0 to 1 (above 1 with `runs`). runs: how many, then hold (None: no end).
+
+    >>> [round(warm_restarts(eta_max=0.05, T_0=10, T_mult=2)(t), 5) for t in (0, 5, 10, 20, 29.5, 30)]
+    [0.05, 0.025, 0.05, 0.025, 8e-05, 0.05]
+
+    Source: Loshchilov and Hutter 2017, arXiv 1608.03983, eq. 5; eta_max_factor as asked for in pytorch issue 62640.
+    """
+    first = cosine(eta_max, eta_min, positive(T_0, "T_0"))
+    growth = exact(T_mult, "T_mult")
+    if growth < 1:
+        raise ScheduleError(f"T_mult must be at least 1, got {T_mult!r}")
+    times = None if runs is None else whole(runs, "runs")
+    factors = {"eta_max_factor": finite(eta_max_factor, "eta_max_factor")}
+    factors["eta_min_factor"] = finite(eta_min_factor, "eta_min_factor")
+    for name, factor in factors.items():
+        if factor < 0 or (times is None and factor > 1):
+            allowed = "at least 0" if times else "between 0 and 1 where runs is not given"
+            raise ScheduleError(f"{name} must be {allowed}, got {factor!r}")
+    return Repeat(first, times, growth, *factors.values())
+
+
+@recipe
+def runs(listed: Sequence[tuple[float | Fraction, float, float]]) -> Schedule:
+    """Warm restarts with every run listed: one cosine run after another, the last end held.
+
+    listed: (T_i, eta_max_i, eta_min_i) for each run: its length and its first and final value.
+
+    >>> schedule = runs([(10, 0.1, 0.01), (30, 0.05, 0)])
+    >>> schedule(0), schedule.left(10), schedule(10), schedule(40)
+    (0.1, 0.01, 0.05, 0.0)
+
+    Source: Loshchilov and Hutter 2017, arXiv 1608.03983, eq. 5, where T_i, eta_max_i and eta_min_i carry an index.
+    """
+    if not isinstance(listed, list | tuple) or not listed:
+        raise ScheduleError(f"listed must be a list of (T_i, eta_max_i, eta_min_i), at least one, got {listed!r}")
+    for row in listed:
+        if not isinstance(row, list | tuple) or len(row) != 3:
+            raise ScheduleError(f"listed must hold (T_i, eta_max_i, eta_min_i) for each run, got {row!r}")
+    return Join(tuple(cosine(eta_max, eta_min, T) for T, eta_max, eta_min in listed))
+
+
+@recipe
+def step(eta_max: float, step_size: float | Fraction, gamma: float = 0.1) -> Schedule:
+    """Step decay: eta_max * gamma^floor(t / step_size).
+
+    eta_max: the first value. step_size: time between two drops, above 0. gamma: from 0 to 1.
+
+    >>> [step(0.1, step_size=30, gamma=0.5)(t) for t in (0, 29, 30, 60)]
+    [0.1, 0.1, 0.05, 0.025]
+
+    Source: torch.optim.lr_scheduler.StepLR.
+    """
+    return Repeat(Run(shapes.flat, eta_max, eta_max, positive(step_size, "step_size")), None, 1, *[_decay(gamma)] * 2)
+
+
+@recipe
+def multistep(eta_max: float, milestones: Sequence[float | Fraction], gamma: float = 0.1) -> Schedule:
+    """Step decay at listed times: eta_max * gamma^(number of milestones reached).
+
+    eta_max: the first value. milestones: times above 0, each later than the one before. gamma: from 0 to 1.
+
+    >>> [round(multistep(0.1, [60, 120, 160], gamma=0.2)(t), 9) for t in (59, 60, 120, 160)]
+    [0.1, 0.02, 0.004, 0.0008]
+
+    Source: torch.optim.lr_scheduler.MultiStepLR; the values here are those of He et al. and Zagoruyko's WRN.
+    """
+    if not isinstance(milestones, list | tuple):
+        raise ScheduleError(f"milestones must be a list of times, got {milestones!r}")
+    times = [Fraction(0), *(exact(milestone, "milestones") for milestone in milestones)]
+    if any(after <= before for before, after in itertools.pairwise(times)):
+        raise ScheduleError(f"milestones must be above 0 and increase, got {milestones!r}")
+    first, factor = Fraction(finite(eta_max, "eta_max")), Fraction(_decay(gamma))
+    values = [float(first * factor**i) for i in range(len(times))]
+    steps = [Run(shapes.flat, v, v, b - a) for v, (a, b) in zip(values, itertools.pairwise(times), strict=False)]
+    return Join((*steps, Repeat(Run(shapes.flat, values[-1], values[-1], 1))))
+
+
+def _ordered(eta_max: float, eta_min: float) -> None:
+    if finite(eta_min, "eta_min") > finite(eta_max, "eta_max"):
+        raise ScheduleError(f"eta_min must be at most eta_max = {eta_max!r}, got {eta_min!r}")
+
+
+def _decay(gamma: float) -> float:
+    if not 0 <= finite(gamma, "gamma") <= 1:
+        raise ScheduleError(f"gamma must be between 0 and 1, got {gamma!r}")
+    return float(gamma)

@@ -1,0 +1,228 @@
+"""Flat pieces as tables, and their evaluation: a Python number costs one search, arrays one pass per kind of shape."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable
+from fractions import Fraction
+from functools import reduce
+from operator import add, mul
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .columns import Columns
+from .ends import Ends, ends, later
+from .errors import ScheduleError
+from .libraries import Jax32Time, NumpyTime, Scalars, array_time
+from .lower import Cycle, Lowered, Piece, Pieces
+from .shapes import flat
+from .times import END_OF_TIME, ceiling, plain
+
+ROWS = 1024  # copies of a cycle whose ends are tabulated; later ones follow the same rule in float arithmetic
+OPERATIONS = {"+": add, "*": mul}
+
+
+class Program:
+    """A lowered schedule, ready to be called."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.operation = None if isinstance(lowered, Pieces) else OPERATIONS[lowered.name]
+        if isinstance(lowered, Pieces):
+            self.parts: list[Any] = [Table(lowered)]
+        else:
+            self.parts = [Program(part) for part in lowered.parts]
+
+    def at(self, t: Any) -> float:
+        return float(self._combined(part.at(t) for part in self.parts))
+
+    def left(self, t: Any) -> float:
+        return float(self._combined(part.left(t) for part in self.parts))
+
+    def many(self, t: Any) -> Any:
+        return self._combined(part.many(t) for part in self.parts)
+
+    @property
+    def fits_float32(self) -> bool:
+        """Whether JAX without 64 bits can tell its runs apart."""
+        cycles = [part.cycle for part in self.parts if isinstance(part, Table) and part.cycle]
+        programs = [part for part in self.parts if isinstance(part, Program)]
+        return all(cycle.fits(Jax32Time) for cycle in cycles) and all(part.fits_float32 for part in programs)
+
+    def _combined(self, values: Any) -> Any:
+        return reduce(self.operation, values) if self.operation else next(values)
+
+
+class Table:
+    """Pieces as columns: the runs in order (with None at the place of the cycle), and at last what is held."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces = pieces
+        self.runs: list[Piece | None] = [*pieces.head]
+        begins = [piece.begin for piece in pieces.head]
+        self.cycle: CycleTable | None = None
+        if pieces.cycle:
+            self.runs.append(None)
+            begins.append(pieces.cycle.begin)
+            self.cycle = CycleTable(pieces.cycle)
+        if pieces.end is not None:
+            held = Piece(pieces.end, pieces.end, Fraction(1), flat, pieces.final, pieces.final)
+            self.runs.append(held)
+            begins.append(pieces.end)
+        self.begins = begins
+        self.bounds = [ceiling(begin) for begin in begins]
+        self.numbers = [Numbers.of(run) if run else None for run in self.runs]
+        self._columns: dict[Any, Columns] = {}
+
+    def at(self, t: Any) -> float:
+        """The value at a Python number."""
+        t = self._within(t)
+        return self._value(self._place(t), *t.as_integer_ratio())
+
+    def left(self, t: Any) -> float:
+        """The limit of the value from the left; at 0 the value itself."""
+        t = self._within(t)
+        place = self._place(t)
+        top, bottom = t.as_integer_ratio()
+        if top and Fraction(top, bottom) == self.begins[place]:
+            before = self.runs[place - 1]
+            if before is not None:
+                return before.last
+            assert self.cycle
+            return self.cycle.left(top, bottom)
+        if self.runs[place] is None:
+            assert self.cycle
+            return self.cycle.left(top, bottom)
+        return self._value(place, top, bottom)
+
+    def _within(self, t: Any) -> Any:
+        if t > 0:
+            if self.pieces.strict and t > self.pieces.end:
+                raise self._beyond(t)
+            return t if t <= END_OF_TIME else END_OF_TIME
+        if t <= 0:
+            return 0
+        raise ScheduleError(f"t must not be NaN, got {t!r}")
+
+    def _beyond(self, t: Any) -> ScheduleError:
+        assert self.pieces.end is not None
+        return ScheduleError(f"t must be at most {plain(self.pieces.end)!r}, the end of this schedule, got {t!r}")
+
+    def _place(self, t: Any) -> int:
+        if not isinstance(t, Fraction):
+            return bisect_right(self.bounds, t) - 1
+        place = bisect_right(self.bounds, ceiling(t)) - 1
+        while self.begins[place] > t:
+            place -= 1
+        return place
+
+    def _value(self, place: int, top: int, bottom: int) -> float:
+        numbers = self.numbers[place]
+        if numbers is None:
+            assert self.cycle
+            return self.cycle.value(top, bottom)
+        return numbers.value(numbers.ends, top * numbers.unit - numbers.origin * bottom, numbers.length * bottom)
+
+    def many(self, t: Any) -> Any:
+        """The values at an array of times, in its own library."""
+        time = array_time(t)
+        if self.cycle and not self.cycle.fits(time):
+            return self._one_by_one(t, time)
+        columns = self._columns.get((time.place, time.dtype)) or Columns(self, time)
+        if time.place is not None:
+            self._columns[time.place, time.dtype] = columns
+        value = columns.values(time)
+        if self.pieces.strict:
+            value = self._checked(t, time, value)
+        return time.result(value)
+
+    def _checked(self, t: Any, time: NumpyTime, value: Any) -> Any:
+        after = time.key > self.bounds[-1]
+        if time.place is None:  # a traced program cannot raise
+            return time.xp.where(after, math.nan, value)
+        if after.any():
+            raise self._beyond(t[after][0] if t.ndim else t)
+        return value
+
+    def _one_by_one(self, t: Any, time: NumpyTime) -> Any:
+        if time.place is None:
+            raise ScheduleError(
+                "the period of this schedule is too fine a fraction for traced arithmetic: "
+                "stretch it to steps, or round its lengths"
+            )
+        flat_times = time.key.reshape(-1).tolist()
+        values = np.array([math.nan if math.isnan(x) else self.at(x) for x in flat_times]).reshape(t.shape)
+        return time.result(time.table(values))
+
+
+class Numbers(NamedTuple):
+    """A run in whole numbers: its origin and length in units of 1 / `unit`."""
+
+    origin: int
+    length: int
+    unit: int
+    ends: Ends
+    weight: Callable[[Any, Any, Any], Any]
+    rising: bool
+
+    @classmethod
+    def of(cls, piece: Piece, unit: int | None = None) -> Numbers:
+        unit = unit or math.lcm(piece.origin.denominator, piece.length.denominator)
+        rising = piece.start < piece.end
+        weight = piece.shape.rise if rising else piece.shape.fall
+        return cls(int(piece.origin * unit), int(piece.length * unit), unit, ends(piece), weight, rising)
+
+    def value(self, ends: Ends, elapsed: int, length: int) -> float:
+        """The value `elapsed` of `length` after the origin; both divisions round once."""
+        if elapsed == 0:
+            return float(ends.first)
+        weight = self.weight(elapsed / length, (length - elapsed) / length, Scalars)
+        return float(min(ends.base + (ends.top - ends.base) * weight, ends.top))
+
+
+class CycleTable:
+    """A cycle in whole numbers: time is counted in units of 1 / `unit`, in which its period is a whole number."""
+
+    def __init__(self, cycle: Cycle) -> None:
+        self.cycle = cycle
+        times = [cycle.origin, cycle.period]
+        times += [time for piece in cycle.pieces for time in (piece.begin, piece.origin, piece.length)]
+        self.unit = math.lcm(*(time.denominator for time in times))
+        self.origin, self.period = int(cycle.origin * self.unit), int(cycle.period * self.unit)
+        self.offsets = [int(piece.begin * self.unit) for piece in cycle.pieces]
+        self.numbers = [Numbers.of(piece, self.unit) for piece in cycle.pieces]
+        self.rows: list[list[Ends]] = []
+        self.settled = False  # whether every later copy is as the last row
+        for change in cycle.copies.changes():
+            self.rows.append([ends(piece.valued(change)) for piece in cycle.pieces])
+            self.settled = cycle.copies.settled(change)
+            if self.settled or len(self.rows) == ROWS:
+                break
+
+    def fits(self, time: NumpyTime | type[NumpyTime]) -> bool:
+        """Whether array arithmetic meets only numbers that it holds exactly."""
+        small = self.unit < 2**time.half and self.period < 4**time.half
+        return small and self.period * (self.unit + 1) < np.iinfo(time.integer).max
+
+    def ends(self, copy: int, j: int) -> Ends:
+        if copy < len(self.rows):
+            return self.rows[copy][j]
+        if self.settled:
+            return self.rows[-1][j]
+        return later(self.cycle.copies, copy, ends(self.cycle.pieces[j]), Scalars)
+
+    def value(self, top: int, bottom: int) -> float:
+        copy, rest = divmod(top * self.unit - self.origin * bottom, self.period * bottom)
+        j = bisect_right(self.offsets, rest // bottom) - 1
+        numbers = self.numbers[j]
+        return numbers.value(self.ends(copy, j), rest - numbers.origin * bottom, numbers.length * bottom)
+
+    def left(self, top: int, bottom: int) -> float:
+        copy, rest = divmod(top * self.unit - self.origin * bottom, self.period * bottom)
+        if rest == 0:
+            return float(self.ends(copy - 1, len(self.offsets) - 1).last) if copy > 0 else self.value(top, bottom)
+        j = bisect_right(self.offsets, rest // bottom) - 1
+        if rest == self.offsets[j] * bottom:
+            return float(self.ends(copy, j - 1).last)
+        return self.value(top, bottom)

@@ -1,0 +1,68 @@
+"""Exact times: durations as fractions, and boundaries as floats that never round down."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from .errors import ScheduleError
+
+END_OF_TIME = 2**53  # the last time up to which float64 counts every step
+MOST_RUNS = 100_000  # a schedule with more runs than this is refused
+DIGITS = 256  # bits kept of a number whose exact powers would grow without end
+
+
+def exact(value: Any, name: str) -> Fraction:
+    """Read a time as an exact fraction: a float stands for its shortest decimal, so 0.1 is 1/10."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ScheduleError(f"{name} must be a number (int, float or Fraction), got {value!r}")
+    if isinstance(value, numbers.Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    if not math.isfinite(value):
+        raise ScheduleError(f"{name} must be finite, got {value!r}")
+    return Fraction(float.__repr__(value) if isinstance(value, float) else str(value))
+
+
+def positive(value: Any, name: str) -> Fraction:
+    """Read a length of time, which must be above 0 and at most 2^53."""
+    length = exact(value, name)
+    if not 0 < length <= END_OF_TIME:
+        raise ScheduleError(f"{name} must be above 0 and at most 2^53, got {value!r}")
+    return length
+
+
+def plain(time: Fraction) -> int | float:
+    """The first int or float at which `time` has been reached."""
+    return int(time) if time.denominator == 1 else ceiling(time)
+
+
+def ceiling(time: Fraction, dtype: type[np.floating[Any]] = np.float64) -> float:
+    """The smallest number of the type that is not below an exact time."""
+    nearest = dtype(float(time))
+    if Fraction(float(nearest)) < time:
+        nearest = np.nextafter(nearest, dtype(np.inf))
+    else:  # a float32 may have been rounded twice
+        below = np.nextafter(nearest, dtype(-np.inf))
+        if Fraction(float(below)) >= time:
+            nearest = below
+    return float(nearest)
+
+
+def trimmed(number: Fraction) -> Fraction:
+    """A fraction with a small denominator as it is, another one rounded down to `DIGITS` bits."""
+    if number.denominator.bit_length() <= DIGITS:
+        return number
+    shift = DIGITS - number.numerator.bit_length() + number.denominator.bit_length()
+    return Fraction((number.numerator << shift) // number.denominator, 1 << shift)
+
+
+def powers(base: Fraction) -> Any:
+    """1, base, base^2, ... without end."""
+    power = Fraction(1)
+    while True:
+        yield power
+        power = trimmed(power * base)

@@ -1,0 +1,5 @@
+"""Schedules in PyTorch: drop-ins for the classes of torch.optim.lr_scheduler."""
+
+from .dropins import CosineAnnealingLR, CosineAnnealingWarmRestarts, StepLR
+
+__all__ = ["CosineAnnealingLR", "CosineAnnealingWarmRestarts", "StepLR"]

@@ -1,0 +1,139 @@
+"""What a schedule should be, by the definitions of its nodes in 50-digit arithmetic and exact fractions.
+
+Written from the definitions alone: it shares no code with the package but the names of the nodes' fields.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+
+from annealing import Beyond, Join, Product, Repeat, Run, Schedule, Shifted, Stretched, Sum
+
+mpmath.mp.dps = 50
+
+Change = Callable[[Any], Any]
+
+
+def number(x: Any) -> Any:
+    exact = Fraction(x)
+    return mpmath.mpf(exact.numerator) / exact.denominator
+
+
+def same(x: Any) -> Any:
+    return x
+
+
+def length(s: Any) -> Fraction | None:
+    match s:
+        case Run(length=own):
+            return Fraction(own)
+        case Join(parts=parts):
+            lengths = [length(part) for part in parts]
+            return None if lengths[-1] is None else sum(lengths, Fraction(0))
+        case Repeat(part=part, times=times, growth=growth):
+            once = length(part)
+            return None if times is None else sum((once * Fraction(growth) ** i for i in range(times)), Fraction(0))
+        case Shifted(part=part, by=by):
+            return None if length(part) is None else length(part) + by
+        case Stretched(part=part, by=by):
+            return None if length(part) is None else length(part) * by
+        case Beyond(part=part, policy=policy):
+            return length(part) if policy in ("hold", "raise") else None
+        case Sum(parts=parts) | Product(parts=parts):
+            lengths = [length(part) for part in parts if isinstance(part, Schedule)]
+            return None if None in lengths else max(lengths)
+    raise TypeError(s)
+
+
+def end_values(s: Any) -> list[float]:
+    match s:
+        case Run(start=start, end=end):
+            return [start, end]
+        case Join(parts=parts):
+            return [value for part in parts for value in end_values(part)]
+        case Repeat(part=part, times=times, growth=_, peak_factor=peak, floor_factor=floor):
+            assert peak == floor == 1, "a reference for factors within factors is not written"
+            return end_values(part)
+        case Shifted(part=part) | Stretched(part=part) | Beyond(part=part):
+            return end_values(part)
+    raise TypeError(s)
+
+
+def line(repeat: Repeat, copy: int) -> Change:
+    """The line that takes (floor, peak) of the part to those of a copy."""
+    ends = end_values(repeat.part)
+    floor, peak = number(min(ends)), number(max(ends))
+    low = floor * number(repeat.floor_factor) ** copy
+    high = max(low, peak * number(repeat.peak_factor) ** copy)
+    return lambda v: high if floor == peak else low + (v - floor) / (peak - floor) * (high - low)
+
+
+def value(s: Any, t: Fraction, change: Change = same, left: bool = False) -> Any:
+    """The value of schedule s at the exact time t, or its limit from the left."""
+    if t <= 0:
+        t, left = Fraction(0), False
+    match s:
+        case float() | int():
+            return number(s)
+        case Run(shape=shape, start=start, end=end, length=own):
+            start, end = change(number(start)), change(number(end))
+            if t > own or (t == own and not left):
+                return end
+            done = number(t) / number(own)
+            weight = {
+                "flat": lambda: mpmath.mpf(1),
+                "linear": lambda: 1 - done,
+                "cosine": lambda: (1 + mpmath.cospi(done)) / 2,
+            }[shape.name]()
+            return start * weight + end * (1 - weight)
+        case Join(parts=parts):
+            for part in parts[:-1]:
+                here = length(part)
+                if t < here or (t == here and left):
+                    return value(part, t, change, left)
+                t -= here
+            return value(parts[-1], t, change, left)
+        case Repeat(part=part, times=times, growth=growth):
+            begin, copy, own = Fraction(0), 0, length(part)
+            if growth == 1:
+                copy = math.ceil(t / own) - 1 if left else t // own
+                copy = copy if times is None else min(copy, times - 1)
+                begin = copy * own
+            else:
+                while t > begin + own or (t == begin + own and not left):
+                    if copy + 1 == times:
+                        break
+                    begin, own, copy = begin + own, own * Fraction(growth), copy + 1
+            scale = Fraction(growth) ** copy
+            inner = line(s, copy) if (s.peak_factor, s.floor_factor) != (1, 1) else same
+            return value(part, (t - begin) / scale, lambda v: change(inner(v)), left)
+        case Shifted(part=part, by=by):
+            return value(part, t - by, change, left and t > max(by, 0))
+        case Stretched(part=part, by=by):
+            return value(part, t / by, change, left)
+        case Beyond(part=part, policy=policy):
+            own = length(part)
+            if own is None or policy in ("hold", "raise"):
+                return value(part, t, change, left)
+            period = own if policy == "repeat" else 2 * own
+            t -= (math.ceil(t / period) - 1 if left else t // period) * period
+            if policy == "mirror" and (t > own or (t == own and not left)):
+                return value(part, 2 * own - t, change, left=not left)
+            return value(part, t, change, left)
+        case Sum(parts=parts):
+            return sum(value(part, t, change, left) for part in parts)
+        case Product(parts=parts):
+            return mpmath.fprod(value(part, t, change, left) for part in parts)
+    raise TypeError(s)
+
+
+def ulps(got: float, s: Any, t: Any, left: bool = False) -> float:
+    """How far a float is from the reference, in units of its last place."""
+    expected = value(s, Fraction(t), left=left)
+    unit = math.ulp(float(expected))
+    return float(abs(number(got) - expected) / unit)

@@ -1,0 +1,43 @@
+"""Every law of the contract suite over every schedule of the catalogue."""
+
+from __future__ import annotations
+
+import pytest
+from catalogue import every
+
+from annealing import Schedule, testing
+
+
+@pytest.mark.parametrize("law", testing.LAWS)
+@pytest.mark.parametrize("name", every)
+def test_law(name: str, law: str) -> None:
+    testing.LAWS[law](every[name])
+
+
+@pytest.mark.parametrize("law", testing.LAWS)
+def test_a_broken_schedule_is_found(law: str) -> None:
+    """Each law must be able to fail: a schedule that breaks it is caught."""
+    broken = {
+        "arrays_are_numbers": {"many": lambda t: t * 0.0},
+        "torch_gives_the_same": {"many": lambda t: t * 0.0},
+        "jax_gives_the_same": {"many": lambda t: t * 0.0},
+        "runs_are_half_open": {"left": lambda t: 7.0},
+        "outside_it_is_finite": {"at": lambda t: float("inf")},
+        "wrong_times_are_refused": {"at": lambda t: 0.1},
+    }
+    schedule = every["warm-up, then restarts"].shifted(0)
+    if law in broken:
+        for name, function in broken[law].items():
+            setattr(schedule._program, name, function)
+    elif law == "it_reads_back":
+        object.__setattr__(schedule, "_label", "cosine(0.1, 0, 5)")
+    elif law == "the_algebra_holds":
+        schedule._program.at = lambda t: float(t)  # type: ignore[method-assign]
+    else:
+        schedule = Unfrozen()
+    with pytest.raises(AssertionError):
+        testing.LAWS[law](schedule)
+
+
+class Unfrozen(Schedule):
+    """A schedule that takes any attribute."""
