@@ -56,7 +56,7 @@ def end_values(s: Any) -> list[float]:
             return [start, end]
         case Join(parts=parts):
             return [value for part in parts for value in end_values(part)]
-        case Repeat(part=part, times=times, growth=_, peak_factor=peak, floor_factor=floor):
+        case Repeat(part=part, peak_factor=peak, floor_factor=floor):
             assert peak == floor == 1, "a reference for factors within factors is not written"
             return end_values(part)
         case Shifted(part=part) | Stretched(part=part) | Beyond(part=part):
@@ -132,8 +132,6 @@ def value(s: Any, t: Fraction, change: Change = same, left: bool = False) -> Any
     raise TypeError(s)
 
 
-def ulps(got: float, s: Any, t: Any, left: bool = False) -> float:
-    """How far a float is from the reference, in units of its last place."""
-    expected = value(s, Fraction(t), left=left)
-    unit = math.ulp(float(expected))
-    return float(abs(number(got) - expected) / unit)
+def ulps(got: float, expected: Any) -> float:
+    """How far a float is from a reference value, in units of its last place."""
+    return float(abs(number(got) - expected) / math.ulp(float(expected)))

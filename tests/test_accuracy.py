@@ -39,9 +39,10 @@ def test_values_of_numbers_and_arrays(name: str) -> None:
     sample = times(schedule, seed=len(name), until=1.5 * (schedule.duration or 300))
     arrays = schedule(np.array(sample))
     for t, in_array in zip(sample, arrays, strict=True):
-        if reference.value(schedule, Fraction(t)) >= NORMAL:
-            assert reference.ulps(schedule(t), schedule, t) <= ULPS, t
-            assert reference.ulps(in_array, schedule, t) <= ULPS, t
+        expected = reference.value(schedule, Fraction(t))
+        if expected >= NORMAL:
+            assert reference.ulps(schedule(t), expected) <= ULPS, t
+            assert reference.ulps(in_array, expected) <= ULPS, t
 
 
 @pytest.mark.parametrize("name", every)
@@ -49,7 +50,7 @@ def test_left_limits(name: str) -> None:
     schedule = every[name]
     sample = times(schedule, seed=len(name), until=1.5 * (schedule.duration or 300))[-80:]
     for t, in_array in zip(sample, schedule.left(np.array(sample)), strict=True):
-        assert reference.ulps(schedule.left(t), schedule, t, left=True) <= ULPS, t
+        assert reference.ulps(schedule.left(t), reference.value(schedule, Fraction(t), left=True)) <= ULPS, t
         assert in_array == schedule.left(t)
 
 
@@ -74,14 +75,15 @@ def test_restarts_up_to_10_to_the_12(T_mult: float, T_0: float, eta_min: float) 
         if begin.denominator.bit_length() <= 250:  # beyond that a boundary is kept to 256 bits
             assert schedule.left(begin) == eta_min
     draw = random.Random(str(T_0))
-    sample += [math.exp(draw.uniform(0, math.log(1e12))) for _ in range(100)]
+    sample += [math.exp(draw.uniform(0, math.log(1e12))) for _ in range(60)]
     for t, in_array in zip(sample, schedule(np.array(sample)), strict=True):
         exactly = [b for b in begins if b == Fraction(t)]
         if exactly:
             assert schedule(t) == in_array == 0.05
-        elif reference.value(schedule, Fraction(t)) >= NORMAL:
-            assert reference.ulps(schedule(t), schedule, t) <= ULPS, t
-            assert reference.ulps(in_array, schedule, t) <= ULPS, t
+        else:
+            expected = reference.value(schedule, Fraction(t))
+            assert expected < NORMAL or reference.ulps(schedule(t), expected) <= ULPS, t
+            assert expected < NORMAL or reference.ulps(in_array, expected) <= ULPS, t
 
 
 def test_the_restart_that_torch_misses() -> None:

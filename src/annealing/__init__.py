@@ -2,9 +2,10 @@
 
 from . import shapes
 from .errors import ScheduleError
+from .nodes import Beyond, Join, Product, Repeat, Run, Shifted, Stretched, Sum
 from .notation import from_json, parse
 from .recipes import cosine, linear, multistep, runs, step, warm_restarts
-from .schedule import Beyond, Join, Product, Repeat, Run, RunSpan, Schedule, Shifted, Stretched, Sum
+from .schedule import RunSpan, Schedule
 
 __version__ = "0.1.0"
 __all__ = [

@@ -29,7 +29,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("notations", metavar="NOTATION...", nargs=-1, required=True)
-@click.option("--until", type=float, metavar="TIME", help="The end of the time axis; by default 4 runs or the end.")
+@click.option("--until", type=float, metavar="TIME", help="By default the end, or that of the 4th run.")
 @click.option("--out", type=Path, metavar="FILE", help="Write a picture (.png or .svg) and print no curve.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each schedule, and no curve.")
 @click.option("--width", type=click.IntRange(min=40), help="In characters; by default the terminal's, else 80.")
@@ -40,8 +40,7 @@ def show(notations: tuple[str, ...], until: float | None, out: Path | None, as_j
     """
     schedules = [_schedule(f"NOTATION {number}", text) for number, text in enumerate(notations, start=1)]
     if out:
-        from . import plots
-
+        plots = _plots()
         plots.picture_path(out)
         _save(plots.plot(schedules, until).figure, out)
     if as_json:
@@ -64,10 +63,17 @@ def figure(name: str, out: Path | None) -> None:
     classic: four schedules from rate 2 over 100 steps. paper: the seven schedules that the paper on warm restarts
     compares over 200 epochs.
     """
-    from . import plots
-
+    plots = _plots()
     out = plots.picture_path(out or f"{name}.png")
     _save({"classic": plots.classic, "paper": plots.paper}[name](), out)
+
+
+def _plots() -> Any:
+    try:
+        from . import plots
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"a picture needs {error.name}: pip install 'annealing[plot]'") from None
+    return plots
 
 
 def _schedule(name: str, text: str) -> Schedule:
@@ -78,10 +84,8 @@ def _schedule(name: str, text: str) -> Schedule:
 
 
 def _save(figure: Any, out: Path) -> None:
-    from .plots import save
-
     try:
-        save(figure, out)
+        _plots().save(figure, out)
     except OSError as error:
         raise click.FileError(str(out), error.strerror or str(error)) from None
     click.echo(out, err=True)

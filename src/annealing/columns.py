@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .ends import Ends, ends, later
+from .ends import ROWS, Ends, ends, later
 
 if TYPE_CHECKING:
     from .libraries import NumpyTime
@@ -57,7 +57,7 @@ class Columns:
             self.offset = column(self.cycle.offsets, time.integer)
             self.cycle_origin = column((number.origin for number in numbers), time.integer)
             self.cycle_stop = column((number.origin + number.length for number in numbers), time.integer)
-            if len(self.cycle.rows) > 1:
+            if not self.cycle.tabulated(ROWS) or len(self.cycle.rows) > 1:
                 rows = np.array(self.cycle.rows, time.dtype)  # copies, runs, ends
                 self.rows = Ends(*(time.table(rows[..., i]) for i in range(rows.shape[-1])))
         self.length = column(self.length)

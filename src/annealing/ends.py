@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from .lower import Copies, Piece
 
+ROWS = 1024  # copies of a cycle whose ends are tabulated; later ones follow the same rule in float arithmetic
+
 
 class Ends(NamedTuple):
     """What a run needs of its values: those at both ends, and the lower and the higher of the two it runs between."""

@@ -82,8 +82,10 @@ class Copies:
             high = max(low, peak * up)
 
             def change(value: float, low: Fraction = low, high: Fraction = high) -> float:
-                if floor == peak:
+                if value == self.peak:
                     return float(high)
+                if value == self.floor:
+                    return float(low)
                 return float(low + (Fraction(value) - floor) / (peak - floor) * (high - low))
 
             yield change
@@ -145,11 +147,6 @@ class Pieces:
     @property
     def leaves(self) -> tuple[Pieces, ...]:
         return (self,)
-
-    @property
-    def values(self) -> list[float]:
-        every = [*self.head, *(self.cycle.pieces if self.cycle else ())]
-        return [value for piece in every for value in (piece.start, piece.end)]
 
     def each(self, change: Callable[[Pieces], Pieces]) -> Pieces:
         return change(self)
@@ -282,22 +279,21 @@ def repeat(part: Lowered, times: int | None, growth: Fraction, peak_factor: floa
     """The part again and again, each copy `growth` times as long, its ends changed by the two factors."""
     length = part.end
     assert length is not None
-    values = [value for leaf in part.leaves for value in leaf.values]
-    copies = Copies(min(values), max(values), peak_factor, floor_factor)
-    if isinstance(part, Operation) and not copies.equal:
+    if isinstance(part, Operation) and not peak_factor == floor_factor == 1:
         raise ScheduleError("peak_factor and floor_factor need a part made of runs, not of sums or products")
 
     def change(pieces: Pieces) -> Pieces:
         runs = tuple(_bounded(_padded(pieces, length)))
-        ending = copies if isinstance(part, Pieces) else Copies(min(pieces.values), max(pieces.values))
+        values = [value for piece in runs for value in (piece.start, piece.end)]
+        copies = Copies(min(values), max(values), peak_factor, floor_factor)
         end = None if times is None else length * times
         if growth == 1:
-            cycle = Cycle(Fraction(0), Fraction(0), length, runs, ending)
-            final = pieces.final if times is None else _nth(ending, times - 1)(pieces.final)
+            cycle = Cycle(Fraction(0), Fraction(0), length, runs, copies)
+            final = pieces.final if times is None else _nth(copies, times - 1)(pieces.final)
             repeated = Pieces((), cycle, end, final)
             short = times is not None and times * len(runs) <= SHORT
             return replace(repeated, head=tuple(repeated.written_out()), cycle=None) if short else repeated
-        return _grown(runs, length, times, growth, ending, pieces.final)
+        return _grown(runs, length, times, growth, copies, pieces.final)
 
     return part.each(change)
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from . import recipes, shapes
 from .errors import ScheduleError
-from .schedule import Beyond, Join, Product, Repeat, Run, Schedule, Shifted, Stretched, Sum
+from .nodes import Beyond, Join, Product, Repeat, Run, Shifted, Stretched, Sum
+from .schedule import Schedule
 
 MOST_CHARACTERS = 100_000
 DEEPEST = 100  # nodes within nodes
@@ -123,6 +124,9 @@ class _Reader:
         if any(isinstance(arg, ast.Starred) for arg in node.args) or any(word.arg is None for word in node.keywords):
             raise self.error("* and ** may not stand in a call", node)
         args = [self.read(arg, depth) for arg in node.args]
+        words = [word.arg for word in node.keywords]
+        if len(set(words)) < len(words):
+            raise self.error("an argument is repeated in a call", node)
         kwargs = {str(word.arg): self.read(word.value, depth) for word in node.keywords}
         try:
             inspect.signature(function).bind(*args, **kwargs)

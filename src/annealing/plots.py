@@ -51,7 +51,7 @@ def plot(
     schedules: one, a list (labelled by what they print), or names with schedules. until: the end of the time axis
     (default: the latest end; for a schedule without one that of its 4th run). ax: Axes to draw into (default: those
     of a new Figure). time, rate: what the axes are called, with their units. points: how many there are about in each
-    curve, in all runs; more than 1,000 runs are drawn as so many separate points.
+    curve, in all runs; more than 500 runs are drawn as so many separate points.
 
     >>> axes = plot({"long": cosine(0.1, 0, 200), "restarts": warm_restarts(0.05, T_0=10, T_mult=2)})
     >>> [text.get_text() for text in axes.get_legend().get_texts()]
@@ -86,11 +86,11 @@ def _draw(ax: Any, curve: Curve, name: str, marker: str, color: str, line_style:
         ax.plot(*curve.runs[0], ".", markersize=2, color=color, label=name)
         return
     line, jumps = [curve.runs[0]], []
-    for (times, values), later in pairwise(curve.runs):
-        if values[-1] != later[1][0]:
-            jumps.append([(later[0][0], values[-1]), (later[0][0], later[1][0])])
+    for (_, before), (at, after) in pairwise(curve.runs):
+        if before[-1] != after[0]:
+            jumps.append([(at[0], before[-1]), (at[0], after[0])])
             line.append(([np.nan], [np.nan]))
-        line.append(later)
+        line.append((at, after))
     times, values = (np.concatenate(column) for column in zip(*line, strict=True))
     marked = [
         (gid, points, face)

@@ -12,7 +12,8 @@ from typing import ParamSpec
 from . import shapes
 from .errors import ScheduleError, finite, whole
 from .literals import literal
-from .schedule import Join, Repeat, Run, Schedule
+from .nodes import Join, Repeat, Run
+from .schedule import Schedule
 from .times import exact, positive
 
 P = ParamSpec("P")

@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .columns import Columns
-from .ends import Ends, ends, later
+from .ends import ROWS, Ends, ends, later
 from .errors import ScheduleError
 from .libraries import Jax32Time, NumpyTime, Scalars, array_time
 from .lower import Cycle, Lowered, Piece, Pieces
 from .shapes import flat
 from .times import END_OF_TIME, ceiling, plain
 
-ROWS = 1024  # copies of a cycle whose ends are tabulated; later ones follow the same rule in float arithmetic
 OPERATIONS = {"+": add, "*": mul}
 
 
@@ -194,11 +193,15 @@ class CycleTable:
         self.numbers = [Numbers.of(piece, self.unit) for piece in cycle.pieces]
         self.rows: list[list[Ends]] = []
         self.settled = False  # whether every later copy is as the last row
-        for change in cycle.copies.changes():
-            self.rows.append([ends(piece.valued(change)) for piece in cycle.pieces])
-            self.settled = cycle.copies.settled(change)
-            if self.settled or len(self.rows) == ROWS:
-                break
+        self._changes = cycle.copies.changes()
+
+    def tabulated(self, copy: int) -> bool:
+        """Whether the rows, written as far as this copy, hold it."""
+        while len(self.rows) <= copy and len(self.rows) < ROWS and not self.settled:
+            change = next(self._changes)
+            self.rows.append([ends(piece.valued(change)) for piece in self.cycle.pieces])
+            self.settled = self.cycle.copies.settled(change)
+        return copy < len(self.rows) or self.settled
 
     def fits(self, time: NumpyTime | type[NumpyTime]) -> bool:
         """Whether array arithmetic meets only numbers that it holds exactly."""
@@ -206,10 +209,8 @@ class CycleTable:
         return small and self.period * (self.unit + 1) < np.iinfo(time.integer).max
 
     def ends(self, copy: int, j: int) -> Ends:
-        if copy < len(self.rows):
-            return self.rows[copy][j]
-        if self.settled:
-            return self.rows[-1][j]
+        if self.tabulated(copy):
+            return self.rows[min(copy, len(self.rows) - 1)][j]
         return later(self.cycle.copies, copy, ends(self.cycle.pieces[j]), Scalars)
 
     def value(self, top: int, bottom: int) -> float:

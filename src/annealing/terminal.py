@@ -17,7 +17,7 @@ from .errors import ScheduleError
 from .schedule import Schedule
 from .times import plain, positive
 
-MOST_RUNS = 1000  # more runs than this are shown as separate points
+MOST_RUNS = 500  # more runs than this are shown as separate points
 MOST_ROWS = 24
 BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # the dots of a character
 DIGITS = "123456789abcdefghijklmnopqrstuvwxyz"
@@ -57,20 +57,15 @@ def _shown_end(schedule: Schedule) -> int | float:
     return max(span.end, plain(Fraction(span.begin) * 5 / 4))
 
 
-def crowded(schedule: Schedule, until: int | float) -> bool:
-    """Whether more than 1,000 runs begin before `until`; far more than those are never counted."""
-    time = schedule.runs(math.ulp(0.0))[0].end
-    while time < until:
-        if len(schedule.runs(time)) > MOST_RUNS:
-            return True
-        time *= 2
-    return len(schedule.runs(until)) > MOST_RUNS
+def _crowded(schedule: Schedule, until: int | float) -> bool:
+    """Whether more than 500 runs begin before `until`; far more than those are never counted."""
+    return any(len(schedule.runs(until / 2**i)) > MOST_RUNS for i in range(20, -1, -1))
 
 
 def traced(schedule: Schedule, until: Any, points: int = 2000) -> Curve:
     """Exact points of a schedule: each run from its begin to the limit at its end, and the marks.
 
-    until: above 0. points: about how many, over all runs; each run has at least two. With more than 1,000 runs until
+    until: above 0. points: about how many, over all runs; each run has at least two. With more than 500 runs until
     then, the runs are not told apart: `points` values at random times (always the same) stand for the curve, without
     marks. A ScheduleError names a schedule with values that are not finite.
 
@@ -80,14 +75,16 @@ def traced(schedule: Schedule, until: Any, points: int = 2000) -> Curve:
     [[0.05, 0.0], [0.05, 0.0]]
     """
     until = plain(positive(until, "until"))
-    if crowded(schedule, until):
-        times = np.sort(np.random.default_rng(0).uniform(0, until, points))
-        curve = Curve([(times, schedule(times))], ((), ()), ((), ()), joined=False)
-    else:
-        curve = _by_runs(schedule, until, points)
+    with np.errstate(over="ignore", invalid="ignore"):
+        curve = (_by_chance if _crowded(schedule, until) else _by_runs)(schedule, until, points)
     if not all(np.isfinite(values).all() for _, values in curve.runs):
         raise ScheduleError(f"only finite values can be drawn, but this schedule has others: {schedule}")
     return curve
+
+
+def _by_chance(schedule: Schedule, until: int | float, points: int) -> Curve:
+    times = np.sort(np.random.default_rng(0).uniform(0, until, points))
+    return Curve([(times, schedule(times))], ((), ()), ((), ()), joined=False)
 
 
 def _by_runs(schedule: Schedule, until: int | float, points: int) -> Curve:
@@ -155,7 +152,7 @@ def show(schedules: Sequence[Schedule], until: Any = None, width: int | None = N
                 f"more than {MOST_RUNS:,} runs until {_time(until)}: no table of them, and points for a curve"
             )
     if any(len(marks[0]) for curve in curves for marks in (curve.restarts, curve.snapshots)):
-        console.print("restart: it begins again there; snapshot: the model to keep is the one at its end", style="dim")
+        console.print("restart: it begins again there; snapshot: keep the model at its end", style="dim")
 
 
 def chart(curves: Sequence[Curve], until: int | float, width: int, height: int, braille: bool = True) -> list[Text]:
@@ -165,27 +162,33 @@ def chart(curves: Sequence[Curve], until: int | float, width: int, height: int, 
     high = high if high > low else low + 1
     labels = {0: f"{high:.4g}", height // 2: f"{(high + low) / 2:.4g}", height - 1: f"{low:.4g}"}
     margin = max(map(len, labels.values()))
-    columns = width - margin - 2
+    columns = width - margin - 1
     across, down = (2, 4) if braille else (1, 1)
     dots, owner = np.zeros((height, columns), int), np.full((height, columns), -1)
-    written = {}
+    numbers = []
     for number, curve in enumerate(curves):
         for times, rates in curve.runs:
             x, y = times / until * (columns * across - 1), (high - rates) / (high - low) * (height * down - 1)
             x, y = _pixels(x, y, curve.joined)
-            column, row = x // across, y // down
+            row, column = y // down, x // across
             np.bitwise_or.at(dots, (row, column), BRAILLE[y % down, x % across])
             owner[row, column] = number
-            if len(curves) > 1:
-                for c, i in zip(*np.unique(column, return_index=True), strict=True):
-                    if not braille or c % 12 == 12 * number // len(curves):
-                        written[row[i], c] = DIGITS[number % len(DIGITS)]
+            first = np.unique(column, return_index=True)[1]
+            numbers += [(number, row[i], column[i]) for i in first if column[i] % 12 == 12 * number // len(curves)]
+    symbols = np.where(owner < 0, " ", [[chr(0x2800 + cell) for cell in line] for line in dots])
+    if not braille:
+        symbols = np.array([*DIGITS, " "] if len(curves) > 1 else ["*", " "])[
+            np.where(owner < 0, -1, owner % len(DIGITS))
+        ]
+    elif len(curves) > 1:
+        for number, row, column in numbers:
+            symbols[row, column], owner[row, column] = DIGITS[number % len(DIGITS)], number
     lines = []
     for row in range(height):
-        line = Text(f"{labels.get(row, ''):>{margin}}{'┤' if braille else '|'}")
+        axis = ("│┤" if braille else "|+")[row in labels]
+        line = Text(f"{labels.get(row, ''):>{margin}}{axis}")
         for number, cells in itertools.groupby(range(columns), key=owner[row].__getitem__):
-            drawn = [written.get((row, c), chr(0x2800 + dots[row, c]) if braille else "*") for c in cells]
-            line.append("".join(drawn) if number >= 0 else " " * len(drawn), COLOURS[number % len(COLOURS)])
+            line.append("".join(symbols[row, list(cells)]), COLOURS[number % len(COLOURS)] if number >= 0 else "")
         lines.append(line)
     middle, end = _time(until / 2), _time(until)
     times = f"{'0':<{(columns - len(middle)) // 2}}{middle}"

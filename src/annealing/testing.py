@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from .errors import ScheduleError
+from .nodes import Join
 from .notation import from_json, parse
-from .schedule import Join, RunSpan, Schedule
+from .schedule import RunSpan, Schedule
 
 MOST_SPANS = 40
 FLOAT64_ULPS = 16  # between two libraries, each within 8 (NumPy) or 16 of the exact value
@@ -78,7 +79,7 @@ def arrays_are_numbers(schedule: Schedule) -> None:
     whole = np.arange(12, dtype=np.int32).reshape(3, 4)
     if schedule.duration is None or schedule.duration >= 12:
         assert schedule(whole).shape == (3, 4), "the shape of the times is not kept"
-    assert type(schedule(0)) is float and type(schedule(np.int64(0))) is np.float64, "the type of one value"
+    assert (type(schedule(0)), type(schedule(np.int64(0)))) == (float, np.float64), "the type of one value"
 
 
 def torch_gives_the_same(schedule: Schedule) -> None:
@@ -162,7 +163,7 @@ def outside_it_is_finite(schedule: Schedule) -> None:
         try:
             assert math.isfinite(schedule(t)), f"the value at {t}"
         except ScheduleError:
-            assert schedule.duration is not None and t > schedule.duration, f"t = {t} is refused"
+            assert t > (schedule.duration or math.inf), f"t = {t} is refused"
 
 
 def wrong_times_are_refused(schedule: Schedule) -> None:

@@ -50,9 +50,9 @@ class DigitsProblem:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return nn.Sequential(
-                *(nn.Conv2d(1, first, 3, padding=1, bias=False), nn.BatchNorm2d(first), nn.ReLU(), nn.MaxPool2d(2)),
-                *(nn.Conv2d(first, second, 3, padding=1, bias=False), nn.BatchNorm2d(second), nn.ReLU()),
-                *(nn.MaxPool2d(2), nn.Flatten(), nn.Linear(second * (SIDE // 4) ** 2, 10)),
+                *(nn.Conv2d(1, first, 3, padding=1, bias=False), nn.BatchNorm2d(first), nn.ReLU()),
+                *(nn.Conv2d(first, second, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(second), nn.ReLU()),
+                *(nn.Flatten(), nn.Linear(second * (SIDE // 2) ** 2, 10)),
             )
 
     def batches(self, seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -78,4 +78,5 @@ def shifted(images: NDArray[np.float32], most: int, random: np.random.Generator)
     padded = np.pad(images, ((0, 0), (most, most), (most, most)))
     offsets = random.integers(0, 2 * most + 1, size=(2, len(images), 1))
     rows, columns = offsets + np.arange(SIDE)
-    return padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    moved: NDArray[np.float32] = padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return moved

@@ -102,7 +102,8 @@ class Child:
 
     def train(self, trial: Trial, watch: Watch) -> bool:
         """Have a trial trained; False if the process died."""
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         try:
             print(json.dumps(trial), file=self.process.stdin, flush=True)
         except OSError:
@@ -118,7 +119,8 @@ class Child:
 
     def end(self) -> str:
         """End the process, and say how it ended and what it said last."""
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         with suppress(OSError):
             self.process.stdin.close()
         status = self.process.wait()

@@ -70,19 +70,14 @@ class Curve:
         return Curve(self.times[window - 1 :], (sums[:, window:] - sums[:, :-window]) / window)
 
 
-def final_level(baseline: Curve) -> Array:
-    """The baseline's final error for each seed: the mean over its last five epochs. The level is their median."""
-    return baseline.whole_epochs().trailing().errors[:, -1]
-
-
 def first_reached(curve: Curve, level: float) -> float | None:
     """The first time at which the median over the seeds is at most the level; None if that never happens.
 
     >>> first_reached(Curve(np.array([10.0, 30.0]), np.array([[9.0, 5.0], [7.0, 3.0], [2.0, 2.0]])), level=3)
     30.0
     """
-    reached = np.median(curve.errors, axis=0) <= level
-    return float(curve.times[reached.argmax()]) if reached.any() else None
+    time = float(_first(curve, np.arange(len(curve.errors)), level))
+    return None if time == np.inf else time
 
 
 def speed_up(reference: Curve, curve: Curve, final: Array) -> Interval:

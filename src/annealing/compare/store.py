@@ -24,8 +24,9 @@ DECISIVE = ("annealing", "torch", "numpy", "scikit-learn")  # other versions of 
 class Store:
     """A directory with the records of an experiment.
 
-    manifest.json says what the experiment is; trials/ARM-seedN.jsonl holds the rows of a trial and trials/ARM-seedN.json
-    the seal without which they do not count: what they belong to, and their SHA-256.
+    manifest.json says what the experiment is; trials/ARM-seedN.jsonl holds the rows of a trial, and the .json beside it
+    is the seal without which they do not count: what they belong to, and their SHA-256. times.jsonl, the seconds that
+    trials took, is the only record that differs between two runs of the same experiment.
     """
 
     def __init__(self, directory: Path, experiment: Experiment) -> None:
@@ -66,6 +67,11 @@ class Store:
         write(self.path(trial, ".json"), json.dumps(self._seal(trial, kept, text), indent=1) + "\n")
         partial.unlink(missing_ok=True)
 
+    def clock(self, trial: Trial, seconds: float) -> None:
+        """Note how long a trial took."""
+        with open(self.directory / "times.jsonl", "a") as file:
+            file.write(json.dumps({**trial._asdict(), "seconds": round(seconds, 3)}) + "\n")
+
     def _seal(self, trial: Trial, rows: list[Row], text: str) -> dict[str, Any]:
         belongs = {"experiment": self.experiment.fingerprint, "arm": trial.arm, "seed": trial.seed}
         belongs["schedule"] = self.experiment.arm(trial.arm).schedule.fingerprint
@@ -87,7 +93,7 @@ def open_store(out: str | Path, experiment: Experiment, command: str | None = No
         known = _manifest(directory, out)
         if known is None:
             (directory / "trials").mkdir(parents=True, exist_ok=True)
-            manifest = {"format": FORMAT, "fingerprint": experiment.fingerprint, "command": command}
+            manifest: dict[str, Any] = {"format": FORMAT, "fingerprint": experiment.fingerprint, "command": command}
             manifest |= {"versions": versions, "experiment": experiment.description()}
             write(directory / MANIFEST, json.dumps(manifest, indent=1) + "\n")
             return store
@@ -96,7 +102,9 @@ def open_store(out: str | Path, experiment: Experiment, command: str | None = No
         raise ScheduleError(f"out must be a directory that can be written, got {out}: {error.strerror}") from None
     if known["fingerprint"] != experiment.fingerprint:
         there, here = known["experiment"], experiment.description()
-        raise ScheduleError(f"out must be a new directory or hold this experiment, but {out} holds {_apart(there, here)}")
+        raise ScheduleError(
+            f"out must be a new directory or hold this experiment, but {out} holds {_apart(there, here)}"
+        )
     _same_versions(out, store, known["versions"], versions)
     return store
 
@@ -129,7 +137,7 @@ def _manifest(directory: Path, out: str | Path) -> dict[str, Any] | None:
     if not (directory / MANIFEST).exists():
         names = [path.name for path in directory.iterdir()] if directory.exists() else []
         foreign = [name for name in names if not name.startswith(SCRATCH) and name != "trials"]
-        if foreign or (directory / "trials").exists() and any((directory / "trials").iterdir()):
+        if foreign or ((directory / "trials").exists() and any((directory / "trials").iterdir())):
             held = min(foreign, default="trials")
             raise ScheduleError(f"out must be a new or empty directory or a comparison, but {out} holds {held!r}")
         return None
@@ -137,7 +145,9 @@ def _manifest(directory: Path, out: str | Path) -> dict[str, Any] | None:
         known = json.loads((directory / MANIFEST).read_text())
         if isinstance(known, dict) and known.get("format") == FORMAT and known.keys() >= FIELDS:
             return known
-    raise ScheduleError(f"out must be a new directory or a comparison, but {out}/{MANIFEST} is not that of a comparison")
+    raise ScheduleError(
+        f"out must be a new directory or a comparison, but {out}/{MANIFEST} is not that of a comparison"
+    )
 
 
 def _apart(there: dict[str, Any], here: dict[str, Any]) -> str:
@@ -145,7 +155,9 @@ def _apart(there: dict[str, Any], here: dict[str, Any]) -> str:
     for name in ("seeds", "task", "baseline"):
         if there[name] != here[name]:
             return f"another one: {name} {there[name]} there, {here[name]} here"
-    then, now = ({arm["key"]: f"{arm['schedule']} for {arm['epochs']} epochs" for arm in x["arms"]} for x in (there, here))
+    then, now = (
+        {arm["key"]: f"{arm['schedule']} for {arm['epochs']} epochs" for arm in x["arms"]} for x in (there, here)
+    )
     key = next((key for key in then | now if then.get(key) != now.get(key)), "")
     return f"another one: {key} is {then.get(key, 'absent')} there, {now.get(key, 'absent')} here"
 

@@ -25,9 +25,7 @@ def train(experiment: Experiment, trial: Trial) -> Iterator[Row]:
     model = problem.model(trial.seed)
     rates = experiment.rates(experiment.arm(trial.arm))
     marks = set(experiment.marks(trial.arm))
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=rates[0], momentum=task.momentum, weight_decay=task.weight_decay
-    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=rates[0], momentum=task.momentum, weight_decay=task.weight_decay)
     model.train()
     losses: list[float] = []
     for n, (rate, (images, classes)) in enumerate(zip(rates, batches(problem, trial.seed), strict=False), start=1):

@@ -35,7 +35,6 @@ def main(directory: str) -> None:
     from .training import train
 
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
     store = load_store(directory)
     while True:
         trial = asked.get()

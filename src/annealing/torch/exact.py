@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
-from torch import Tensor, full_like
+from torch import Tensor, compiler, full_like
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..schedule import Schedule
 
-Marks = list[tuple[Any, int]]
+Marks = list[tuple[Any, int | None]]
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def eager(method: Method) -> Method:
+    """Keep torch.compile out: what follows is about Python objects and their identity."""
+    return compiler.disable(method)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class Curves(NamedTuple):
+    """The curve of every group by its base rate, and what they were made from."""
+
+    arguments: list[Any]
+    origin: Marks
+    bases: list[float]
+    by_base: dict[float, Schedule | None]
+
+    def values(self, time: float) -> list[float] | None:
+        time = time if type(time) is int else float(time)
+        values = {base: curve(time) for base, curve in self.by_base.items() if curve is not None}
+        return [values[base] for base in self.bases] if values else None
+
+
+class Trail(NamedTuple):
+    """Where the scheduler stood after its last step, and what it wrote there if that was a value of its curve."""
+
+    time: float
+    curves: Curves
+    written: Marks | None
 
 
 class Exact(LRScheduler):
@@ -26,14 +55,14 @@ class Exact(LRScheduler):
     the same version. From the first foreign rate on every step is PyTorch's, bit for bit.
     """
 
-    __slots__ = ("_bases", "_curves", "_trail")  # not in __dict__, which is PyTorch's state_dict
+    __slots__ = ("_made", "_trail")  # not in __dict__, which is PyTorch's state_dict
     _arguments: tuple[str, ...]
-    _bases: tuple[Marks, list[float]] | None  # the base rates as numbers, which of a tensor are read once
-    _curves: tuple[list[Any], list[float], dict[float, Schedule | None]] | None  # what they are made from, and they
-    _trail: tuple[tuple[Any, ...], Marks | None] | None  # the state after the last step; what was written, if the curve
+    _made: Curves | None
+    _trail: Trail | None
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self._forget()
+        self._get_lr_called_within_step = False
         if isinstance(optimizer, Optimizer):  # bad arguments fail before anything is written
             for base in {float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups}:
                 self._curve(base)
@@ -48,71 +77,63 @@ class Exact(LRScheduler):
         """Where on its curve the scheduler is."""
         return self.last_epoch
 
+    @eager
     def _update_lr(self, epoch: int | None = None) -> None:
         if epoch is None and not self._follows():
             self._step_as_torch()
             return
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        values = self._values(self._time)
+        curves = self._curves()
+        values = curves.values(self._time)
         if values is None:
             self._step_as_torch(self.last_epoch)
         else:
-            self._write(values)
+            self._write(values, curves)
 
     def _step_as_torch(self, epoch: int | None = None) -> None:
         if epoch is None and self._is_initial and self.last_epoch >= 0:  # resumed: the rates are this epoch's already
             self.last_epoch += 1
-            self._last_lr = _copies(self._rates())
+            self._last_lr = [_copy(rate) for rate in self._rates()]
         else:
             super()._update_lr(epoch)
         self._leave()
 
     def _leave(self) -> None:
-        self._trail = self._state(), None
+        self._trail = Trail(self._time, self._curves(), None)
 
-    def _write(self, values: list[float]) -> None:
+    def _write(self, values: list[float], curves: Curves) -> None:
         for group, value in zip(self.optimizer.param_groups, values, strict=True):
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(value)
             else:
                 group["lr"] = value
-        self._last_lr = _copies(self._rates())
-        self._trail = self._state(), _marks(self._rates())
+        rates = self._rates()
+        self._last_lr = [_copy(rate) for rate in rates]
+        self._trail = Trail(self._time, curves, _marks(rates))
 
     def _follows(self) -> bool:
         """Whether the rates found lie on the curve, so that the next step goes on along it."""
-        rates = self._rates()
+        rates, curves, trail = self._rates(), self._curves(), self._trail
         if self._is_initial:
-            values = self._values(self.last_epoch + 1)
-            initial = values is not None and _hold(rates, self._base_values())
+            values = curves.values(self.last_epoch + 1)
+            initial = values is not None and _hold(rates, curves.bases)
             return initial or (self.last_epoch >= 0 and _hold(rates, values))
-        if self._trail and self._trail[0] == self._state():
-            return _same(self._trail[1], _marks(rates))
-        return _hold(rates, self._values(self._time))
+        if trail and trail.curves is curves and trail.time == self._time:
+            return trail.written is not None and _unchanged(trail.written, rates)
+        return _hold(rates, curves.values(self._time))
 
     def _rates(self) -> list[Any]:
         return [group["lr"] for group in self.optimizer.param_groups]
 
-    def _state(self) -> tuple[Any, ...]:
-        return self._time, self._named(), self._base_values()
-
-    def _named(self) -> list[Any]:
-        return [getattr(self, name) for name in self._arguments]
-
-    def _base_values(self) -> list[float]:
-        marks = _marks(self.base_lrs)
-        if self._bases is None or not _same(self._bases[0], marks):
-            self._bases = marks, [float(base) for base in self.base_lrs]
-        return self._bases[1]
-
-    def _values(self, time: float) -> list[float] | None:
-        """The values of the groups' curves, made again where an argument or a base rate is another one."""
-        arguments, bases = self._named(), self._base_values()
-        if self._curves is None or self._curves[:2] != (arguments, bases):
-            self._curves = arguments, bases, {base: self._curve(base) for base in bases}
-        time = time if type(time) is int else float(time)
-        values = {base: curve(time) for base, curve in self._curves[2].items() if curve is not None}
-        return [values[base] for base in bases] if values else None
+    def _curves(self) -> Curves:
+        """The curves of the groups, made again when an argument or a base rate is another one."""
+        made, arguments = self._made, [getattr(self, name) for name in self._arguments]
+        same = made is not None and _unchanged(made.origin, self.base_lrs)
+        if made is None or not same or made.arguments != arguments:
+            bases = made.bases if made and same else [float(base) for base in self.base_lrs]
+            by_base = {base: self._curve(base) for base in bases}
+            made = self._made = Curves(arguments, _marks(self.base_lrs), bases, by_base)
+        return made
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
@@ -126,22 +147,25 @@ class Exact(LRScheduler):
         self._forget()
 
     def _forget(self) -> None:
-        self._bases = self._curves = self._trail = None
+        self._made = self._trail = None
 
 
-def _copies(rates: list[Any]) -> list[Any]:
-    return [rate.clone() if isinstance(rate, Tensor) else rate for rate in rates]
+def _copy(rate: Any) -> Any:
+    return rate.clone() if isinstance(rate, Tensor) else rate
 
 
 def _marks(rates: list[Any]) -> Marks:
-    return [(rate, rate._version if isinstance(rate, Tensor) else 0) for rate in rates]
+    return [(rate, rate._version if isinstance(rate, Tensor) else None) for rate in rates]
 
 
-def _same(before: Marks | None, now: Marks) -> bool:
-    """Whether the rates are the same objects, and unchanged."""
-    if before is None or len(before) != len(now):
+def _unchanged(marks: Marks, rates: list[Any]) -> bool:
+    """Whether the rates are the marked objects, in the versions that they had."""
+    if len(marks) != len(rates):
         return False
-    return all(a[0] is b[0] and a[1] == b[1] for a, b in zip(before, now, strict=True))
+    for (marked, version), rate in zip(marks, rates, strict=True):
+        if rate is not marked or (version is not None and rate._version != version):
+            return False
+    return True
 
 
 def _hold(rates: list[Any], values: list[float] | None) -> bool:

@@ -15,14 +15,14 @@ PAPER_EPOCHS = 200
 MOST_EPOCHS = 10_000
 
 
-def experiment(budget: int = 40, seeds: int = 5, only: Sequence[str] = (), task: Task | None = None) -> Experiment:
+def sgdr(budget: int = 40, seeds: int = 5, only: Sequence[str] = (), task: Task | None = None) -> Experiment:
     """The comparison of Loshchilov and Hutter with every length times budget / 200, and its missing controls.
 
     budget: epochs, from 1 to 10,000. seeds: how many, the seeds are 0, 1, ... only: keys of arms to keep (all if
     empty); the baseline, step decay from 0.1, must be among them. task: Digits() unless given.
     A ScheduleError names an argument that is none of these.
 
-    >>> [str(arm.schedule) for arm in experiment(budget=40).arms if arm.paper][2:4]
+    >>> [str(arm.schedule) for arm in sgdr(budget=40).arms if arm.paper][2:4]
     ['cosine(0.05, 0, 40)', 'warm_restarts(0.05, T_0=10)']
 
     Source: Loshchilov and Hutter 2017, arXiv 1608.03983, section 4 and figure 1.
@@ -61,7 +61,12 @@ def arms_for(budget: int) -> list[Arm]:
         paper = f"T_0={T_0}, T_mult={T_mult}"
         return Arm(f"restarts-{T_0}-{T_mult}", title, schedule, scaled(PAPER_EPOCHS), paper)
 
-    steps = [stepped(0.1, 200, "default, 0.1"), stepped(0.05, 200, "default, 0.05"), stepped(0.1, 100), stepped(0.1, 50)]
+    steps = [
+        stepped(0.1, 200, "default, 0.1"),
+        stepped(0.05, 200, "default, 0.05"),
+        stepped(0.1, 100),
+        stepped(0.1, 50),
+    ]
     singles = [single(200, "T_0=200, T_mult=1"), *(single(epochs) for epochs in (150, 127, 100, 50))]
     return [*steps, *singles, *(restarted(*run) for run in ((50, 1), (100, 1), (1, 2), (10, 2)))]
 

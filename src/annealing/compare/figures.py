@@ -1,0 +1,155 @@
+"""The two figures: rates and errors over epochs, one panel for every schedule."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from .experiment import Arm, Experiment
+from .statistics import Curve
+from .table import Table
+
+# Okabe and Ito's palette; the styles tell the families apart without colour
+STYLES: dict[str, dict[str, Any]] = {
+    "step decay": {"color": "#0072B2", "linestyle": "-"},
+    "one run": {"color": "#009E73", "linestyle": (0, (5, 1.2))},
+    "restarts": {"color": "#D55E00", "linestyle": (0, (7, 1, 1.2, 1))},
+}
+GREY = "#777777"
+WIDTH = 1.6
+
+
+def rates(experiment: Experiment) -> Figure:
+    """The learning rates over epochs, from the schedules themselves, broken where they jump."""
+    figure, panels, empty = _grid(experiment, "learning rate")
+    for arm, panel in panels.items():
+        panel.plot(*points(arm), linewidth=WIDTH, **_style(experiment, arm))
+        panel.plot(*ends(experiment, arm), "o", clip_on=False, **_dot(experiment, arm))
+    families = [name for name in STYLES if any(family(experiment, arm) == name for arm in experiment.arms)]
+    handles = [Line2D([], [], linewidth=WIDTH, label=name, **STYLES[name]) for name in families]
+    _legend(figure, empty, [*handles, Line2D([], [], marker="o", color="black", linestyle="", label="model to keep")])
+    return figure
+
+
+def points(arm: Arm, each: int = 200) -> tuple[Any, Any]:
+    """Times and rates to draw; after each run the limit from the left at its end, then a gap."""
+    times: list[float] = []
+    values: list[float] = []
+    for span in arm.schedule.runs(until=arm.epochs):
+        whole = span.end <= arm.epochs
+        end = span.end if whole else float(arm.epochs)
+        inside = np.linspace(span.begin, end, each)
+        times += [*inside, end]
+        values += [*arm.schedule(inside[:-1]), span.last if whole else arm.schedule.left(arm.epochs), np.nan]
+    return np.array(times), np.array(values)
+
+
+def ends(experiment: Experiment, arm: Arm) -> tuple[list[float], list[float]]:
+    """Times and rates at which the models are that the schedule recommends."""
+    spans = {float(span.end): span.last for span in arm.schedule.runs(until=arm.epochs)}
+    times = [float(time) for time in arm.schedule.snapshots(until=arm.epochs)] or [float(arm.epochs)]
+    return times, [spans.get(time, arm.schedule.left(arm.epochs)) for time in times]
+
+
+def errors(experiment: Experiment, drawn: Mapping[str, Curve], table: Table) -> Figure:
+    """The errors over epochs: median and range over the seeds, the recommended models, and the level."""
+    figure, panels, empty = _grid(experiment, "test error, %")
+    percent = 100 / table.test_images
+    reference = drawn[table.baseline]
+    grey: dict[str, Any] = {"color": GREY, "linewidth": 0.9}
+    level: dict[str, Any] = {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1.5))}
+    for arm, panel in panels.items():
+        curve = drawn[arm.key]
+        style = _style(experiment, arm)
+        panel.axhline(table.level, **level)
+        if arm.key != table.baseline:
+            panel.plot(reference.times, percent * np.median(reference.errors, axis=0), **grey)
+        low, high = percent * curve.errors.min(axis=0), percent * curve.errors.max(axis=0)
+        panel.fill_between(curve.times, low, high, color=style["color"], alpha=0.22, linewidth=0)
+        panel.plot(curve.times, percent * np.median(curve.errors, axis=0), linewidth=WIDTH, **style)
+        kept = experiment.kept(arm) or (experiment.updates(arm),)
+        recommended = curve.at(np.array(kept) / experiment.task.updates_per_epoch)
+        medians = percent * np.median(recommended.errors, axis=0)
+        panel.plot(recommended.times, medians, "o", clip_on=False, zorder=3, **_dot(experiment, arm))
+        _percentages(panel)
+    baseline = table.line(table.baseline).title
+    handles = [
+        Line2D([], [], color="black", linewidth=WIDTH, label="median of the seeds"),
+        Patch(color="black", alpha=0.22, linewidth=0, label="range of the seeds"),
+        Line2D([], [], marker="o", color="black", linestyle="", label="model to keep"),
+        Line2D([], [], label=f"baseline: {baseline}", **grey),
+        Line2D([], [], label=f"its final error, {table.level:.2f} %", **level),
+    ]
+    _legend(figure, empty, handles)
+    return figure
+
+
+def family(experiment: Experiment, arm: Arm) -> str:
+    """What kind of schedule an arm is, by the models that it recommends."""
+    kept = experiment.kept(arm)
+    return "restarts" if len(kept) > 1 else "one run" if kept else "step decay"
+
+
+def png(figure: Figure) -> bytes:
+    """The picture as a PNG file."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=150)
+    return content.getvalue()
+
+
+def _grid(experiment: Experiment, quantity: str) -> tuple[Figure, dict[Arm, Axes], Axes | None]:
+    """A row of panels for each family, with common axes; and a place that is left empty, if there is one."""
+    rows = [[arm for arm in experiment.arms if family(experiment, arm) == name] for name in STYLES]
+    rows = [row for row in rows if row]
+    columns = max(map(len, rows))
+    figure = Figure(figsize=(0.6 + 2.35 * columns, 0.6 + 2.1 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), columns, sharex=True, sharey=True, squeeze=False)
+    panels = {}
+    empty: list[Axes] = []
+    for row, line in zip(rows, axes, strict=True):
+        for arm, panel in zip(row, line, strict=False):
+            panel.set_title(arm.title, fontsize=10)
+            panel.spines[["top", "right"]].set_visible(False)
+            panel.tick_params(labelbottom=True)
+            panel.grid(color="0.9", linewidth=0.6)
+            panel.set_axisbelow(True)
+            panels[arm] = panel
+        for panel in line[len(row) :]:
+            panel.set_axis_off()
+            empty.append(panel)
+    longest = max(float(arm.epochs) for arm in experiment.arms)
+    axes[0, 0].set_xlim(0, longest)
+    figure.supxlabel("epoch", fontsize=11)
+    figure.supylabel(quantity, fontsize=11)
+    return figure, panels, empty[0] if empty else None
+
+
+def _style(experiment: Experiment, arm: Arm) -> dict[str, Any]:
+    return STYLES[family(experiment, arm)]
+
+
+def _dot(experiment: Experiment, arm: Arm) -> dict[str, Any]:
+    return {"color": _style(experiment, arm)["color"], "markeredgecolor": "white", "markersize": 6.5}
+
+
+def _legend(figure: Figure, empty: Axes | None, handles: list[Any]) -> None:
+    if empty is None:
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=10)
+    else:
+        empty.legend(handles=handles, loc="center", frameon=False, fontsize=10)
+
+
+def _percentages(panel: Axes) -> None:
+    """A logarithmic axis that reads 1, 2, 5, 10."""
+    panel.set_yscale("log")
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.yaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,41 @@
+"""Progress of a comparison in the terminal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .experiment import Experiment, Trial
+
+
+class Bars:
+    """A bar for all trials, and one for each that is being trained; nothing where stderr is no terminal."""
+
+    def __init__(self, experiment: Experiment, trials: Sequence[Trial]) -> None:
+        console = Console(stderr=True)
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self.rows = {trial: len(experiment.marks(trial.arm)) for trial in trials}
+        self.all = self.progress.add_task(f"evaluations of {len(trials)} trials", total=sum(self.rows.values()))
+        self.bars = {
+            trial: self.progress.add_task(f"{trial.arm}, seed {trial.seed}", total=rows, visible=False)
+            for trial, rows in self.rows.items()
+        }
+        self.lock = threading.Lock()
+
+    def __call__(self, trial: Trial, event: str) -> None:
+        """Draw what happened to a trial."""
+        with self.lock:
+            if event == "row":
+                self.progress.advance(self.bars[trial])
+            else:
+                self.progress.update(self.bars[trial], visible=event == "begin")
+            if event == "died":
+                self.progress.reset(self.bars[trial], visible=False)
+            if event == "done":
+                self.progress.update(self.bars[trial], completed=self.rows[trial])
+            done = sum(self.progress.tasks[bar].completed for bar in self.bars.values())
+            self.progress.update(self.all, completed=done)

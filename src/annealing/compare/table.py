@@ -1,0 +1,172 @@
+"""The table of a comparison, from its records: plain data, the same for people, JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from .experiment import Arm, Experiment, Trial
+from .records import Row
+from .statistics import Curve, Interval, first_reached, median_interval, speed_up
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one arm did; errors in percent of the test images, differences in percentage points, times in epochs.
+
+    kept_at: the end of its last whole run, or of its budget: that model's `error` is shown. less_baseline, less_cosine:
+    that error less the baseline's, and less that of one cosine of the same length, paired by seed. reached: the
+    first recommended model at the baseline's level (None: never within `epochs`); speed_up: the baseline's budget over
+    it (0: never). hindsight, hindsight_speed_up: the same where step decay may stop at the first epoch whose mean with
+    the four before it is at the level. trained_as: the arm whose training contains it. diverged: seeds.
+    """
+
+    key: str
+    title: str
+    schedule: str
+    fingerprint: str
+    paper: str | None
+    trained_as: str
+    restarts: bool
+    epochs: float
+    kept_at: float
+    error: Interval
+    less_baseline: Interval | None
+    less_cosine: Interval | None
+    reached: float | None
+    speed_up: Interval
+    hindsight: float | None
+    hindsight_speed_up: Interval
+    diverged: list[int]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Every arm's line, and what they are held against.
+
+    level: in percent. budget, hindsight: the epochs that the baseline takes, and those after which it may stop in
+    hindsight.
+    """
+
+    baseline: str
+    level: float
+    budget: float
+    hindsight: float
+    seeds: int
+    test_images: int
+    lines: list[Line]
+
+    def line(self, key: str) -> Line:
+        return next(line for line in self.lines if line.key == key)
+
+    def plain(self) -> dict[str, Any]:
+        """The table as dictionaries, lists, text and numbers."""
+        lines = [{name: _plain(value) for name, value in vars(line).items()} for line in self.lines]
+        return {**asdict(self), "lines": lines}
+
+    def csv(self) -> str:
+        """The table as CSV: an interval takes three columns."""
+        rows = []
+        for line in self.lines:
+            row: dict[str, Any] = {}
+            for name, value in vars(line).items():
+                if isinstance(value, Interval) or name.startswith("less_"):
+                    row |= {f"{name}_{part}": getattr(value, part, None) for part in Interval._fields}
+                else:
+                    row[name] = " ".join(map(str, value)) if isinstance(value, list) else value
+            rows.append(row)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+
+
+def curves(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> dict[str, Curve]:
+    """The curve of every arm in images that are wrong; after divergence all of them are."""
+    return {arm.key: _curve(experiment, arm, records) for arm in experiment.arms}
+
+
+def tabulate(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> Table:
+    """The table of an experiment from the rows of all its trials."""
+    images = experiment.task.test_images
+    drawn = curves(experiment, records)
+    trailing = drawn[experiment.baseline].whole_epochs().trailing()
+    final = trailing.errors[:, -1]
+    level = float(np.median(final))
+    budget = Curve(drawn[experiment.baseline].times[-1:], trailing.errors[:, -1:])
+    recommended = {arm.key: _recommended(experiment, arm, drawn[arm.key]) for arm in experiment.arms}
+    cosines = {float(recommended[arm.key].times[-1]): arm.key for arm in experiment.arms if _single(experiment, arm)}
+
+    def less(arm: Arm, other: str) -> Interval | None:
+        difference = recommended[arm.key].errors[:, -1] - recommended[other].errors[:, -1]
+        return None if other == arm.key else median_interval(100 * difference / images)
+
+    def line(arm: Arm) -> Line:
+        own = recommended[arm.key]
+        committed = budget if arm.key == experiment.baseline else own
+        stopped = own if experiment.kept(arm) else drawn[arm.key].whole_epochs().trailing()
+        kept_at = float(own.times[-1])
+        return Line(
+            key=arm.key,
+            title=arm.title,
+            schedule=str(arm.schedule),
+            fingerprint=arm.schedule.fingerprint,
+            paper=arm.paper,
+            trained_as=experiment.sources[arm.key],
+            restarts=len(own.times) > 1,
+            epochs=float(arm.epochs),
+            kept_at=kept_at,
+            error=median_interval(100 * own.errors[:, -1] / images),
+            less_baseline=less(arm, experiment.baseline),
+            less_cosine=less(arm, cosines.get(kept_at, arm.key)),
+            reached=first_reached(committed, level),
+            speed_up=speed_up(budget, committed, final),
+            hindsight=first_reached(stopped, level),
+            hindsight_speed_up=speed_up(trailing, stopped, final),
+            diverged=_diverged(experiment, arm, records),
+        )
+
+    return Table(
+        baseline=experiment.baseline,
+        level=100 * level / images,
+        budget=float(budget.times[-1]),
+        hindsight=float(trailing.times[np.flatnonzero(np.median(trailing.errors, axis=0) <= level)[0]]),
+        seeds=len(experiment.seeds),
+        test_images=images,
+        lines=[line(arm) for arm in experiment.arms],
+    )
+
+
+def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]]) -> Curve:
+    source = experiment.sources[arm.key]
+    marks = [mark for mark in experiment.marks(source) if mark <= experiment.updates(arm)]
+    errors = []
+    for seed in experiment.seeds:
+        wrong = {row.updates: row.wrong for row in records[Trial(source, seed)] if not row.diverged}
+        errors.append([wrong.get(mark, experiment.task.test_images) for mark in marks])
+    return Curve(np.array(marks) / experiment.task.updates_per_epoch, np.array(errors, float))
+
+
+def _recommended(experiment: Experiment, arm: Arm, curve: Curve) -> Curve:
+    kept = experiment.kept(arm) or (experiment.updates(arm),)
+    return curve.at(np.array(kept) / experiment.task.updates_per_epoch)
+
+
+def _single(experiment: Experiment, arm: Arm) -> bool:
+    """Whether it is one run that comes down to the end of its epochs."""
+    return experiment.kept(arm) == (experiment.updates(arm),)
+
+
+def _diverged(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]]) -> list[int]:
+    last = {seed: records[Trial(experiment.sources[arm.key], seed)][-1] for seed in experiment.seeds}
+    return [seed for seed, row in last.items() if row.diverged and row.updates <= experiment.updates(arm)]
+
+
+def _plain(value: Any) -> Any:
+    return value._asdict() if isinstance(value, Interval) else value

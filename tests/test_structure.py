@@ -1,0 +1,82 @@
+"""The house: imports run one way, and `import annealing` brings NumPy alone."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import annealing
+
+SOURCE = Path(annealing.__file__).parent
+LAYERS = [
+    ["errors", "times", "literals"],
+    ["libraries"],
+    ["shapes"],
+    ["lower"],
+    ["ends"],
+    ["columns"],
+    ["table"],
+    ["schedule"],
+    ["nodes"],
+    ["recipes"],
+    ["notation"],
+    ["paper", "testing"],
+    ["plots", "terminal", "torch"],
+    ["compare"],
+    ["cli"],
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+LATE = {("schedule", "nodes"), ("schedule", "plots")}  # operators and .plot(), imported when they are called
+FRAMEWORKS = {"torch", "jax", "jaxlib", "matplotlib", "sklearn", "scipy", "rich", "click"}
+
+
+def imported(file: Path) -> set[tuple[str, bool]]:
+    """The modules of the package that a file imports, and whether when it is loaded (not when a function runs)."""
+    tree = ast.parse(file.read_text())
+    checked = {
+        node
+        for part in ast.walk(tree)
+        if isinstance(part, ast.If) and "TYPE_CHECKING" in ast.unparse(part.test)
+        for node in ast.walk(part)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or node in checked:
+            continue
+        parts = list(file.relative_to(SOURCE).with_suffix("").parts)
+        above = parts[: len(parts) - node.level] if node.level else (node.module or "").split(".")[1:]
+        if node.level or (node.module or "").split(".")[0] == "annealing":
+            module = [*above, *((node.module or "").split(".") if node.level else [])]
+            names = [module[0]] if module and module[0] else [alias.name for alias in node.names]
+            found |= {(name, node in tree.body) for name in names if name in LEVEL}
+    return found
+
+
+def test_imports_run_one_way() -> None:
+    files = [file for file in SOURCE.rglob("*.py") if file.name != "__init__.py" or file.parent != SOURCE]
+    assert len(files) > 15
+    for file in files:
+        own = file.relative_to(SOURCE).with_suffix("").parts[0]
+        assert own in LEVEL, f"{own} has no place among the layers"
+        for name, loaded in imported(file):
+            assert name == own or LEVEL[name] <= LEVEL[own] or ((own, name) in LATE and not loaded), (
+                f"{own} imports {name}"
+            )
+
+
+def test_importing_it_loads_numpy_alone() -> None:
+    code = (
+        "import annealing, sys; annealing.cosine(1, 0, 5)(2); print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert "numpy" in loaded
+    assert not loaded & FRAMEWORKS
+
+
+def test_files_can_be_read_in_one_sitting() -> None:
+    for file in SOURCE.rglob("*.py"):
+        assert len(file.read_text().splitlines()) <= 400, file.name
