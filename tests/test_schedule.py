@@ -59,7 +59,7 @@ def test_the_snapshots_of_the_paper(T_0: int, T_mult: int) -> None:
         (warm_restarts(eta_max=1, T_0=10, runs=2), [10], [10, 20]),
         (cosine(1, 0, 10) >> Run(shapes.flat, 0, 0, 5) >> cosine(1, 0, 10), [15], [15, 25]),
         (Repeat(linear(0, 1, 10) >> linear(1, 0, 10)), [20, 40, 60, 80], [20, 40, 60, 80]),
-        (cosine(1, 0, 10).beyond("mirror"), [20, 40, 60, 80], [10, 30, 50, 70, 90]),
+        (cosine(1, 0, 10).beyond("mirror"), [], [10, 30, 50, 70, 90]),
         (0.5 * warm_restarts(eta_max=1, T_0=25) + 0.1, [25, 50, 75], [25, 50, 75]),
         (warm_restarts(eta_max=1, T_0=25).stretched(2), [50], [50]),
         (warm_restarts(eta_max=1, T_0=25).shifted(3), [28, 53, 78], [28, 53, 78]),
@@ -78,6 +78,15 @@ def test_a_run_that_is_cut_is_no_snapshot() -> None:
     assert schedule.snapshots(until=29.5) == [10]
     assert schedule.snapshots(until=30) == [10, 30]
     assert [span.end for span in schedule.runs(until=30.5)] == [10, 30, 70]
+
+
+def test_the_last_run_is_whole_or_endless() -> None:
+    assert cosine(0.1, 0, 200).runs(until=50) == [(0, 200, 0.1, 0)]
+    assert multistep(1, [60], gamma=0.5).runs(until=1e6) == [(0, 60, 1, 1), (60, math.inf, 0.5, 0.5)]
+    assert [run[:2] for run in (linear(1, 0, 20) + cosine(1, 0, 30)).runs()] == [(0, 20), (20, 30)]
+    assert len(warm_restarts(1, T_0=1).runs(60_000)) == 60_000
+    with pytest.raises(ScheduleError, match="more than 100,000 runs until 100001"):
+        warm_restarts(1, T_0=1).runs(100_001)
 
 
 def test_what_never_ends_needs_until() -> None:

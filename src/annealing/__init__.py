@@ -1,11 +1,16 @@
 """Learning-rate schedules as values: write one once, see it, run it in any framework, compare it by training."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import shapes
 from .errors import ScheduleError
 from .nodes import Beyond, Join, Product, Repeat, Run, Shifted, Stretched, Sum
 from .notation import from_json, parse
 from .recipes import cosine, linear, multistep, runs, step, warm_restarts
 from .schedule import RunSpan, Schedule
+
+if TYPE_CHECKING:
+    from .plots import plot
 
 __version__ = "0.1.0"
 __all__ = [
@@ -25,8 +30,17 @@ __all__ = [
     "linear",
     "multistep",
     "parse",
+    "plot",
     "runs",
     "shapes",
     "step",
     "warm_restarts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot":  # matplotlib is loaded when something is drawn
+        from .plots import plot
+
+        return plot
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .lower import Copies, Piece
+from .pieces import Copies, Piece
 
 ROWS = 1024  # copies of a cycle whose ends are tabulated; later ones follow the same rule in float arithmetic
 

@@ -1,188 +1,21 @@
-"""A schedule as flat pieces: what every node becomes before it is evaluated.
-
-`Pieces` are runs one after another, then perhaps one cycle of runs that repeats. Time changes are carried exactly
-into them. Sums and products stay as an `Operation` over pieces that all span the whole time.
-"""
+"""A schedule as flat pieces: what every node does to the pieces of its parts, with times carried exactly."""
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from typing import Literal
+from typing import NamedTuple
 
 from . import shapes
 from .errors import ScheduleError
+from .pieces import Copies, Cycle, Lowered, Name, Operation, Piece, Pieces
 from .times import END_OF_TIME, MOST_RUNS, powers, trimmed
 
 SHORT = 64  # equal copies up to this number of runs are written out, more become a cycle
-
-Name = Literal["+", "*"]
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A run in force from `begin`; its shape counts time from `origin`, which is earlier where the run was cut."""
-
-    begin: Fraction
-    origin: Fraction
-    length: Fraction
-    shape: shapes.Shape
-    start: float
-    end: float
-    again: bool = False  # whether it begins copy 1, 2, ... of a repeated part
-
-    @property
-    def stop(self) -> Fraction:
-        return self.origin + self.length
-
-    @property
-    def first(self) -> float:
-        """The value from its begin on."""
-        return self.start if self.shape(0.0, 1.0) else self.end
-
-    @property
-    def last(self) -> float:
-        """The limit of the value as time goes to its stop."""
-        return self.start if self.shape(1.0, 0.0) else self.end
-
-    @property
-    def falling_cosine(self) -> bool:
-        return isinstance(self.shape, shapes.Cosine) and self.start > self.end
-
-    def moved(self, by: Fraction) -> Piece:
-        return replace(self, begin=self.begin + by, origin=self.origin + by)
-
-    def stretched(self, by: Fraction) -> Piece:
-        return replace(self, begin=self.begin * by, origin=self.origin * by, length=self.length * by)
-
-    def valued(self, change: Callable[[float], float]) -> Piece:
-        return replace(self, start=change(self.start), end=change(self.end))
-
-
-@dataclass(frozen=True)
-class Copies:
-    """How the ends of a part change from copy to copy: the line through (floor, peak) goes to the scaled two."""
-
-    floor: float
-    peak: float
-    peak_factor: float = 1.0
-    floor_factor: float = 1.0
-
-    @property
-    def equal(self) -> bool:
-        return self.peak_factor == self.floor_factor == 1
-
-    def changes(self) -> Iterator[Callable[[float], float]]:
-        """For copy 0, 1, ...: the change of a value, exact up to one rounding."""
-        floor, peak = Fraction(self.floor), Fraction(self.peak)
-        for down, up in zip(powers(Fraction(self.floor_factor)), powers(Fraction(self.peak_factor)), strict=True):
-            low = floor * down
-            high = max(low, peak * up)
-
-            def change(value: float, low: Fraction = low, high: Fraction = high) -> float:
-                if value == self.peak:
-                    return float(high)
-                if value == self.floor:
-                    return float(low)
-                return float(low + (Fraction(value) - floor) / (peak - floor) * (high - low))
-
-            yield change
-
-    def settled(self, change: Callable[[float], float]) -> bool:
-        """Whether no later copy differs from one with this change."""
-        flat = change(self.floor) == change(self.peak)
-        return self.equal or (flat and (self.floor_factor == 1 or change(self.peak) == 0))
-
-
-@dataclass(frozen=True)
-class Cycle:
-    """Runs (in their own time, from 0) repeated from `origin` on, each `period` long, in force from `begin`."""
-
-    begin: Fraction
-    origin: Fraction
-    period: Fraction
-    pieces: tuple[Piece, ...]
-    copies: Copies
-
-    def moved(self, by: Fraction) -> Cycle:
-        return replace(self, begin=self.begin + by, origin=self.origin + by)
-
-    def cut(self) -> Cycle:
-        """In force from 0 on at the earliest; equal copies that are over by then are forgotten."""
-        begin = max(self.begin, Fraction(0))
-        over = (begin - self.origin) // self.period if self.copies.equal else 0
-        return replace(self, begin=begin, origin=self.origin + over * self.period)
-
-    def stretched(self, by: Fraction) -> Cycle:
-        return replace(
-            self,
-            begin=self.begin * by,
-            origin=self.origin * by,
-            period=self.period * by,
-            pieces=tuple(piece.stretched(by) for piece in self.pieces),
-        )
-
-    def written_out(self, changes: Iterator[Callable[[float], float]] | None = None) -> Iterator[Piece]:
-        """Its runs one by one, without end."""
-        changes = changes or self.copies.changes()
-        flat = self.copies.floor == self.copies.peak
-        for i, change in enumerate(changes):
-            for j, piece in enumerate(self.pieces):
-                moved = piece.moved(self.origin + i * self.period).valued(change)
-                yield replace(moved, again=piece.again or (i > 0 and j == 0 and not flat))
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """Runs, then perhaps a cycle, up to `end` (None: for ever); at the end and after it the value is `final`."""
-
-    head: tuple[Piece, ...]
-    cycle: Cycle | None
-    end: Fraction | None
-    final: float
-    strict: bool = False  # whether a time after the end is refused
-
-    @property
-    def leaves(self) -> tuple[Pieces, ...]:
-        return (self,)
-
-    def each(self, change: Callable[[Pieces], Pieces]) -> Pieces:
-        return change(self)
-
-    def written_out(self) -> Iterator[Piece]:
-        """All its runs in order; without end if it has none."""
-        yield from self.head
-        if self.cycle:
-            for piece in self.cycle.written_out():
-                if self.end is not None and piece.begin >= self.end:
-                    return
-                if piece.stop > self.cycle.begin:
-                    yield replace(piece, begin=max(piece.begin, self.cycle.begin))
-
-
-@dataclass(frozen=True)
-class Operation:
-    """A sum or a product of schedules that all span the whole time."""
-
-    name: Name
-    parts: tuple[Lowered, ...]
-
-    @property
-    def leaves(self) -> tuple[Pieces, ...]:
-        return tuple(leaf for part in self.parts for leaf in part.leaves)
-
-    @property
-    def end(self) -> Fraction | None:
-        ends = [leaf.end for leaf in self.leaves if leaf.end != 0]
-        return None if None in ends else max(end for end in ends if end is not None)
-
-    def each(self, change: Callable[[Pieces], Pieces]) -> Operation:
-        return Operation(self.name, tuple(part.each(change) for part in self.parts))
-
-
-Lowered = Pieces | Operation
+ONCE = Fraction(1)
 
 
 def run(shape: shapes.Shape, start: float, end: float, length: Fraction) -> Pieces:
@@ -275,7 +108,14 @@ def _joined(*parts: Pieces) -> Pieces:
     return replace(last, head=(*head, *(piece.moved(begin) for piece in last.head)), cycle=cycle, end=end)
 
 
-def repeat(part: Lowered, times: int | None, growth: Fraction, peak_factor: float, floor_factor: float) -> Lowered:
+def repeat(
+    part: Lowered,
+    times: int | None = None,
+    growth: Fraction = ONCE,
+    peak_factor: float = 1.0,
+    floor_factor: float = 1.0,
+    restarts: bool = True,
+) -> Lowered:
     """The part again and again, each copy `growth` times as long, its ends changed by the two factors."""
     length = part.end
     assert length is not None
@@ -288,7 +128,7 @@ def repeat(part: Lowered, times: int | None, growth: Fraction, peak_factor: floa
         copies = Copies(min(values), max(values), peak_factor, floor_factor)
         end = None if times is None else length * times
         if growth == 1:
-            cycle = Cycle(Fraction(0), Fraction(0), length, runs, copies)
+            cycle = Cycle(Fraction(0), Fraction(0), length, runs, copies, restarts)
             final = pieces.final if times is None else _nth(copies, times - 1)(pieces.final)
             repeated = Pieces((), cycle, end, final)
             short = times is not None and times * len(runs) <= SHORT
@@ -367,17 +207,31 @@ def _shared(operation: Operation, value: float) -> list[tuple[Lowered, float]]:
     return [(part, value if i == 0 else neutral) for i, part in enumerate(operation.parts)]
 
 
-def begins(lowered: Lowered, until: Fraction) -> list[tuple[Fraction, bool]]:
-    """The times below `until` at which a run begins, and whether one there begins again what ran before."""
-    found: dict[Fraction, bool] = {}
-    for leaf in lowered.leaves:
-        before: Piece | None = None
-        for piece in leaf.written_out():
-            if piece.begin >= until:
-                break
-            if len(found) >= MOST_RUNS:
-                raise ScheduleError(f"there are more than {MOST_RUNS:,} runs until {float(until)!r}: ask for fewer")
-            resumed = before is not None and before.falling_cosine and piece.falling_cosine
-            found[piece.begin] = found.get(piece.begin, False) or piece.again or resumed
-            before = piece
-    return sorted(found.items())
+class Span(NamedTuple):
+    """The time between two begins of runs (`end` None: for ever), and whether what ran before begins again there."""
+
+    begin: Fraction
+    end: Fraction | None
+    again: bool
+
+
+def spans(lowered: Lowered) -> Iterator[Span]:
+    """The runs of all leaves together, in order; without end if the schedule has none."""
+    begin, again = Fraction(0), False
+    for time, restart in heapq.merge(*map(_begins, lowered.leaves)):
+        if time == begin:
+            again = again or restart
+        elif time != lowered.end:
+            yield Span(begin, time, again)
+            begin, again = time, restart
+    yield Span(begin, lowered.end, again)
+
+
+def _begins(pieces: Pieces) -> Iterator[tuple[Fraction, bool]]:
+    before: Piece | None = None
+    for piece in pieces.written_out():
+        resumed = before is not None and before.falling_cosine and piece.falling_cosine
+        yield piece.begin, piece.again or resumed
+        before = piece
+    if pieces.end is not None:
+        yield pieces.end, False

@@ -10,6 +10,7 @@ from typing import Any
 from . import lower
 from .errors import ScheduleError, finite, whole
 from .literals import literal, time_json
+from .pieces import Lowered
 from .schedule import Schedule
 from .shapes import Shape
 from .times import END_OF_TIME, exact, positive
@@ -41,7 +42,7 @@ class Run(Schedule):
         start, end = finite(self.start, "start"), finite(self.end, "end")
         self._set(start=start, end=end, length=positive(self.length, "length"))
 
-    def _lowered(self) -> lower.Lowered:
+    def _lowered(self) -> Lowered:
         return lower.run(self.shape, self.start, self.end, self.length)
 
     def _tree(self) -> Any:
@@ -78,7 +79,7 @@ class Join(Schedule):
         lengths = [part._length for part in self.parts]
         return None if lengths[-1] is None else sum((length for length in lengths if length is not None), Fraction(0))
 
-    def _lowered(self) -> lower.Lowered:
+    def _lowered(self) -> Lowered:
         return lower.join([part._flat for part in self.parts])
 
     def _tree(self) -> Any:
@@ -132,7 +133,7 @@ class Repeat(Schedule):
         if self._length is not None and self._length > END_OF_TIME:
             raise ScheduleError(f"this Repeat must be over by 2^53, but ends at {float(self._length)!r}: {self}")
 
-    def _lowered(self) -> lower.Lowered:
+    def _lowered(self) -> Lowered:
         return lower.repeat(self.part._flat, self.times, self.growth, self.peak_factor, self.floor_factor)
 
     def _tree(self) -> Any:
@@ -165,7 +166,7 @@ class Shifted(Schedule):
             raise ScheduleError(f"by must leave something of a schedule of length {part.duration!r}, got {self.by!r}")
         self._set(by=by)
 
-    def _lowered(self) -> lower.Lowered:
+    def _lowered(self) -> Lowered:
         return lower.shifted(self.part._flat, self.by)
 
     def _tree(self) -> Any:
@@ -193,7 +194,7 @@ class Stretched(Schedule):
             raise ScheduleError(f"by must keep the length {part.duration!r} at most 2^53, got {self.by!r}")
         self._set(by=by)
 
-    def _lowered(self) -> lower.Lowered:
+    def _lowered(self) -> Lowered:
         return lower.stretched(self.part._flat, self.by)
 
     def _tree(self) -> Any:
@@ -219,14 +220,15 @@ class Beyond(Schedule):
         if self.policy not in POLICIES:
             raise ScheduleError(f"policy must be one of {', '.join(map(repr, POLICIES))}, got {self.policy!r}")
 
-    def _lowered(self) -> lower.Lowered:
+    def _lowered(self) -> Lowered:
         part, length = self.part._flat, self.part._length
         if length is None or self.policy == "hold":
             return part
         if self.policy == "raise":
             return lower.guarded(part)
-        once = part if self.policy == "repeat" else lower.mirrored(part, length)
-        return lower.repeat(once, None, Fraction(1), 1.0, 1.0)
+        if self.policy == "repeat":
+            return lower.repeat(part)
+        return lower.repeat(lower.mirrored(part, length), restarts=False)
 
     def _tree(self) -> Any:
         if self.part._length is None or self.policy == "hold":
@@ -250,7 +252,7 @@ class Sum(Schedule):
     def _length(self) -> Fraction | None:
         return _longest(self.parts)
 
-    def _lowered(self) -> lower.Lowered:
+    def _lowered(self) -> Lowered:
         return lower.operation("+", [_lowered(part) for part in self.parts])
 
     def _tree(self) -> Any:
@@ -273,7 +275,7 @@ class Product(Schedule):
     def _length(self) -> Fraction | None:
         return _longest(self.parts)
 
-    def _lowered(self) -> lower.Lowered:
+    def _lowered(self) -> Lowered:
         return lower.operation("*", [_lowered(part) for part in self.parts])
 
     def _tree(self) -> Any:
@@ -295,7 +297,7 @@ def _longest(parts: tuple[Schedule | float, ...]) -> Fraction | None:
     return max(finite) if len(finite) == len(lengths) else None
 
 
-def _lowered(part: Schedule | float) -> lower.Lowered:
+def _lowered(part: Schedule | float) -> Lowered:
     return part._flat if isinstance(part, Schedule) else lower.constant(part)
 
 

@@ -18,8 +18,8 @@ def paper_schedules(budget: float | Fraction = 200) -> dict[str, Schedule]:
     >>> schedules = paper_schedules()
     >>> list(schedules)[1:4]
     ['step 0.05', 'restarts 50 x1', 'restarts 100 x1']
-    >>> schedules["step 0.05"](60), schedules["restarts 10 x2"].restarts(until=200)
-    (0.010000000000000002, [10, 30, 70, 150])
+    >>> round(schedules["step 0.05"](60), 9), schedules["restarts 10 x2"].restarts(until=200)
+    (0.01, [10, 30, 70, 150])
 
     Source: Loshchilov and Hutter 2017, arXiv 1608.03983, section 4.1 and figure 1.
     """

@@ -16,11 +16,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from .curves import Curve, default_until, traced
 from .errors import ScheduleError
 from .paper import paper_schedules
 from .recipes import cosine, step, warm_restarts
 from .schedule import Schedule
-from .terminal import Curve, default_until, traced
 from .times import plain, positive
 
 SUFFIXES = (".png", ".svg")

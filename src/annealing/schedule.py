@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
+from collections.abc import Iterator
 from dataclasses import fields
 from fractions import Fraction
 from functools import cached_property
@@ -13,12 +15,16 @@ from typing import Any, NamedTuple
 from . import lower
 from .errors import ScheduleError
 from .libraries import Scalars, library, refused
+from .pieces import Lowered
 from .table import Program
-from .times import END_OF_TIME, exact, plain
+from .times import MOST_RUNS, exact, plain
 
 
 class RunSpan(NamedTuple):
-    """A run of a schedule: in force from `begin` until before `end`, from value `first` down or up to `last`."""
+    """A run of a schedule: in force from `begin` until before `end`, from value `first` down or up to `last`.
+
+    A value that is held for ever is a run whose end is infinite.
+    """
 
     begin: int | float
     end: int | float
@@ -35,7 +41,7 @@ class Schedule:
 
     _label: str | None = None
 
-    def _lowered(self) -> lower.Lowered:
+    def _lowered(self) -> Lowered:
         raise NotImplementedError
 
     def _tree(self) -> Any:
@@ -47,7 +53,7 @@ class Schedule:
         raise NotImplementedError
 
     @cached_property
-    def _flat(self) -> lower.Lowered:
+    def _flat(self) -> Lowered:
         return self._lowered()
 
     @cached_property
@@ -111,11 +117,7 @@ class Schedule:
         >>> warm_restarts(eta_max=1, T_0=10, T_mult=2).runs(until=30)
         [RunSpan(begin=0, end=10, first=1.0, last=0.0), RunSpan(begin=10, end=30, first=1.0, last=0.0)]
         """
-        until = self._until(until)
-        begins = [begin for begin, _ in lower.begins(self._flat, until)]
-        ends = [*begins[1:], self._next(until)]
-        at, left = self._program.at, self._program.left
-        return [RunSpan(plain(b), plain(e), at(b), left(e)) for b, e in zip(begins, ends, strict=True)]
+        return [self._span(span) for span in self._spans(until)]
 
     def restarts(self, until: Any = None) -> list[int | float]:
         """The times at which it begins again: copies 1, 2, ... of what is repeated, listed runs, and jumps up.
@@ -127,8 +129,8 @@ class Schedule:
         [15, 35, 75]
         """
         at, left = self._program.at, self._program.left
-        begins = lower.begins(self._flat, self._until(until))
-        return [plain(time) for time, again in begins if time > 0 and (again or left(time) < at(time))]
+        later = [span for span in self._spans(until) if span.begin > 0]
+        return [plain(span.begin) for span in later if span.again or left(span.begin) < at(span.begin)]
 
     def snapshots(self, until: Any = None) -> list[int | float]:
         """The times T at which the value has come down and is about to rise, and the end: "the model after update T".
@@ -139,38 +141,41 @@ class Schedule:
         >>> warm_restarts(eta_max=0.05, T_0=10, T_mult=2).snapshots(until=200)
         [10, 30, 70, 150]
         """
-        until = self._until(until)
-        spans = self.runs(plain(until) + 1 if self._length is None else self._length)
-        found, down = [], False
-        for span, after in zip(spans, [*spans[1:], None], strict=True):
+        found, down, before = [], False, None
+        for span in map(self._span, self._spans(until, included=True)):
+            if before is not None:
+                if down and (span.first > before.last or span.last > span.first):
+                    found.append(before.end)
+                    down = False
+                down = down or span.first < before.last
             down = span.last < span.first or (down and span.last == span.first)
-            rises = after is not None and (after.first > span.last or after.last > after.first)
-            ends = self._length is not None and after is None
-            if ((down and rises) or ends) and span.end <= until:
-                found.append(span.end)
-            down = (down and not rises) or (after is not None and after.first < span.last)
+            before = span
+        if before is not None and self._length is not None and self._length <= self._until(until):
+            found.append(before.end)
         return found
 
-    def _until(self, until: Any) -> Fraction:
-        if until is None:
-            if self._length is None:
-                raise ScheduleError(f"until must be given, since this schedule never ends: {self}")
-            return self._length
-        time = exact(until, "until")
-        return time if self._length is None else min(time, self._length)
+    def _spans(self, until: Any, included: bool = False) -> Iterator[lower.Span]:
+        """The runs that begin before `until` (or at it, if that is included)."""
+        until = self._until(until)
+        for number, span in enumerate(lower.spans(self._flat)):
+            if span.begin > until or (span.begin == until and not included):
+                return
+            if number >= MOST_RUNS:
+                raise ScheduleError(f"there are more than {MOST_RUNS:,} runs until {float(until)!r}: ask for fewer")
+            yield span
 
-    def _next(self, until: Fraction) -> Fraction:
-        """The end of the run in force just before `until`."""
-        if self._length is not None and until >= self._length:
-            return self._length
-        ahead = until
-        while True:
-            ahead = max(2 * ahead, ahead + 1)
-            later = [time for time, _ in lower.begins(self._flat, ahead) if time >= until]
-            if later:
-                return later[0]
-            if ahead > END_OF_TIME:
-                return until
+    def _span(self, span: lower.Span) -> RunSpan:
+        first = self._program.at(span.begin)
+        if span.end is None:
+            return RunSpan(plain(span.begin), math.inf, first, first)
+        return RunSpan(plain(span.begin), plain(span.end), first, self._program.left(span.end))
+
+    def _until(self, until: Any) -> Fraction:
+        if until is not None:
+            return exact(until, "until")
+        if self._length is None:
+            raise ScheduleError(f"until must be given, since this schedule never ends: {self}")
+        return self._length
 
     def shifted(self, by: Any) -> Schedule:
         """The same, later by `by` (its first value is held until then); below 0: earlier, its beginning cut away.

@@ -16,7 +16,7 @@ from .columns import Columns
 from .ends import ROWS, Ends, ends, later
 from .errors import ScheduleError
 from .libraries import Jax32Time, NumpyTime, Scalars, array_time
-from .lower import Cycle, Lowered, Piece, Pieces
+from .pieces import Cycle, Lowered, Piece, Pieces
 from .shapes import flat
 from .times import END_OF_TIME, ceiling, plain
 

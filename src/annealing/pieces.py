@@ -1,0 +1,184 @@
+"""Flat pieces: what is left of a schedule when its tree is gone.
+
+`Pieces` are runs one after another, then perhaps one cycle of runs that repeats, with exact times. Sums and products
+stay as an `Operation` over pieces that all span the whole time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from . import shapes
+from .times import powers
+
+Name = Literal["+", "*"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run in force from `begin`; its shape counts time from `origin`, which is earlier where the run was cut."""
+
+    begin: Fraction
+    origin: Fraction
+    length: Fraction
+    shape: shapes.Shape
+    start: float
+    end: float
+    again: bool = False  # whether it begins copy 1, 2, ... of a repeated part
+
+    @property
+    def stop(self) -> Fraction:
+        return self.origin + self.length
+
+    @property
+    def first(self) -> float:
+        """The value from its begin on."""
+        return self.start if self.shape(0.0, 1.0) else self.end
+
+    @property
+    def last(self) -> float:
+        """The limit of the value as time goes to its stop."""
+        return self.start if self.shape(1.0, 0.0) else self.end
+
+    @property
+    def falling_cosine(self) -> bool:
+        return isinstance(self.shape, shapes.Cosine) and self.start > self.end
+
+    def moved(self, by: Fraction) -> Piece:
+        return replace(self, begin=self.begin + by, origin=self.origin + by)
+
+    def stretched(self, by: Fraction) -> Piece:
+        return replace(self, begin=self.begin * by, origin=self.origin * by, length=self.length * by)
+
+    def valued(self, change: Callable[[float], float]) -> Piece:
+        return replace(self, start=change(self.start), end=change(self.end))
+
+
+@dataclass(frozen=True)
+class Copies:
+    """How the ends of a part change from copy to copy: the line through (floor, peak) goes to the scaled two."""
+
+    floor: float
+    peak: float
+    peak_factor: float = 1.0
+    floor_factor: float = 1.0
+
+    @property
+    def equal(self) -> bool:
+        return self.peak_factor == self.floor_factor == 1
+
+    def changes(self) -> Iterator[Callable[[float], float]]:
+        """For copy 0, 1, ...: the change of a value, exact up to one rounding."""
+        floor, peak = Fraction(self.floor), Fraction(self.peak)
+        for down, up in zip(powers(Fraction(self.floor_factor)), powers(Fraction(self.peak_factor)), strict=True):
+            low = floor * down
+            high = max(low, peak * up)
+
+            def change(value: float, low: Fraction = low, high: Fraction = high) -> float:
+                if value == self.peak:
+                    return float(high)
+                if value == self.floor:
+                    return float(low)
+                return float(low + (Fraction(value) - floor) / (peak - floor) * (high - low))
+
+            yield change
+
+    def settled(self, change: Callable[[float], float]) -> bool:
+        """Whether no later copy differs from one with this change."""
+        flat = change(self.floor) == change(self.peak)
+        return self.equal or (flat and (self.floor_factor == 1 or change(self.peak) == 0))
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """Runs (in their own time, from 0) repeated from `origin` on, each `period` long, in force from `begin`."""
+
+    begin: Fraction
+    origin: Fraction
+    period: Fraction
+    pieces: tuple[Piece, ...]
+    copies: Copies
+    restarts: bool = True  # whether a copy that begins is a restart
+
+    def moved(self, by: Fraction) -> Cycle:
+        return replace(self, begin=self.begin + by, origin=self.origin + by)
+
+    def cut(self) -> Cycle:
+        """In force from 0 on at the earliest; equal copies that are over by then are forgotten."""
+        begin = max(self.begin, Fraction(0))
+        over = (begin - self.origin) // self.period if self.copies.equal else 0
+        return replace(self, begin=begin, origin=self.origin + over * self.period)
+
+    def stretched(self, by: Fraction) -> Cycle:
+        return replace(
+            self,
+            begin=self.begin * by,
+            origin=self.origin * by,
+            period=self.period * by,
+            pieces=tuple(piece.stretched(by) for piece in self.pieces),
+        )
+
+    def written_out(self) -> Iterator[Piece]:
+        """Its runs one by one, without end; a cycle of one value is one run."""
+        flat = self.copies.floor == self.copies.peak
+        if flat and self.copies.equal:
+            yield replace(self.pieces[0], begin=self.begin, origin=self.begin, shape=shapes.flat)
+            return
+        for i, change in enumerate(self.copies.changes()):
+            for j, piece in enumerate(self.pieces):
+                moved = piece.moved(self.origin + i * self.period).valued(change)
+                yield replace(moved, again=piece.again or (self.restarts and i > 0 and j == 0 and not flat))
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Runs, then perhaps a cycle, up to `end` (None: for ever); at the end and after it the value is `final`."""
+
+    head: tuple[Piece, ...]
+    cycle: Cycle | None
+    end: Fraction | None
+    final: float
+    strict: bool = False  # whether a time after the end is refused
+
+    @property
+    def leaves(self) -> tuple[Pieces, ...]:
+        return (self,)
+
+    def each(self, change: Callable[[Pieces], Pieces]) -> Pieces:
+        return change(self)
+
+    def written_out(self) -> Iterator[Piece]:
+        """All its runs in order; without end if it has none."""
+        yield from self.head
+        if self.cycle:
+            for piece in self.cycle.written_out():
+                if self.end is not None and piece.begin >= self.end:
+                    return
+                if piece.stop > self.cycle.begin:
+                    yield replace(piece, begin=max(piece.begin, self.cycle.begin))
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A sum or a product of schedules that all span the whole time."""
+
+    name: Name
+    parts: tuple[Lowered, ...]
+
+    @property
+    def leaves(self) -> tuple[Pieces, ...]:
+        return tuple(leaf for part in self.parts for leaf in part.leaves)
+
+    @property
+    def end(self) -> Fraction | None:
+        ends = [leaf.end for leaf in self.leaves if leaf.end != 0]
+        return None if None in ends else max(end for end in ends if end is not None)
+
+    def each(self, change: Callable[[Pieces], Pieces]) -> Operation:
+        return Operation(self.name, tuple(part.each(change) for part in self.parts))
+
+
+Lowered = Pieces | Operation

@@ -1,0 +1,184 @@
+"""The table and the closing words, from records made by hand (see compare_cases)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from compare_cases import experiment, records, restarts, rows, short, single, step
+
+from annealing import linear
+from annealing.compare import Arm, Trial, words
+from annealing.compare.figures import errors as errors_figure
+from annealing.compare.figures import family, points
+from annealing.compare.figures import rates as rates_figure
+from annealing.compare.records import Row
+from annealing.compare.report import plain, text
+from annealing.compare.table import curves, tabulate
+
+
+@pytest.fixture(scope="module")
+def table():
+    return tabulate(experiment(), records)
+
+
+def test_the_level_is_the_median_of_the_mean_of_five_epochs(table):
+    # the last five of seed s are 20 + s and four times 10 + s: mean 12 + s, median over the seeds 13
+    assert table.level == 13
+
+
+def test_the_recommended_model_is_that_of_the_last_whole_run(table):
+    kept = {line.key: (line.kept_at, line.error) for line in table.lines}
+    assert kept["restarts"] == (6, (13, 12, 14))  # runs end at 2, 6, 14: the 1 % of epoch 8 is no recommendation
+    assert kept["single"] == (6, (11, 9, 13))
+    assert kept["half"] == (2, (31, 30, 32))
+    assert kept["step"] == (8, (11, 10, 12))
+
+
+def test_a_curve_that_is_the_beginning_of_another_is_taken_from_it(table):
+    assert {line.key: line.trained_as for line in table.lines if line.trained_as != line.key} == {"half": "restarts"}
+
+
+def test_differences_are_paired_by_seed(table):
+    line = table.line("single")
+    assert line.less_baseline == (0, -1, 1)
+    line = table.line("restarts")
+    assert line.less_baseline == (2, 2, 2)
+    assert (line.cosine, line.less_cosine) == ("single", (2, 1, 3))
+    assert table.line("single").cosine is None
+    assert table.line("step").less_baseline is None
+
+
+def test_epochs_to_the_level(table):
+    reached = {line.key: (line.reached.middle, line.hindsight.middle) for line in table.lines}
+    # in hindsight: step's mean over epochs 4 to 8 is the first at 13; short has four epochs alone, mean 30.75
+    assert reached == {
+        "step": (8, 8),
+        "short": (4, math.inf),
+        "single": (6, 6),
+        "half": (math.inf, math.inf),
+        "restarts": (6, 6),
+    }
+    assert table.line("short").speed_up.middle == 2
+    assert table.line("half").speed_up == (0, 0, 0)
+    assert table.line("restarts").speed_up.middle == pytest.approx(8 / 6)
+
+
+def test_after_divergence_all_images_are_wrong():
+    lost = [*rows([50, 30]), Row(7, 3.5, 0.05, None, 100)]
+    table = tabulate(experiment(), {**records, Trial("restarts", 1): lost})
+    line = table.line("restarts")
+    assert line.diverged == [1]
+    assert line.error == (14, 12, 100)
+    assert table.line("half").diverged == []  # it was over before
+    assert "“restarts” with seed 1" in " ".join(words.closing(table))
+
+
+def test_no_interval_from_one_seed():
+    alone = tabulate(experiment(seeds=[0]), records)
+    assert alone.line("single").error == (9, None, None)
+    closing = " ".join(words.closing(alone))
+    assert "One seed gives no interval" in closing
+    assert "verdict" not in closing
+    assert "9.00" in text(alone)
+
+
+def test_json_and_csv_hold_the_same_numbers(table):
+    read = json.loads(json.dumps(plain(table), allow_nan=False))
+    assert read["level"] == 13
+    assert read["words"] == words.closing(table)
+    lines = {line["key"]: line for line in read["lines"]}
+    assert lines["restarts"]["error"] == {"middle": 13, "low": 12, "high": 14}
+    assert lines["half"]["reached"]["middle"] is None
+    written = {row["key"]: row for row in csv.DictReader(io.StringIO(table.csv()))}
+    assert [written["restarts"][f"error_{end}"] for end in ("middle", "low", "high")] == ["13.0", "12.0", "14.0"]
+    assert written["half"]["reached_middle"] == ""
+    assert written["step"]["less_baseline_low"] == ""
+
+
+def test_the_text_shows_censoring_and_fits_a_terminal(table):
+    shown = text(table)
+    half = next(line for line in shown.splitlines()[::-1] if "half a cosine" in line)
+    assert half.split() == ["half", "a", "cosine", *[">2", "[>2,", ">2]", "<4.00"] * 2]
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_words_give_a_verdict_only_beside_zero(table):
+    errors, step_part, matched = words.closing(table)[1:4]
+    # half is 20 above the baseline and short and restarts 2 for every seed; single is -1, 0, 1
+    assert "higher: “short step” +2.00 [+2.00, +2.00]" in errors
+    assert "“half a cosine” +20.00" in errors
+    assert "lower" not in errors
+    assert "no verdict on the other 1." in errors
+    assert "“one cosine”" not in errors
+    assert matched == "Restarts against one cosine of the same length: higher error: “restarts” +2.00 [+1.00, +3.00]."
+    # at epoch 6 every seed of restarts is where that of the baseline ends, so every resample reaches its level there
+    assert step_part == (
+        "Restarts against the long step schedule: (a) against its 8 epochs, fewer epochs: “restarts” ratio 1.33 [1.33, "
+        "1.33]; (b) against the 8 after which it could have been stopped, fewer epochs: “restarts” ratio 1.33 [1.33, "
+        "1.33]."
+    )
+
+
+def test_words_of_a_difference_that_includes_zero(table):
+    unsure = replace(table.line("restarts"), less_cosine=words.Interval(0.5, 0.0, 1.0))
+    lines = [unsure if line.key == "restarts" else line for line in table.lines]
+    closing = words.closing(replace(table, lines=lines))
+    assert "Restarts against one cosine of the same length: no verdict on any of the 1." in closing
+
+
+def test_rates_are_drawn_with_gaps_where_they_jump():
+    times, values = points(restarts)
+    gaps = np.flatnonzero(np.isnan(values))
+    assert times[gaps].tolist() == [2, 6]
+    assert values[gaps - 1].tolist() == [0, 0]
+    assert values[gaps + 1].tolist() == [0.05, 0.05]
+    assert (times[0], values[0], times[-1]) == (0, 0.05, 8)
+    assert values[-1] == pytest.approx(0.05 * (1 + math.cos(math.pi * 2 / 8)) / 2, rel=1e-12)
+
+
+def test_a_rate_without_a_jump_is_one_line():
+    warm = Arm("warm", "warm-up", linear(0, 0.1, 2) >> linear(0.1, 0, 2), Fraction(4))
+    assert not np.isnan(points(warm)[1]).any()
+    assert not np.isnan(points(single)[1]).any()
+    assert np.isnan(points(step)[1]).sum() == 2  # the tail after the last drop has no gaps
+
+
+def test_the_rate_is_drawn_up_to_a_run_end_that_is_no_float():
+    fifth = Arm("fifth", "fifths", restarts.schedule.stretched(Fraction(1, 10)), Fraction(8, 10))
+    times, values = points(fifth)
+    gaps = np.flatnonzero(np.isnan(values))
+    assert times[gaps].tolist() == pytest.approx([0.2, 0.6])
+    assert values[gaps - 1].tolist() == [0, 0]
+
+
+def test_a_panel_of_errors_shows_medians_range_level_and_recommended_models(table):
+    case = experiment()
+    panels = {panel.get_title(): panel for panel in errors_figure(case, curves(case, records), table).axes}
+    panel = panels["restarts"]
+    level, reference, median, recommended = panel.get_lines()
+    assert set(level.get_ydata()) == {13}
+    assert reference.get_ydata().tolist() == [60, 40, 30, 21, 11, 11, 11, 11]
+    assert median.get_ydata().tolist() == [50, 31, 60, 40, 20, 13, 50, 1]
+    assert (recommended.get_xdata().tolist(), recommended.get_ydata().tolist()) == ([2, 6], [31, 13])
+    band = panel.collections[0].get_paths()[0].vertices
+    assert {tuple(point) for point in band} >= {(2, 30), (2, 32), (6, 12), (6, 14)}
+
+
+def test_families_differ_in_style_and_colour():
+    case = experiment()
+    assert [family(case, arm) for arm in (step, short, single, restarts)] == [
+        *["step decay"] * 2,
+        "one run",
+        "restarts",
+    ]
+    panels = {panel.get_title(): panel for panel in rates_figure(case).axes}
+    lines = [panels[arm.title].get_lines()[0] for arm in (step, single, restarts)]
+    assert len({line.get_color() for line in lines}) == 3
+    assert len({str(line._dash_pattern) for line in lines}) == 3
