@@ -198,7 +198,7 @@ def test_the_classic_panels_show_what_torch_does():
         lambda optimizer: schedulers.CosineAnnealingWarmRestarts(optimizer, 10, 2),
     ]
     for axes, peer in zip(plots.classic().axes, peers, strict=True):
-        curve, dots = axes.lines
+        curve, (dots,) = axes.lines[0], [line for line in axes.lines if line.get_gid() == "values"]
         assert dots.get_xdata().tolist() == list(range(1, 101))
         np.testing.assert_allclose(dots.get_ydata(), torch_values(peer), rtol=1e-12, atol=1e-14)
         assert curve.get_ydata()[0] == 2

@@ -108,10 +108,14 @@ def _key(face: str, label: str, **options: Any) -> Line2D:
     return Line2D([], [], linestyle="", color="0.3", markerfacecolor=face, label=label, marker="o", **options)
 
 
+def _mark_keys() -> list[Line2D]:
+    return [_key(face, label) for _, label, face in MARKS]
+
+
 def _legend(ax: Any) -> None:
     """The names above the Axes, and what the marks mean where there are any."""
     drawn = {line.get_gid() for line in ax.lines}
-    keys = [_key(face, label) for gid, label, face in MARKS if gid in drawn]
+    keys = [key for key, (gid, _, _) in zip(_mark_keys(), MARKS, strict=True) if gid in drawn]
     handles = [*ax.get_legend_handles_labels()[0], *keys]
     ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize="small")
 
@@ -130,11 +134,11 @@ def classic() -> Any:
     }
     figure, steps = _figure((9, 6)), np.arange(1, 101)
     for ax, (name, schedule) in zip(figure.subplots(2, 2, sharex=True, sharey=True).flat, panels.items(), strict=True):
-        _panel(ax, f"{name}\n{schedule}", schedule, 101, time="step", marks=False)
-        ax.plot(steps, schedule(steps), ".", markersize=4, color="black", label="its value after steps 1 to 100")
-    curve, dots = ax.lines
-    curve.set_label("the schedule")
-    figure.legend(handles=[curve, dots], loc="outside lower center", ncols=2, frameon=False)
+        _panel(ax, f"{name}\n{schedule}", schedule, 101, time="step")
+        (dots,) = ax.plot(steps, schedule(steps), ".", markersize=3, color="black", gid="values", zorder=4)
+        dots.set_label("its value after steps 1 to 100")
+    curve = Line2D([], [], color=COLOURS[0], label="the schedule")
+    figure.legend(handles=[curve, dots, *_mark_keys()], loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
@@ -151,8 +155,7 @@ def paper() -> Any:
     axes[0].set(xticks=range(0, 201, 10), yticks=[0, 0.05, 0.1], ylim=(-0.012, 0.125))
     axes[0].xaxis.set_major_formatter(lambda epoch, _: f"{epoch:g}" if epoch % 50 == 0 else "")
     figure.supylabel("learning rate")
-    keys = [_key(face, label) for _, label, face in MARKS]
-    figure.legend(handles=keys, loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(handles=_mark_keys(), loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 

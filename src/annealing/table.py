@@ -20,6 +20,7 @@ from .pieces import Cycle, Lowered, Piece, Pieces
 from .shapes import flat
 from .times import END_OF_TIME, ceiling, plain
 
+BLOCK = 16_384  # NumPy computes so many times at once, which stay in the processor's cache
 OPERATIONS = {"+": add, "*": mul}
 
 
@@ -125,6 +126,10 @@ class Table:
 
     def many(self, t: Any) -> Any:
         """The values at an array of times, in its own library."""
+        if isinstance(t, np.ndarray) and t.size > BLOCK:
+            flat_times = t.reshape(-1)
+            blocks = [self.many(flat_times[i : i + BLOCK]) for i in range(0, t.size, BLOCK)]
+            return np.concatenate(blocks).reshape(t.shape)
         time = array_time(t)
         if self.cycle and not self.cycle.fits(time):
             return self._one_by_one(t, time)

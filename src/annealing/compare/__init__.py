@@ -31,7 +31,8 @@ def compare(
 
     out: a new or empty directory, or one where the same experiment was begun: its finished trials are kept.
     experiment: sgdr() unless given. workers: processes, each with one thread (None: one for each processor). watch:
-    called with a trial and "begin", "row", "died" or "done" (at once if it is kept), from several threads. command: a text for the manifest.
+    called with a trial and "begin", "row", "died" or "done" (at once if it is kept), from several threads. command: a
+    text for the manifest.
     A ScheduleError names an argument that cannot be; a WorkerError the trials whose process died three times. After
     either, or an interruption, the same call goes on where this one stopped. `.plain()` gives the table as plain data.
 

@@ -14,14 +14,17 @@ import click
 @click.option("--out", required=True, metavar="DIR", help="Where the records go; a directory of its own.")
 @click.option("--budget", type=int, default=40, show_default=True, help="Epochs that stand for the paper's 200.")
 @click.option("--seeds", type=int, default=5, show_default=True, help="How many; each fixes weights and data order.")
-@click.option("--only", multiple=True, metavar="NAME", help="A schedule to train, as in results.csv; may be repeated.")
+@click.option(
+    "--only", multiple=True, metavar="NAME", help="A schedule to train, by its key in results.csv; may be repeated."
+)
 @click.option("--workers", type=int, help="Trials at a time.  [default: one for each processor]")
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def compare(out: str, budget: int, seeds: int, only: tuple[str, ...], workers: int | None, as_json: bool) -> None:
     """Train the schedules of the SGDR paper on scikit-learn's digits, and say what happened.
 
-    Step decay, warm restarts and single cosines with the same seeds; a table with intervals, two figures, and the
-    records they are made from. Stop it at any moment: the same command goes on where it was.
+    Step decay, warm restarts and single cosines (that of the whole budget is the paper's T_0 = 200) with the same
+    seeds; a table with intervals, two figures, and the records they are made from. Stop it at any moment: the same
+    command goes on where it was.
     """
     from rich.console import Console
 

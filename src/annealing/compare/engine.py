@@ -17,11 +17,12 @@ from pathlib import Path
 from .experiment import Trial
 
 ATTEMPTS = 3  # how often a trial is begun before it is given up
+MOST_LOST = 2  # when so many are given up, no other is begun
 Watch = Callable[[Trial, str], None]
 
 
 class WorkerError(RuntimeError):
-    """Trials whose worker process died again and again; the others are done."""
+    """Trials whose worker process died again and again."""
 
 
 def processors() -> int:
@@ -64,6 +65,8 @@ def run(directory: Path, trials: Sequence[Trial], workers: int, watch: Watch) ->
                 watch(trial, "died")
             else:
                 lost.append(f"{trial.arm} with seed {trial.seed} ({reason})")
+                if len(lost) >= MOST_LOST:
+                    stopped.set()
         if child is not None:
             child.end()
 
@@ -79,24 +82,29 @@ def run(directory: Path, trials: Sequence[Trial], workers: int, watch: Watch) ->
         future.result()
     if lost:
         raise WorkerError(
-            f"a worker died {ATTEMPTS} times at: {'; '.join(sorted(lost))}. All other trials are done; "
-            "the same command tries these again"
+            f"a worker process died {ATTEMPTS} times at {' and at '.join(sorted(lost))}; "
+            "what is done is kept, and the same command goes on with what is missing"
         )
+
+
+def command(directory: Path) -> list[str]:
+    """How a worker is started."""
+    return [sys.executable, "-P", "-m", "annealing.compare.worker", str(directory)]
 
 
 class Child:
     """A worker process."""
 
     def __init__(self, directory: Path) -> None:
-        path = os.pathsep.join(entry for entry in sys.path if entry)
+        modules = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "annealing.compare.worker", str(directory)],
+            command(directory),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": modules, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
             start_new_session=True,
         )
 

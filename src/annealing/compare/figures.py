@@ -40,15 +40,19 @@ def rates(experiment: Experiment) -> Figure:
 
 
 def points(arm: Arm, each: int = 200) -> tuple[Any, Any]:
-    """Times and rates to draw; after each run the limit from the left at its end, then a gap."""
+    """Times and rates to draw; at the end of a run the limit from the left, and a gap where it jumps."""
     times: list[float] = []
     values: list[float] = []
-    for span in arm.schedule.runs(until=arm.epochs):
+    spans = arm.schedule.runs(until=arm.epochs)
+    for span, after in zip(spans, [*spans[1:], None], strict=True):
         whole = span.end <= arm.epochs
         end = span.end if whole else float(arm.epochs)
         inside = np.linspace(span.begin, end, each)
-        times += [*inside, end]
-        values += [*arm.schedule(inside[:-1]), span.last if whole else arm.schedule.left(arm.epochs), np.nan]
+        times += [*inside]
+        values += [*arm.schedule(inside[:-1]), span.last if whole else arm.schedule.left(arm.epochs)]
+        if after and after.first != span.last:
+            times.append(end)
+            values.append(np.nan)
     return np.array(times), np.array(values)
 
 
@@ -144,7 +148,7 @@ def _legend(figure: Figure, empty: Axes | None, handles: list[Any]) -> None:
     if empty is None:
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=10)
     else:
-        empty.legend(handles=handles, loc="center", frameon=False, fontsize=10)
+        empty.legend(handles=handles, loc="center", frameon=False, fontsize=9).set_in_layout(False)
 
 
 def _percentages(panel: Axes) -> None:

@@ -48,16 +48,16 @@ def arms_for(budget: int) -> list[Arm]:
     def stepped(peak: float, epochs: int, paper: str | None = None) -> Arm:
         milestones = [scaled(epochs) * Fraction(share, PAPER_EPOCHS) for share in (60, 120, 160)]
         key = f"step-{peak}" if epochs == PAPER_EPOCHS else f"step-{peak}-{epochs}"
-        title = f"step from {peak}, {shown(scaled(epochs))} epochs"
+        title = f"step {peak}, {shown(scaled(epochs))} epochs"
         return Arm(key, title, multistep(peak, milestones, gamma=0.2), scaled(epochs), paper)
 
     def single(epochs: int, paper: str | None = None) -> Arm:
-        title = f"one cosine, {shown(scaled(epochs))} epochs"
+        title = f"cosine, {shown(scaled(epochs))} epochs"
         return Arm(f"cosine-{epochs}", title, cosine(0.05, 0, scaled(epochs)), scaled(epochs), paper)
 
     def restarted(T_0: int, T_mult: int) -> Arm:
         schedule = warm_restarts(0.05, T_0=scaled(T_0), **({"T_mult": T_mult} if T_mult > 1 else {}))
-        title = f"restarts, T_0={shown(scaled(T_0))}, T_mult={T_mult}"
+        title = f"restarts ({shown(scaled(T_0))}, {T_mult})"
         paper = f"T_0={T_0}, T_mult={T_mult}"
         return Arm(f"restarts-{T_0}-{T_mult}", title, schedule, scaled(PAPER_EPOCHS), paper)
 

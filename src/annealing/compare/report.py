@@ -6,7 +6,8 @@ import io
 import json
 from typing import Any
 
-from rich.console import Console, Group
+from rich import box
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table as Grid
 
@@ -15,9 +16,9 @@ from .experiment import Trial
 from .records import Row, write
 from .statistics import CONFIDENCE
 from .store import Store
-from .table import Table, curves, tabulate
+from .table import Line, Table, curves, tabulate
 
-WIDTH = 110
+WIDTH = 80
 
 
 def report(store: Store) -> Table:
@@ -52,38 +53,59 @@ def text(table: Table) -> str:
 
 
 def layout(table: Table) -> Group:
-    """The report as rich prints it."""
-    closing = [Padding(part, (1, 0, 0, 0)) for part in words.closing(table)]
-    return Group(_errors(table), "", _epochs(table), *closing)
+    """The report as rich prints it, at most 80 columns wide."""
+    parts: list[RenderableType] = [_errors(table), _epochs(table), *words.closing(table)]
+    if any(line.cosine for line in table.lines):
+        parts.insert(1, _matched(table))
+    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
 
 
 def _errors(table: Table) -> Grid:
-    grid = Grid(title=f"Error in percent of {table.test_images} test images: {_of_seeds(table)}", title_justify="left")
-    for name in ("schedule", "model after epoch", "error", "less the baseline", "less one cosine as long"):
-        grid.add_column(name, justify="left" if name == "schedule" else "right")
+    title = f"Error, % of {table.test_images} test images: {_of_seeds(table)}"
+    grid = _grid(title, "schedule", "at epoch", "error", "less the baseline's")
     for line in table.lines:
-        name = f"{line.title} (baseline)" if line.key == table.baseline else line.title
-        less = words.points(line.less_baseline, signed=True), words.points(line.less_cosine, signed=True)
-        grid.add_row(name, f"{line.kept_at:.4g}", words.points(line.error), *less)
+        less = words.points(line.less_baseline, signed=True)
+        grid.add_row(_name(table, line), f"{line.kept_at:.4g}", words.points(line.error), less)
+    grid.caption = "* baseline; restarts (T_0, T_mult)"
+    return grid
+
+
+def _matched(table: Table) -> Grid:
+    grid = _grid("The same error less that of one cosine of the same length", "schedule", "cosine", "difference")
+    for line in table.lines:
+        if line.cosine:
+            cosine = table.line(line.cosine).title
+            grid.add_row(_name(table, line), cosine, words.points(line.less_cosine, signed=True))
     return grid
 
 
 def _epochs(table: Table) -> Grid:
-    title = f"Epochs to the baseline's final error, {table.level:.2f} %: where the median over the seeds is first at it"
-    grid = Grid(title=title, title_justify="left")
-    for name in ("schedule", "(a) epochs", "times fewer", "(b) in hindsight", "times fewer"):
-        grid.add_column(name, justify="left" if name == "schedule" else "right")
+    title = f"Epochs until the median error is at {table.level:.2f} %; ratio: the baseline's over these"
+    grid = _grid(title, "schedule", "(a) epochs", "ratio", "(b) in hindsight", "ratio")
     for line in table.lines:
-        committed = words.epochs(line.reached, line.epochs), words.times(line.speed_up, table.budget / line.epochs)
-        ratio = words.times(line.hindsight_speed_up, table.hindsight / line.epochs)
-        grid.add_row(line.title, *committed, words.epochs(line.hindsight, line.epochs), ratio)
+        committed = words.ratio(line.speed_up.middle, table.budget / line.epochs)
+        hindsight = words.ratio(line.hindsight_speed_up.middle, table.hindsight / line.epochs)
+        reached = [words.epochs(found, line.epochs) for found in (line.reached, line.hindsight)]
+        grid.add_row(line.title, reached[0], committed, reached[1], hindsight)
+    return grid
+
+
+def _name(table: Table, line: Line) -> str:
+    return f"{line.title} *" if line.key == table.baseline else line.title
+
+
+def _grid(title: str, schedule: str, *numbers: str) -> Grid:
+    grid = Grid(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True)
+    grid.add_column(schedule, no_wrap=True)
+    for name in numbers:
+        grid.add_column(name, justify="right", no_wrap=True)
     return grid
 
 
 def _of_seeds(table: Table) -> str:
     if table.seeds == 1:
         return "one seed"
-    return f"median over {table.seeds} seeds [{CONFIDENCE:.0%} bootstrap interval], differences paired by seed"
+    return f"median over {table.seeds} seeds [{CONFIDENCE:.0%} bootstrap interval]"
 
 
 def _finished(store: Store, trial: Trial) -> list[Row]:

@@ -5,6 +5,7 @@ Errors are counted in images, so that comparisons with a level are exact.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -70,32 +71,40 @@ class Curve:
         return Curve(self.times[window - 1 :], (sums[:, window:] - sums[:, :-window]) / window)
 
 
-def first_reached(curve: Curve, level: float) -> float | None:
-    """The first time at which the median over the seeds is at most the level; None if that never happens.
+def first_reached(curve: Curve, final: Array) -> Interval:
+    """The first time at which the median over the seeds is at the level; infinity stands for never.
 
-    >>> first_reached(Curve(np.array([10.0, 30.0]), np.array([[9.0, 5.0], [7.0, 3.0], [2.0, 2.0]])), level=3)
-    30.0
+    final: the baseline's final error for each seed; the level is their median, and is resampled with them.
+
+    >>> curve = Curve(np.array([10.0, 30.0]), np.array([[9.0, 5.0], [7.0, 3.0], [2.0, 2.0]]))
+    >>> first_reached(curve, final=np.array([3.0, 3.0, 3.0]))
+    Interval(middle=30.0, low=10.0, high=inf)
     """
-    time = float(_first(curve, np.arange(len(curve.errors)), level))
-    return None if time == np.inf else time
+    found = _interval(final, lambda index, axis=-1: np.minimum(_first(curve, index, final), NEVER))
+
+    def within(time: float) -> float:
+        return time if time <= curve.times[-1] else math.inf
+
+    if found.low is None or found.high is None:
+        return Interval(within(found.middle), None, None)
+    return Interval(within(found.middle), within(found.low), within(found.high))
 
 
 def speed_up(reference: Curve, curve: Curve, final: Array) -> Interval:
-    """How many times earlier a curve reaches the level than a reference does, resampling all of them by seeds.
+    """How many times earlier a curve is at the level than a reference, which reaches it; 0 stands for never.
 
-    final: the baseline's final error for each seed. 0 stands for: the curve never reaches the level.
+    final: as for `first_reached`; all three are resampled by seeds together.
     """
-
-    def ratio(index: Any, axis: int = -1) -> Any:
-        level = np.median(final[index], axis=axis)
-        return _first(reference, index, level) / _first(curve, index, level)
-
-    return _interval(final, ratio)
+    return _interval(final, lambda index, axis=-1: _first(reference, index, final) / _first(curve, index, final))
 
 
-def _first(curve: Curve, index: NDArray[np.intp], level: Any) -> Any:
-    """As `first_reached`, for the seeds of each resample; never is infinity."""
-    reached = np.median(curve.errors[index], axis=-2) <= np.asarray(level)[..., None]
+NEVER = 1e12  # epochs, since percentiles of infinities are no numbers
+
+
+def _first(curve: Curve, index: NDArray[np.intp], final: Array) -> Any:
+    """The first time at the level for the seeds of each resample; never is infinity."""
+    level = np.median(final[index], axis=-1)
+    reached = np.median(curve.errors[index], axis=-2) <= level[..., None]
     return np.where(reached.any(axis=-1), curve.times[reached.argmax(axis=-1)], np.inf)
 
 

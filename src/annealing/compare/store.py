@@ -135,7 +135,7 @@ def installed() -> dict[str, str]:
 def _manifest(directory: Path, out: str | Path) -> dict[str, Any] | None:
     """The manifest of a directory, None if there is nothing in it."""
     if not (directory / MANIFEST).exists():
-        names = [path.name for path in directory.iterdir()] if directory.exists() else []
+        names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
         foreign = [name for name in names if not name.startswith(SCRATCH) and name != "trials"]
         if foreign or ((directory / "trials").exists() and any((directory / "trials").iterdir())):
             held = min(foreign, default="trials")

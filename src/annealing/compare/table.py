@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,10 +21,11 @@ class Line:
     """What one arm did; errors in percent of the test images, differences in percentage points, times in epochs.
 
     kept_at: the end of its last whole run, or of its budget: that model's `error` is shown. less_baseline, less_cosine:
-    that error less the baseline's, and less that of one cosine of the same length, paired by seed. reached: the
-    first recommended model at the baseline's level (None: never within `epochs`); speed_up: the baseline's budget over
-    it (0: never). hindsight, hindsight_speed_up: the same where step decay may stop at the first epoch whose mean with
-    the four before it is at the level. trained_as: the arm whose training contains it. diverged: seeds.
+    that error less the baseline's, and less that of one `cosine` of the same length, paired by seed. reached: the
+    first recommended model at the baseline's level (infinity, in JSON null: never within `epochs`); speed_up: the
+    baseline's budget over it (0: never). hindsight, hindsight_speed_up: the same where step decay may stop at the
+    first epoch whose mean with the four before it is at the level. trained_as: the arm whose training contains it.
+    diverged: seeds.
     """
 
     key: str
@@ -37,10 +39,11 @@ class Line:
     kept_at: float
     error: Interval
     less_baseline: Interval | None
+    cosine: str | None
     less_cosine: Interval | None
-    reached: float | None
+    reached: Interval
     speed_up: Interval
-    hindsight: float | None
+    hindsight: Interval
     hindsight_speed_up: Interval
     diverged: list[int]
 
@@ -76,7 +79,7 @@ class Table:
             row: dict[str, Any] = {}
             for name, value in vars(line).items():
                 if isinstance(value, Interval) or name.startswith("less_"):
-                    row |= {f"{name}_{part}": getattr(value, part, None) for part in Interval._fields}
+                    row |= {f"{name}_{part}": _finite(getattr(value, part, None)) for part in Interval._fields}
                 else:
                     row[name] = " ".join(map(str, value)) if isinstance(value, list) else value
             rows.append(row)
@@ -98,7 +101,6 @@ def tabulate(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> 
     drawn = curves(experiment, records)
     trailing = drawn[experiment.baseline].whole_epochs().trailing()
     final = trailing.errors[:, -1]
-    level = float(np.median(final))
     budget = Curve(drawn[experiment.baseline].times[-1:], trailing.errors[:, -1:])
     recommended = {arm.key: _recommended(experiment, arm, drawn[arm.key]) for arm in experiment.arms}
     cosines = {float(recommended[arm.key].times[-1]): arm.key for arm in experiment.arms if _single(experiment, arm)}
@@ -112,6 +114,7 @@ def tabulate(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> 
         committed = budget if arm.key == experiment.baseline else own
         stopped = own if experiment.kept(arm) else drawn[arm.key].whole_epochs().trailing()
         kept_at = float(own.times[-1])
+        cosine = cosines.get(kept_at)
         return Line(
             key=arm.key,
             title=arm.title,
@@ -124,19 +127,20 @@ def tabulate(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> 
             kept_at=kept_at,
             error=median_interval(100 * own.errors[:, -1] / images),
             less_baseline=less(arm, experiment.baseline),
-            less_cosine=less(arm, cosines.get(kept_at, arm.key)),
-            reached=first_reached(committed, level),
+            cosine=None if cosine == arm.key else cosine,
+            less_cosine=less(arm, cosine or arm.key),
+            reached=first_reached(committed, final),
             speed_up=speed_up(budget, committed, final),
-            hindsight=first_reached(stopped, level),
+            hindsight=first_reached(stopped, final),
             hindsight_speed_up=speed_up(trailing, stopped, final),
             diverged=_diverged(experiment, arm, records),
         )
 
     return Table(
         baseline=experiment.baseline,
-        level=100 * level / images,
+        level=100 * float(np.median(final)) / images,
         budget=float(budget.times[-1]),
-        hindsight=float(trailing.times[np.flatnonzero(np.median(trailing.errors, axis=0) <= level)[0]]),
+        hindsight=first_reached(trailing, final).middle,
         seeds=len(experiment.seeds),
         test_images=images,
         lines=[line(arm) for arm in experiment.arms],
@@ -169,4 +173,8 @@ def _diverged(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence
 
 
 def _plain(value: Any) -> Any:
-    return value._asdict() if isinstance(value, Interval) else value
+    return {name: _finite(end) for name, end in value._asdict().items()} if isinstance(value, Interval) else value
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or math.isinf(value) else value

@@ -62,6 +62,10 @@ class Digits:
     train_images: ClassVar[int] = 1200
     test_images: ClassVar[int] = 597
 
+    def __post_init__(self) -> None:
+        if self.batch < 1 or self.train_images % self.batch:
+            raise ScheduleError(f"batch must be a divisor of {self.train_images}, got {self.batch!r}")
+
     @property
     def updates_per_epoch(self) -> int:
         return self.train_images // self.batch
