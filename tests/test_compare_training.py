@@ -15,7 +15,7 @@ pytest.importorskip("sklearn")
 from torch.optim.optimizer import register_optimizer_step_pre_hook  # noqa: E402
 
 from annealing import cosine, multistep, warm_restarts  # noqa: E402
-from annealing.compare import Arm, Digits, Experiment, Trial, sgdr  # noqa: E402
+from annealing.compare import Arm, Digits, Experiment, Trial, sgdr, training  # noqa: E402
 from annealing.compare.digits import shifted  # noqa: E402
 from annealing.compare.training import train  # noqa: E402
 
@@ -74,6 +74,13 @@ def test_the_same_seed_gives_the_same_rows():
     assert list(train(one(STEP), Trial("step", 4))) != first
 
 
+def test_the_seed_decides_the_initial_weights_as_well(monkeypatch):
+    same_data = training.batches
+    monkeypatch.setattr(training, "batches", lambda problem, seed: same_data(problem, 0))
+    first, other = (list(train(one(STEP), Trial("step", seed))) for seed in (0, 1))
+    assert first != other
+
+
 def test_the_global_random_state_is_neither_used_nor_changed():
     torch.manual_seed(1)
     first = list(train(one(STEP), Trial("step", 0)))
@@ -120,6 +127,14 @@ def test_the_split_is_stratified_and_of_the_stated_size(problem):
     assert problem.images.mean(axis=0) == pytest.approx(0, abs=1e-6)
 
 
+def test_after_an_evaluation_the_model_is_trained_on(problem):
+    model = problem.model(0)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    problem.wrong(model)
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
 def test_shifts_move_every_image_by_at_most_one_pixel():
     image = np.zeros((500, 8, 8), np.float32)
     image[:, 3, 4] = 1
@@ -143,7 +158,6 @@ def test_a_loss_that_is_not_finite_ends_the_trial():
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_updates(monkeypatch):
     seen = []
-    from annealing.compare import training
 
     def spied(*args):
         loss = entropy(*args)

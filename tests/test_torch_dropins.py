@@ -10,13 +10,16 @@ import warnings
 from typing import Any
 
 import mpmath
+import numpy as np
 import pytest
 import torch
 from torch.optim import lr_scheduler as pytorch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from annealing import ScheduleError
+import annealing
+from annealing import Schedule, ScheduleError
 from annealing import torch as ours
+from annealing.torch.exact import Exact
 
 mpmath.mp.dps = 50
 
@@ -56,6 +59,14 @@ def walk(scheduler: Any, steps: int) -> list[list[float]]:
         scheduler.step()
         walked.append(rates(scheduler))
     return walked
+
+
+def change(o: torch.optim.Optimizer, rates: tuple[float, float]) -> None:
+    for group, rate in zip(o.param_groups, rates, strict=True):
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def reference(name: str, arguments: dict[str, Any], base: float, t: float) -> Any:
@@ -178,6 +189,19 @@ def test_fractional_epochs(T_0: int, T_mult: int) -> None:
         assert mine.last_epoch == i // 7
 
 
+def test_epochs_of_any_kind_and_size() -> None:
+    mine = ours.CosineAnnealingWarmRestarts(optimizer((0.1,)), 1)
+    mine.step(10**12 + 0.25)
+    assert near(rates(mine)[0], reference("CosineAnnealingLR", {"T_max": 1}, 0.1, 0.25))
+    mine.step(np.float64(2.5))
+    assert mine.get_last_lr() == [0.05]
+    assert type(mine.optimizer.param_groups[0]["lr"]) is float
+    for epoch in (math.nan, math.inf):
+        with pytest.raises((ValueError, OverflowError)):
+            mine.step(epoch)
+    assert (mine.T_cur, mine.last_epoch) == (0.5, 2)
+
+
 def test_whole_and_fractional_steps_mixed() -> None:
     """A plain step goes on by 1 from wherever the scheduler is, as PyTorch's does."""
     mine = ours.CosineAnnealingWarmRestarts(optimizer(), 5, 2)
@@ -296,6 +320,21 @@ def test_states_go_both_ways(name: str, arguments: dict[str, Any], tensor: bool)
             assert got == pytest.approx(expected, rel=0, abs=rounding)
 
 
+def test_rolled_back_to_a_state() -> None:
+    """A loaded state is judged by its rates, also where foreign ones were found at the same epoch before."""
+    mine = ours.CosineAnnealingLR(optimizer(), 10)
+    walk(mine, 7)
+    at_7 = copy.deepcopy((mine.optimizer.state_dict(), mine.state_dict()))
+    whole = walk(mine, 20)
+    foreign = ours.CosineAnnealingLR(mine.optimizer, 10)
+    walk(foreign, 6)
+    change(mine.optimizer, (0.07, 0.03))
+    walk(foreign, 1)
+    foreign.optimizer.load_state_dict(at_7[0])
+    foreign.load_state_dict({**at_7[1], "base_lrs": foreign.base_lrs})
+    assert walk(foreign, 20) == whole
+
+
 def test_a_state_with_rounded_rates_goes_on_as_pytorch() -> None:
     running = pytorch.CosineAnnealingLR(optimizer(), 30)
     walk(running, 29)
@@ -324,14 +363,6 @@ def test_copies(name: str, arguments: dict[str, Any], tensor: bool) -> None:
 
 
 # Foreign rates: PyTorch's numbers, bit for bit
-
-
-def change(o: torch.optim.Optimizer, rates: tuple[float, float]) -> None:
-    for group, rate in zip(o.param_groups, rates, strict=True):
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
 
 
 @cases
@@ -424,6 +455,17 @@ def test_a_later_group_follows_as_in_pytorch(name: str) -> None:
     assert walked[0] == walked[1]
 
 
+def test_a_later_group_in_a_loaded_state() -> None:
+    walked = []
+    for library in (ours, pytorch):
+        scheduler = library.CosineAnnealingLR(optimizer(), 10)
+        walk(scheduler, 3)
+        scheduler.optimizer.add_param_group({"params": [torch.ones(1)], "lr": 0.2})
+        scheduler.load_state_dict(scheduler.state_dict())
+        walked.append(walk(scheduler, 5))
+    assert walked[0] == [pytest.approx(row, rel=1e-14) for row in walked[1]]
+
+
 def test_a_later_group_is_refused_as_in_pytorch() -> None:
     for library in (ours, pytorch):
         scheduler = library.CosineAnnealingWarmRestarts(optimizer(), 10)
@@ -445,6 +487,7 @@ CHANGES = [
     ("CosineAnnealingWarmRestarts", {"T_0": 4, "T_mult": 2}, {"T_i": 20}),
     ("CosineAnnealingWarmRestarts", {"T_0": 4, "T_mult": 2}, {"T_0": 5}),
     ("CosineAnnealingWarmRestarts", {"T_0": 4, "T_mult": 2}, {"T_cur": 1}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 4, "T_mult": 2}, {"eta_min": 0.01}),
     ("CosineAnnealingWarmRestarts", {"T_0": 4, "T_mult": 2}, {"base_lrs": [0.2, 0.3]}),
 ]
 
@@ -510,6 +553,16 @@ def test_a_later_part_is_exact(first: Any) -> None:
         assert near(rate, exact, ulps=0.5001, digits=24)
 
 
+@kinds
+def test_in_a_nested_sequence(tensor: bool) -> None:
+    walked = []
+    for library in (ours, pytorch):
+        o = optimizer(tensor=tensor)
+        inner = pytorch.SequentialLR(o, SEQUENCES[3](library, o), [5])
+        walked.append(walk(pytorch.SequentialLR(o, [inner, library.StepLR(o, 2)], [9]), 20))
+    assert walked[0] == [pytest.approx(row, rel=0, abs=rounding_of_pytorch(tensor)) for row in walked[1]]
+
+
 def test_a_sequence_resumed_by_state() -> None:
     def build(tensor: bool) -> Any:
         o = optimizer(tensor=tensor)
@@ -532,6 +585,31 @@ def test_in_a_chain() -> None:
         chain = pytorch.ChainedScheduler([pytorch.LinearLR(o, 0.5), *each(library, o, NAMES[:2])])
         walked.append(walk(chain, 40))
     assert walked[0] == walked[1]
+
+
+# Another scheduler in the same way
+
+
+class LinearLR(pytorch.LinearLR, Exact):
+    _arguments = ("start_factor", "end_factor", "total_iters")
+
+    def _curve(self, base: float) -> Schedule:
+        return annealing.linear(base * self.start_factor, base * self.end_factor, self.total_iters)
+
+
+@kinds
+def test_a_scheduler_that_does_not_start_at_its_base_rate(tensor: bool) -> None:
+    """A second one scales the rates of the first again, as PyTorch's does; a resumed one keeps them."""
+    walked = []
+    for make in (LinearLR, pytorch.LinearLR):
+        scheduler = make(optimizer(tensor=tensor), 0.5, total_iters=6)
+        walked.append([rates(scheduler), *walk(scheduler, 4)])
+        resumed = make(scheduler.optimizer, 0.5, total_iters=6, last_epoch=3)
+        walked[-1] += [rates(resumed), *walk(resumed, 4)]
+        scheduler = make(optimizer(tensor=tensor), 0.5, total_iters=6)
+        second = make(scheduler.optimizer, 0.5, total_iters=6)
+        walked[-1] += [rates(second), *walk(second, 4)]
+    assert walked[0] == [pytest.approx(row, rel=0, abs=rounding_of_pytorch(tensor)) for row in walked[1]]
 
 
 # Errors and warnings

@@ -12,7 +12,17 @@ from . import Schedule, ScheduleError, __version__, from_json, parse
 
 
 class Group(click.Group):
-    """Commands whose ScheduleError is a usage error: one line, exit status 2."""
+    """Commands whose ScheduleError is a usage error: one line, exit status 2; `compare` is loaded when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "compare"])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name == "compare":
+            from .compare.command import compare
+
+            return compare
+        return super().get_command(ctx, name)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
