@@ -17,18 +17,18 @@ def test_the_papers_seven_schedules_at_the_papers_length():
     # section 4.1: 0.1 or 0.05, times 0.2 at 60, 120, 160; and (T_0, T_mult) with eta_max 0.05
     arms = {arm.paper: arm for arm in sgdr(budget=200).arms if arm.paper}
     for peak in (0.1, 0.05):
-        schedule = arms[f"default, {peak}"].schedule
+        schedule = arms[f"step {peak}"].schedule
         times = [0, 59.99, 60, 119.99, 120, 159.99, 160, 199]
         factors = [1, 1, 0.2, 0.2, 0.04, 0.04, 0.008, 0.008]
         assert [schedule(t) for t in times] == pytest.approx([peak * factor for factor in factors], rel=1e-14)
     restarted = {(50, 1): [50, 100, 150], (100, 1): [100], (200, 1): [], (1, 2): [1, 3, 7, 15, 31, 63, 127]}
     restarted[10, 2] = [10, 30, 70, 150]
     for (T_0, T_mult), times in restarted.items():
-        arm = arms.pop(f"T_0={T_0}, T_mult={T_mult}")
+        arm = arms.pop(f"restarts {T_0} x{T_mult}")
         assert arm.schedule.restarts(until=199) == times
         assert arm.schedule(0) == 0.05
         assert arm.epochs == 200
-    assert [*arms] == ["default, 0.1", "default, 0.05"]
+    assert [*arms] == ["step 0.1", "step 0.05"]
 
 
 def test_every_length_is_scaled_exactly():
@@ -41,8 +41,10 @@ def test_every_length_is_scaled_exactly():
 
 def test_the_papers_200_1_is_one_cosine_over_the_budget():
     made = sgdr(budget=40)
-    arm = Arm("periodic", "as the paper writes it", warm_restarts(0.05, T_0=40), Fraction(40))
-    assert made.rates(arm) == made.rates(made.arm("cosine-200"))
+    arm = made.arm("cosine-200")
+    assert arm.paper == "restarts 200 x1"
+    assert made.kept(arm) == (800,)
+    assert made.rates(arm) == made.rates(Arm("single", "", cosine(0.05, 0, 40), Fraction(40)))
     assert len(made.rates(arm)) == 40 * 20
 
 

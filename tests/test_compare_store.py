@@ -180,6 +180,6 @@ def test_a_manifest_makes_the_experiment_again(tmp_path):
 def test_a_manifest_with_another_schedule_is_refused(tmp_path):
     open_store(tmp_path / "out", sgdr(budget=7, seeds=2))
     path = tmp_path / "out" / "manifest.json"
-    path.write_text(path.read_text().replace("cosine(0.05, 0, 7)", "cosine(0.05, 0, 8)"))
-    with pytest.raises(ScheduleError, match="schedule of 'cosine-200' has another fingerprint"):
+    path.write_text(path.read_text().replace("cosine(0.05, 0, 3.5)", "cosine(0.05, 0, 3.25)"))
+    with pytest.raises(ScheduleError, match="schedule of 'cosine-100' has another fingerprint"):
         load_store(tmp_path / "out")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import math
 import pickle
 import warnings
+import weakref
 from typing import Any
 
 import mpmath
@@ -273,6 +275,16 @@ def test_resumed_by_last_epoch_without_loaded_rates(name: str, arguments: dict[s
             group["initial_lr"] = group["lr"]
         resumed = build(ours, name, arguments, o, last_epoch=n - 1)
         assert [rates(resumed), *walk(resumed, 12)] == whole[n - 1 : n + 12]
+
+
+def test_a_last_epoch_before_the_beginning() -> None:
+    walked = []
+    for library in (ours, pytorch):
+        o = optimizer()
+        pytorch.StepLR(o, 5)
+        scheduler = library.CosineAnnealingWarmRestarts(o, 5, 2, last_epoch=-3)
+        walked.append([[scheduler.last_epoch, scheduler.T_cur, *row] for row in walk(scheduler, 20)])
+    assert walked[0] == [pytest.approx(row, rel=1e-14) for row in walked[1]]
 
 
 @pytest.mark.parametrize("n", [10, 20])
@@ -692,6 +704,18 @@ def test_same_warnings(name: str, arguments: dict[str, Any]) -> None:
     assert seen[0] == seen[1]
     assert len(seen[0]) == (1 if name == "CosineAnnealingWarmRestarts" else 3)
     assert outside[0] == pytest.approx(outside[1])
+
+
+@cases
+def test_no_reference_cycle(name: str, arguments: dict[str, Any]) -> None:
+    scheduler = build(ours, name, arguments, optimizer())
+    walk(scheduler, 3)
+    alive = weakref.ref(scheduler)
+    gc.disable()
+    del scheduler
+    gone = alive() is None
+    gc.enable()
+    assert gone
 
 
 # No reading of tensors, no compiling of the rule

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -151,22 +152,34 @@ def _nth(copies: Copies, n: int) -> Callable[[float], float]:
 def _grown(
     runs: tuple[Piece, ...], length: Fraction, times: int | None, growth: Fraction, copies: Copies, final: float
 ) -> Pieces:
-    begin, written, change = Fraction(0), list[Piece](), None
+    begin, written, last = Fraction(0), list[Piece](), final
     flat = copies.floor == copies.peak
-    for i, (scale, change) in enumerate(zip(powers(growth), copies.changes(), strict=True)):
+    most = MOST_RUNS // len(runs)
+    if min(times or math.inf, _copies_needed(float(length), float(growth))) > 1.01 * most:
+        raise _too_many(growth)
+    for i, (scale, change) in enumerate(zip(powers(growth), copies.changes(), strict=False)):
         if i == times or begin > END_OF_TIME:
             break
-        if len(written) + len(runs) > MOST_RUNS:
-            raise ScheduleError(
-                f"growth {float(growth)!r} needs more than {MOST_RUNS:,} runs before 2^53: "
-                "limit the number of runs, or take a growth of 1 or further from 1"
-            )
-        last = change
+        if i == most:
+            raise _too_many(growth)
         for j, piece in enumerate(runs):
-            grown = piece.stretched(scale).moved(begin).valued(change)
-            written.append(replace(grown, again=piece.again or (i > 0 and j == 0 and not flat)))
-        begin = trimmed(begin + scale * length)
-    return Pieces(tuple(written), None, begin if times is not None else None, last(final))
+            written.append(piece.stretched(scale).copied(begin, change, again=i > 0 and j == 0 and not flat))
+        begin, last = trimmed(begin + scale * length), change(final)
+    return Pieces(tuple(written), None, begin if times is not None else None, last)
+
+
+def _copies_needed(length: float, growth: float) -> float:
+    """About how many copies there are before 2^53: only to refuse at once what would be refused after long work."""
+    if growth < 1:
+        return math.inf
+    return math.log1p(END_OF_TIME * (growth - 1) / length) / math.log(growth)
+
+
+def _too_many(growth: Fraction) -> ScheduleError:
+    return ScheduleError(
+        f"growth {float(growth)!r} needs more than {MOST_RUNS:,} runs before 2^53: "
+        "limit the number of runs, or take a growth of 1 or further from 1"
+    )
 
 
 def _bounded(pieces: Pieces) -> list[Piece]:

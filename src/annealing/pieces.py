@@ -6,6 +6,7 @@ stay as an `Operation` over pieces that all span the whole time.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,6 +16,10 @@ from . import shapes
 from .times import powers
 
 Name = Literal["+", "*"]
+
+
+def _same(value: float) -> float:
+    return value
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,16 @@ class Piece:
         return isinstance(self.shape, shapes.Cosine) and self.start > self.end
 
     def moved(self, by: Fraction) -> Piece:
-        return replace(self, begin=self.begin + by, origin=self.origin + by)
+        return self.copied(by, _same)
+
+    def copied(self, by: Fraction, change: Callable[[float], float], again: bool = False) -> Piece:
+        """The run in a copy that begins `by` later, its ends changed; `again` if it begins that copy."""
+        start, end = change(self.start), change(self.end)
+        return Piece(self.begin + by, self.origin + by, self.length, self.shape, start, end, self.again or again)
 
     def stretched(self, by: Fraction) -> Piece:
-        return replace(self, begin=self.begin * by, origin=self.origin * by, length=self.length * by)
+        begin, origin, length = self.begin * by, self.origin * by, self.length * by
+        return Piece(begin, origin, length, self.shape, self.start, self.end, self.again)
 
     def valued(self, change: Callable[[float], float]) -> Piece:
         return replace(self, start=change(self.start), end=change(self.end))
@@ -72,6 +83,8 @@ class Copies:
 
     def changes(self) -> Iterator[Callable[[float], float]]:
         """For copy 0, 1, ...: the change of a value, exact up to one rounding."""
+        if self.equal:
+            yield from itertools.repeat(_same)
         floor, peak = Fraction(self.floor), Fraction(self.peak)
         for down, up in zip(powers(Fraction(self.floor_factor)), powers(Fraction(self.peak_factor)), strict=True):
             low = floor * down
@@ -129,8 +142,8 @@ class Cycle:
             return
         for i, change in enumerate(self.copies.changes()):
             for j, piece in enumerate(self.pieces):
-                moved = piece.moved(self.origin + i * self.period).valued(change)
-                yield replace(moved, again=piece.again or (self.restarts and i > 0 and j == 0 and not flat))
+                again = self.restarts and i > 0 and j == 0 and not flat
+                yield piece.copied(self.origin + i * self.period, change, again)
 
 
 @dataclass(frozen=True)
@@ -157,8 +170,10 @@ class Pieces:
             for piece in self.cycle.written_out():
                 if self.end is not None and piece.begin >= self.end:
                     return
-                if piece.stop > self.cycle.begin:
-                    yield replace(piece, begin=max(piece.begin, self.cycle.begin))
+                if piece.begin >= self.cycle.begin:
+                    yield piece
+                elif piece.stop > self.cycle.begin:
+                    yield replace(piece, begin=self.cycle.begin)
 
 
 @dataclass(frozen=True)

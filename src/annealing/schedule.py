@@ -130,7 +130,7 @@ class Schedule:
         """
         at, left = self._program.at, self._program.left
         later = [span for span in self._spans(until) if span.begin > 0]
-        return [plain(span.begin) for span in later if span.again or left(span.begin) < at(span.begin)]
+        return [plain(span.begin) for span in later if span.again or left(_exact(span.begin)) < at(plain(span.begin))]
 
     def snapshots(self, until: Any = None) -> list[int | float]:
         """The times T at which the value has come down and is about to rise, and the end: "the model after update T".
@@ -165,10 +165,11 @@ class Schedule:
             yield span
 
     def _span(self, span: lower.Span) -> RunSpan:
-        first = self._program.at(span.begin)
+        begin = plain(span.begin)
+        first = self._program.at(begin)
         if span.end is None:
-            return RunSpan(plain(span.begin), math.inf, first, first)
-        return RunSpan(plain(span.begin), plain(span.end), first, self._program.left(span.end))
+            return RunSpan(begin, math.inf, first, first)
+        return RunSpan(begin, plain(span.end), first, self._program.left(_exact(span.end)))
 
     def _until(self, until: Any) -> Fraction:
         if until is not None:
@@ -301,3 +302,8 @@ def _number(t: Any) -> Any:
     if isinstance(t, bool) or not isinstance(t, int | float):
         raise refused(t)
     return t
+
+
+def _exact(time: Fraction) -> int | Fraction:
+    """The same time, as an int where it is one: these are faster."""
+    return int(time) if time.denominator == 1 else time

@@ -42,11 +42,12 @@ def check_schedule(schedule: Schedule) -> None:
 
 
 def spans(schedule: Schedule) -> list[RunSpan]:
-    """The first runs of a schedule, at most `MOST_SPANS`."""
+    """The first runs of a schedule, at most `MOST_SPANS`; one that never ends is cut."""
     until: float = 1
     while schedule.duration is None and len(schedule.runs(until)) < 8 and until < 2**40:
         until *= 2
-    return schedule.runs(None if schedule.duration is not None else until)[:MOST_SPANS]
+    runs = schedule.runs(None if schedule.duration is not None else until)[:MOST_SPANS]
+    return [run if run.end < math.inf else run._replace(end=2 * run.begin + 2) for run in runs]
 
 
 def sample(schedule: Schedule) -> list[float]:

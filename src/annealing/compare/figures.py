@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ..curves import traced
 from .experiment import Arm, Experiment
 from .statistics import Curve
 from .table import Table
@@ -32,35 +34,25 @@ def rates(experiment: Experiment) -> Figure:
     figure, panels, empty = _grid(experiment, "learning rate")
     for arm, panel in panels.items():
         panel.plot(*points(arm), linewidth=WIDTH, **_style(experiment, arm))
-        panel.plot(*ends(experiment, arm), "o", clip_on=False, **_dot(experiment, arm))
+        times, values = traced(arm.schedule, arm.epochs).snapshots
+        ends = (times, values) if times else ([float(arm.epochs)], [arm.schedule.left(arm.epochs)])
+        panel.plot(*ends, "o", clip_on=False, **_dot(experiment, arm))
     families = [name for name in STYLES if any(family(experiment, arm) == name for arm in experiment.arms)]
     handles = [Line2D([], [], linewidth=WIDTH, label=name, **STYLES[name]) for name in families]
     _legend(figure, empty, [*handles, Line2D([], [], marker="o", color="black", linestyle="", label="model to keep")])
     return figure
 
 
-def points(arm: Arm, each: int = 200) -> tuple[Any, Any]:
+def points(arm: Arm) -> tuple[Any, Any]:
     """Times and rates to draw; at the end of a run the limit from the left, and a gap where it jumps."""
-    times: list[float] = []
-    values: list[float] = []
-    spans = arm.schedule.runs(until=arm.epochs)
-    for span, after in zip(spans, [*spans[1:], None], strict=True):
-        whole = span.end <= arm.epochs
-        end = span.end if whole else float(arm.epochs)
-        inside = np.linspace(span.begin, end, each)
-        times += [*inside]
-        values += [*arm.schedule(inside[:-1]), span.last if whole else arm.schedule.left(arm.epochs)]
-        if after and after.first != span.last:
-            times.append(end)
-            values.append(np.nan)
-    return np.array(times), np.array(values)
-
-
-def ends(experiment: Experiment, arm: Arm) -> tuple[list[float], list[float]]:
-    """Times and rates at which the models are that the schedule recommends."""
-    spans = {float(span.end): span.last for span in arm.schedule.runs(until=arm.epochs)}
-    times = [float(time) for time in arm.schedule.snapshots(until=arm.epochs)] or [float(arm.epochs)]
-    return times, [spans.get(time, arm.schedule.left(arm.epochs)) for time in times]
+    runs = traced(arm.schedule, arm.epochs).runs
+    parts = [runs[0]]
+    for (_, before), after in pairwise(runs):
+        if before[-1] != after[1][0]:
+            parts.append(([np.nan], [np.nan]))
+        parts.append(after)
+    times, values = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return times, values
 
 
 def errors(experiment: Experiment, drawn: Mapping[str, Curve], table: Table) -> Figure:
@@ -148,7 +140,7 @@ def _legend(figure: Figure, empty: Axes | None, handles: list[Any]) -> None:
     if empty is None:
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=10)
     else:
-        empty.legend(handles=handles, loc="center", frameon=False, fontsize=9).set_in_layout(False)
+        empty.legend(handles=handles, title="restarts (T_0, T_mult)", loc="center", frameon=False, fontsize=9).set_in_layout(False)
 
 
 def _percentages(panel: Axes) -> None:

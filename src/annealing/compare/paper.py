@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from .. import ScheduleError, cosine, multistep, warm_restarts
+from .. import ScheduleError, cosine
 from ..errors import whole
+from ..paper import paper_schedules
 from .experiment import Arm, Experiment, chosen
 from .tasks import Digits, Task
 
@@ -22,55 +23,55 @@ def sgdr(budget: int = 40, seeds: int = 5, only: Sequence[str] = (), task: Task 
     empty); the baseline, step decay from 0.1, must be among them. task: Digits() unless given.
     A ScheduleError names an argument that is none of these.
 
-    >>> [str(arm.schedule) for arm in sgdr(budget=40).arms if arm.paper][2:4]
-    ['cosine(0.05, 0, 40)', 'warm_restarts(0.05, T_0=10)']
+    >>> [arm.key for arm in sgdr(budget=40).arms if arm.paper is None]
+    ['step-0.1-100', 'step-0.1-50', 'cosine-150', 'cosine-127', 'cosine-100', 'cosine-50']
 
     Source: Loshchilov and Hutter 2017, arXiv 1608.03983, section 4 and figure 1.
     """
     if whole(budget, "budget") > MOST_EPOCHS:
         raise ScheduleError(f"budget must be at most {MOST_EPOCHS} epochs, got {budget!r}")
-    arms = chosen(arms_for(budget), only)
+    scale = Fraction(budget, PAPER_EPOCHS)
+    arms = chosen([*_steps(scale), *_cosines(scale), *_restarts(scale)], only)
     if BASELINE not in [arm.key for arm in arms]:
         raise ScheduleError(f"only must name the baseline {BASELINE!r} as well, got {', '.join(only)}")
     return Experiment(task or Digits(), arms, tuple(range(whole(seeds, "seeds"))), BASELINE)
 
 
-def arms_for(budget: int) -> list[Arm]:
-    """The paper's schedules and the controls.
+def _steps(scale: Fraction) -> list[Arm]:
+    """The paper's two, and that from 0.1 compressed to a half and a quarter of the budget."""
+    arms = []
+    for name, epochs in (("step 0.1", 200), ("step 0.05", 200), ("step 0.1", 100), ("step 0.1", 50)):
+        key = name.replace(" ", "-") + (f"-{epochs}" if epochs < PAPER_EPOCHS else "")
+        schedule = paper_schedules(epochs * scale)[name]
+        paper = name if epochs == PAPER_EPOCHS else None
+        arms.append(Arm(key, f"{name}, {_shown(epochs * scale)} epochs", schedule, epochs * scale, paper))
+    return arms
 
-    A single cosine of each length at which a schedule with restarts ends its last run stands for decay matched to the
-    same number of epochs; the one of the whole budget is the paper's (T_0, T_mult) = (200, 1).
+
+def _cosines(scale: Fraction) -> list[Arm]:
+    """One cosine over the budget, over a half and a quarter of it, and where the doubling restarts end their last run.
+
+    The first is the paper's "restarts 200 x1", in which nothing restarts.
     """
-
-    def scaled(epochs: int) -> Fraction:
-        return Fraction(epochs * budget, PAPER_EPOCHS)
-
-    def stepped(peak: float, epochs: int, paper: str | None = None) -> Arm:
-        milestones = [scaled(epochs) * Fraction(share, PAPER_EPOCHS) for share in (60, 120, 160)]
-        key = f"step-{peak}" if epochs == PAPER_EPOCHS else f"step-{peak}-{epochs}"
-        title = f"step {peak}, {shown(scaled(epochs))} epochs"
-        return Arm(key, title, multistep(peak, milestones, gamma=0.2), scaled(epochs), paper)
-
-    def single(epochs: int, paper: str | None = None) -> Arm:
-        title = f"cosine, {shown(scaled(epochs))} epochs"
-        return Arm(f"cosine-{epochs}", title, cosine(0.05, 0, scaled(epochs)), scaled(epochs), paper)
-
-    def restarted(T_0: int, T_mult: int) -> Arm:
-        schedule = warm_restarts(0.05, T_0=scaled(T_0), **({"T_mult": T_mult} if T_mult > 1 else {}))
-        title = f"restarts ({shown(scaled(T_0))}, {T_mult})"
-        paper = f"T_0={T_0}, T_mult={T_mult}"
-        return Arm(f"restarts-{T_0}-{T_mult}", title, schedule, scaled(PAPER_EPOCHS), paper)
-
-    steps = [
-        stepped(0.1, 200, "default, 0.1"),
-        stepped(0.05, 200, "default, 0.05"),
-        stepped(0.1, 100),
-        stepped(0.1, 50),
-    ]
-    singles = [single(200, "T_0=200, T_mult=1"), *(single(epochs) for epochs in (150, 127, 100, 50))]
-    return [*steps, *singles, *(restarted(*run) for run in ((50, 1), (100, 1), (1, 2), (10, 2)))]
+    arms = []
+    for epochs in (200, 150, 127, 100, 50):
+        paper = "restarts 200 x1" if epochs == PAPER_EPOCHS else None
+        schedule = paper_schedules(PAPER_EPOCHS * scale)[paper] if paper else cosine(0.05, 0, epochs * scale)
+        title = f"cosine, {_shown(epochs * scale)} epochs"
+        arms.append(Arm(f"cosine-{epochs}", title, schedule, epochs * scale, paper))
+    return arms
 
 
-def shown(epochs: Fraction) -> str:
-    """A number of epochs for people."""
+def _restarts(scale: Fraction) -> list[Arm]:
+    """The paper's other four."""
+    schedules = paper_schedules(PAPER_EPOCHS * scale)
+    arms = []
+    for T_0, T_mult in ((50, 1), (100, 1), (1, 2), (10, 2)):
+        paper = f"restarts {T_0} x{T_mult}"
+        title = f"restarts ({_shown(T_0 * scale)}, {T_mult})"
+        arms.append(Arm(f"restarts-{T_0}-{T_mult}", title, schedules[paper], PAPER_EPOCHS * scale, paper))
+    return arms
+
+
+def _shown(epochs: Fraction) -> str:
     return f"{float(epochs):.4g}"
