@@ -79,7 +79,7 @@ def test_the_manifest_says_what_was_compared_and_names_no_place(undisturbed):
     text = (directory / "manifest.json").read_text()
     manifest = json.loads(text)
     assert manifest["experiment"]["seeds"] == [0, 1]
-    assert manifest["experiment"]["arms"][1]["schedule"] == "warm_restarts(0.05, T_0=0.1, T_mult=2)"
+    assert manifest["experiment"]["arms"][1]["schedule"] == "warm_restarts(eta_max=0.05, T_0=0.1, T_mult=2)"
     assert manifest["versions"]["torch"]
     assert str(directory) not in text
     assert manifest["command"] == (

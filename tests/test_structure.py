@@ -16,6 +16,7 @@ LAYERS = [
     ["shapes"],
     ["pieces"],
     ["lower", "ends"],
+    ["cycles"],
     ["columns"],
     ["table"],
     ["schedule"],

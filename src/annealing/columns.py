@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from .cycles import CycleTable
 from .ends import ROWS, Ends, ends, later
-
-if TYPE_CHECKING:
-    from .libraries import NumpyTime
-    from .table import Table
+from .libraries import NumpyTime
+from .pieces import Piece
 
 
 class Located(NamedTuple):
@@ -25,14 +24,15 @@ class Located(NamedTuple):
 
 
 class Columns:
-    """The entries of a table (the runs outside the cycle, then those of the cycle) as arrays of one library."""
+    """The runs of a table (with None at the place of its cycle), then those of the cycle, as arrays of one library."""
 
-    def __init__(self, table: Table, time: NumpyTime) -> None:
-        self.cycle = table.cycle
-        outside = [run for run in table.runs if run]
-        inside = table.cycle.cycle.pieces if table.cycle else ()
-        self.outside, self.loop = len(outside), table.runs.index(None) if table.cycle else None
-        entries = [*outside, *inside]
+    def __init__(
+        self, runs: list[Piece | None], begins: list[Fraction], cycle: CycleTable | None, time: NumpyTime
+    ) -> None:
+        self.cycle = cycle
+        outside = [run for run in runs if run]
+        self.outside, self.loop = len(outside), runs.index(None) if cycle else None
+        entries = [*outside, *(cycle.cycle.pieces if cycle else ())]
 
         def column(values: Iterable[Any], kind: Any = time.dtype) -> Any:
             return time.table(np.array(list(values), kind))
@@ -41,7 +41,7 @@ class Columns:
             high = [float(time.dtype(float(exact))) for exact in times]
             return column(high), column(float(exact - Fraction(h)) for exact, h in zip(times, high, strict=True))
 
-        self.bound = time.table(time.bounds(table.begins))
+        self.bound = time.table(time.bounds(begins))
         self.origin = pairs([run.origin for run in outside])
         self.stop = pairs([run.stop for run in outside])
         self.length = [float(run.length) for run in outside]

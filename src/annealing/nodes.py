@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from . import lower
 from .errors import ScheduleError, finite, whole
 from .literals import literal, time_json
-from .pieces import Lowered
+from .pieces import Lowered, Name
 from .schedule import Schedule
 from .shapes import Shape
 from .times import END_OF_TIME, exact, positive
@@ -240,69 +240,52 @@ class Beyond(Schedule):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sum(Schedule):
-    """The sum of schedules and numbers, written `a + b`; each holds its final value until the last one ends."""
+class Combined(Schedule):
+    """Schedules and numbers in an operation; each schedule holds its final value until the last one ends."""
 
     parts: tuple[Schedule | float, ...]
+
+    symbol: ClassVar[Name]
+    key: ClassVar[str]
+    binds: ClassVar[int]
 
     def __post_init__(self) -> None:
         self._set(parts=_operands(self.parts))
 
     @cached_property
     def _length(self) -> Fraction | None:
-        return _longest(self.parts)
+        lengths = [part._length for part in self.parts if isinstance(part, Schedule)]
+        finite = [length for length in lengths if length is not None]
+        return max(finite) if len(finite) == len(lengths) else None
 
     def _lowered(self) -> Lowered:
-        return lower.operation("+", [_lowered(part) for part in self.parts])
+        parts = [part._flat if isinstance(part, Schedule) else lower.constant(part) for part in self.parts]
+        return lower.operation(self.symbol, parts)
 
     def _tree(self) -> Any:
-        return _flattened("sum", [_tree(part) for part in self.parts])
+        return _flattened(self.key, [part._tree() if isinstance(part, Schedule) else part for part in self.parts])
 
     def _written(self) -> tuple[str, int]:
-        return " + ".join(_bracketed(part, PRODUCT if i else SUM) for i, part in enumerate(self.parts)), SUM
+        parts = [_bracketed(part, self.binds + (i > 0)) for i, part in enumerate(self.parts)]
+        return f" {self.symbol} ".join(parts), self.binds
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Product(Schedule):
-    """The product of schedules and numbers, written `a * b`; each holds its final value until the last one ends."""
+class Sum(Combined):
+    """The sum of schedules and numbers, written `a + b`."""
 
-    parts: tuple[Schedule | float, ...]
-
-    def __post_init__(self) -> None:
-        self._set(parts=_operands(self.parts))
-
-    @cached_property
-    def _length(self) -> Fraction | None:
-        return _longest(self.parts)
-
-    def _lowered(self) -> Lowered:
-        return lower.operation("*", [_lowered(part) for part in self.parts])
-
-    def _tree(self) -> Any:
-        return _flattened("product", [_tree(part) for part in self.parts])
-
-    def _written(self) -> tuple[str, int]:
-        return " * ".join(_bracketed(part, CALL if i else PRODUCT) for i, part in enumerate(self.parts)), PRODUCT
+    symbol, key, binds = "+", "sum", SUM
 
 
-def chained(node: type[Join | Sum | Product], one: Schedule, two: Any) -> Schedule:
+class Product(Combined):
+    """The product of schedules and numbers, written `a * b`."""
+
+    symbol, key, binds = "*", "product", PRODUCT
+
+
+def chained(node: type[Join | Combined], one: Schedule, two: Any) -> Schedule:
     """`one` and `two` in a node; a left side that is such a node itself (and no recipe) is continued."""
     parts: tuple[Any, ...] = one.parts if isinstance(one, node) and one._label is None else (one,)
     return node((*parts, two))
-
-
-def _longest(parts: tuple[Schedule | float, ...]) -> Fraction | None:
-    lengths = [part._length for part in parts if isinstance(part, Schedule)]
-    finite = [length for length in lengths if length is not None]
-    return max(finite) if len(finite) == len(lengths) else None
-
-
-def _lowered(part: Schedule | float) -> Lowered:
-    return part._flat if isinstance(part, Schedule) else lower.constant(part)
-
-
-def _tree(part: Schedule | float) -> Any:
-    return part._tree() if isinstance(part, Schedule) else part
 
 
 def _bracketed(part: Schedule | float, least: int) -> str:
