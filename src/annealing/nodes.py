@@ -270,12 +270,14 @@ class Combined(Schedule):
         return f" {self.symbol} ".join(parts), self.binds
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Sum(Combined):
     """The sum of schedules and numbers, written `a + b`."""
 
     symbol, key, binds = "+", "sum", SUM
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Product(Combined):
     """The product of schedules and numbers, written `a * b`."""
 
