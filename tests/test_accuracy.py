@@ -1,4 +1,4 @@
-"""Values against 50-digit arithmetic: exact at ends and restarts, at most 8 units in the last place elsewhere (16 in torch and JAX)."""
+"""Values against 50-digit arithmetic: exact at ends and restarts, elsewhere within 8 units in the last place."""
 
 from __future__ import annotations
 

@@ -70,6 +70,16 @@ def test_epochs_to_the_level(table):
     assert table.line("restarts").speed_up.middle == pytest.approx(8 / 6)
 
 
+def test_the_baseline_is_at_its_level_at_its_end_whatever_its_last_epoch():
+    late = {Trial("step", seed): rows([60, 40, 30, 20, 10, 10, 10, 20]) for seed in range(3)}
+    table = tabulate(experiment(), {**records, **late})
+    assert table.level == 14
+    line = table.line("step")
+    assert line.error == (20, 20, 20)
+    assert (line.reached, line.speed_up) == ((8, 8, 8), (1, 1, 1))
+    assert table.line("single").reached.middle == 6
+
+
 def test_after_divergence_all_images_are_wrong():
     lost = [*rows([50, 30]), Row(7, 3.5, 0.05, None, 100)]
     table = tabulate(experiment(), {**records, Trial("restarts", 1): lost})
@@ -128,7 +138,8 @@ def test_words_give_a_verdict_only_beside_zero(table):
 
 def test_words_of_a_difference_that_includes_zero(table):
     unsure = replace(table.line("restarts"), less_cosine=words.Interval(0.5, 0.0, 1.0))
-    lines = [unsure if line.key == "restarts" else line for line in table.lines]
+    decay = replace(table.line("short"), less_cosine=words.Interval(5.0, 5.0, 5.0))
+    lines = [{"restarts": unsure, "short": decay}.get(line.key, line) for line in table.lines]
     closing = words.closing(replace(table, lines=lines))
     assert "Restarts against one cosine of the same length: no verdict on any of the 1." in closing
 

@@ -22,21 +22,22 @@ class Numbers(NamedTuple):
     unit: int
     ends: Ends
     weight: Callable[[Any, Any, Any], Any]
-    rising: bool
 
     @classmethod
     def of(cls, piece: Piece, unit: int | None = None) -> Numbers:
         unit = unit or math.lcm(piece.origin.denominator, piece.length.denominator)
-        rising = piece.start < piece.end
-        weight = piece.shape.rise if rising else piece.shape.fall
-        return cls(int(piece.origin * unit), int(piece.length * unit), unit, ends(piece), weight, rising)
+        weight = piece.shape.rise if piece.start < piece.end else piece.shape.fall
+        return cls(int(piece.origin * unit), int(piece.length * unit), unit, ends(piece), weight)
 
     def value(self, ends: Ends, elapsed: int, length: int) -> float:
         """The value `elapsed` of `length` after the origin; both divisions round once."""
         if elapsed == 0:
-            return float(ends.first)
+            first: float = ends.first
+            return first
         weight = self.weight(elapsed / length, (length - elapsed) / length, Scalars)
-        return float(min(ends.base + (ends.top - ends.base) * weight, ends.top))
+        value: float = ends.base + (ends.top - ends.base) * weight
+        top: float = ends.top
+        return value if value < top else top
 
 
 class CycleTable:

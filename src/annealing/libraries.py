@@ -20,7 +20,10 @@ class Scalars:
     """The functions of an array library that shapes use, for Python numbers."""
 
     sin = staticmethod(math.sin)
-    minimum = staticmethod(min)
+
+    @staticmethod
+    def minimum(one: float, two: float) -> float:
+        return one if one < two else two
 
     @staticmethod
     def where(condition: bool, yes: float, no: float) -> float:

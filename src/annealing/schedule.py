@@ -16,7 +16,7 @@ from . import lower
 from .errors import ScheduleError
 from .libraries import Scalars, library, refused
 from .pieces import Lowered
-from .table import Program
+from .table import Program, program
 from .times import MOST_RUNS, exact, plain
 
 
@@ -58,7 +58,7 @@ class Schedule:
 
     @cached_property
     def _program(self) -> Program:
-        return Program(self._flat)
+        return program(self._flat)
 
     @cached_property
     def _json(self) -> str:

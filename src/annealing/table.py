@@ -7,7 +7,7 @@ from bisect import bisect_right
 from fractions import Fraction
 from functools import reduce
 from operator import add, mul
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from .columns import Columns
 from .cycles import CycleTable, Numbers
 from .errors import ScheduleError
 from .libraries import Jax32Time, NumpyTime, array_time
-from .pieces import Lowered, Piece, Pieces
+from .pieces import Lowered, Operation, Piece, Pieces
 from .shapes import flat
 from .times import END_OF_TIME, ceiling, plain
 
@@ -23,34 +23,41 @@ BLOCK = 16_384  # NumPy computes so many times at once, which stay in the proces
 OPERATIONS = {"+": add, "*": mul}
 
 
-class Program:
+class Program(Protocol):
     """A lowered schedule, ready to be called."""
 
-    def __init__(self, lowered: Lowered) -> None:
-        self.operation = None if isinstance(lowered, Pieces) else OPERATIONS[lowered.name]
-        if isinstance(lowered, Pieces):
-            self.parts: list[Any] = [Table(lowered)]
-        else:
-            self.parts = [Program(part) for part in lowered.parts]
+    fits_float32: bool  # whether JAX without 64 bits can tell its runs apart
 
     def at(self, t: Any) -> float:
-        return float(self._combined(part.at(t) for part in self.parts))
+        """The value at a Python number."""
 
     def left(self, t: Any) -> float:
-        return float(self._combined(part.left(t) for part in self.parts))
+        """The limit of the value from the left; at 0 the value itself."""
 
     def many(self, t: Any) -> Any:
-        return self._combined(part.many(t) for part in self.parts)
+        """The values at an array of times, in its own library."""
 
-    @property
-    def fits_float32(self) -> bool:
-        """Whether JAX without 64 bits can tell its runs apart."""
-        cycles = [part.cycle for part in self.parts if isinstance(part, Table) and part.cycle]
-        programs = [part for part in self.parts if isinstance(part, Program)]
-        return all(cycle.fits(Jax32Time) for cycle in cycles) and all(part.fits_float32 for part in programs)
 
-    def _combined(self, values: Any) -> Any:
-        return reduce(self.operation, values) if self.operation else next(values)
+def program(lowered: Lowered) -> Program:
+    return Table(lowered) if isinstance(lowered, Pieces) else Combination(lowered)
+
+
+class Combination:
+    """The values of several programs, added or multiplied."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = OPERATIONS[operation.name]
+        self.parts = [program(part) for part in operation.parts]
+        self.fits_float32 = all(part.fits_float32 for part in self.parts)
+
+    def at(self, t: Any) -> float:
+        return float(reduce(self.operation, [part.at(t) for part in self.parts]))
+
+    def left(self, t: Any) -> float:
+        return float(reduce(self.operation, [part.left(t) for part in self.parts]))
+
+    def many(self, t: Any) -> Any:
+        return reduce(self.operation, [part.many(t) for part in self.parts])
 
 
 class Table:
@@ -72,15 +79,15 @@ class Table:
         self.begins = begins
         self.bounds = [ceiling(begin) for begin in begins]
         self.numbers = [Numbers.of(run) if run else None for run in self.runs]
+        self.fits_float32 = self.cycle is None or self.cycle.fits(Jax32Time)
         self._columns: dict[Any, Columns] = {}
 
     def at(self, t: Any) -> float:
-        """The value at a Python number."""
         t = self._within(t)
-        return self._value(self._place(t), *t.as_integer_ratio())
+        place = bisect_right(self.bounds, t) - 1 if type(t) is not Fraction else self._place(t)
+        return self._value(place, *t.as_integer_ratio())
 
     def left(self, t: Any) -> float:
-        """The limit of the value from the left; at 0 the value itself."""
         t = self._within(t)
         place = self._place(t)
         top, bottom = t.as_integer_ratio()
@@ -96,10 +103,12 @@ class Table:
         return self._value(place, top, bottom)
 
     def _within(self, t: Any) -> Any:
+        if 0 < t <= END_OF_TIME and not self.pieces.strict:
+            return t
         if t > 0:
             if self.pieces.strict and t > self.pieces.end:
                 raise self._beyond(t)
-            return t if t <= END_OF_TIME else END_OF_TIME
+            return min(t, END_OF_TIME)
         if t <= 0:
             return 0
         raise ScheduleError(f"t must not be NaN, got {t!r}")
@@ -124,7 +133,6 @@ class Table:
         return numbers.value(numbers.ends, top * numbers.unit - numbers.origin * bottom, numbers.length * bottom)
 
     def many(self, t: Any) -> Any:
-        """The values at an array of times, in its own library."""
         if isinstance(t, np.ndarray) and t.size > BLOCK:
             flat_times = t.reshape(-1)
             blocks = [self.many(flat_times[i : i + BLOCK]) for i in range(0, t.size, BLOCK)]
