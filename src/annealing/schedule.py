@@ -111,6 +111,9 @@ class Schedule:
     def runs(self, until: Any = None) -> list[RunSpan]:
         """Its runs: every stretch of time between two begins, with the values at both ends.
 
+        A begin or end that is no float is given as the next float above, at which the later run is in force already
+        (so take the limit at the end of a run from `last`, not from `left`). `restarts` and `snapshots` do the same.
+
         until: runs that begin before this time; needed where the schedule never ends.
 
         >>> from annealing import warm_restarts

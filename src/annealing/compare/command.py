@@ -26,8 +26,6 @@ def compare(out: str, budget: int, seeds: int, only: tuple[str, ...], workers: i
     seeds; a table with intervals, two figures, and the records they are made from. Stop it at any moment: the same
     command goes on where it was.
     """
-    from rich.console import Console
-
     from . import WorkerError, sgdr
     from . import compare as train
     from .progress import Bars
@@ -46,10 +44,8 @@ def compare(out: str, budget: int, seeds: int, only: tuple[str, ...], workers: i
     except KeyboardInterrupt:
         click.echo("Interrupted; the same command goes on with what is missing.", err=True)
         sys.exit(130)
-    from .report import layout, plain
+    from .report import plain, text
 
-    if as_json:
-        click.echo(json.dumps(plain(table), allow_nan=False))
-    else:
-        Console().print(layout(table))
+    click.echo(json.dumps(plain(table), allow_nan=False) if as_json else text(table))
+    if not as_json:
         click.echo(f"\nThe records and the figures rates.png and errors.png are in {out}.", err=True)

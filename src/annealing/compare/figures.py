@@ -140,7 +140,9 @@ def _legend(figure: Figure, empty: Axes | None, handles: list[Any]) -> None:
     if empty is None:
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=10)
     else:
-        empty.legend(handles=handles, title="restarts (T_0, T_mult)", loc="center", frameon=False, fontsize=9).set_in_layout(False)
+        empty.legend(
+            handles=handles, title="restarts (T_0, T_mult)", loc="center", frameon=False, fontsize=9
+        ).set_in_layout(False)
 
 
 def _percentages(panel: Axes) -> None:

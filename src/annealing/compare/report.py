@@ -46,14 +46,12 @@ def plain(table: Table) -> dict[str, Any]:
 
 def text(table: Table) -> str:
     """The report as plain text."""
-    console = Console(file=io.StringIO(), width=WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
-    console.print(layout(table))
-    assert isinstance(console.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
+    written = io.StringIO()
+    Console(file=written, width=WIDTH, color_system=None, force_terminal=False, legacy_windows=False).print(_all(table))
+    return "\n".join(line.rstrip() for line in written.getvalue().strip().splitlines()) + "\n"
 
 
-def layout(table: Table) -> Group:
-    """The report as rich prints it, at most 80 columns wide."""
+def _all(table: Table) -> Group:
     parts: list[RenderableType] = [_errors(table), _epochs(table), *words.closing(table)]
     if any(line.cosine for line in table.lines):
         parts.insert(1, _matched(table))

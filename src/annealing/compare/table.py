@@ -152,7 +152,7 @@ def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Ro
     marks = [mark for mark in experiment.marks(source) if mark <= experiment.updates(arm)]
     errors = []
     for seed in experiment.seeds:
-        wrong = {row.updates: row.wrong for row in records[Trial(source, seed)] if not row.diverged}
+        wrong = {row.updates: row.wrong for row in records[Trial(source, seed)]}
         errors.append([wrong.get(mark, experiment.task.test_images) for mark in marks])
     return Curve(np.array(marks) / experiment.task.updates_per_epoch, np.array(errors, float))
 
