@@ -12,7 +12,7 @@ from typing import Any
 
 import mpmath
 
-from annealing import Beyond, Join, Product, Repeat, Run, Schedule, Shifted, Stretched, Sum
+from annealing import Beyond, Join, Maximum, Minimum, Product, Repeat, Run, Schedule, Shifted, Stretched, Sum, Until
 
 mpmath.mp.dps = 50
 
@@ -44,7 +44,9 @@ def length(s: Any) -> Fraction | None:
             return None if length(part) is None else length(part) * by
         case Beyond(part=part, policy=policy):
             return length(part) if policy in ("hold", "raise") else None
-        case Sum(parts=parts) | Product(parts=parts):
+        case Until(time=time):
+            return Fraction(time)
+        case Sum(parts=parts) | Product(parts=parts) | Minimum(parts=parts) | Maximum(parts=parts):
             lengths = [length(part) for part in parts if isinstance(part, Schedule)]
             return None if None in lengths else max(lengths)
     raise TypeError(s)
@@ -59,7 +61,7 @@ def end_values(s: Any) -> list[float]:
         case Repeat(part=part, peak_factor=peak, floor_factor=floor):
             assert peak == floor == 1, "a reference for factors within factors is not written"
             return end_values(part)
-        case Shifted(part=part) | Stretched(part=part) | Beyond(part=part):
+        case Shifted(part=part) | Stretched(part=part) | Beyond(part=part) | Until(part=part):
             return end_values(part)
     raise TypeError(s)
 
@@ -125,6 +127,12 @@ def value(s: Any, t: Fraction, change: Change = same, left: bool = False) -> Any
             if policy == "mirror" and (t > own or (t == own and not left)):
                 return value(part, 2 * own - t, change, left=not left)
             return value(part, t, change, left)
+        case Until(part=part, time=time):
+            return value(part, min(t, time), change, left or t >= time)
+        case Minimum(parts=parts):
+            return min(value(part, t, change, left) for part in parts)
+        case Maximum(parts=parts):
+            return max(value(part, t, change, left) for part in parts)
         case Sum(parts=parts):
             return sum(value(part, t, change, left) for part in parts)
         case Product(parts=parts):

@@ -46,6 +46,8 @@ finite = st.recursive(
         st.builds(lambda a, by: a.shifted(by), inner, st.integers(0, 9)),
         st.builds(lambda a, by: a.stretched(by), inner, lengths.filter(lambda x: x < 1000)),
         st.builds(lambda a, policy: a.beyond(policy), inner, st.sampled_from(["hold", "raise"])),
+        st.builds(lambda a, b: annealing.minimum(a, b), inner, inner | values),
+        st.builds(lambda a: a.until(a._length / 2), inner),
     ),
     max_leaves=6,
 )
@@ -79,6 +81,8 @@ def test_what_is_printed_reads_back(schedule: Schedule) -> None:
         "-0.5 * cosine(1, -1, 1e+20).shifted(-3)",
         "(linear(0, 1, 5) >> cosine(1, 0, 10)).shifted(3)",
         "linear(0, 1, 5) >> (linear(1, 2, 5) >> linear(2, 3, 5))",
+        "maximum(minimum(linear(0, 1, 5) >> cosine(1, 0, 9), 0.5), 0.1) * 2",
+        "step(0.1, 30).until(75) >> linear(0.001, 0, 25)",
     ],
 )
 def test_notation_is_what_is_printed(text: str) -> None:

@@ -10,12 +10,13 @@ import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annealing import Beyond, Repeat, Run, Schedule, ScheduleError, shapes
+from annealing import Beyond, Repeat, Run, Schedule, ScheduleError, maximum, minimum, shapes
 
 values = st.sampled_from([0.0, 0.001, 0.1, 0.25, 1.0, 3.0])
 lengths = st.sampled_from([1, 2, 5, 10, 0.1, 2.5, Fraction(1, 3)])
 leaves = st.builds(Run, st.sampled_from([shapes.flat, shapes.linear, shapes.cosine]), values, values, lengths)
 growths = st.sampled_from([1, 2, 1.5])
+shares = st.sampled_from([Fraction(1, 3), Fraction(1, 2), 1])
 factors = st.sampled_from([1.0, 0.5, 0.9])
 repeated_runs = st.builds(
     Repeat, leaves | st.builds(lambda a, b: a >> b, leaves, leaves), st.integers(1, 70), growths, factors, factors
@@ -27,6 +28,11 @@ def wider(inner: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]:
         st.builds(lambda a, b: a >> b, inner, inner),
         st.builds(lambda a, b: a + b, inner, inner | values),
         st.builds(lambda a, b: b * a, inner, inner | values),
+        st.builds(lambda a, b: minimum(a, b), inner, inner | values),
+        st.builds(lambda a, b: maximum(b, a), inner, inner | values),
+        st.builds(
+            lambda a, share: a.until(a._length * share), inner, st.sampled_from([Fraction(1, 3), Fraction(1, 2), 1])
+        ),
         st.builds(Repeat, inner, st.integers(1, 4), growths),
         st.builds(lambda a, by: a.shifted(by), inner, st.sampled_from([-1, -0.05, 0.5, 4])),
         st.builds(lambda a, by: a.stretched(by), inner, st.sampled_from([3, 0.1, Fraction(2, 3)])),

@@ -4,7 +4,21 @@ from typing import TYPE_CHECKING, Any
 
 from . import shapes
 from .errors import ScheduleError
-from .nodes import Beyond, Join, Product, Repeat, Run, Shifted, Stretched, Sum
+from .nodes import (
+    Beyond,
+    Join,
+    Maximum,
+    Minimum,
+    Product,
+    Repeat,
+    Run,
+    Shifted,
+    Stretched,
+    Sum,
+    Until,
+    maximum,
+    minimum,
+)
 from .notation import from_json, parse
 from .recipes import cosine, linear, multistep, runs, step, warm_restarts
 from .schedule import RunSpan, Schedule
@@ -16,6 +30,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Beyond",
     "Join",
+    "Maximum",
+    "Minimum",
     "Product",
     "Repeat",
     "Run",
@@ -25,9 +41,12 @@ __all__ = [
     "Shifted",
     "Stretched",
     "Sum",
+    "Until",
     "cosine",
     "from_json",
     "linear",
+    "maximum",
+    "minimum",
     "multistep",
     "parse",
     "plot",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -38,6 +38,10 @@ class Numbers(NamedTuple):
         value: float = ends.base + (ends.top - ends.base) * weight
         top: float = ends.top
         return value if value < top else top
+
+    def left(self, ends: Ends, elapsed: int, length: int) -> float:
+        """The limit as the time since the origin goes up to `elapsed`."""
+        return float(ends.last) if elapsed == length else self.value(ends, elapsed, length)
 
 
 class CycleTable:
@@ -82,8 +86,7 @@ class CycleTable:
     def left(self, top: int, bottom: int) -> float:
         copy, rest = divmod(top * self.unit - self.origin * bottom, self.period * bottom)
         if rest == 0:
-            return float(self.ends(copy - 1, len(self.offsets) - 1).last) if copy > 0 else self.value(top, bottom)
-        j = bisect_right(self.offsets, rest // bottom) - 1
-        if rest == self.offsets[j] * bottom:
-            return float(self.ends(copy, j - 1).last)
-        return self.value(top, bottom)
+            copy, rest = copy - 1, self.period * bottom
+        j = bisect_left(self.offsets, -(-rest // bottom)) - 1
+        numbers = self.numbers[j]
+        return numbers.left(self.ends(copy, j), rest - numbers.origin * bottom, numbers.length * bottom)

@@ -26,6 +26,10 @@ class Scalars:
         return one if one < two else two
 
     @staticmethod
+    def maximum(one: float, two: float) -> float:
+        return one if one > two else two
+
+    @staticmethod
     def where(condition: bool, yes: float, no: float) -> float:
         return yes if condition else no
 

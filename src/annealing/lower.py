@@ -64,6 +64,19 @@ def shifted(lowered: Lowered, by: Fraction) -> Lowered:
     return lowered.each(later if by >= 0 else earlier)
 
 
+def until(lowered: Lowered, time: Fraction, final: Callable[[Pieces], float]) -> Lowered:
+    """The same up to a time, where it ends; what is held from there on is `final` of each of its leaves."""
+
+    def change(pieces: Pieces) -> Pieces:
+        if pieces.end is not None and pieces.end < time:
+            return _padded(pieces, time)
+        head = tuple(piece for piece in pieces.head if piece.begin < time)
+        cycle = pieces.cycle if pieces.cycle and pieces.cycle.begin < time else None
+        return Pieces(head, cycle, time, final(pieces))
+
+    return lowered.each(change)
+
+
 def guarded(lowered: Lowered) -> Lowered:
     """The same, and times after its end are refused."""
     end = lowered.end
@@ -121,7 +134,7 @@ def repeat(
     length = part.end
     assert length is not None
     if isinstance(part, Operation) and not peak_factor == floor_factor == 1:
-        raise ScheduleError("peak_factor and floor_factor need a part made of runs, not of sums or products")
+        raise ScheduleError("peak_factor and floor_factor need a part made of runs, not of operations on schedules")
 
     def change(pieces: Pieces) -> Pieces:
         runs = tuple(_bounded(_padded(pieces, length)))
@@ -216,7 +229,7 @@ def _after(length: Fraction, lowered: Lowered, value: float) -> Lowered:
 
 def _shared(operation: Operation, value: float) -> list[tuple[Lowered, float]]:
     """The parts of an operation, each with a number, so that the operation on the numbers gives `value`."""
-    neutral = 0.0 if operation.name == "+" else 1.0
+    neutral = {"+": 0.0, "*": 1.0, "minimum": value, "maximum": value}[operation.name]
     return [(part, value if i == 0 else neutral) for i, part in enumerate(operation.parts)]
 
 

@@ -13,6 +13,7 @@ from .literals import literal, time_json
 from .pieces import Lowered, Name
 from .schedule import Schedule
 from .shapes import Shape
+from .table import Table
 from .times import END_OF_TIME, exact, positive
 
 POLICIES = ("hold", "raise", "repeat", "mirror")
@@ -284,6 +285,78 @@ class Product(Combined):
     symbol, key, binds = "*", "product", PRODUCT
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Extreme(Combined):
+    """The least or the greatest of schedules and numbers at every time."""
+
+    binds = CALL
+
+    def _written(self) -> tuple[str, int]:
+        return f"{self.symbol}({', '.join(_bracketed(part, JOIN) for part in self.parts)})", CALL
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Minimum(Extreme):
+    """The least of schedules and numbers, written `minimum(a, b)`."""
+
+    symbol, key = "minimum", "minimum"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Maximum(Extreme):
+    """The greatest of schedules and numbers, written `maximum(a, b)`."""
+
+    symbol, key = "maximum", "maximum"
+
+
+def minimum(*parts: Schedule | float) -> Schedule:
+    """The least of schedules and numbers at every time.
+
+    >>> from annealing import cosine, linear
+    >>> minimum(linear(0, 1, 10), cosine(1, 0, 10), 0.4)(5)
+    0.4
+    """
+    return Minimum(parts)
+
+
+def maximum(*parts: Schedule | float) -> Schedule:
+    """The greatest of schedules and numbers at every time, for instance a schedule with a floor.
+
+    >>> from annealing import step
+    >>> maximum(step(0.1, step_size=30, gamma=0.5), 0.03)(60)
+    0.03
+    """
+    return Maximum(parts)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Until(Schedule):
+    """A schedule that ends at a time: see `Schedule.until`."""
+
+    part: Schedule
+    time: Any
+
+    def __post_init__(self) -> None:
+        (part,) = _schedules((self.part,), "what ends at a time")
+        time = positive(self.time, "time")
+        if part._length is not None and part._length < time:
+            raise ScheduleError(f"time must be at most the duration {part.duration!r}, got {self.time!r}")
+        self._set(time=time)
+
+    @property
+    def _length(self) -> Fraction | None:
+        return Fraction(self.time)
+
+    def _lowered(self) -> Lowered:
+        return lower.until(self.part._flat, self.time, lambda pieces: Table(pieces).left(self.time))
+
+    def _tree(self) -> Any:
+        return {"until": {"part": self.part._tree(), "time": time_json(self.time)}}
+
+    def _written(self) -> tuple[str, int]:
+        return f"{_bracketed(self.part, CALL)}.until({literal(self.time)})", CALL
+
+
 def chained(node: type[Join | Combined], one: Schedule, two: Any) -> Schedule:
     """`one` and `two` in a node; a left side that is such a node itself (and no recipe) is continued."""
     parts: tuple[Any, ...] = one.parts if isinstance(one, node) and one._label is None else (one,)
@@ -319,5 +392,5 @@ def _operand(value: Any) -> Schedule | float:
 def _operands(parts: Any) -> tuple[Schedule | float, ...]:
     operands = tuple(map(_operand, parts))
     if not any(isinstance(part, Schedule) for part in operands):
-        raise ScheduleError(f"a sum or product needs at least one schedule, got {parts!r}")
+        raise ScheduleError(f"an operation needs at least one schedule, got {parts!r}")
     return operands

@@ -15,22 +15,42 @@ from typing import Any
 
 from . import recipes, shapes
 from .errors import ScheduleError
-from .nodes import Beyond, Join, Product, Repeat, Run, Shifted, Stretched, Sum
+from .nodes import (
+    Beyond,
+    Join,
+    Maximum,
+    Minimum,
+    Product,
+    Repeat,
+    Run,
+    Shifted,
+    Stretched,
+    Sum,
+    Until,
+    maximum,
+    minimum,
+)
 from .schedule import Schedule
 
 MOST_CHARACTERS = 100_000
 DEEPEST = 100  # nodes within nodes
-NODES: dict[str, Callable[..., Any]] = {"Run": Run, "Repeat": Repeat, "Fraction": Fraction}
-METHODS = ("shifted", "stretched", "beyond")
+NODES: dict[str, Callable[..., Any]] = {
+    "Run": Run,
+    "Repeat": Repeat,
+    "Fraction": Fraction,
+    "minimum": minimum,
+    "maximum": maximum,
+}
+METHODS = ("shifted", "stretched", "until", "clip", "beyond")
 OPERATORS: dict[type[ast.operator], str] = {ast.RShift: ">>", ast.Add: "+", ast.Mult: "*"}
 
 
 def parse(text: str) -> Schedule:
     """Read a schedule from the notation, which is what printing one shows.
 
-    text: Python's grammar with the recipes, `Run`, `Repeat`, `shapes.*`, the operators `>>`, `+`, `*`, the methods
-    `.shifted`, `.stretched`, `.beyond`, numbers and `Fraction(n, d)`. A ScheduleError points at the place of anything
-    else.
+    text: Python's grammar with the recipes, `Run`, `Repeat`, `shapes.*`, the operators `>>`, `+`, `*`, `minimum` and
+    `maximum`, the methods `.shifted`, `.stretched`, `.until`, `.clip`, `.beyond`, numbers and `Fraction(n, d)`. A
+    ScheduleError points at the place of anything else.
 
     >>> parse("linear(0, 0.1, 5) >> cosine(0.1, 0, 195)")(5)
     0.1
@@ -188,9 +208,16 @@ FIELDS: dict[str, tuple[Callable[..., Schedule], tuple[str, ...]]] = {
     "repeat": (Repeat, ("part", "times", "growth", "peak_factor", "floor_factor")),
     "shifted": (Shifted, ("part", "by")),
     "stretched": (Stretched, ("part", "by")),
+    "until": (Until, ("part", "time")),
     "beyond": (Beyond, ("part", "policy")),
 }
-LISTS: dict[str, Callable[..., Schedule]] = {"join": Join, "sum": Sum, "product": Product}
+LISTS: dict[str, Callable[..., Schedule]] = {
+    "join": Join,
+    "sum": Sum,
+    "product": Product,
+    "minimum": Minimum,
+    "maximum": Maximum,
+}
 
 
 def _node(tree: Any, depth: int) -> Any:
@@ -216,7 +243,7 @@ def _field(key: str, value: Any, depth: int) -> Any:
         if not isinstance(value, str) or value not in shapes.named:
             raise ScheduleError(f"shape must be one of {', '.join(shapes.named)}, got {_shortened(repr(value))}")
         return shapes.named[value]
-    if key in ("length", "by", "growth") and isinstance(value, str):
+    if key in ("length", "by", "growth", "time") and isinstance(value, str):
         try:
             return Fraction(value)
         except (ValueError, ZeroDivisionError):

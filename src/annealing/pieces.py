@@ -1,7 +1,7 @@
 """Flat pieces: what is left of a schedule when its tree is gone.
 
-`Pieces` are runs one after another, then perhaps one cycle of runs that repeats, with exact times. Sums and products
-stay as an `Operation` over pieces that all span the whole time.
+`Pieces` are runs one after another, then perhaps one cycle of runs that repeats, with exact times. Operations on
+schedules stay an `Operation` over pieces that all span the whole time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 from . import shapes
 from .times import powers
 
-Name = Literal["+", "*"]
+Name = Literal["+", "*", "minimum", "maximum"]
 
 
 def _same(value: float) -> float:
@@ -178,7 +178,7 @@ class Pieces:
 
 @dataclass(frozen=True)
 class Operation:
-    """A sum or a product of schedules that all span the whole time."""
+    """A sum, a product, or the least or greatest of schedules that all span the whole time."""
 
     name: Name
     parts: tuple[Lowered, ...]

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from . import lower
-from .errors import ScheduleError
+from .errors import ScheduleError, finite
 from .libraries import Scalars, library, refused
 from .pieces import Lowered
 from .table import Program, program
@@ -202,6 +202,30 @@ class Schedule:
         from .nodes import Stretched
 
         return Stretched(self, by)
+
+    def until(self, time: Any) -> Schedule:
+        """The same up to a time, where it ends: another may follow, and else the last value is held.
+
+        >>> from annealing import linear, step
+        >>> (step(0.1, step_size=30).until(75) >> linear(0.001, 0, 25))(75)
+        0.001
+        """
+        from .nodes import Until
+
+        return Until(self, time)
+
+    def clip(self, least: float, most: float) -> Schedule:
+        """The same, kept between two values: maximum(minimum(schedule, most), least).
+
+        >>> from annealing import linear
+        >>> [linear(0, 1, 10).clip(0.2, 0.7)(t) for t in (1, 5, 9)]
+        [0.2, 0.5, 0.7]
+        """
+        from .nodes import maximum, minimum
+
+        if finite(least, "least") > finite(most, "most"):
+            raise ScheduleError(f"least must be at most {most!r}, got {least!r}")
+        return maximum(minimum(self, most), least)
 
     def beyond(self, policy: str) -> Schedule:
         """What it does after its end: 'hold' the final value (the default), 'raise', 'repeat', or 'mirror'.

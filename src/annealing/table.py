@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from bisect import bisect_right
 from fractions import Fraction
 from functools import reduce
-from operator import add, mul
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,13 +14,12 @@ import numpy as np
 from .columns import Columns
 from .cycles import CycleTable, Numbers
 from .errors import ScheduleError
-from .libraries import Jax32Time, NumpyTime, array_time
+from .libraries import Jax32Time, NumpyTime, array_time, library
 from .pieces import Lowered, Operation, Piece, Pieces
 from .shapes import flat
 from .times import END_OF_TIME, ceiling, plain
 
 BLOCK = 16_384  # NumPy computes so many times at once, which stay in the processor's cache
-OPERATIONS = {"+": add, "*": mul}
 
 
 class Program(Protocol):
@@ -43,21 +42,25 @@ def program(lowered: Lowered) -> Program:
 
 
 class Combination:
-    """The values of several programs, added or multiplied."""
+    """An operation on the values of several programs."""
 
     def __init__(self, operation: Operation) -> None:
-        self.operation = OPERATIONS[operation.name]
+        self.name = operation.name
         self.parts = [program(part) for part in operation.parts]
         self.fits_float32 = all(part.fits_float32 for part in self.parts)
 
     def at(self, t: Any) -> float:
-        return float(reduce(self.operation, [part.at(t) for part in self.parts]))
+        return float(self._combined([part.at(t) for part in self.parts]))
 
     def left(self, t: Any) -> float:
-        return float(reduce(self.operation, [part.left(t) for part in self.parts]))
+        return float(self._combined([part.left(t) for part in self.parts]))
 
     def many(self, t: Any) -> Any:
-        return reduce(self.operation, [part.many(t) for part in self.parts])
+        return self._combined([part.many(t) for part in self.parts])
+
+    def _combined(self, values: list[Any]) -> Any:
+        operations = {"+": operator.add, "*": operator.mul}
+        return reduce(operations.get(self.name) or getattr(library(values[0]), self.name), values)
 
 
 class Table:
@@ -91,16 +94,15 @@ class Table:
         t = self._within(t)
         place = self._place(t)
         top, bottom = t.as_integer_ratio()
-        if top and Fraction(top, bottom) == self.begins[place]:
-            before = self.runs[place - 1]
-            if before is not None:
-                return before.last
+        if not top:
+            return self._value(place, top, bottom)
+        if Fraction(top, bottom) == self.begins[place]:
+            place -= 1
+        numbers = self.numbers[place]
+        if numbers is None:
             assert self.cycle
             return self.cycle.left(top, bottom)
-        if self.runs[place] is None:
-            assert self.cycle
-            return self.cycle.left(top, bottom)
-        return self._value(place, top, bottom)
+        return numbers.left(numbers.ends, top * numbers.unit - numbers.origin * bottom, numbers.length * bottom)
 
     def _within(self, t: Any) -> Any:
         if 0 < t <= END_OF_TIME and not self.pieces.strict:
