@@ -33,6 +33,8 @@ class Columns:
         outside = [run for run in runs if run]
         self.outside, self.loop = len(outside), runs.index(None) if cycle else None
         entries = [*outside, *(cycle.cycle.pieces if cycle else ())]
+        # One run, and what is held after it; not traced by JAX, which would add up the two halves of a constant.
+        self.single = cycle is None and len(outside) == 2 and time.place is not None
 
         def column(values: Iterable[Any], kind: Any = time.dtype) -> Any:
             return time.table(np.array(list(values), kind))
@@ -65,20 +67,24 @@ class Columns:
     def values(self, time: NumpyTime) -> Any:
         xp = time.xp
         place = self._in_cycle(time) if self.outside == 0 else self._among_all(time)
-        entry = 0 if len(self.length) == 1 else place.entry
+        entry = 0 if len(self.length) == 1 or self.single else place.entry
         part = Ends(*(column[entry] for column in self.ends))
         if place.copy is not None:
             part = self._in_copy(time, entry, place.copy, part)
         length = self.length[entry]
         done, left = place.since / length, place.until / length
         weight = self.weights[0](done, left, xp)
-        for number, other in enumerate(self.weights[1:], start=1):
+        for number, other in enumerate([] if self.single else self.weights[1:], start=1):
             weight = xp.where(self.kind[entry] == number, other(done, left, xp), weight)
         value = xp.minimum(part.base + (part.top - part.base) * weight, part.top)
-        return xp.where(place.since == 0, part.first, value)
+        value = xp.where(place.since == 0, part.first, value)
+        return xp.where(time.key < self.bound[1], value, self.ends.first[1]) if self.single else value
 
     def _among_all(self, time: NumpyTime) -> Located:
         xp = time.xp
+        if self.single:
+            since = (time.high - self.origin[0][0]) + (time.low - self.origin[1][0])
+            return Located(0, since, (self.stop[0][0] - time.high) + (self.stop[1][0] - time.low))
         place = xp.searchsorted(self.bound, time.key, side="right") - 1
         entry = place if self.loop is None else xp.where(place > self.loop, place - 1, place)
         entry = xp.where(entry < self.outside, entry, self.outside - 1)
