@@ -146,6 +146,11 @@ def test_result_types() -> None:
     assert np.isnan(schedule(np.array([math.nan, 1]))).tolist() == [True, False]
 
 
+def test_a_sum_is_rounded_once_to_the_type_of_the_tensor() -> None:
+    schedule, t = linear(0, 1 / 3, 7) + cosine(1 / 7, 0, 9), torch.arange(7, dtype=torch.float32)
+    assert schedule(t).tolist() == schedule(t.double()).float().tolist()
+
+
 def test_jax_counts_exactly_in_32_bits() -> None:
     schedule = linear(0, 0.1, 1000) >> warm_restarts(eta_max=0.1, T_0=1001)
     restarts = 1000 + 1001 * np.array([1, 1000, 16_761, 1_000_000, 2_000_000], np.int32)

@@ -16,7 +16,7 @@ from . import lower
 from .errors import ScheduleError, finite
 from .libraries import Scalars, library, refused
 from .pieces import Lowered
-from .table import Program, program
+from .table import Program, many, program
 from .times import MOST_RUNS, exact, plain
 
 
@@ -83,7 +83,7 @@ class Schedule:
         if kind is int or kind is float:
             return self._program.at(t)
         if library(t) is not Scalars:
-            return self._program.many(t)
+            return many(self._program, t)
         return self._program.at(_number(t))
 
     def left(self, t: Any) -> Any:

@@ -33,12 +33,22 @@ class Program(Protocol):
     def left(self, t: Any) -> float:
         """The limit of the value from the left; at 0 the value itself."""
 
-    def many(self, t: Any) -> Any:
-        """The values at an array of times, in its own library."""
+    def values(self, time: NumpyTime) -> Any:
+        """The values at many times, in their library and not yet in the type of the result."""
 
 
 def program(lowered: Lowered) -> Program:
     return Table(lowered) if isinstance(lowered, Pieces) else Combination(lowered)
+
+
+def many(called: Program, t: Any) -> Any:
+    """The values of a program at an array of times, in its own library."""
+    if isinstance(t, np.ndarray) and t.size > BLOCK:
+        times = t.reshape(-1)
+        blocks = [many(called, times[i : i + BLOCK]) for i in range(0, t.size, BLOCK)]
+        return np.concatenate(blocks).reshape(t.shape)
+    time = array_time(t)
+    return time.result(called.values(time))
 
 
 class Combination:
@@ -55,8 +65,8 @@ class Combination:
     def left(self, t: Any) -> float:
         return float(self._combined([part.left(t) for part in self.parts]))
 
-    def many(self, t: Any) -> Any:
-        return self._combined([part.many(t) for part in self.parts])
+    def values(self, time: NumpyTime) -> Any:
+        return self._combined([part.values(time) for part in self.parts])
 
     def _combined(self, values: list[Any]) -> Any:
         operations = {"+": operator.add, "*": operator.mul}
@@ -134,38 +144,32 @@ class Table:
             return self.cycle.value(top, bottom)
         return numbers.value(numbers.ends, top * numbers.unit - numbers.origin * bottom, numbers.length * bottom)
 
-    def many(self, t: Any) -> Any:
-        if isinstance(t, np.ndarray) and t.size > BLOCK:
-            flat_times = t.reshape(-1)
-            blocks = [self.many(flat_times[i : i + BLOCK]) for i in range(0, t.size, BLOCK)]
-            return np.concatenate(blocks).reshape(t.shape)
-        time = array_time(t)
+    def values(self, time: NumpyTime) -> Any:
         if self.cycle and not self.cycle.fits(time):
-            return self._one_by_one(t, time)
-        columns = self._columns.get(time.place)
-        if columns is None:
-            columns = Columns(self.runs, self.begins, self.cycle, time)
-        if time.place is not None:
-            self._columns[time.place] = columns
-        value = columns.values(time)
-        if self.pieces.strict:
-            value = self._checked(t, time, value)
-        return time.result(value)
+            value = self._one_by_one(time)
+        else:
+            columns = self._columns.get(time.place)
+            if columns is None:
+                columns = Columns(self.runs, self.begins, self.cycle, time)
+            if time.place is not None:
+                self._columns[time.place] = columns
+            value = columns.values(time)
+        return self._checked(time, value) if self.pieces.strict else value
 
-    def _checked(self, t: Any, time: NumpyTime, value: Any) -> Any:
+    def _checked(self, time: NumpyTime, value: Any) -> Any:
         after = time.key > self.bounds[-1]
         if time.place is None:  # a traced program cannot raise
             return time.xp.where(after, math.nan, value)
         if after.any():
-            raise self._beyond(t[after][0] if t.ndim else t)
+            raise self._beyond(time.key[after].reshape(-1)[0].item())
         return value
 
-    def _one_by_one(self, t: Any, time: NumpyTime) -> Any:
+    def _one_by_one(self, time: NumpyTime) -> Any:
         if time.place is None:
             raise ScheduleError(
                 "the period of this schedule is too fine a fraction for traced arithmetic: "
                 "stretch it to steps, or round its lengths"
             )
-        flat_times = time.key.reshape(-1).tolist()
-        values = np.array([math.nan if math.isnan(x) else self.at(x) for x in flat_times]).reshape(t.shape)
-        return time.result(time.table(values))
+        times = time.key.reshape(-1).tolist()
+        values = [math.nan if math.isnan(t) else self.at(t) for t in times]
+        return time.table(np.array(values).reshape(time.key.shape))
