@@ -23,7 +23,7 @@ LAYERS = [
     ["nodes"],
     ["recipes"],
     ["notation"],
-    ["paper", "testing", "curves"],
+    ["paper", "testing", "curves", "questions"],
     ["plots", "terminal", "torch"],
     ["compare"],
     ["cli"],

@@ -20,6 +20,7 @@ from .nodes import (
     minimum,
 )
 from .notation import from_json, parse
+from .questions import budget, diff, jumps, lint
 from .recipes import cosine, linear, multistep, runs, step, warm_restarts
 from .schedule import RunSpan, Schedule
 
@@ -42,9 +43,13 @@ __all__ = [
     "Stretched",
     "Sum",
     "Until",
+    "budget",
     "cosine",
+    "diff",
     "from_json",
+    "jumps",
     "linear",
+    "lint",
     "maximum",
     "minimum",
     "multistep",

@@ -78,6 +78,31 @@ def figure(name: str, out: Path | None) -> None:
     _save({"classic": plots.classic, "paper": plots.paper}[name](), out)
 
 
+@main.command()
+@click.argument("notations", metavar="NOTATION...", nargs=-1, required=True)
+@click.option("--updates", type=click.IntRange(min=1), metavar="N", help="How many updates will be made.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each finding.")
+def lint(notations: tuple[str, ...], updates: int | None, as_json: bool) -> None:
+    """Name what in schedules is often a mistake; exit status 1 if anything is found.
+
+    NOTATION is a schedule as it is printed, or its JSON; its time is in updates. --updates is needed where it never
+    ends, and holds the schedule against the plan.
+    """
+    from .questions import lint
+
+    schedules = [_schedule(f"NOTATION {number}", text) for number, text in enumerate(notations, start=1)]
+    found = [(schedule, finding) for schedule in schedules for finding in lint(schedule, updates=updates)]
+    for schedule, finding in found:
+        if as_json:
+            click.echo(json.dumps({"schedule": str(schedule), **finding._asdict()}))
+        else:
+            which = f"{schedule}: " if len(schedules) > 1 else ""
+            click.echo(f"{which}{finding.name} at {finding.time}: {finding.message}")
+    if not found and not as_json:
+        click.echo("nothing found")
+    click.get_current_context().exit(1 if found else 0)
+
+
 def _plots() -> Any:
     try:
         from . import plots
