@@ -77,6 +77,9 @@ trees: dict[str, Schedule] = {
     "warm-up as a cap": minimum(linear(0, 0.1, 6), cosine(0.1, 0.001, 20)),
     "steps, then a line": step(0.1, 3, gamma=0.5).until(7.5) >> linear(0.025, 0, 4),
     "cut cosine, repeated": cosine(0.1, 0, 10).until(4).beyond("mirror"),
+    "cut, then earlier": linear(0, 0.1, 2)
+    >> (cosine(0.1, 0, 10).until(4) >> linear(0.1, 0.05, 6)).shifted(-5)
+    >> Repeat(cosine(0.1, 0, 10).until(4) >> linear(0.2, 0.05, 3), peak_factor=0.5).shifted(-5),
     "later": warm_restarts(eta_max=0.05, T_0=10).shifted(3),
     "earlier": (linear(0, 0.05, 5) >> warm_restarts(eta_max=0.05, T_0=10, T_mult=2)).shifted(-17),
     "earlier, equal": warm_restarts(eta_max=0.05, T_0=10).shifted(-1003.5),

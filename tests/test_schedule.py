@@ -196,6 +196,8 @@ BAD: list[tuple[Any, str]] = [
     (lambda: warm_restarts(0.1, T_0=10, runs=2.5), "runs must be a whole number"),  # type: ignore[arg-type]
     (lambda: warm_restarts(1, T_0=10, eta_max_factor=1e200, runs=5), "beyond the range of floats"),
     (lambda: warm_restarts(0.1, 0.2, T_0=10), "eta_min must be at most eta_max = 0.1, got 0.2"),
+    (lambda: warm_restarts(0.1, T_0=1, T_mult=1 + Fraction(1, 10**17)), "needs more than 100,000 runs"),
+    (lambda: cosine(1, 0, Fraction(1, 10**400)), "T_max must be above 0"),
     (lambda: runs([]), "listed must be a list of"),
     (lambda: runs([(1, 2)]), r"listed must hold \(T_i, eta_max_i, eta_min_i\) for each run, got \(1, 2\)"),  # type: ignore[list-item]
     (lambda: runs([(0, 1, 0)]), "T_max must be above 0"),

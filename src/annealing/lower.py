@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from . import shapes
 from .errors import ScheduleError
-from .pieces import Copies, Cycle, Lowered, Name, Operation, Piece, Pieces
+from .pieces import Copies, Cycle, Lowered, Name, Operation, Piece, Pieces, in_force
 from .times import END_OF_TIME, MOST_RUNS, powers, trimmed
 
 SHORT = 64  # equal copies up to this number of runs are written out, more become a cycle
@@ -56,9 +56,9 @@ def shifted(lowered: Lowered, by: Fraction) -> Lowered:
     def earlier(pieces: Pieces) -> Pieces:
         if pieces.end is not None and pieces.end + by <= 0:
             return constant(pieces.final)
-        moved = [piece.moved(by) for piece in pieces.head]
-        kept = tuple(replace(piece, begin=max(piece.begin, Fraction(0))) for piece in moved if piece.stop > 0)
         cycle = pieces.cycle and pieces.cycle.moved(by).cut()
+        over = cycle is not None and cycle.begin == 0  # the cycle is in force from the beginning
+        kept = () if over else tuple(in_force((piece.moved(by) for piece in pieces.head), Fraction(0)))
         return replace(pieces, head=kept, cycle=cycle, end=None if pieces.end is None else pieces.end + by)
 
     return lowered.each(later if by >= 0 else earlier)
@@ -183,7 +183,7 @@ def _grown(
 
 def _copies_needed(length: float, growth: float) -> float:
     """About how many copies there are before 2^53: only to refuse at once what would be refused after long work."""
-    if growth < 1:
+    if growth <= 1:
         return math.inf
     return math.log1p(END_OF_TIME * (growth - 1) / length) / math.log(growth)
 

@@ -128,11 +128,11 @@ class Repeat(Schedule):
 
     def _check(self) -> None:
         try:
-            self._flat  # noqa: B018
+            end = self._flat.end
         except OverflowError:
             raise ScheduleError(f"the factors of this Repeat lead beyond the range of floats: {self}") from None
-        if self._length is not None and self._length > END_OF_TIME:
-            raise ScheduleError(f"this Repeat must be over by 2^53, but ends at {float(self._length)!r}: {self}")
+        if end is not None and end > END_OF_TIME:
+            raise ScheduleError(f"this Repeat must be over by 2^53, but ends at {float(end)!r}: {self}")
 
     def _lowered(self) -> Lowered:
         return lower.repeat(self.part._flat, self.times, self.growth, self.peak_factor, self.floor_factor)

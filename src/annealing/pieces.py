@@ -7,7 +7,7 @@ schedules stay an `Operation` over pieces that all span the whole time.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -167,13 +167,25 @@ class Pieces:
         """All its runs in order; without end if it has none."""
         yield from self.head
         if self.cycle:
-            for piece in self.cycle.written_out():
+            for piece in in_force(self.cycle.written_out(), self.cycle.begin):
                 if self.end is not None and piece.begin >= self.end:
                     return
-                if piece.begin >= self.cycle.begin:
-                    yield piece
-                elif piece.stop > self.cycle.begin:
-                    yield replace(piece, begin=self.cycle.begin)
+                yield piece
+
+
+def in_force(pieces: Iterable[Piece], begin: Fraction) -> Iterator[Piece]:
+    """The runs that are in force from a time on: of those that begin by then, the last."""
+    current: Piece | None = None
+    for piece in pieces:
+        if piece.begin > begin:
+            if current is not None:
+                yield replace(current, begin=begin)
+                current = None
+            yield piece
+        else:
+            current = piece
+    if current is not None:
+        yield replace(current, begin=begin)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def exact(value: Any, name: str) -> Fraction:
 def positive(value: Any, name: str) -> Fraction:
     """Read a length of time, which must be above 0 and at most 2^53."""
     length = exact(value, name)
-    if not 0 < length <= END_OF_TIME:
+    if not 0 < length <= END_OF_TIME or float(length) == 0:
         raise ScheduleError(f"{name} must be above 0 and at most 2^53, got {value!r}")
     return length
 
