@@ -13,9 +13,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-pytest.importorskip("torch")
-pytest.importorskip("sklearn")
-
 from annealing.cli import Group
 from annealing.compare import WorkerError, compare, engine, sgdr, tabulated
 from annealing.compare.command import compare as command

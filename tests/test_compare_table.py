@@ -151,7 +151,7 @@ def test_rates_are_drawn_with_gaps_where_they_jump():
     assert values[gaps - 1].tolist() == [0, 0]
     assert values[gaps + 1].tolist() == [0.05, 0.05]
     assert (times[0], values[0], times[-1]) == (0, 0.05, 8)
-    assert values[-1] == pytest.approx(0.05 * (1 + math.cos(math.pi * 2 / 8)) / 2, rel=1e-12)
+    assert values[-1] == pytest.approx(0.05 * (1 + math.cos(math.pi * 2 / 8)) / 2, rel=1e-15)
 
 
 def test_a_rate_without_a_jump_is_one_line():
