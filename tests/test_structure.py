@@ -20,7 +20,8 @@ LAYERS = [
     ["columns"],
     ["table"],
     ["schedule"],
-    ["nodes"],
+    ["canonical"],
+    ["nodes", "wrappers", "operations"],
     ["recipes"],
     ["notation"],
     ["paper", "testing", "curves", "questions"],
@@ -29,7 +30,7 @@ LAYERS = [
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-LATE = {("schedule", "nodes"), ("schedule", "plots")}  # operators and .plot(), imported when they are called
+LATE = {("schedule", name) for name in ("canonical", "nodes", "wrappers", "operations", "plots")}  # when called
 FRAMEWORKS = {"torch", "jax", "jaxlib", "matplotlib", "sklearn", "scipy", "rich", "click"}
 
 

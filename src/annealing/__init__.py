@@ -4,25 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import shapes
 from .errors import ScheduleError
-from .nodes import (
-    Beyond,
-    Join,
-    Maximum,
-    Minimum,
-    Product,
-    Repeat,
-    Run,
-    Shifted,
-    Stretched,
-    Sum,
-    Until,
-    maximum,
-    minimum,
-)
+from .nodes import Join, Repeat, Run
 from .notation import from_json, parse
+from .operations import Maximum, Minimum, Product, Sum, maximum, minimum
 from .questions import budget, diff, jumps, lint
 from .recipes import cosine, linear, multistep, runs, step, warm_restarts
 from .schedule import RunSpan, Schedule
+from .wrappers import Beyond, Shifted, Stretched, Until
 
 if TYPE_CHECKING:
     from .plots import plot

@@ -15,22 +15,10 @@ from typing import Any
 
 from . import recipes, shapes
 from .errors import ScheduleError
-from .nodes import (
-    Beyond,
-    Join,
-    Maximum,
-    Minimum,
-    Product,
-    Repeat,
-    Run,
-    Shifted,
-    Stretched,
-    Sum,
-    Until,
-    maximum,
-    minimum,
-)
+from .nodes import Join, Repeat, Run
+from .operations import Maximum, Minimum, Product, Sum, maximum, minimum
 from .schedule import Schedule
+from .wrappers import Beyond, Shifted, Stretched, Until
 
 MOST_CHARACTERS = 100_000
 DEEPEST = 100  # nodes within nodes

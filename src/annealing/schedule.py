@@ -188,7 +188,7 @@ class Schedule:
         >>> cosine(0.1, 0, 100).shifted(5)(55)
         0.05
         """
-        from .nodes import Shifted
+        from .wrappers import Shifted
 
         return Shifted(self, by)
 
@@ -199,7 +199,7 @@ class Schedule:
         >>> step(0.1, step_size=30).stretched(by=391)(30 * 391 - 1)
         0.1
         """
-        from .nodes import Stretched
+        from .wrappers import Stretched
 
         return Stretched(self, by)
 
@@ -210,7 +210,7 @@ class Schedule:
         >>> (step(0.1, step_size=30).until(75) >> linear(0.001, 0, 25))(75)
         0.001
         """
-        from .nodes import Until
+        from .wrappers import Until
 
         return Until(self, time)
 
@@ -221,7 +221,7 @@ class Schedule:
         >>> [linear(0, 1, 10).clip(0.2, 0.7)(t) for t in (1, 5, 9)]
         [0.2, 0.5, 0.7]
         """
-        from .nodes import maximum, minimum
+        from .operations import maximum, minimum
 
         if finite(least, "least") > finite(most, "most"):
             raise ScheduleError(f"least must be at most {most!r}, got {least!r}")
@@ -234,7 +234,7 @@ class Schedule:
         >>> cosine(0.1, 0, 10).beyond("mirror")(20)
         0.1
         """
-        from .nodes import Beyond
+        from .wrappers import Beyond
 
         inner = self.part if isinstance(self, Beyond) and self.policy == "raise" else self
         return inner if policy == "hold" else Beyond(inner, policy)
@@ -272,27 +272,30 @@ class Schedule:
         return svg(self)
 
     def __rshift__(self, other: Any) -> Schedule:
-        from .nodes import Join, chained
+        from .canonical import chained
+        from .nodes import Join
 
         return chained(Join, self, other) if isinstance(other, Schedule) else NotImplemented
 
     def __add__(self, other: Any) -> Schedule:
-        from .nodes import Sum, chained
+        from .canonical import chained
+        from .operations import Sum
 
         return chained(Sum, self, other)
 
     def __radd__(self, other: Any) -> Schedule:
-        from .nodes import Sum
+        from .operations import Sum
 
         return Sum((other, self))
 
     def __mul__(self, other: Any) -> Schedule:
-        from .nodes import Product, chained
+        from .canonical import chained
+        from .operations import Product
 
         return chained(Product, self, other)
 
     def __rmul__(self, other: Any) -> Schedule:
-        from .nodes import Product
+        from .operations import Product
 
         return Product((other, self))
 

@@ -1,41 +1,17 @@
-"""Named schedules: functions of a few lines over the nodes, each with its formula and its source."""
+"""The schedules that the project starts from: cosine annealing, warm restarts and step decay."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import ParamSpec
 
-from . import shapes
-from .errors import ScheduleError, finite, whole
-from .literals import literal
-from .nodes import Join, Repeat, Run
-from .schedule import Schedule
-from .times import exact, positive
-
-P = ParamSpec("P")
-
-named: dict[str, Callable[..., Schedule]] = {}
-
-
-def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
-    """List a function among the recipes; its results print as the call that made them, its errors show the call."""
-
-    @functools.wraps(function)
-    def make(*args: P.args, **kwargs: P.kwargs) -> Schedule:
-        written = [*map(literal, args), *(f"{name}={literal(value)}" for name, value in kwargs.items())]
-        call = f"{function.__name__}({', '.join(written)})"
-        inspect.signature(function).bind(*args, **kwargs)
-        try:
-            return function(*args, **kwargs)._labelled(call)
-        except ScheduleError as error:
-            raise ScheduleError(f"{error}; in {call}") from None
-
-    named[function.__name__] = make
-    return make
+from .. import shapes
+from ..errors import ScheduleError, finite, whole
+from ..nodes import Join, Repeat, Run
+from ..schedule import Schedule
+from ..times import exact, positive
+from .listed import decay_factor, ordered, recipe
 
 
 @recipe
@@ -64,7 +40,7 @@ def cosine(eta_max: float, eta_min: float, T_max: float | Fraction) -> Schedule:
 
     Source: Loshchilov and Hutter 2017, arXiv 1608.03983, eq. 5, within one run.
     """
-    _ordered(eta_max, eta_min)
+    ordered(eta_max, eta_min)
     return Run(shapes.cosine, eta_max, eta_min, positive(T_max, "T_max"))
 
 
@@ -138,7 +114,9 @@ def step(eta_max: float, step_size: float | Fraction, gamma: float = 0.1) -> Sch
 
     Source: torch.optim.lr_scheduler.StepLR.
     """
-    return Repeat(Run(shapes.flat, eta_max, eta_max, positive(step_size, "step_size")), None, 1, *[_decay(gamma)] * 2)
+    return Repeat(
+        Run(shapes.flat, eta_max, eta_max, positive(step_size, "step_size")), None, 1, *[decay_factor(gamma)] * 2
+    )
 
 
 @recipe
@@ -157,18 +135,7 @@ def multistep(eta_max: float, milestones: Sequence[float | Fraction], gamma: flo
     times = [Fraction(0), *(exact(milestone, "milestones") for milestone in milestones)]
     if any(after <= before for before, after in itertools.pairwise(times)):
         raise ScheduleError(f"milestones must be above 0 and increase, got {milestones!r}")
-    first, factor = Fraction(finite(eta_max, "eta_max")), Fraction(_decay(gamma))
+    first, factor = Fraction(finite(eta_max, "eta_max")), Fraction(decay_factor(gamma))
     values = [float(first * factor**i) for i in range(len(times))]
     steps = [Run(shapes.flat, v, v, b - a) for v, (a, b) in zip(values, itertools.pairwise(times), strict=False)]
     return Join((*steps, Repeat(Run(shapes.flat, values[-1], values[-1], 1))))
-
-
-def _ordered(eta_max: float, eta_min: float) -> None:
-    if finite(eta_min, "eta_min") > finite(eta_max, "eta_max"):
-        raise ScheduleError(f"eta_min must be at most eta_max = {eta_max!r}, got {eta_min!r}")
-
-
-def _decay(gamma: float) -> float:
-    if not 0 <= finite(gamma, "gamma") <= 1:
-        raise ScheduleError(f"gamma must be between 0 and 1, got {gamma!r}")
-    return float(gamma)

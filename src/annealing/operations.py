@@ -1,0 +1,114 @@
+"""The nodes that compute with the values of several schedules: sums, products, the least and the greatest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, ClassVar
+
+from . import lower
+from .canonical import CALL, JOIN, PRODUCT, SUM, bracketed, flattened
+from .errors import ScheduleError, finite
+from .pieces import Lowered, Name
+from .schedule import Schedule
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Combined(Schedule):
+    """Schedules and numbers in an operation; each schedule holds its final value until the last one ends."""
+
+    parts: tuple[Schedule | float, ...]
+
+    symbol: ClassVar[Name]
+    key: ClassVar[str]
+    binds: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        self._set(parts=_operands(self.parts))
+
+    @cached_property
+    def _length(self) -> Fraction | None:
+        lengths = [part._length for part in self.parts if isinstance(part, Schedule)]
+        finite = [length for length in lengths if length is not None]
+        return max(finite) if len(finite) == len(lengths) else None
+
+    def _lowered(self) -> Lowered:
+        parts = [part._flat if isinstance(part, Schedule) else lower.constant(part) for part in self.parts]
+        return lower.operation(self.symbol, parts)
+
+    def _tree(self) -> Any:
+        return flattened(self.key, [part._tree() if isinstance(part, Schedule) else part for part in self.parts])
+
+    def _written(self) -> tuple[str, int]:
+        parts = [bracketed(part, self.binds + (i > 0)) for i, part in enumerate(self.parts)]
+        return f" {self.symbol} ".join(parts), self.binds
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sum(Combined):
+    """The sum of schedules and numbers, written `a + b`."""
+
+    symbol, key, binds = "+", "sum", SUM
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Product(Combined):
+    """The product of schedules and numbers, written `a * b`."""
+
+    symbol, key, binds = "*", "product", PRODUCT
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Extreme(Combined):
+    """The least or the greatest of schedules and numbers at every time."""
+
+    binds = CALL
+
+    def _written(self) -> tuple[str, int]:
+        return f"{self.symbol}({', '.join(bracketed(part, JOIN) for part in self.parts)})", CALL
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Minimum(Extreme):
+    """The least of schedules and numbers, written `minimum(a, b)`."""
+
+    symbol, key = "minimum", "minimum"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Maximum(Extreme):
+    """The greatest of schedules and numbers, written `maximum(a, b)`."""
+
+    symbol, key = "maximum", "maximum"
+
+
+def minimum(*parts: Schedule | float) -> Schedule:
+    """The least of schedules and numbers at every time.
+
+    >>> from annealing import cosine, linear
+    >>> minimum(linear(0, 1, 10), cosine(1, 0, 10), 0.4)(5)
+    0.4
+    """
+    return Minimum(parts)
+
+
+def maximum(*parts: Schedule | float) -> Schedule:
+    """The greatest of schedules and numbers at every time, for instance a schedule with a floor.
+
+    >>> from annealing import step
+    >>> maximum(step(0.1, step_size=30, gamma=0.5), 0.03)(60)
+    0.03
+    """
+    return Maximum(parts)
+
+
+def _operand(value: Any) -> Schedule | float:
+    return value if isinstance(value, Schedule) else finite(value, "a number beside a schedule")
+
+
+def _operands(parts: Any) -> tuple[Schedule | float, ...]:
+    operands = tuple(map(_operand, parts))
+    if not any(isinstance(part, Schedule) for part in operands):
+        raise ScheduleError(f"an operation needs at least one schedule, got {parts!r}")
+    return operands

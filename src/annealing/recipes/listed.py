@@ -1,0 +1,44 @@
+"""The list of recipes, and what they share: named schedules are functions of a few lines over the nodes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import ParamSpec
+
+from ..errors import ScheduleError, finite
+from ..literals import literal
+from ..schedule import Schedule
+
+P = ParamSpec("P")
+
+named: dict[str, Callable[..., Schedule]] = {}
+
+
+def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
+    """List a function among the recipes; its results print as the call that made them, its errors show the call."""
+
+    @functools.wraps(function)
+    def make(*args: P.args, **kwargs: P.kwargs) -> Schedule:
+        written = [*map(literal, args), *(f"{name}={literal(value)}" for name, value in kwargs.items())]
+        call = f"{function.__name__}({', '.join(written)})"
+        inspect.signature(function).bind(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)._labelled(call)
+        except ScheduleError as error:
+            raise ScheduleError(f"{error}; in {call}") from None
+
+    named[function.__name__] = make
+    return make
+
+
+def ordered(eta_max: float, eta_min: float) -> None:
+    if finite(eta_min, "eta_min") > finite(eta_max, "eta_max"):
+        raise ScheduleError(f"eta_min must be at most eta_max = {eta_max!r}, got {eta_min!r}")
+
+
+def decay_factor(gamma: float) -> float:
+    if not 0 <= finite(gamma, "gamma") <= 1:
+        raise ScheduleError(f"gamma must be between 0 and 1, got {gamma!r}")
+    return float(gamma)
