@@ -12,7 +12,23 @@ from typing import Any
 
 import mpmath
 
-from annealing import Beyond, Join, Maximum, Minimum, Product, Repeat, Run, Schedule, Shifted, Stretched, Sum, Until
+from annealing import (
+    Beyond,
+    Held,
+    Join,
+    Maximum,
+    Minimum,
+    Product,
+    Repeat,
+    Run,
+    Schedule,
+    Shifted,
+    Stretched,
+    Sum,
+    Tail,
+    Until,
+    shapes,
+)
 
 mpmath.mp.dps = 50
 
@@ -46,6 +62,10 @@ def length(s: Any) -> Fraction | None:
             return length(part) if policy in ("hold", "raise") else None
         case Until(time=time):
             return Fraction(time)
+        case Tail():
+            return None
+        case Held(part=part, every=every):
+            return None if length(part) is None else math.ceil(length(part) / every) * every
         case Sum(parts=parts) | Product(parts=parts) | Minimum(parts=parts) | Maximum(parts=parts):
             lengths = [length(part) for part in parts if isinstance(part, Schedule)]
             return None if None in lengths else max(lengths)
@@ -54,14 +74,14 @@ def length(s: Any) -> Fraction | None:
 
 def end_values(s: Any) -> list[float]:
     match s:
-        case Run(start=start, end=end):
+        case Run(start=start, end=end) | Tail(start=start, end=end):
             return [start, end]
         case Join(parts=parts):
             return [value for part in parts for value in end_values(part)]
         case Repeat(part=part, peak_factor=peak, floor_factor=floor):
             assert peak == floor == 1, "a reference for factors within factors is not written"
             return end_values(part)
-        case Shifted(part=part) | Stretched(part=part) | Beyond(part=part) | Until(part=part):
+        case Shifted(part=part) | Stretched(part=part) | Beyond(part=part) | Until(part=part) | Held(part=part):
             return end_values(part)
     raise TypeError(s)
 
@@ -73,6 +93,28 @@ def line(repeat: Repeat, copy: int) -> Change:
     low = floor * number(repeat.floor_factor) ** copy
     high = max(low, peak * number(repeat.peak_factor) ** copy)
     return lambda v: high if floor == peak else low + (v - floor) / (peak - floor) * (high - low)
+
+
+def fall(shape: Any, done: Any) -> Any:
+    """The weight of the start."""
+    parameters = [v if isinstance(v, shapes.Shape) else number(v) for v in vars(shape).values()]
+    power, exp = mpmath.power, mpmath.exp
+    return {
+        "flat": lambda: mpmath.mpf(1),
+        "linear": lambda: 1 - done,
+        "cosine": lambda: (1 + mpmath.cospi(done)) / 2,
+        "half_cosine": lambda: 1 - mpmath.sinpi(done / 2),
+        "mirror_cosine": lambda: 2 * (1 - done) - (1 + mpmath.cospi(done)) / 2,
+        "power": lambda p: power(1 - done, p),
+        "geometric": lambda r: (power(r, done) - r) / (1 - r),
+        "harmonic": lambda r: (1 / (1 + (1 / r - 1) * done) - r) / (1 - r),
+        "logarithmic": lambda r: 1 - mpmath.log(1 + (r - 1) * done) / mpmath.log(r),
+        "tanh": lambda a, b: (mpmath.tanh(b) - mpmath.tanh(a + (b - a) * done)) / (mpmath.tanh(b) - mpmath.tanh(a)),
+        "exponential": lambda gamma: exp(done * mpmath.log(gamma)),
+        "inverse_power": lambda p: power(1 + done, -p),
+        "mirrored": lambda inner: 1 - fall(inner, 1 - done),
+        "composed": lambda outer, inner: fall(outer, 1 - fall(inner, done)),
+    }[shape.name](*parameters)
 
 
 def value(s: Any, t: Fraction, change: Change = same, left: bool = False) -> Any:
@@ -87,11 +129,11 @@ def value(s: Any, t: Fraction, change: Change = same, left: bool = False) -> Any
             if t > own or (t == own and not left):
                 return end
             done = number(t) / number(own)
-            weight = {
-                "flat": lambda: mpmath.mpf(1),
-                "linear": lambda: 1 - done,
-                "cosine": lambda: (1 + mpmath.cospi(done)) / 2,
-            }[shape.name]()
+            weight = fall(shape, done)
+            return start * weight + end * (1 - weight)
+        case Tail(shape=shape, start=start, end=end, timescale=timescale):
+            start, end = change(number(start)), change(number(end))
+            weight = fall(shape, number(t) / number(timescale))
             return start * weight + end * (1 - weight)
         case Join(parts=parts):
             for part in parts[:-1]:
@@ -129,6 +171,9 @@ def value(s: Any, t: Fraction, change: Change = same, left: bool = False) -> Any
             return value(part, t, change, left)
         case Until(part=part, time=time):
             return value(part, min(t, time), change, left or t >= time)
+        case Held(part=part, every=every):
+            stairs = math.ceil(t / every) - 1 if left else t // every
+            return value(part, max(stairs, 0) * every, change)
         case Minimum(parts=parts):
             return min(value(part, t, change, left) for part in parts)
         case Maximum(parts=parts):

@@ -15,7 +15,7 @@ LAYERS = [
     ["libraries"],
     ["shapes"],
     ["pieces"],
-    ["lower", "ends"],
+    ["lower", "stairs", "ends"],
     ["cycles"],
     ["columns"],
     ["table"],

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import shapes
 from .errors import ScheduleError
-from .nodes import Join, Repeat, Run
+from .nodes import Join, Repeat, Run, Tail
 from .notation import from_json, parse
 from .operations import Maximum, Minimum, Product, Sum, maximum, minimum
 from .questions import budget, diff, jumps, lint
 from .recipes import cosine, linear, multistep, runs, step, warm_restarts
 from .schedule import RunSpan, Schedule
-from .wrappers import Beyond, Shifted, Stretched, Until
+from .wrappers import Beyond, Held, Shifted, Stretched, Until
 
 if TYPE_CHECKING:
     from .plots import plot
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Beyond",
+    "Held",
     "Join",
     "Maximum",
     "Minimum",
@@ -30,6 +31,7 @@ __all__ = [
     "Shifted",
     "Stretched",
     "Sum",
+    "Tail",
     "Until",
     "budget",
     "cosine",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -12,6 +12,9 @@ from .cycles import CycleTable
 from .ends import ROWS, Ends, ends, later
 from .libraries import NumpyTime
 from .pieces import Piece
+from .shapes import Shape
+
+Weight = Callable[[Any, Any, Any], Any]
 
 
 class Located(NamedTuple):
@@ -34,7 +37,8 @@ class Columns:
         self.outside, self.loop = len(outside), runs.index(None) if cycle else None
         entries = [*outside, *(cycle.cycle.pieces if cycle else ())]
         # One run, and what is held after it; not traced by JAX, which would add up the two halves of a constant.
-        self.single = cycle is None and len(outside) == 2 and time.place is not None
+        flat_then = len(outside) == 2 and outside[1].start == outside[1].end
+        self.single = cycle is None and flat_then and time.place is not None
 
         def column(values: Iterable[Any], kind: Any = time.dtype) -> Any:
             return time.table(np.array(list(values), kind))
@@ -51,7 +55,7 @@ class Columns:
         kinds = [(entry.shape, entry.start < entry.end) for entry in entries]
         different = list(dict.fromkeys(kinds))
         self.kind = time.table(np.array([different.index(kind) for kind in kinds]))
-        self.weights = [shape.rise if rising else shape.fall for shape, rising in different]
+        self.weights = [_within_reach(shape, shape.rise if rising else shape.fall) for shape, rising in different]
         self.rows = None
         if self.cycle:
             numbers = self.cycle.numbers
@@ -126,6 +130,13 @@ class Columns:
             late = later(self.cycle.cycle.copies, copy, part, xp)
             found = Ends(*(xp.where(copy > last, x, y) for x, y in zip(late, found, strict=True)))
         return Ends(*(xp.where(inside, x, y) for x, y in zip(found, part, strict=True))) if self.outside else found
+
+
+def _within_reach(shape: Shape, weight: Weight) -> Weight:
+    """The weight of a shape that cannot be computed everywhere, ready for times of other runs than its own."""
+    if (reach := shape.reach) is None:
+        return weight
+    return lambda done, left, xp: weight(xp.clip(done, 0.0, reach), xp.clip(left, 0.0, reach), xp)
 
 
 def _units(fraction: Any, unit: int, time: NumpyTime) -> tuple[Any, Any, Any]:

@@ -20,6 +20,14 @@ class Scalars:
     """The functions of an array library that shapes use, for Python numbers."""
 
     sin = staticmethod(math.sin)
+    exp = staticmethod(math.exp)
+    expm1 = staticmethod(math.expm1)
+    log = staticmethod(math.log)
+    log1p = staticmethod(math.log1p)
+
+    @staticmethod
+    def clip(value: float, least: float, most: float) -> float:
+        return least if value < least else most if value > most else value
 
     @staticmethod
     def minimum(one: float, two: float) -> float:

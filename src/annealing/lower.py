@@ -23,6 +23,10 @@ def run(shape: shapes.Shape, start: float, end: float, length: Fraction) -> Piec
     return Pieces((Piece(Fraction(0), Fraction(0), length, shape, start, end),), None, length, end)
 
 
+def tail(shape: shapes.Shape, start: float, end: float, timescale: Fraction) -> Pieces:
+    return Pieces((Piece(Fraction(0), Fraction(0), timescale, shape, start, end),), None, None, end)
+
+
 def constant(value: float) -> Pieces:
     """A number in a sum or a product: it is in force from the beginning and has no length of its own."""
     return Pieces((), None, Fraction(0), value)
@@ -45,13 +49,13 @@ def stretched(lowered: Lowered, by: Fraction) -> Lowered:
     return lowered.each(change)
 
 
-def shifted(lowered: Lowered, by: Fraction) -> Lowered:
+def shifted(lowered: Lowered, by: Fraction, first: Callable[[Pieces], float]) -> Lowered:
     """Later by `by`, holding the first value until then; for `by` below 0 what came first is cut away."""
 
     def later(pieces: Pieces) -> Pieces:
         if pieces.end == 0:
             return pieces
-        return _joined(flat_pieces(next(pieces.written_out()).first, by), pieces)
+        return _joined(flat_pieces(first(pieces), by), pieces)
 
     def earlier(pieces: Pieces) -> Pieces:
         if pieces.end is not None and pieces.end + by <= 0:
@@ -234,30 +238,34 @@ def _shared(operation: Operation, value: float) -> list[tuple[Lowered, float]]:
 
 
 class Span(NamedTuple):
-    """The time between two begins of runs (`end` None: for ever), and whether what ran before begins again there."""
+    """The time between two begins of runs (`end` None: for ever), and what its begin is.
+
+    again: whether what ran before begins again there. stair: whether it is nothing but the next stair.
+    """
 
     begin: Fraction
     end: Fraction | None
     again: bool
+    stair: bool
 
 
 def spans(lowered: Lowered) -> Iterator[Span]:
     """The runs of all leaves together, in order; without end if the schedule has none."""
-    begin, again = Fraction(0), False
-    for time, restart in heapq.merge(*map(_begins, lowered.leaves)):
+    begin, again, stair = Fraction(0), False, True
+    for time, restart, held in heapq.merge(*map(_begins, lowered.leaves)):
         if time == begin:
-            again = again or restart
+            again, stair = again or restart, stair and held
         elif time != lowered.end:
-            yield Span(begin, time, again)
-            begin, again = time, restart
-    yield Span(begin, lowered.end, again)
+            yield Span(begin, time, again, stair)
+            begin, again, stair = time, restart, held
+    yield Span(begin, lowered.end, again, stair)
 
 
-def _begins(pieces: Pieces) -> Iterator[tuple[Fraction, bool]]:
+def _begins(pieces: Pieces) -> Iterator[tuple[Fraction, bool, bool]]:
     before: Piece | None = None
     for piece in pieces.written_out():
         resumed = before is not None and before.falling_cosine and piece.falling_cosine
-        yield piece.begin, piece.again or resumed
+        yield piece.begin, piece.again or resumed, piece.stair
         before = piece
     if pieces.end is not None:
-        yield pieces.end, False
+        yield pieces.end, False, False

@@ -35,8 +35,8 @@ class Run(Schedule):
     length: Any
 
     def __post_init__(self) -> None:
-        if not isinstance(self.shape, Shape):
-            raise ScheduleError(f"shape must be one of annealing.shapes, got {self.shape!r}")
+        if not isinstance(self.shape, Shape) or self.shape.endless:
+            raise ScheduleError(f"shape must be one of annealing.shapes that has an end, got {self.shape!r}")
         start, end = finite(self.start, "start"), finite(self.end, "end")
         self._set(start=start, end=end, length=positive(self.length, "length"))
 
@@ -50,6 +50,41 @@ class Run(Schedule):
     def _written(self) -> tuple[str, int]:
         values = ", ".join(map(literal, (self.start, self.end, self.length)))
         return f"Run({self.shape}, {values})", CALL
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Tail(Schedule):
+    """A formula without an end: from `start` on, coming ever closer to `end`.
+
+    shape: an endless one of annealing.shapes. start, end: finite numbers, in any order. timescale: the time that the
+    shape counts in, above 0. A ScheduleError names an argument that is none of these.
+
+    >>> from annealing import Tail, shapes
+    >>> Tail(shapes.inverse_power(0.5), 0.1, 0, 1000)(3000)
+    0.05
+    """
+
+    shape: Shape
+    start: float
+    end: float
+    timescale: Any
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.shape, Shape) or not self.shape.endless:
+            raise ScheduleError(f"shape must be an endless one of annealing.shapes, got {self.shape!r}")
+        start, end = finite(self.start, "start"), finite(self.end, "end")
+        self._set(start=start, end=end, timescale=positive(self.timescale, "timescale"))
+
+    def _lowered(self) -> Lowered:
+        return lower.tail(self.shape, self.start, self.end, self.timescale)
+
+    def _tree(self) -> Any:
+        values = {"start": self.start, "end": self.end, "timescale": time_json(self.timescale)}
+        return {"tail": {"shape": self.shape.tree(), **values}}
+
+    def _written(self) -> tuple[str, int]:
+        values = ", ".join(map(literal, (self.start, self.end, self.timescale)))
+        return f"Tail({self.shape}, {values})", CALL
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -15,30 +15,31 @@ from typing import Any
 
 from . import recipes, shapes
 from .errors import ScheduleError
-from .nodes import Join, Repeat, Run
+from .nodes import Join, Repeat, Run, Tail
 from .operations import Maximum, Minimum, Product, Sum, maximum, minimum
 from .schedule import Schedule
-from .wrappers import Beyond, Shifted, Stretched, Until
+from .wrappers import Beyond, Held, Shifted, Stretched, Until
 
 MOST_CHARACTERS = 100_000
 DEEPEST = 100  # nodes within nodes
 NODES: dict[str, Callable[..., Any]] = {
     "Run": Run,
+    "Tail": Tail,
     "Repeat": Repeat,
     "Fraction": Fraction,
     "minimum": minimum,
     "maximum": maximum,
 }
-METHODS = ("shifted", "stretched", "until", "clip", "beyond")
+METHODS = ("shifted", "stretched", "held", "until", "clip", "beyond")
 OPERATORS: dict[type[ast.operator], str] = {ast.RShift: ">>", ast.Add: "+", ast.Mult: "*"}
 
 
 def parse(text: str) -> Schedule:
     """Read a schedule from the notation, which is what printing one shows.
 
-    text: Python's grammar with the recipes, `Run`, `Repeat`, `shapes.*`, the operators `>>`, `+`, `*`, `minimum` and
-    `maximum`, the methods `.shifted`, `.stretched`, `.until`, `.clip`, `.beyond`, numbers and `Fraction(n, d)`. A
-    ScheduleError points at the place of anything else.
+    text: Python's grammar with the recipes, `Run`, `Tail`, `Repeat`, `shapes.*`, the operators `>>`, `+`, `*`,
+    `minimum` and `maximum`, the methods `.shifted`, `.stretched`, `.held`, `.until`, `.clip`, `.beyond`, numbers and
+    `Fraction(n, d)`. A ScheduleError points at the place of anything else.
 
     >>> parse("linear(0, 0.1, 5) >> cosine(0.1, 0, 195)")(5)
     0.1
@@ -91,6 +92,8 @@ class _Reader:
                 return self.operation(node, depth)
             case ast.Attribute(value=ast.Name(id="shapes"), attr=name):
                 return self.listed(name, shapes.named, "shape", node)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="shapes"), attr=name)):
+                return self.called(self.listed(name, shapes.families, "family of shapes", node), node, deeper)
             case ast.Call(func=ast.Name(id=name)):
                 made = self.listed(name, recipes.named | NODES, "recipe or node", node)
                 return self.called(made, node, deeper)
@@ -193,9 +196,11 @@ def _no_constant(name: str) -> Any:
 
 FIELDS: dict[str, tuple[Callable[..., Schedule], tuple[str, ...]]] = {
     "run": (Run, ("shape", "start", "end", "length")),
+    "tail": (Tail, ("shape", "start", "end", "timescale")),
     "repeat": (Repeat, ("part", "times", "growth", "peak_factor", "floor_factor")),
     "shifted": (Shifted, ("part", "by")),
     "stretched": (Stretched, ("part", "by")),
+    "held": (Held, ("part", "every")),
     "until": (Until, ("part", "time")),
     "beyond": (Beyond, ("part", "policy")),
 }
@@ -228,12 +233,26 @@ def _field(key: str, value: Any, depth: int) -> Any:
     if key == "part":
         return _node(value, depth)
     if key == "shape":
-        if not isinstance(value, str) or value not in shapes.named:
-            raise ScheduleError(f"shape must be one of {', '.join(shapes.named)}, got {_shortened(repr(value))}")
-        return shapes.named[value]
-    if key in ("length", "by", "growth", "time") and isinstance(value, str):
+        return _shape(value, depth)
+    if key in ("length", "timescale", "by", "growth", "every", "time") and isinstance(value, str):
         try:
             return Fraction(value)
         except (ValueError, ZeroDivisionError):
             raise ScheduleError(f"{key} must be a number or 'n/d', got {_shortened(repr(value))}") from None
     return value
+
+
+def _shape(tree: Any, depth: int) -> Any:
+    """A shape: its name, or {name: arguments}, in which shapes may stand themselves."""
+    if depth > DEEPEST:
+        raise ScheduleError(f"JSON of a schedule must be at most {DEEPEST} levels deep")
+    if isinstance(tree, str) and tree in shapes.named:
+        return shapes.named[tree]
+    if isinstance(tree, Mapping) and len(tree) == 1:
+        ((name, content),) = tree.items()
+        family = shapes.families.get(name) if isinstance(name, str) else None
+        if family and isinstance(content, Mapping) and set(content) == set(inspect.signature(family).parameters):
+            inner = ("shape", "outer", "inner")
+            return family(**{k: _shape(v, depth + 1) if k in inner else v for k, v in content.items()})
+    known = ", ".join([*shapes.named, *shapes.families])
+    raise ScheduleError(f"shape must be one of {known} (these with their arguments), got {_shortened(repr(tree))}")

@@ -33,6 +33,7 @@ class Piece:
     start: float
     end: float
     again: bool = False  # whether it begins copy 1, 2, ... of a repeated part
+    stair: bool = False  # whether it is a stair of a schedule held for a while, so that a jump up is no restart
 
     @property
     def stop(self) -> Fraction:
@@ -40,17 +41,23 @@ class Piece:
 
     @property
     def first(self) -> float:
-        """The value from its begin on."""
-        return self.start if self.shape(0.0, 1.0) else self.end
+        """The value at its origin."""
+        return self._between(self.shape(0.0, 1.0))
 
     @property
     def last(self) -> float:
         """The limit of the value as time goes to its stop."""
-        return self.start if self.shape(1.0, 0.0) else self.end
+        return self._between(self.shape(1.0, 0.0))
+
+    def _between(self, weight: float) -> float:
+        """The start or the end; of an endless run, which has no end, the value between them."""
+        if self.shape.endless and weight != 1:
+            return self.end + (self.start - self.end) * weight
+        return self.start if weight > 0.5 else self.end
 
     @property
     def falling_cosine(self) -> bool:
-        return isinstance(self.shape, shapes.Cosine) and self.start > self.end
+        return self.shape == shapes.cosine and self.start > self.end
 
     def moved(self, by: Fraction) -> Piece:
         return self.copied(by, _same)
@@ -58,11 +65,12 @@ class Piece:
     def copied(self, by: Fraction, change: Callable[[float], float], again: bool = False) -> Piece:
         """The run in a copy that begins `by` later, its ends changed; `again` if it begins that copy."""
         start, end = change(self.start), change(self.end)
-        return Piece(self.begin + by, self.origin + by, self.length, self.shape, start, end, self.again or again)
+        begin, origin, again = self.begin + by, self.origin + by, self.again or again
+        return replace(self, begin=begin, origin=origin, start=start, end=end, again=again)
 
     def stretched(self, by: Fraction) -> Piece:
         begin, origin, length = self.begin * by, self.origin * by, self.length * by
-        return Piece(begin, origin, length, self.shape, self.start, self.end, self.again)
+        return replace(self, begin=begin, origin=origin, length=length)
 
     def valued(self, change: Callable[[float], float]) -> Piece:
         return replace(self, start=change(self.start), end=change(self.end))

@@ -12,7 +12,7 @@ import numpy as np
 
 from .errors import ScheduleError, whole
 from .schedule import Schedule
-from .times import plain, positive
+from .times import END_OF_TIME, plain, positive
 
 ULPS = 8  # a smaller difference between two runs is rounding, not a jump
 MOST_UPDATES = 10**8  # more rates than this are not added up
@@ -227,9 +227,9 @@ def _against_the_plan(schedule: Schedule, planned: int) -> Iterator[Finding]:
 
 
 def _stretches(schedule: Schedule, until: Any, included: bool = False) -> Iterator[Stretch]:
-    for begin, end, again in schedule._spans(until, included):
-        first = schedule(begin)
-        yield Stretch(begin, end, again, first, first if end is None else schedule.left(end))
+    for span in schedule._spans(until, included):
+        last = schedule(END_OF_TIME) if span.end is None else schedule.left(span.end)
+        yield Stretch(span.begin, span.end, span.again, schedule(span.begin), last)
 
 
 def _same(one: float, two: float, *beside: float) -> bool:

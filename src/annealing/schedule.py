@@ -17,13 +17,13 @@ from .errors import ScheduleError, finite
 from .libraries import Scalars, library, refused
 from .pieces import Lowered
 from .table import Program, many, program
-from .times import MOST_RUNS, exact, plain
+from .times import END_OF_TIME, MOST_RUNS, exact, plain
 
 
 class RunSpan(NamedTuple):
     """A run of a schedule: in force from `begin` until before `end`, from value `first` down or up to `last`.
 
-    A value that is held for ever is a run whose end is infinite.
+    A run without an end has an infinite one, and its `last` is the value at 2^53.
     """
 
     begin: int | float
@@ -132,8 +132,12 @@ class Schedule:
         [15, 35, 75]
         """
         at, left = self._program.at, self._program.left
+
+        def jumps_up(span: lower.Span) -> bool:
+            return not span.stair and left(_exact(span.begin)) < at(plain(span.begin))
+
         later = [span for span in self._spans(until) if span.begin > 0]
-        return [plain(span.begin) for span in later if span.again or left(_exact(span.begin)) < at(plain(span.begin))]
+        return [plain(span.begin) for span in later if span.again or jumps_up(span)]
 
     def snapshots(self, until: Any = None) -> list[int | float]:
         """The times T at which the value has come down and is about to rise, and the end: "the model after update T".
@@ -171,7 +175,7 @@ class Schedule:
         begin = plain(span.begin)
         first = self._program.at(begin)
         if span.end is None:
-            return RunSpan(begin, math.inf, first, first)
+            return RunSpan(begin, math.inf, first, self._program.at(END_OF_TIME))
         return RunSpan(begin, plain(span.end), first, self._program.left(_exact(span.end)))
 
     def _until(self, until: Any) -> Fraction:
@@ -202,6 +206,18 @@ class Schedule:
         from .wrappers import Stretched
 
         return Stretched(self, by)
+
+    def held(self, every: Any) -> Schedule:
+        """The same as a staircase: the value at each multiple of `every` is held until the next.
+
+        >>> from annealing import cosine
+        >>> schedule = cosine(0.1, 0, 10).held(every=5)
+        >>> schedule(4.9), schedule(5), schedule(9.9), schedule(10)
+        (0.1, 0.05, 0.05, 0.0)
+        """
+        from .wrappers import Held
+
+        return Held(self, every)
 
     def until(self, time: Any) -> Schedule:
         """The same up to a time, where it ends: another may follow, and else the last value is held.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from . import lower
+from . import lower, stairs
 from .canonical import CALL, bracketed, schedules
 from .errors import ScheduleError
 from .literals import literal, time_json
@@ -33,7 +33,7 @@ class Shifted(Schedule):
         self._set(by=by)
 
     def _lowered(self) -> Lowered:
-        return lower.shifted(self.part._flat, self.by)
+        return lower.shifted(self.part._flat, self.by, lambda pieces: Table(pieces).at(0))
 
     def _tree(self) -> Any:
         part: Schedule = self.part
@@ -72,6 +72,30 @@ class Stretched(Schedule):
 
     def _written(self) -> tuple[str, int]:
         return f"{bracketed(self.part, CALL)}.stretched({literal(self.by)})", CALL
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Held(Schedule):
+    """A schedule as a staircase: see `Schedule.held`."""
+
+    part: Schedule
+    every: Any
+
+    def __post_init__(self) -> None:
+        (part,) = schedules((self.part,), "what is held")
+        self._set(every=positive(self.every, "every"))
+        if (most := part._length) is not None and most + self.every > END_OF_TIME:
+            raise ScheduleError(f"every must keep the end {part.duration!r} at most 2^53, got {literal(self.every)}")
+        _ = self._flat  # too many stairs are refused now
+
+    def _lowered(self) -> Lowered:
+        return stairs.held(self.part._flat, self.every, lambda pieces: Table(pieces).at)
+
+    def _tree(self) -> Any:
+        return {"held": {"part": self.part._tree(), "every": time_json(self.every)}}
+
+    def _written(self) -> tuple[str, int]:
+        return f"{bracketed(self.part, CALL)}.held({literal(self.every)})", CALL
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,0 +1,37 @@
+"""The shapes of a run: how the weight of its start goes from 1 to 0.
+
+A shape is a frozen value. `shape(done, left)` is the weight of the start, where `done` and `left` are the parts of
+the run behind and ahead (done + left = 1, each rounded once from exact times; 1 - done would lose what is small).
+`shape.rest(done, left)` is the weight of the end, computed without taking a difference from 1.
+"""
+
+from collections.abc import Callable
+
+from .families import exponential, geometric, harmonic, inverse_power, logarithmic, power, tanh
+from .shape import Shape, composed, cosine, flat, half_cosine, linear, mirror_cosine, mirrored
+
+named: dict[str, Shape] = {shape.name: shape for shape in (flat, linear, cosine, half_cosine, mirror_cosine)}
+families: dict[str, Callable[..., Shape]] = {
+    family.__name__: family
+    for family in (power, geometric, harmonic, logarithmic, tanh, exponential, inverse_power, mirrored, composed)
+}
+
+__all__ = [
+    "Shape",
+    "composed",
+    "cosine",
+    "exponential",
+    "families",
+    "flat",
+    "geometric",
+    "half_cosine",
+    "harmonic",
+    "inverse_power",
+    "linear",
+    "logarithmic",
+    "mirror_cosine",
+    "mirrored",
+    "named",
+    "power",
+    "tanh",
+]

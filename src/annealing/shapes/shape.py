@@ -1,0 +1,213 @@
+"""What a shape is, the shapes without a parameter, and how one is made of others."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..errors import ScheduleError
+from ..libraries import library
+from ..literals import literal
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What every shape can do; a subclass gives `fall` and `rise`, which take an array library as `xp`.
+
+    `reach` says where its weights can be computed: between 0 and it, or anywhere. An endless shape, whose reach is
+    infinite, is that of a Tail: `done` goes on beyond 1, and `left` is not looked at.
+    """
+
+    @property
+    def reach(self) -> float | None:
+        return 1
+
+    def __call__(self, done: Any, left: Any) -> Any:
+        return self.fall(done, left, library(done))
+
+    def rest(self, done: Any, left: Any) -> Any:
+        return self.rise(done, left, library(done))
+
+    def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        raise NotImplementedError
+
+    def rise(self, done: Any, left: Any, xp: Any) -> Any:
+        raise NotImplementedError
+
+    def mirrored(self) -> Shape:
+        """The shape of the same run, run backwards."""
+        return Mirrored(self)
+
+    @property
+    def endless(self) -> bool:
+        return self.reach == math.inf
+
+    @property
+    def name(self) -> str:
+        return re.sub("(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+
+    def tree(self) -> Any:
+        """The shape as JSON knows it: its name, or an object of its name and its arguments."""
+        values = {key: value.tree() if isinstance(value, Shape) else value for key, value in self._arguments()}
+        return {self.name: values} if values else self.name
+
+    def _arguments(self) -> list[tuple[str, Any]]:
+        return [(field.name, getattr(self, field.name)) for field in fields(self)]
+
+    def __str__(self) -> str:
+        arguments = ", ".join(str(v) if isinstance(v, Shape) else literal(v) for _, v in self._arguments())
+        return f"shapes.{self.name}({arguments})" if arguments else f"shapes.{self.name}"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, repr=False)
+class Symmetric(Shape):
+    """A shape that looks the same from both ends: its rise is its fall, seen from the other end."""
+
+    def rise(self, done: Any, left: Any, xp: Any) -> Any:
+        return self.fall(left, done, xp)
+
+    def mirrored(self) -> Shape:
+        return self
+
+
+@dataclass(frozen=True, repr=False)
+class Linear(Symmetric):
+    """A straight line: the weight is what is left."""
+
+    @property
+    def reach(self) -> None:
+        return None
+
+    def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        return left
+
+
+@dataclass(frozen=True, repr=False)
+class Cosine(Symmetric):
+    """Half a cosine wave, (1 + cos(pi * done)) / 2 (SGDR, eq. 5), from one sine that loses no digits.
+
+    With x the distance to the nearer end, the weight of the further one is sin(pi x / 2)^2 close to that end, and
+    (1 - sin(pi (1/2 - x))) / 2 around the middle.
+    """
+
+    @property
+    def reach(self) -> None:
+        return None
+
+    def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        near = xp.minimum(done, left)
+        close = near < 0.25
+        sine = xp.sin(xp.where(close, 0.5 * near, 0.5 - near) * math.pi)
+        weight = xp.where(close, sine * sine, 0.5 - 0.5 * sine)
+        return xp.where(done < left, 1 - weight, weight)
+
+
+@dataclass(frozen=True, repr=False)
+class Flat(Shape):
+    """The start, all the way; the end is taken only when the run is over."""
+
+    @property
+    def reach(self) -> None:
+        return None
+
+    def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        return 0 * left + 1
+
+    def rise(self, done: Any, left: Any, xp: Any) -> Any:
+        return 0 * left
+
+
+@dataclass(frozen=True, repr=False)
+class HalfCosine(Shape):
+    """The second half of half a cosine wave, 1 - sin(pi * done / 2): steep at first, level at the end."""
+
+    def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        sine = xp.sin(left * (math.pi / 4))
+        return 2 * sine * sine
+
+    def rise(self, done: Any, left: Any, xp: Any) -> Any:
+        return xp.sin(done * (math.pi / 2))
+
+
+@dataclass(frozen=True, repr=False)
+class MirrorCosine(Symmetric):
+    """Half a cosine wave reflected in the straight line: 2 * left - (1 + cos(pi * done)) / 2."""
+
+    def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        return 2 * left - cosine.fall(done, left, xp)
+
+
+@dataclass(frozen=True, repr=False)
+class Mirrored(Shape):
+    """Another shape run backwards."""
+
+    shape: Shape
+
+    @property
+    def reach(self) -> float | None:
+        return self.shape.reach
+
+    def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        return self.shape.rise(left, done, xp)
+
+    def rise(self, done: Any, left: Any, xp: Any) -> Any:
+        return self.shape.fall(left, done, xp)
+
+    def mirrored(self) -> Shape:
+        return self.shape
+
+
+@dataclass(frozen=True, repr=False)
+class Composed(Shape):
+    """One shape of another."""
+
+    outer: Shape
+    inner: Shape
+
+    def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        return self.outer.fall(self.inner.rise(done, left, xp), self.inner.fall(done, left, xp), xp)
+
+    def rise(self, done: Any, left: Any, xp: Any) -> Any:
+        return self.outer.rise(self.inner.rise(done, left, xp), self.inner.fall(done, left, xp), xp)
+
+
+flat = Flat()
+linear = Linear()
+cosine = Cosine()
+half_cosine = HalfCosine()
+mirror_cosine = MirrorCosine()
+
+
+def mirrored(shape: Shape) -> Shape:
+    """The shape of the same run, run backwards: the weight of the start is what that of the end was.
+
+    >>> from annealing.shapes import power
+    >>> mirrored(power(0.5))(0.25, 0.75)
+    0.5
+    """
+    return _bounded(shape, "shape").mirrored()
+
+
+def composed(outer: Shape, inner: Shape) -> Shape:
+    """One shape of another: the weight that `inner` gives to the end is how far `outer` is done.
+
+    composed(power(p), cosine) is a cosine to the power p, composed(cosine, mirrored(power(k))) its k-decay.
+
+    >>> from annealing.shapes import power
+    >>> composed(power(2), cosine)(0.5, 0.5), composed(linear, cosine) == cosine
+    (0.25, True)
+
+    Source: optax.cosine_decay_schedule (exponent); Zhang and Li 2020, arXiv 2004.05909 (k-decay).
+    """
+    outer, inner = _bounded(outer, "outer"), _bounded(inner, "inner")
+    return inner if outer == linear else outer if inner == linear else Composed(outer, inner)
+
+
+def _bounded(shape: Any, name: str) -> Shape:
+    if not isinstance(shape, Shape) or shape.endless:
+        raise ScheduleError(f"{name} must be one of annealing.shapes that has an end, got {shape!r}")
+    return shape
