@@ -1,6 +1,7 @@
 """Named schedules: functions of a few lines over the nodes, each with its formula and its source."""
 
 from .classic import cosine, linear, multistep, runs, step, warm_restarts
+from .cooldowns import cooldown, half_life
 from .listed import named
 
-__all__ = ["cosine", "linear", "multistep", "named", "runs", "step", "warm_restarts"]
+__all__ = ["cooldown", "cosine", "half_life", "linear", "multistep", "named", "runs", "step", "warm_restarts"]
