@@ -15,7 +15,11 @@ from annealing import (
     Stretched,
     Sum,
     Tail,
+    branch_cooldown,
+    change_horizon,
+    cooldown,
     cosine,
+    half_life,
     linear,
     maximum,
     minimum,
@@ -52,6 +56,17 @@ recipes: dict[str, Schedule] = {
     "step, slow": step(0.1, 2.5, gamma=0.999),
     "multistep": multistep(0.1, [60, 120, 160], gamma=0.2),
     "no milestone": multistep(0.1, []),
+    "cooldown, 1-sqrt": cooldown(0.1, 0.001, 20, "1-sqrt"),
+    "cooldown, geometric": cooldown(0.1, 0.001, 20, "geometric"),
+    "cooldown, halving": cooldown(0.1, 0.01, 20, "halving"),
+    "half-life": half_life(0.1, T_half=5, length=20),
+    "branched cooldown": branch_cooldown(warm_restarts(eta_max=0.1, eta_min=0.01, T_0=10), 25, 10, "1-square"),
+    "new horizon, restretched": change_horizon(linear(0, 0.1, 5) >> cosine(0.1, 0, 20), 15, 50, policy="restretch"),
+    "new horizon, continuous": change_horizon(cosine(0.1, 0.01, 20), 15, 50, policy="continuous"),
+    "new horizon, held": change_horizon(cosine(0.1, 0, 20), 15, 50, policy="hold", length=20),
+    "new horizon, warmed up again": change_horizon(
+        cosine(0.1, 0.001, 20), 20, 50, policy="rewarm", length=5, eta_max=0.05
+    ),
 }
 
 trees: dict[str, Schedule] = {

@@ -30,7 +30,9 @@ LAYERS = [
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-LATE = {("schedule", name) for name in ("canonical", "nodes", "wrappers", "operations", "plots")}  # when called
+LATE = {
+    ("schedule", name) for name in ("canonical", "nodes", "wrappers", "operations", "recipes", "plots")
+}  # when called
 FRAMEWORKS = {"torch", "jax", "jaxlib", "matplotlib", "sklearn", "scipy", "rich", "click"}
 
 

@@ -8,7 +8,18 @@ from .nodes import Join, Repeat, Run, Tail
 from .notation import from_json, parse
 from .operations import Maximum, Minimum, Product, Sum, maximum, minimum
 from .questions import budget, diff, jumps, lint
-from .recipes import cosine, linear, multistep, runs, step, warm_restarts
+from .recipes import (
+    branch_cooldown,
+    change_horizon,
+    cooldown,
+    cosine,
+    half_life,
+    linear,
+    multistep,
+    runs,
+    step,
+    warm_restarts,
+)
 from .schedule import RunSpan, Schedule
 from .wrappers import Beyond, Held, Shifted, Stretched, Until
 
@@ -33,10 +44,14 @@ __all__ = [
     "Sum",
     "Tail",
     "Until",
+    "branch_cooldown",
     "budget",
+    "change_horizon",
+    "cooldown",
     "cosine",
     "diff",
     "from_json",
+    "half_life",
     "jumps",
     "linear",
     "lint",

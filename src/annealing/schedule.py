@@ -230,6 +230,18 @@ class Schedule:
 
         return Until(self, time)
 
+    def branch_cooldown(self, at: Any, length: Any, curve: Any = "linear", end: float = 0.0) -> Schedule:
+        """The same up to a time, then a cooldown from the rate there: see `annealing.branch_cooldown`.
+
+        >>> from annealing import warm_restarts
+        >>> schedule = warm_restarts(eta_max=0.1, T_0=10).branch_cooldown(at=15, length=5, curve="1-sqrt")
+        >>> schedule(15), schedule.duration
+        (0.05, 20)
+        """
+        from .recipes import branch_cooldown
+
+        return branch_cooldown(self, at, length, curve, end)
+
     def clip(self, least: float, most: float) -> Schedule:
         """The same, kept between two values: maximum(minimum(schedule, most), least).
 

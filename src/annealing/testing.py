@@ -63,7 +63,7 @@ def sample(schedule: Schedule) -> list[float]:
 
 
 def peak(schedule: Schedule) -> float:
-    return max(abs(value) for t in sample(schedule) for value in (schedule(t), schedule.left(t)))
+    return float(max(abs(value) for t in sample(schedule) for value in (schedule(t), schedule.left(t))))
 
 
 def _near(got: Any, wanted: Any, what: str, times: Any, allowed: Any) -> None:

@@ -2,6 +2,19 @@
 
 from .classic import cosine, linear, multistep, runs, step, warm_restarts
 from .cooldowns import cooldown, half_life
+from .horizon import branch_cooldown, change_horizon
 from .listed import named
 
-__all__ = ["cooldown", "cosine", "half_life", "linear", "multistep", "named", "runs", "step", "warm_restarts"]
+__all__ = [
+    "branch_cooldown",
+    "change_horizon",
+    "cooldown",
+    "cosine",
+    "half_life",
+    "linear",
+    "multistep",
+    "named",
+    "runs",
+    "step",
+    "warm_restarts",
+]
