@@ -15,6 +15,7 @@ from .errors import ScheduleError
 from .pieces import Copies, Cycle, Lowered, Name, Operation, Piece, Pieces, in_force
 from .times import END_OF_TIME, MOST_RUNS, powers, trimmed
 
+MOST_WRITTEN = 20_000  # runs of an endless part are written out where it is cut and another follows
 SHORT = 64  # equal copies up to this number of runs are written out, more become a cycle
 ONCE = Fraction(1)
 
@@ -105,11 +106,13 @@ def mirrored(lowered: Lowered, length: Fraction) -> Lowered:
 
 def join(parts: list[Lowered]) -> Lowered:
     """One after another; every part but the last has an end."""
+    if len(parts) == 1:
+        return parts[0]
     plain = [part for part in parts if isinstance(part, Pieces)]
     if len(plain) == len(parts):
         return _joined(*plain)
     *first, last = parts
-    before = join(first) if len(first) > 1 else first[0]
+    before = join(first)
     assert before.end is not None
     return Operation("+", (_then(before, before.end, 0.0), _after(before.end, last, 0.0)))
 
@@ -161,9 +164,9 @@ def _nth(copies: Copies, n: int) -> Callable[[float], float]:
     for i, change in enumerate(copies.changes()):
         if i == n or copies.settled(change):
             return change
-        if i >= MOST_RUNS:
+        if i >= MOST_WRITTEN:
             break
-    raise ScheduleError(f"times must be at most {MOST_RUNS} with these factors, got {n + 1}")
+    raise ScheduleError(f"times must be at most {MOST_WRITTEN:,} with these factors, got {n + 1}")
 
 
 def _grown(
@@ -201,9 +204,9 @@ def _too_many(growth: Fraction) -> ScheduleError:
 
 def _bounded(pieces: Pieces) -> list[Piece]:
     """The runs of pieces that end, written out."""
-    runs = list(itertools.islice(pieces.written_out(), MOST_RUNS + 1))
-    if len(runs) > MOST_RUNS:
-        raise ScheduleError(f"more than {MOST_RUNS:,} runs would have to be written out: repeat fewer of them")
+    runs = list(itertools.islice(pieces.written_out(), MOST_WRITTEN + 1))
+    if len(runs) > MOST_WRITTEN:
+        raise ScheduleError(f"more than {MOST_WRITTEN:,} runs would have to be written out: repeat fewer of them")
     return runs
 
 

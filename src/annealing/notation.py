@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -20,13 +21,20 @@ from .operations import Maximum, Minimum, Product, Sum, maximum, minimum
 from .schedule import Schedule
 from .wrappers import Beyond, Held, Shifted, Stretched, Until
 
+
+def _fraction(numerator: int, denominator: int = 1) -> Fraction:
+    if not isinstance(numerator, int) or not isinstance(denominator, int) or denominator < 1:
+        raise ScheduleError(f"Fraction takes whole numbers, the second above 0, got {numerator!r} and {denominator!r}")
+    return Fraction(numerator, denominator)
+
+
 MOST_CHARACTERS = 100_000
 DEEPEST = 100  # nodes within nodes
 NODES: dict[str, Callable[..., Any]] = {
     "Run": Run,
     "Tail": Tail,
     "Repeat": Repeat,
-    "Fraction": Fraction,
+    "Fraction": _fraction,
     "minimum": minimum,
     "maximum": maximum,
 }
@@ -65,7 +73,9 @@ class _Reader:
 
     def schedule(self) -> Schedule:
         try:
-            tree = ast.parse(self.text, mode="eval")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SyntaxWarning)  # what it warns of is an error further down
+                tree = ast.parse(self.text, mode="eval")
         except SyntaxError as error:
             raise self.error(error.msg, (error.offset or 1) - 1) from None
         except (ValueError, RecursionError, MemoryError):

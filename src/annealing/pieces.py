@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import Literal
 
 from . import shapes
-from .times import powers
+from .errors import ScheduleError
+from .times import SHORTEST, powers
 
 Name = Literal["+", "*", "minimum", "maximum"]
 
@@ -66,10 +67,12 @@ class Piece:
         """The run in a copy that begins `by` later, its ends changed; `again` if it begins that copy."""
         start, end = change(self.start), change(self.end)
         begin, origin, again = self.begin + by, self.origin + by, self.again or again
-        return replace(self, begin=begin, origin=origin, start=start, end=end, again=again)
+        return Piece(begin, origin, self.length, self.shape, start, end, again, self.stair)
 
     def stretched(self, by: Fraction) -> Piece:
         begin, origin, length = self.begin * by, self.origin * by, self.length * by
+        if length < SHORTEST:
+            raise ScheduleError(f"a run must be at least 1e-100 long, but this one would become {float(length)!r}")
         return replace(self, begin=begin, origin=origin, length=length)
 
     def valued(self, change: Callable[[float], float]) -> Piece:
@@ -149,9 +152,12 @@ class Cycle:
             yield replace(self.pieces[0], begin=self.begin, origin=self.begin, shape=shapes.flat)
             return
         for i, change in enumerate(self.copies.changes()):
+            begin = self.origin + i * self.period
+            if begin >= self.begin and not self.copies.equal and self.copies.settled(change):  # flat from here on
+                yield replace(self.pieces[0].copied(begin, change), begin=begin, origin=begin, shape=shapes.flat)
+                return
             for j, piece in enumerate(self.pieces):
-                again = self.restarts and i > 0 and j == 0 and not flat
-                yield piece.copied(self.origin + i * self.period, change, again)
+                yield piece.copied(begin, change, again=self.restarts and i > 0 and j == 0 and not flat)
 
 
 @dataclass(frozen=True)

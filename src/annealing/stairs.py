@@ -10,9 +10,8 @@ from fractions import Fraction
 from . import shapes
 from .errors import ScheduleError
 from .literals import literal
+from .lower import MOST_WRITTEN
 from .pieces import Copies, Cycle, Lowered, Piece, Pieces
-
-MOST_STAIRS = 20_000
 
 Values = Callable[[Fraction], float]
 
@@ -44,12 +43,14 @@ def _stairs(
     pieces: Pieces, end: Fraction, every: Fraction, values: Callable[[Pieces], Values], begin: Fraction = Fraction(0)
 ) -> Iterator[Piece]:
     """The stairs from `begin` to `end`, in the time of the pieces; one begins again where a run inside does."""
-    if (end - begin) / every > MOST_STAIRS:
-        raise ScheduleError(f"every must be at least {float((end - begin) / MOST_STAIRS):g}, got {literal(every)}")
+    if (end - begin) / every > MOST_WRITTEN:
+        raise ScheduleError(f"every must be at least {float((end - begin) / MOST_WRITTEN):g}, got {literal(every)}")
     value, stair, again = values(pieces), begin, set[Fraction]()
-    for piece in pieces.written_out():
+    for number, piece in enumerate(pieces.written_out()):
         if piece.begin >= end:
             break
+        if number >= MOST_WRITTEN:
+            raise ScheduleError(f"every must not hold over more than {MOST_WRITTEN:,} runs, got {literal(every)}")
         if piece.again:
             again.add(_next(piece.begin, every))
     while stair < end:

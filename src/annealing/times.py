@@ -12,7 +12,9 @@ import numpy as np
 from .errors import ScheduleError
 
 END_OF_TIME = 2**53  # the last time up to which float64 counts every step
+SHORTEST = Fraction(1, 10**100)  # of a run; divisions by it stay within the range of floats
 MOST_RUNS = 100_000  # a schedule with more runs than this is refused
+HUGE = 2**2100  # whatever is multiplied by it, if not 0, is beyond the range of floats
 DIGITS = 256  # bits kept of a number whose exact powers would grow without end
 
 
@@ -28,10 +30,12 @@ def exact(value: Any, name: str) -> Fraction:
 
 
 def positive(value: Any, name: str) -> Fraction:
-    """Read a length of time, which must be above 0 and at most 2^53."""
+    """Read a length of time, which must be above 0 (at least 1e-100) and at most 2^53."""
     length = exact(value, name)
-    if not 0 < length <= END_OF_TIME or float(length) == 0:
+    if not 0 < length <= END_OF_TIME:
         raise ScheduleError(f"{name} must be above 0 and at most 2^53, got {value!r}")
+    if length < SHORTEST:
+        raise ScheduleError(f"{name} must be at least 1e-100, got {value!r}")
     return length
 
 
@@ -65,4 +69,5 @@ def powers(base: Fraction) -> Any:
     power = Fraction(1)
     while True:
         yield power
-        power = trimmed(power * base)
+        if power < HUGE:
+            power = trimmed(power * base)

@@ -218,6 +218,7 @@ def inverse_power(exponent: float) -> Shape:
 
 def _between(value: Any, name: str, least: float, most: float) -> float:
     """A number above `least` (which a logarithm or a power could not take) up to `most`."""
-    if not least < finite(value, name) <= most:
+    number = finite(value, name)
+    if not least < number <= most:
         raise ScheduleError(f"{name} must be above {least:g} and at most {most:g}, got {value!r}")
-    return float(value)
+    return number
