@@ -108,7 +108,7 @@ def wrong(**options: object) -> Callable[[], Schedule]:
         (wrong(policy="rewarm", length=3), "eta_max must be given for policy 'rewarm'"),
         (wrong(policy="rewarm", length=3, eta_max=0.4), "eta_max must be at least the rate 0.5 at 5, got 0.4"),
         (lambda: change_horizon(warm_restarts(1, T_0=10), 5, 20, policy="restretch"), "schedule must end"),
-        (lambda: change_horizon(0.1, 5, 20, policy="restretch"), "schedule must be schedules"),  # type: ignore[arg-type]
+        (lambda: change_horizon(0.1, 5, 20, policy="restretch"), "schedule must be a schedule, got 0.1"),  # type: ignore[arg-type]
         (lambda: linear(1, 0, 10).branch_cooldown(12, 5), "time must be at most the duration 10, got 12"),
         (lambda: linear(1, 0, 10).branch_cooldown(5, 5, "sqrt"), "curve must be one of linear, cosine, 1-sqrt"),
         (lambda: cooldown(1, 0, 5, "geometric"), 'start and end must be above 0 for curve "geometric", got 1 and 0'),

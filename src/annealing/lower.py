@@ -66,7 +66,7 @@ def shifted(lowered: Lowered, by: Fraction, first: Callable[[Pieces], float]) ->
         kept = () if over else tuple(in_force((piece.moved(by) for piece in pieces.head), Fraction(0)))
         return replace(pieces, head=kept, cycle=cycle, end=None if pieces.end is None else pieces.end + by)
 
-    return lowered.each(later if by >= 0 else earlier)
+    return lowered if by == 0 else lowered.each(later if by > 0 else earlier)
 
 
 def until(lowered: Lowered, time: Fraction, final: Callable[[Pieces], float]) -> Lowered:

@@ -90,7 +90,7 @@ class _Reader:
             raise ScheduleError(f"a notation must be at most {DEEPEST} levels deep: {_shortened(self.text)}")
         deeper = depth + 1
         match node:
-            case ast.Constant(value=int() | float() | str() | None as value) if not isinstance(value, bool):
+            case ast.Constant(value=int() | float() | str() | None as value):
                 return value
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 return -value

@@ -6,14 +6,13 @@ from fractions import Fraction
 from typing import Any
 
 from .. import shapes
-from ..canonical import schedules
 from ..errors import ScheduleError, finite
 from ..nodes import Run
 from ..schedule import Schedule
 from ..shapes import Shape
 from ..times import exact, positive
 from .cooldowns import cooldown
-from .listed import recipe
+from .listed import a_schedule, recipe
 
 
 @recipe
@@ -32,7 +31,7 @@ def branch_cooldown(
 
     Source: Zhai et al. 2022, arXiv 2106.04560 (cooldowns off one endless run); Hägele et al. 2024, arXiv 2405.18392.
     """
-    (schedule,) = schedules((schedule,), "schedule")
+    schedule = a_schedule(schedule, "schedule")
     return schedule.until(at) >> cooldown(schedule(exact(at, "at")), end, length, curve)
 
 
@@ -69,7 +68,7 @@ def change_horizon(
 
     Source: Ibrahim et al. 2024, arXiv 2403.08763, for warming up again.
     """
-    (schedule,) = schedules((schedule,), "schedule")
+    schedule = a_schedule(schedule, "schedule")
     T, at, T_new = schedule._length, exact(at, "at"), positive(T_new, "T_new")
     if T is None:
         raise ScheduleError(f"schedule must end, got {schedule}")

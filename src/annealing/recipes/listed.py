@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from ..errors import ScheduleError, finite
 from ..literals import literal
@@ -42,3 +42,9 @@ def decay_factor(gamma: float) -> float:
     if not 0 <= finite(gamma, "gamma") <= 1:
         raise ScheduleError(f"gamma must be between 0 and 1, got {gamma!r}")
     return float(gamma)
+
+
+def a_schedule(value: Any, name: str) -> Schedule:
+    if not isinstance(value, Schedule):
+        raise ScheduleError(f"{name} must be a schedule, got {value!r}")
+    return value

@@ -93,6 +93,8 @@ class Exponential(Shape):
         return math.inf
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        if getattr(done, "dtype", None) == "float32":  # in which gamma is rounded, and a power multiplies that error
+            return xp.exp(done * math.log(self.gamma))
         return self.gamma**done
 
     def rise(self, done: Any, left: Any, xp: Any) -> Any:

@@ -1,0 +1,261 @@
+"""Decays over a length, and decays without an end."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from .. import shapes
+from ..errors import ScheduleError, finite
+from ..nodes import Repeat, Run, Tail
+from ..schedule import Schedule
+from ..times import exact, positive
+from .listed import ordered, recipe
+
+E_INVERSE = math.exp(-1)
+
+
+@recipe
+def constant(eta: float, length: float | Fraction | None = None) -> Schedule:
+    """One value, for a length or (None) for ever.
+
+    >>> constant(0.1)(10**9), constant(0.1, 5).duration
+    (0.1, 5)
+
+    Source: the constant schedule of every framework.
+    """
+    if length is None:
+        return Repeat(Run(shapes.flat, eta, eta, 1))
+    return Run(shapes.flat, eta, eta, length)
+
+
+@recipe
+def polynomial(eta_max: float, eta_min: float, T_max: float | Fraction, power: float, k: float = 1) -> Schedule:
+    """Polynomial decay: eta_min + (eta_max - eta_min) * (1 - u^k)^power, where u = t / T_max.
+
+    eta_min <= eta_max. T_max, power, k: above 0. PyTorch's PolynomialLR has no floor.
+
+    >>> polynomial(1, 0, 100, power=2)(50), polynomial(1, 0, 100, power=2, k=2)(50)
+    (0.25, 0.5625)
+
+    Source: torch.optim.lr_scheduler.PolynomialLR; k: Zhang and Li 2020, arXiv 2004.05909 (timm's k_decay).
+    """
+    ordered(eta_max, eta_min)
+    shape = shapes.composed(shapes.power(power), shapes.mirrored(shapes.power(k)))
+    return Run(shape, eta_max, eta_min, positive(T_max, "T_max"))
+
+
+@recipe
+def cosine_power(eta_max: float, eta_min: float, T_max: float | Fraction, exponent: float) -> Schedule:
+    """Cosine annealing to a power: eta_min + (eta_max - eta_min) * ((1 + cos(pi u)) / 2)^exponent, u = t / T_max.
+
+    eta_min <= eta_max. T_max, exponent: above 0.
+
+    >>> cosine_power(1, 0, 100, exponent=2)(50)
+    0.25
+
+    Source: optax.cosine_decay_schedule (exponent).
+    """
+    ordered(eta_max, eta_min)
+    return Run(shapes.composed(shapes.power(exponent), shapes.cosine), eta_max, eta_min, positive(T_max, "T_max"))
+
+
+@recipe
+def k_decay(eta_max: float, eta_min: float, T_max: float | Fraction, k: float) -> Schedule:
+    """Cosine annealing with k-decay: eta_min + (eta_max - eta_min) / 2 * (1 + cos(pi u^k)), where u = t / T_max.
+
+    eta_min <= eta_max. T_max, k: above 0.
+
+    >>> round(k_decay(1, 0, 100, k=2)(50), 6), k_decay(1, 0, 100, k=1)(50)
+    (0.853553, 0.5)
+
+    Source: Zhang and Li 2020, arXiv 2004.05909; timm's CosineLRScheduler (k_decay).
+    """
+    ordered(eta_max, eta_min)
+    shape = shapes.composed(shapes.cosine, shapes.mirrored(shapes.power(k)))
+    return Run(shape, eta_max, eta_min, positive(T_max, "T_max"))
+
+
+@recipe
+def half_cosine(eta_max: float, eta_min: float, T_max: float | Fraction) -> Schedule:
+    """The second half of a cosine: eta_min + (eta_max - eta_min) * (1 + cos(pi (1 + u) / 2)), where u = t / T_max.
+
+    eta_min <= eta_max. T_max: above 0.
+
+    >>> [round(half_cosine(1, 0, 90)(t), 6) for t in (0, 30, 90)]
+    [1.0, 0.5, 0.0]
+
+    Source: OLMo-core, HalfCosWithWarmup.
+    """
+    ordered(eta_max, eta_min)
+    return Run(shapes.half_cosine, eta_max, eta_min, positive(T_max, "T_max"))
+
+
+@recipe
+def cosine_linear(eta_max: float, eta_min: float, T_max: float | Fraction, T_linear: float | Fraction) -> Schedule:
+    """Cosine annealing that would reach eta_min at T_max, left at T_max - T_linear for a line to 0 at T_max.
+
+    eta_min <= eta_max. T_linear: above 0, below T_max.
+
+    >>> [round(cosine_linear(1, 0, 100, T_linear=50)(t), 6) for t in (0, 25, 50, 75, 100)]
+    [1.0, 0.853553, 0.5, 0.25, 0.0]
+
+    Source: OLMo-core, CosWithWarmupAndLinearDecay.
+    """
+    ordered(eta_max, eta_min)
+    T, cut = positive(T_max, "T_max"), positive(T_linear, "T_linear")
+    if cut >= T:
+        raise ScheduleError(f"T_linear must be below T_max = {T_max!r}, got {T_linear!r}")
+    curve = Run(shapes.cosine, eta_max, eta_min, T)
+    return curve.until(T - cut) >> Run(shapes.linear, curve(T - cut), 0.0, cut)
+
+
+@recipe
+def cosine_constant(eta_max: float, eta_min: float, T_max: float | Fraction, T_constant: float | Fraction) -> Schedule:
+    """Cosine annealing over T_max, then eta_min for T_constant more.
+
+    eta_min <= eta_max. T_max, T_constant: above 0.
+
+    >>> schedule = cosine_constant(1, 0.1, T_max=80, T_constant=20)
+    >>> schedule(40), schedule(80), schedule(99), schedule.duration
+    (0.55, 0.1, 0.1, 100)
+
+    Source: Gupta et al. 2023, arXiv 2308.04014; axolotl's cosine with a constant tail.
+    """
+    ordered(eta_max, eta_min)
+    cosine = Run(shapes.cosine, eta_max, eta_min, positive(T_max, "T_max"))
+    return cosine >> Run(shapes.flat, eta_min, eta_min, positive(T_constant, "T_constant"))
+
+
+@recipe
+def geometric(start: float, end: float, length: float | Fraction) -> Schedule:
+    """Exponential decay (or growth) between two values: start * (end / start)^(t / length).
+
+    start, end: above 0. length: above 0. Without an end: `exponential`.
+
+    >>> [round(geometric(1, 0.01, 100)(t), 12) for t in (0, 50, 100)]
+    [1.0, 0.1, 0.01]
+
+    Source: the learning-rate range test (Smith 2017, arXiv 1506.01186, on a logarithmic axis).
+    """
+    return Run(shapes.geometric(_ratio(start, end)), start, end, length)
+
+
+@recipe
+def harmonic(start: float, end: float, length: float | Fraction) -> Schedule:
+    """Inverse time decay between two values: 1 / eta is a line from 1 / start to 1 / end.
+
+    start, end: above 0. length: above 0. Without an end: `inverse_time`.
+
+    >>> round(harmonic(1, 0.25, 90)(30), 12)
+    0.5
+
+    Source: levanter's "inv" decay, 1 / ((1 / m - 1) u + 1).
+    """
+    return Run(shapes.harmonic(_ratio(start, end)), start, end, length)
+
+
+@recipe
+def rex(eta_max: float, eta_min: float, T_max: float | Fraction, beta: float = 0.5) -> Schedule:
+    """Reflected exponential decay: eta_min + (eta_max - eta_min) * z / (beta + (1 - beta) z), where z = 1 - t / T_max.
+
+    eta_min <= eta_max. T_max: above 0. beta: above 0; the paper's is 1/2, axolotl's 0.1.
+
+    >>> [round(rex(1, 0, 100, beta)(50), 6) for beta in (0.5, 0.1)]
+    [0.666667, 0.909091]
+
+    Source: Chen, Wolfe and Kyrillidis 2021, arXiv 2107.04197.
+    """
+    ordered(eta_max, eta_min)
+    if finite(beta, "beta") <= 0:
+        raise ScheduleError(f"beta must be above 0, got {beta!r}")
+    return Run(shapes.harmonic(1 / beta), eta_max, eta_min, positive(T_max, "T_max"))
+
+
+@recipe
+def tanh_decay(
+    eta_max: float, eta_min: float, T_max: float | Fraction, lower: float = -6.0, upper: float = 3.0
+) -> Schedule:
+    """Hyperbolic-tangent decay: eta_min + (eta_max - eta_min) / 2 * (1 - tanh(lower + (upper - lower) * t / T_max)).
+
+    eta_min <= eta_max. T_max: above 0. lower < upper: it begins a little below eta_max and ends above eta_min.
+
+    >>> [round(tanh_decay(1, 0, 90)(t), 6) for t in (0, 60, 90)]
+    [0.999994, 0.5, 0.002473]
+
+    Source: Hsueh, Li and Wu 2019, arXiv 1806.01593; timm's TanhLRScheduler.
+    """
+    ordered(eta_max, eta_min)
+    shape = shapes.tanh(lower, upper)
+    start, end = (eta_min + (eta_max - eta_min) / (1 + math.exp(2 * x)) for x in (lower, upper))
+    return Run(shape, start, end, positive(T_max, "T_max"))
+
+
+@recipe
+def exponential(eta_max: float, gamma: float, timescale: float | Fraction = 1) -> Schedule:
+    """Exponential decay without an end: eta_max * gamma^(t / timescale).
+
+    gamma: above 0, below 1. timescale: above 0. Its staircase is `step(eta_max, step_size=timescale, gamma=gamma)`;
+    between two values it is `geometric`.
+
+    >>> [exponential(1, 0.5, timescale=10)(t) for t in (0, 10, 30)]
+    [1.0, 0.5, 0.125]
+
+    Source: torch.optim.lr_scheduler.ExponentialLR; optax.exponential_decay.
+    """
+    return Tail(shapes.exponential(gamma), eta_max, 0.0, positive(timescale, "timescale"))
+
+
+@recipe
+def natural_exponential(eta_max: float, k: float | Fraction) -> Schedule:
+    """Natural exponential decay without an end: eta_max * e^(-k t).
+
+    k: above 0.
+
+    >>> round(natural_exponential(1, k=0.1)(10), 9)
+    0.367879441
+
+    Source: paddle.optimizer.lr.NaturalExpDecay; MindSpore's NaturalExpDecayLR.
+    """
+    return Tail(shapes.exponential(E_INVERSE), eta_max, 0.0, 1 / positive(k, "k"))
+
+
+@recipe
+def inverse_time(eta_max: float, k: float | Fraction) -> Schedule:
+    """Inverse time decay without an end: eta_max / (1 + k t).
+
+    k: above 0. Its staircase up to a time is `.until(time).held(every)`; between two values it is `harmonic`.
+
+    >>> [inverse_time(1, k=0.1)(t) for t in (0, 10, 30)]
+    [1.0, 0.5, 0.25]
+
+    Source: keras.optimizers.schedules.InverseTimeDecay; Robbins and Monro 1951.
+    """
+    return Tail(shapes.inverse_power(1), eta_max, 0.0, 1 / positive(k, "k"))
+
+
+@recipe
+def flat_anneal(
+    eta_max: float, eta_min: float, T_max: float | Fraction, pct_start: float | Fraction = 0.75
+) -> Schedule:
+    """eta_max for a share of T_max, then cosine annealing to eta_min.
+
+    eta_min <= eta_max. T_max: above 0. pct_start: the share that is flat, above 0, below 1.
+
+    >>> [flat_anneal(1, 0, 100)(t) for t in (0, 75, 87.5, 100)]
+    [1.0, 1.0, 0.5, 0.0]
+
+    Source: fastai's fit_flat_cos.
+    """
+    ordered(eta_max, eta_min)
+    T, share = positive(T_max, "T_max"), exact(pct_start, "pct_start")
+    if not 0 < share < 1:
+        raise ScheduleError(f"pct_start must be above 0 and below 1, got {pct_start!r}")
+    flat = Run(shapes.flat, eta_max, eta_max, share * T)
+    return flat >> Run(shapes.cosine, eta_max, eta_min, (1 - share) * T)
+
+
+def _ratio(start: float, end: float) -> float:
+    if min(finite(start, "start"), finite(end, "end")) <= 0:
+        raise ScheduleError(f"start and end must be above 0, got {start!r} and {end!r}")
+    return end / start
