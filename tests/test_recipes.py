@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -148,7 +149,7 @@ def test_a_recipe_is_its_formula(name: str) -> None:
         t = Fraction(i * until, 400)
         wanted = formula(number(t))
         # The rounding of t / timescale and of e grows with the exponent, as the shape's docstring says.
-        allowed = 8 + (float(log(HIGH / wanted)) if "exponential" in str(schedule) and wanted < HIGH else 0)
+        allowed = 8 + (float(log(HIGH / wanted)) if "exponential" in str(schedule) and 0 < wanted < HIGH else 0)
         assert schedule(t) == 0 if wanted == 0 else ulps(schedule(t), wanted) <= allowed, t
 
 
@@ -270,7 +271,10 @@ def test_what_is_refused(text: str, message: str) -> None:
 
 
 def test_every_recipe_says_where_it_is_from() -> None:
+    rows = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text("utf-8").replace("\\*", "*")
     for name, recipe in recipes.named.items():
         page = inspect.getdoc(recipe) or ""
         assert ">>> " in page, name
         assert "Source: " in page, name
+        first = " ".join(page.partition("\n\n")[0].split())
+        assert f"| `{name}({', '.join(inspect.signature(recipe).parameters)})` | {first} |" in rows, name
