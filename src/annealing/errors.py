@@ -25,9 +25,9 @@ def finite(value: Any, name: str) -> float:
 
 
 def whole(value: Any, name: str, least: int = 1) -> int:
-    """Read a count; anything but a whole number of at least `least` (and at most 2^53) is refused."""
+    """Read a count; anything but a whole number of at least `least` (and at most 2^200) is refused."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ScheduleError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    if (count := int(value)) > 2**53:
-        raise ScheduleError(f"{name} must be at most 2^53, got a number of {count.bit_length()} bits")
+    if (count := int(value)) > 2**200:
+        raise ScheduleError(f"{name} must be at most 2^200, got a number of {count.bit_length()} bits")
     return count

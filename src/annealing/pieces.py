@@ -153,7 +153,7 @@ class Cycle:
             return
         for i, change in enumerate(self.copies.changes()):
             begin = self.origin + i * self.period
-            if begin >= self.begin and not self.copies.equal and self.copies.settled(change):  # flat from here on
+            if flat and begin >= self.begin and self.copies.settled(change):  # one value from here on
                 yield replace(self.pieces[0].copied(begin, change), begin=begin, origin=begin, shape=shapes.flat)
                 return
             for j, piece in enumerate(self.pieces):

@@ -35,7 +35,7 @@ def positive(value: Any, name: str) -> Fraction:
     if not 0 < length <= END_OF_TIME:
         raise ScheduleError(f"{name} must be above 0 and at most 2^53, got {value!r}")
     if length < SHORTEST:
-        raise ScheduleError(f"{name} must be at least 1e-100, got {value!r}")
+        raise ScheduleError(f"{name} must be above 0, at least 1e-100, got {value!r}")
     return length
 
 
