@@ -14,7 +14,7 @@ from .errors import ScheduleError
 END_OF_TIME = 2**53  # the last time up to which float64 counts every step
 SHORTEST = Fraction(1, 10**100)  # of a run; divisions by it stay within the range of floats
 MOST_RUNS = 100_000  # a schedule with more runs than this is refused
-HUGE = 2**2100  # whatever is multiplied by it, if not 0, is beyond the range of floats
+HUGE = 2**2100  # a float multiplied by it, if not 0, is beyond the range of floats; divided by it, it is 0
 DIGITS = 256  # bits kept of a number whose exact powers would grow without end
 
 
@@ -71,3 +71,5 @@ def powers(base: Fraction) -> Any:
         yield power
         if power < HUGE:
             power = trimmed(power * base)
+        if power * HUGE < 1:
+            power = Fraction(0)
