@@ -25,9 +25,10 @@ LAYERS = [
     ["nodes", "wrappers", "operations"],
     ["recipes"],
     ["notation"],
+    ["plan"],
     ["paper", "testing", "curves", "questions"],
     ["plots", "terminal", "torch"],
-    ["compare"],
+    ["compare", "audit"],
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
