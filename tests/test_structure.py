@@ -11,7 +11,7 @@ import annealing
 
 SOURCE = Path(annealing.__file__).parent
 LAYERS = [
-    ["errors", "times", "literals"],
+    ["errors", "times", "literals", "values"],
     ["libraries"],
     ["shapes"],
     ["pieces"],

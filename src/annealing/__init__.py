@@ -1,13 +1,12 @@
 """Learning-rate schedules as values: write one once, see it, run it in any framework, compare it by training."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import shapes
 from .errors import ScheduleError
 from .nodes import Join, Repeat, Run, Tail
-from .notation import from_json, parse
 from .operations import Maximum, Minimum, Product, Sum, maximum, minimum
-from .questions import budget, diff, jumps, lint
 from .recipes import (
     branch_cooldown,
     change_horizon,
@@ -60,7 +59,9 @@ from .schedule import RunSpan, Schedule
 from .wrappers import Beyond, Held, Shifted, Stretched, Until
 
 if TYPE_CHECKING:
+    from .notation import from_json, parse
     from .plots import plot
+    from .questions import budget, diff, jumps, lint
 
 __version__ = "0.1.0"
 __all__ = [
@@ -139,9 +140,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "plot":  # matplotlib is loaded when something is drawn
-        from .plots import plot
+LATE = {  # what is loaded when it is first used, so that importing annealing costs little more than importing NumPy
+    "notation": ("from_json", "parse"),
+    "plots": ("plot",),
+    "questions": ("budget", "diff", "jumps", "lint"),
+}
 
-        return plot
+
+def __getattr__(name: str) -> Any:
+    for module, names in LATE.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
+            return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

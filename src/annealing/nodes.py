@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -17,7 +16,6 @@ from .shapes import Shape
 from .times import END_OF_TIME, positive
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Run(Schedule):
     """One finite piece: from `start` to `end` along a shape.
 
@@ -52,7 +50,6 @@ class Run(Schedule):
         return f"Run({self.shape}, {values})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Tail(Schedule):
     """A formula without an end: from `start` on, coming ever closer to `end`.
 
@@ -87,7 +84,6 @@ class Tail(Schedule):
         return f"Tail({self.shape}, {values})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Join(Schedule):
     """One part after another, each in its own local time; at a boundary the later part is in force.
 
@@ -122,7 +118,6 @@ class Join(Schedule):
         return " >> ".join(bracketed(part, SUM if i else JOIN) for i, part in enumerate(self.parts)), JOIN
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Repeat(Schedule):
     """A part again and again; copy i is `growth`^i as long.
 

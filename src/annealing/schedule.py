@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import fields
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from . import lower
 from .errors import ScheduleError, finite
@@ -18,6 +15,7 @@ from .libraries import Scalars, library, refused
 from .pieces import Lowered
 from .table import Program, many, program
 from .times import END_OF_TIME, MOST_RUNS, exact, plain
+from .values import Value
 
 
 class RunSpan(NamedTuple):
@@ -32,14 +30,14 @@ class RunSpan(NamedTuple):
     last: float
 
 
-class Schedule:
+class Schedule(Value):
     """A learning rate (or any number) as a function of time: a frozen value made of nodes.
 
     Call it with a time; compare, hash and print it; `a >> b` is one after another, `a + b` and `a * b` are the sum
     and the product (numbers may stand on either side).
     """
 
-    _label: str | None = None
+    _label: ClassVar[str | None] = None
 
     def _lowered(self) -> Lowered:
         raise NotImplementedError
@@ -62,6 +60,8 @@ class Schedule:
 
     @cached_property
     def _json(self) -> str:
+        import json
+
         return json.dumps(self._tree(), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @cached_property
@@ -279,6 +279,8 @@ class Schedule:
         >>> cosine(0.1, 0, 200).fingerprint == cosine(eta_max=0.1, eta_min=0.0, T_max=200.0).fingerprint
         True
         """
+        import hashlib
+
         return "an1:" + hashlib.sha256(self._json.encode()).hexdigest()[:16]
 
     def plot(self, until: Any = None, **options: Any) -> Any:
@@ -339,12 +341,8 @@ class Schedule:
     __repr__ = __str__
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {field.name for field in fields(self)} | {"_label"}  # type: ignore[arg-type]
+        kept = {*self._fields, "_label"}
         return {name: value for name, value in self.__dict__.items() if name in kept}
-
-    def _set(self, **values: Any) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
 
     def _labelled(self, label: str) -> Schedule:
         """The same value, printed as `label`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 
 from . import shapes
@@ -24,13 +23,13 @@ def held(lowered: Lowered, every: Fraction, values: Callable[[Pieces], Values]) 
             return pieces
         if pieces.end is not None:
             end = _next(pieces.end, every)
-            return replace(pieces, head=tuple(_stairs(pieces, end, every, values)), cycle=None, end=end)
+            return pieces._replace(head=tuple(_stairs(pieces, end, every, values)), cycle=None, end=end)
         if pieces.cycle is None:
             raise ScheduleError(
                 f"what is held for {literal(every)} at a time must end or repeat: cut it by .until(time)"
             )
         cycle = (_equal if pieces.cycle.copies.equal else _changing)(pieces, pieces.cycle, every, values)
-        return replace(pieces, head=tuple(_stairs(pieces, cycle.begin, every, values)), cycle=cycle)
+        return pieces._replace(head=tuple(_stairs(pieces, cycle.begin, every, values)), cycle=cycle)
 
     return lowered.each(change)
 
@@ -67,9 +66,8 @@ def _equal(pieces: Pieces, cycle: Cycle, every: Fraction, values: Callable[[Piec
     begin = _next(cycle.origin + copy * cycle.period, every)
     stairs = [piece.moved(-begin) for piece in _stairs(pieces, begin + period, every, values, begin)]
     heights = [stair.start for stair in stairs]
-    first = replace(stairs[0], again=False)
-    return replace(
-        cycle,
+    first = stairs[0]._replace(again=False)
+    return cycle._replace(
         begin=begin,
         origin=begin,
         period=period,
@@ -86,5 +84,5 @@ def _changing(pieces: Pieces, cycle: Cycle, every: Fraction, values: Callable[[P
             f"and their begin {literal(cycle.origin)}, got {literal(every)}"
         )
     once = Copies(cycle.copies.floor, cycle.copies.peak)
-    alone = Pieces((), replace(cycle, begin=Fraction(0), origin=Fraction(0), copies=once), None, pieces.final)
-    return replace(cycle, begin=_next(cycle.begin, every), pieces=tuple(_stairs(alone, cycle.period, every, values)))
+    alone = Pieces((), cycle._replace(begin=Fraction(0), origin=Fraction(0), copies=once), None, pieces.final)
+    return cycle._replace(begin=_next(cycle.begin, every), pieces=tuple(_stairs(alone, cycle.period, every, values)))

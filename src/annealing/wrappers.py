@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -18,7 +17,6 @@ from .times import END_OF_TIME, exact, positive
 POLICIES = ("hold", "raise", "repeat", "mirror")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Shifted(Schedule):
     """A schedule moved in time: see `Schedule.shifted`."""
 
@@ -46,7 +44,6 @@ class Shifted(Schedule):
         return f"{bracketed(self.part, CALL)}.shifted({literal(self.by)})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Stretched(Schedule):
     """A schedule with all its lengths multiplied: see `Schedule.stretched`."""
 
@@ -74,7 +71,6 @@ class Stretched(Schedule):
         return f"{bracketed(self.part, CALL)}.stretched({literal(self.by)})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Held(Schedule):
     """A schedule as a staircase: see `Schedule.held`."""
 
@@ -98,7 +94,6 @@ class Held(Schedule):
         return f"{bracketed(self.part, CALL)}.held({literal(self.every)})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Beyond(Schedule):
     """A schedule with another policy for times after its end: see `Schedule.beyond`."""
 
@@ -129,7 +124,6 @@ class Beyond(Schedule):
         return f'{bracketed(self.part, CALL)}.beyond("{self.policy}")', CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Until(Schedule):
     """A schedule that ends at a time: see `Schedule.until`."""
 

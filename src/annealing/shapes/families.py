@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ScheduleError, finite
@@ -12,7 +11,6 @@ from .shape import Shape, linear
 SMALLEST = 2.0**-1022  # by which what is at most 1 can be divided
 
 
-@dataclass(frozen=True, repr=False)
 class Power(Shape):
     exponent: float
 
@@ -23,7 +21,6 @@ class Power(Shape):
         return -xp.expm1(-self.exponent * xp.log1p(done / xp.clip(left, SMALLEST, 1.0)))
 
 
-@dataclass(frozen=True, repr=False)
 class Geometric(Shape):
     ratio: float
 
@@ -42,7 +39,6 @@ def _geometric(ratio: float, done: Any, left: Any, xp: Any) -> Any:
     return xp.where(done < left, (ratio**done - ratio) / (1 - ratio), ahead)
 
 
-@dataclass(frozen=True, repr=False)
 class Harmonic(Shape):
     ratio: float
 
@@ -53,7 +49,6 @@ class Harmonic(Shape):
         return done / (self.ratio * left + done)
 
 
-@dataclass(frozen=True, repr=False)
 class Logarithmic(Shape):
     ratio: float
 
@@ -64,7 +59,6 @@ class Logarithmic(Shape):
         return xp.log1p((self.ratio - 1) * done) / math.log(self.ratio)
 
 
-@dataclass(frozen=True, repr=False)
 class Tanh(Shape):
     lower: float
     upper: float
@@ -84,7 +78,6 @@ def _logistic(lower: float, upper: float, done: Any, left: Any, xp: Any) -> Any:
     return gone * ((1 + math.exp(2 * lower)) / (1 + xp.exp(2 * x)))
 
 
-@dataclass(frozen=True, repr=False)
 class Exponential(Shape):
     gamma: float
 
@@ -101,7 +94,6 @@ class Exponential(Shape):
         return -xp.expm1(done * math.log(self.gamma))
 
 
-@dataclass(frozen=True, repr=False)
 class InversePower(Shape):
     exponent: float
 
