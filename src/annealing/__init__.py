@@ -60,6 +60,7 @@ from .schedule import RunSpan, Schedule
 from .wrappers import Beyond, Held, Shifted, Stretched, Until
 
 if TYPE_CHECKING:
+    from .plan import Plan
     from .plots import plot
 
 __version__ = "0.1.0"
@@ -69,6 +70,7 @@ __all__ = [
     "Join",
     "Maximum",
     "Minimum",
+    "Plan",
     "Product",
     "Repeat",
     "Run",
@@ -144,4 +146,8 @@ def __getattr__(name: str) -> Any:
         from .plots import plot
 
         return plot
+    if name == "Plan":
+        from .plan import Plan
+
+        return Plan
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
