@@ -67,7 +67,10 @@ class Deferred(Schedule):
                 return exact_number(steps(value))
             if isinstance(value, tuple):
                 return tuple(map(number, value))
-            return resolved(value, steps, trial) if isinstance(value, Schedule) else value
+            if not isinstance(value, Schedule):
+                return value
+            made = resolved(value, steps, trial)
+            return made if trial is None else made._labelled(str(value))  # errors show what was written
 
         return {name: number(value) for name, value in self.arguments}
 
@@ -84,7 +87,9 @@ class Deferred(Schedule):
 
     def _tree(self) -> Any:
         if not isinstance(self.call, type):
-            given = {name: _json(value) for name, value in self.arguments}
+            usual = {name: _json(taken.default) for name, taken in inspect.signature(self.call).parameters.items()}
+            written = {name: _json(value) for name, value in self.arguments}
+            given = {name: value for name, value in written.items() if value != usual[name]}
             return {"recipe": {"name": self.call.__name__, "arguments": given}}
         fields = {name: value.tree() if isinstance(value, Shape) else _json(value) for name, value in self.arguments}
         return {self.call.__name__.lower(): fields}
@@ -129,7 +134,8 @@ def resolved(schedule: Schedule, steps: Steps, trial: int | None = None) -> Sche
         return made
     if trial is None:
         try:
-            return schedule.call(**schedule._numbers(steps))
+            bound = inspect.signature(schedule.call).bind(**schedule._numbers(steps))
+            return schedule.call(*bound.args, **bound.kwargs)
         except ScheduleError as error:
             raise ScheduleError(f"{error}; it comes from {schedule}") from None
     if isinstance(outcome := schedule._trial(trial), ScheduleError):
@@ -195,9 +201,8 @@ def _json(value: Any) -> Any:
         return {"shape": value.tree()}
     if isinstance(value, tuple):
         return [_json(item) for item in value]
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    return time_json(exact(value, "an argument"))
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return time_json(exact(value, "an argument")) if number else value
 
 
 def _literal(value: Any) -> str:

@@ -270,11 +270,10 @@ def _recipe(content: Mapping[str, Any], depth: int) -> Schedule:
         raise ScheduleError("recipe must have the fields name, a text, and arguments, an object")
     if name not in recipes.named:
         raise ScheduleError(f"unknown recipe {_shortened(repr(name))}: known are {', '.join(sorted(recipes.named))}")
-    recipe = recipes.named[name]
-    order = {key: place for place, key in enumerate(inspect.signature(recipe).parameters)}
-    given = sorted(arguments, key=lambda key: order.get(key, len(order)))
+    recipe, given = recipes.named[name], {key: _argument(value, depth) for key, value in arguments.items()}
     try:
-        return recipe(**{key: _argument(arguments[key], depth) for key in given})
+        bound = inspect.signature(recipe).bind(**given)
+        return recipe(*bound.args, **bound.kwargs)
     except (TypeError, ZeroDivisionError) as error:
         raise ScheduleError(f"{name}: {error}") from None
 

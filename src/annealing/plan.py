@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
@@ -24,9 +24,9 @@ class Plan:
     """How a training goes through its data, and for how long; every number that it gives is exact.
 
     examples: in the data set; None where it has no end that is known, and then no epochs. batch: examples in one batch
-    of one replica, so that an update is made of batch * accumulation * replicas of them. accumulation: batches of each
-    replica for one update. replicas: processes that share the examples. Of epochs (may be a fraction), steps (updates)
-    and tokens exactly one is given; tokens needs tokens_per_example (its mean, may be a fraction).
+    of one replica, so that an update is made of batch * accumulation * replicas of them; None where only steps count.
+    accumulation: batches of each replica for one update. replicas: processes that share the examples. Of epochs (may
+    be a fraction), steps (updates) and tokens exactly one is given; tokens needs tokens_per_example (their mean).
 
     An epoch is counted as PyTorch's DistributedSampler and DataLoader do, then as Lightning and Hugging Face's Trainer:
 
@@ -45,13 +45,13 @@ class Plan:
     >>> plan.steps_per_epoch, plan.steps, plan.convert("5%")
     (391, 78200, 3910)
     >>> plan.resolve(cosine(0.1, 0, "200ep"))
-    cosine(eta_max=0.1, eta_min=0, T_max=78200)
+    cosine(0.1, 0, 78200)
 
     Source: torch.utils.data; the Trainer of transformers 5 and accelerate's `sync_with_dataloader` for "update".
     """
 
     examples: int | None
-    batch: int
+    batch: int | None
     accumulation: int
     replicas: int
     drop_last: bool
@@ -60,11 +60,13 @@ class Plan:
     tokens_per_example: int | Fraction | None
     steps: int
 
+    _asked: tuple[str, int | Fraction] = field(compare=False)
+
     def __init__(
         self,
         *,
         examples: int | None = None,
-        batch: int,
+        batch: int | None = None,
         accumulation: int = 1,
         replicas: int = 1,
         drop_last: bool = False,
@@ -75,9 +77,11 @@ class Plan:
         tokens: float | Fraction | None = None,
         tokens_per_example: float | Fraction | None = None,
     ) -> None:
-        counts = {"batch": batch, "accumulation": accumulation, "replicas": replicas}
-        given: dict[str, Any] = {name: whole(value, name) for name, value in counts.items()}
-        given["examples"] = None if examples is None else whole(examples, "examples")
+        counts = {"examples": examples, "batch": batch, "accumulation": accumulation, "replicas": replicas}
+        needed = ("accumulation", "replicas")
+        given: dict[str, Any] = {
+            name: whole(value, name) if value is not None or name in needed else None for name, value in counts.items()
+        }
         given |= {"drop_last": drop_last, "sharding": sharding, "leftover": leftover}
         if not isinstance(drop_last, bool):
             raise ScheduleError(f"drop_last must be True or False, got {drop_last!r}")
@@ -94,15 +98,19 @@ class Plan:
         asked = {name: value for name, value in lengths.items() if value is not None}
         if len(asked) != 1:
             raise ScheduleError(f"one of epochs, steps and tokens must be given, got {', '.join(asked) or 'none'}")
-        ((unit, length),) = asked.items()
-        made = whole(length, "steps") if unit == "steps" else self._updates(unit, positive(length, unit))
+        ((unit, asked_for),) = asked.items()
+        length = Fraction(whole(asked_for, unit)) if unit == "steps" else positive(asked_for, unit)
+        made = int(length) if unit == "steps" else self._updates(unit, length)
         if not 1 <= made <= END_OF_TIME:
-            raise ScheduleError(f"a plan must make from 1 to 2^53 updates, but {unit} = {length!r} makes {made:,}")
+            raise ScheduleError(f"a plan must make from 1 to 2^53 updates, but {unit} = {asked_for!r} makes {made:,}")
         object.__setattr__(self, "steps", made)
+        object.__setattr__(self, "_asked", (unit, exact_number(length)))
 
     def _check_epoch(self) -> None:
         if self._batches == 0:
-            short = f"with drop_last, batch must be at most the {self._share:,} examples of a replica, got {self.batch}"
+            short = (
+                f"with drop_last, batch must be at most the {self._share:,} examples of a replica, got {self._batch}"
+            )
             none = f"sharding 'drop' leaves none of {self.examples} examples for each of {self.replicas} replicas"
             raise ScheduleError(short if self._share else none)
         if self.accumulation > self._batches and self.leftover != "carry":
@@ -121,7 +129,7 @@ class Plan:
         if self.examples is None:
             return math.ceil(seen / self._full)
         epochs, rest = divmod(seen, self.examples_per_epoch)
-        batches = epochs * self._batches + math.ceil(rest / (self.batch * self.replicas))
+        batches = epochs * self._batches + math.ceil(rest / (self._batch * self.replicas))
         if self.leftover == "carry":
             return math.ceil(Fraction(batches, self.accumulation))
         return int(epochs * self.steps_per_epoch) + math.ceil(rest / self._full)
@@ -129,7 +137,13 @@ class Plan:
     @property
     def _full(self) -> int:
         """The examples of an update of full batches."""
-        return self.batch * self.accumulation * self.replicas
+        return self._batch * self.accumulation * self.replicas
+
+    @property
+    def _batch(self) -> int:
+        if self.batch is None:
+            raise ScheduleError("this plan has no batches: batch must be given to count epochs, examples and tokens")
+        return self.batch
 
     @property
     def _share(self) -> int:
@@ -142,7 +156,7 @@ class Plan:
     @property
     def _batches(self) -> int:
         """The batches of one replica in an epoch."""
-        batches = Fraction(self._share, self.batch)
+        batches = Fraction(self._share, self._batch)
         return math.floor(batches) if self.drop_last else math.ceil(batches)
 
     @property
@@ -165,7 +179,7 @@ class Plan:
         used = self._batches
         if self.leftover == "drop":
             used -= used % self.accumulation
-        return min(self._share, used * self.batch) * self.replicas
+        return min(self._share, used * self._batch) * self.replicas
 
     @property
     def epochs(self) -> int | Fraction:
@@ -179,7 +193,7 @@ class Plan:
             return self.steps * self._full
         made, in_epoch, each = self.steps, int(self.steps_per_epoch), self._full
         if self.leftover == "carry":
-            made, in_epoch, each = self.steps * self.accumulation, self._batches, self.batch * self.replicas
+            made, in_epoch, each = self.steps * self.accumulation, self._batches, self._batch * self.replicas
         epochs, rest = divmod(made, in_epoch)
         return epochs * self.examples_per_epoch + min(rest * each, self.examples_per_epoch)
 
@@ -208,7 +222,7 @@ class Plan:
 
         >>> from annealing import cosine, linear
         >>> Plan(examples=1000, batch=50, steps=60).resolve(linear(0, 0.1, "1ep") >> cosine(0.1, 0, "40st"))
-        linear(start=0, end=0.1, length=20) >> cosine(eta_max=0.1, eta_min=0, T_max=40)
+        linear(0, 0.1, 20) >> cosine(0.1, 0, 40)
         """
         if not isinstance(schedule, Schedule):
             raise ScheduleError(f"schedule must be a schedule, got {schedule!r}")
@@ -239,7 +253,7 @@ class Plan:
 
     def _sentences(self) -> Iterator[str]:
         if self.examples is None:
-            yield f"{self._full:,} examples a step; {self.steps:,} steps"
+            yield f"{self.steps:,} steps" + (f" of {self._full:,} examples" if self.batch else "")
             return
         shared = f" over {self.replicas} replicas" if self.replicas > 1 else ""
         yield (
@@ -250,7 +264,14 @@ class Plan:
             rest = self._batches % self.accumulation
             left = {"update": "make the last step", "drop": "are left out", "carry": "count for the next epoch"}
             yield f"{self.accumulation} batches a step" + (f"; {rest} {left[self.leftover]}" if rest else "")
-        yield f"{_number(self.epochs)} epochs = {self.steps:,} steps of {_number(self.steps_per_epoch)} an epoch"
+        unit, length = self._asked
+        steps = f"{self.steps:,} steps of {_number(self.steps_per_epoch)} an epoch"
+        if unit == "steps":
+            yield f"{steps} = {_number(self.epochs)} epochs"
+        else:
+            made = getattr(self, unit)
+            rounded = "" if made == length else f", rounded to {_number(made)} {unit}"
+            yield f"{_number(length)} {unit} = {steps}{rounded}"
 
     def _conversions(self, schedule: Schedule) -> Iterator[str]:
         for time in durations(schedule):
@@ -279,7 +300,7 @@ class Plan:
         return amount * self.steps_per_epoch / self.examples_per_epoch
 
     def __repr__(self) -> str:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
         usual = {"accumulation": 1, "replicas": 1, "drop_last": False, **{k: v[0] for k, v in CHOICES.items()}}
         given = (f"{k}={literal(v)}" for k, v in values.items() if v is not None and usual.get(k) != v)
         return f"Plan({', '.join(given)})"
