@@ -182,7 +182,7 @@ BAD: list[tuple[Any, str]] = [
     (lambda: cosine(0.1, 0, -1.5), "T_max must be above 0 and at most 2^53, got -1.5"),
     (lambda: cosine(0.1, 0, 2**53 + 1), "T_max must be above 0 and at most 2^53"),
     (lambda: cosine(0.1, 0, math.nan), "T_max must be finite, got nan"),
-    (lambda: cosine(0.1, 0, "10ep"), "T_max must be a number"),  # type: ignore[arg-type]
+    (lambda: cosine(0.1, 0, "10epp"), "T_max must be a number"),  # type: ignore[arg-type]
     (lambda: cosine(0.1, 0, None), "T_max must be a number"),  # type: ignore[arg-type]
     (lambda: linear(0, 10**400, 5), "end must be finite"),
     (lambda: linear(0, 1, 1j), "length must be a number"),  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import annealing
 
 SOURCE = Path(annealing.__file__).parent
 LAYERS = [
-    ["errors", "times", "literals", "values"],
+    ["errors", "times", "literals", "values", "durations"],
     ["libraries"],
     ["shapes"],
     ["pieces"],
@@ -21,7 +21,7 @@ LAYERS = [
     ["columns"],
     ["table"],
     ["schedule"],
-    ["canonical"],
+    ["canonical", "deferred"],
     ["nodes", "wrappers", "operations"],
     ["recipes"],
     ["notation"],
@@ -33,7 +33,7 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 LATE = {
-    ("schedule", name) for name in ("canonical", "nodes", "wrappers", "operations", "recipes", "plots")
+    ("schedule", name) for name in ("canonical", "deferred", "nodes", "wrappers", "operations", "recipes", "plots")
 }  # when called
 FRAMEWORKS = {"torch", "jax", "jaxlib", "matplotlib", "sklearn", "scipy", "rich", "click"}
 

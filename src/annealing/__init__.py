@@ -60,6 +60,7 @@ from .wrappers import Beyond, Held, Shifted, Stretched, Until
 
 if TYPE_CHECKING:
     from .notation import from_json, parse
+    from .plan import Plan
     from .plots import plot
     from .questions import budget, diff, jumps, lint
 
@@ -70,6 +71,7 @@ __all__ = [
     "Join",
     "Maximum",
     "Minimum",
+    "Plan",
     "Product",
     "Repeat",
     "Run",
@@ -142,6 +144,7 @@ __all__ = [
 
 LATE = {  # what is loaded when it is first used, so that importing annealing costs little more than importing NumPy
     "notation": ("from_json", "parse"),
+    "plan": ("Plan",),
     "plots": ("plot",),
     "questions": ("budget", "diff", "jumps", "lint"),
 }

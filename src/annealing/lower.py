@@ -201,10 +201,21 @@ def _too_many(growth: Fraction) -> ScheduleError:
     )
 
 
+def crowded(pieces: Pieces, end: Fraction) -> bool:
+    """Whether too many runs to be written out begin before `end`, as far as their cycle tells without writing them."""
+    cycle = pieces.cycle
+    if cycle is None or cycle.copies.floor == cycle.copies.peak:
+        return False
+    copies = (end - cycle.begin) / cycle.period - 1
+    return copies * len(cycle.pieces) > MOST_WRITTEN
+
+
 def _bounded(pieces: Pieces) -> list[Piece]:
     """The runs of pieces that end, written out."""
-    runs = list(itertools.islice(pieces.written_out(), MOST_WRITTEN + 1))
-    if len(runs) > MOST_WRITTEN:
+    assert pieces.end is not None
+    many = crowded(pieces, pieces.end)
+    runs = [] if many else list(itertools.islice(pieces.written_out(), MOST_WRITTEN + 1))
+    if many or len(runs) > MOST_WRITTEN:
         raise ScheduleError(f"more than {MOST_WRITTEN:,} runs would have to be written out: repeat fewer of them")
     return runs
 

@@ -32,6 +32,8 @@ class Run(Schedule):
     end: float
     length: Any
 
+    _times = ("length",)
+
     def __post_init__(self) -> None:
         if not isinstance(self.shape, Shape) or self.shape.endless:
             raise ScheduleError(f"shape must be one of annealing.shapes that has an end, got {self.shape!r}")
@@ -66,6 +68,8 @@ class Tail(Schedule):
     end: float
     timescale: Any
 
+    _times = ("timescale",)
+
     def __post_init__(self) -> None:
         if not isinstance(self.shape, Shape) or not self.shape.endless:
             raise ScheduleError(f"shape must be an endless one of annealing.shapes, got {self.shape!r}")
@@ -99,7 +103,7 @@ class Join(Schedule):
     def __post_init__(self) -> None:
         parts = schedules(self.parts, "parts of a Join")
         for part in parts[:-1]:
-            if part._length is None:
+            if part._endless:
                 raise ScheduleError(f"only the last part of a Join may go on for ever, but this one does too: {part}")
         self._set(parts=parts)
 
@@ -107,6 +111,14 @@ class Join(Schedule):
     def _length(self) -> Fraction | None:
         lengths = [part._length for part in self.parts]
         return None if lengths[-1] is None else sum((length for length in lengths if length is not None), Fraction(0))
+
+    @property
+    def _endless(self) -> bool:
+        return self.parts[-1]._endless
+
+    @cached_property
+    def _pending(self) -> bool:  # type: ignore[override]
+        return any(part._pending for part in self.parts)
 
     def _lowered(self) -> Lowered:
         return lower.join([part._flat for part in self.parts])
@@ -138,6 +150,8 @@ class Repeat(Schedule):
     growth: Any = 1
     peak_factor: float = 1.0
     floor_factor: float = 1.0
+
+    _times = ()
 
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "the part of a Repeat")

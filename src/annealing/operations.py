@@ -31,6 +31,14 @@ class Combined(Schedule):
         finite = [length for length in lengths if length is not None]
         return max(finite) if len(finite) == len(lengths) else None
 
+    @property
+    def _endless(self) -> bool:
+        return any(part._endless for part in self.parts if isinstance(part, Schedule))
+
+    @cached_property
+    def _pending(self) -> bool:  # type: ignore[override]
+        return any(part._pending for part in self.parts if isinstance(part, Schedule))
+
     def _lowered(self) -> Lowered:
         parts = [part._flat if isinstance(part, Schedule) else lower.constant(part) for part in self.parts]
         return lower.operation(self.symbol, parts)

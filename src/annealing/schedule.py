@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 from . import lower
+from .durations import unread
 from .errors import ScheduleError, finite
 from .libraries import Scalars, library, refused
 from .pieces import Lowered
 from .table import Program, many, program
-from .times import END_OF_TIME, MOST_RUNS, exact, plain
+from .times import END_OF_TIME, MOST_RUNS, exact, exact_number, plain
 from .values import Value
 
 
@@ -38,6 +39,17 @@ class Schedule(Value):
     """
 
     _label: ClassVar[str | None] = None
+    _pending: ClassVar[bool] = False  # whether durations in it wait for a plan
+    _times: ClassVar[tuple[str, ...] | None] = None  # the arguments of a node that are times; None: its parts may wait
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A node, or if it waits for a plan the call of it that is kept until then."""
+        waiting = None
+        if cls._times is not None and any(map(unread, (*args, *kwargs.values()))):
+            from .deferred import node
+
+            waiting = node(cls, args, kwargs)
+        return waiting or super().__new__(cls)
 
     def _lowered(self) -> Lowered:
         raise NotImplementedError
@@ -67,6 +79,10 @@ class Schedule(Value):
     @cached_property
     def _length(self) -> Fraction | None:
         return self._flat.end
+
+    @property
+    def _endless(self) -> bool:
+        return self._length is None
 
     def __call__(self, t: Any) -> Any:
         """The value at time t, as the limit from the right; before 0 it is the first value.
@@ -134,7 +150,7 @@ class Schedule(Value):
         at, left = self._program.at, self._program.left
 
         def jumps_up(span: lower.Span) -> bool:
-            return not span.stair and left(_exact(span.begin)) < at(plain(span.begin))
+            return not span.stair and left(exact_number(span.begin)) < at(plain(span.begin))
 
         later = [span for span in self._spans(until) if span.begin > 0]
         return [plain(span.begin) for span in later if span.again or jumps_up(span)]
@@ -176,7 +192,7 @@ class Schedule(Value):
         first = self._program.at(begin)
         if span.end is None:
             return RunSpan(begin, math.inf, first, self._program.at(END_OF_TIME))
-        return RunSpan(begin, plain(span.end), first, self._program.left(_exact(span.end)))
+        return RunSpan(begin, plain(span.end), first, self._program.left(exact_number(span.end)))
 
     def _until(self, until: Any) -> Fraction:
         if until is not None:
@@ -264,8 +280,8 @@ class Schedule(Value):
         """
         from .wrappers import Beyond
 
-        inner = self.part if isinstance(self, Beyond) and self.policy == "raise" else self
-        return inner if policy == "hold" else Beyond(inner, policy)
+        made = Beyond(self, policy)
+        return made.part if policy == "hold" and not self._pending else made
 
     def to_json(self) -> str:
         """The canonical tree as JSON text, which `annealing.from_json` reads back."""
@@ -295,6 +311,8 @@ class Schedule(Value):
         return plot(self, until, **options)
 
     def _repr_svg_(self) -> str | None:
+        if self._pending:
+            return None
         try:
             from .plots import svg
         except ModuleNotFoundError:
@@ -358,8 +376,3 @@ def _number(t: Any) -> Any:
     if isinstance(t, bool) or not isinstance(t, int | float):
         raise refused(t)
     return t
-
-
-def _exact(time: Fraction) -> int | Fraction:
-    """The same time, as an int where it is one: these are faster."""
-    return int(time) if time.denominator == 1 else time

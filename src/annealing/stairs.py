@@ -9,7 +9,7 @@ from fractions import Fraction
 from . import shapes
 from .errors import ScheduleError
 from .literals import literal
-from .lower import MOST_WRITTEN
+from .lower import MOST_WRITTEN, crowded
 from .pieces import Copies, Cycle, Lowered, Piece, Pieces
 
 Values = Callable[[Fraction], float]
@@ -44,11 +44,12 @@ def _stairs(
     """The stairs from `begin` to `end`, in the time of the pieces; one begins again where a run inside does."""
     if (end - begin) / every > MOST_WRITTEN:
         raise ScheduleError(f"every must be at least {float((end - begin) / MOST_WRITTEN):g}, got {literal(every)}")
+    most = 0 if crowded(pieces, end) else MOST_WRITTEN
     value, stair, again = values(pieces), begin, set[Fraction]()
     for number, piece in enumerate(pieces.written_out()):
         if piece.begin >= end:
             break
-        if number >= MOST_WRITTEN:
+        if number >= most:
             raise ScheduleError(f"every must not hold over more than {MOST_WRITTEN:,} runs, got {literal(every)}")
         if piece.again:
             again.add(_next(piece.begin, every))

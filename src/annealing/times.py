@@ -39,6 +39,11 @@ def positive(value: Any, name: str) -> Fraction:
     return length
 
 
+def exact_number(time: Fraction) -> int | Fraction:
+    """The same time, as an int where it is one: these are faster, and shorter to read."""
+    return int(time) if time.denominator == 1 else time
+
+
 def plain(time: Fraction) -> int | float:
     """The first int or float at which `time` has been reached."""
     return int(time) if time.denominator == 1 else ceiling(time)

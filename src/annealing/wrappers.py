@@ -23,6 +23,8 @@ class Shifted(Schedule):
     part: Schedule
     by: Any
 
+    _times = ("by",)
+
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what is shifted")
         by = exact(self.by, "by")
@@ -49,6 +51,8 @@ class Stretched(Schedule):
 
     part: Schedule
     by: Any
+
+    _times = ()
 
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what is stretched")
@@ -77,6 +81,8 @@ class Held(Schedule):
     part: Schedule
     every: Any
 
+    _times = ("every",)
+
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what is held")
         self._set(every=positive(self.every, "every"))
@@ -100,10 +106,14 @@ class Beyond(Schedule):
     part: Schedule
     policy: str
 
+    _times = ()
+
     def __post_init__(self) -> None:
-        schedules((self.part,), "what is continued")
+        (part,) = schedules((self.part,), "what is continued")
         if self.policy not in POLICIES:
             raise ScheduleError(f"policy must be one of {', '.join(map(repr, POLICIES))}, got {self.policy!r}")
+        if isinstance(part, Beyond) and part.policy == "raise":  # nothing comes after that
+            self._set(part=part.part)
 
     def _lowered(self) -> Lowered:
         part, length = self.part._flat, self.part._length
@@ -129,6 +139,8 @@ class Until(Schedule):
 
     part: Schedule
     time: Any
+
+    _times = ("time",)
 
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what ends at a time")

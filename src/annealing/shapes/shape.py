@@ -92,7 +92,8 @@ class Linear(Symmetric):
 class Cosine(Symmetric):
     """Half a cosine wave, (1 + cos(pi * done)) / 2 (SGDR, eq. 5), from one sine that loses no digits.
 
-    With x the distance to the nearer end, the weight of the further one is sin(pi x / 2)^2.
+    With x the distance to the nearer end, the weight of the further one is sin(pi x / 2)^2 close to that end, and
+    (1 - sin(pi (1/2 - x))) / 2 around the middle.
     """
 
     @property
@@ -100,8 +101,10 @@ class Cosine(Symmetric):
         return None
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
-        sine = xp.sin(xp.minimum(done, left) * (math.pi / 2))
-        weight = sine * sine
+        near = xp.minimum(done, left)
+        close = near < 0.25
+        sine = xp.sin(xp.where(close, 0.5 * near, 0.5 - near) * math.pi)
+        weight = xp.where(close, sine * sine, 0.5 - 0.5 * sine)
         return xp.where(done < left, 1 - weight, weight)
 
 
