@@ -77,6 +77,12 @@ class Deferred(Schedule):
         made = [self._trial(number) for number in range(len(TRIALS))]
         return any(isinstance(one, Schedule) and one._endless for one in made)
 
+    @property
+    def _unguarded(self) -> Schedule:
+        given = dict(self.arguments)
+        guarded = self.call.__name__ == "Beyond" and given["policy"] == "raise"
+        return given["part"] if guarded else self
+
     def _lowered(self) -> Lowered:
         raise ScheduleError(
             f"this schedule has durations with units: make it one in updates by plan.resolve(schedule), where "
@@ -99,7 +105,8 @@ class Deferred(Schedule):
             return f"{name}({', '.join(map(_literal, values.values()))})", CALL
         part = values.pop("part")
         if name == "Repeat":
-            options = (f"{key}={_literal(value)}" for key, value in values.items() if value not in (None, 1))
+            usual = inspect.signature(self.call).parameters
+            options = (f"{key}={_literal(value)}" for key, value in values.items() if value != usual[key].default)
             return f"Repeat({', '.join([str(part), *options])})", CALL
         return f"{bracketed(part, CALL)}.{name.lower()}({', '.join(map(_literal, values.values()))})", CALL
 

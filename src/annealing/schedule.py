@@ -84,6 +84,11 @@ class Schedule(Value):
     def _endless(self) -> bool:
         return self._length is None
 
+    @property
+    def _unguarded(self) -> Schedule:
+        """The same, but for a policy of its own that refuses what comes after its end."""
+        return self
+
     def __call__(self, t: Any) -> Any:
         """The value at time t, as the limit from the right; before 0 it is the first value.
 
@@ -280,8 +285,7 @@ class Schedule(Value):
         """
         from .wrappers import Beyond
 
-        made = Beyond(self, policy)
-        return made.part if policy == "hold" and not self._pending else made
+        return self._unguarded if policy == "hold" else Beyond(self._unguarded, policy)
 
     def to_json(self) -> str:
         """The canonical tree as JSON text, which `annealing.from_json` reads back."""

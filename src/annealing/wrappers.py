@@ -109,11 +109,13 @@ class Beyond(Schedule):
     _times = ()
 
     def __post_init__(self) -> None:
-        (part,) = schedules((self.part,), "what is continued")
+        schedules((self.part,), "what is continued")
         if self.policy not in POLICIES:
             raise ScheduleError(f"policy must be one of {', '.join(map(repr, POLICIES))}, got {self.policy!r}")
-        if isinstance(part, Beyond) and part.policy == "raise":  # nothing comes after that
-            self._set(part=part.part)
+
+    @property
+    def _unguarded(self) -> Schedule:
+        return self.part if self.policy == "raise" else self
 
     def _lowered(self) -> Lowered:
         part, length = self.part._flat, self.part._length
