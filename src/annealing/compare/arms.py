@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import Schedule, ScheduleError, from_json, parse
 from ..literals import time_json
+from ..times import plain
 from .keys import duration, entries
 
 KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
@@ -38,7 +39,7 @@ class Arm:
         if self.epochs <= 0:
             raise ScheduleError(f"epochs of the arm {self.key!r} must be above 0, got {self.epochs}")
         end = self.schedule.duration
-        if end is not None and float(end) != float(self.epochs):
+        if end is not None and end != plain(self.epochs):
             epochs = time_json(self.epochs)
             remedy = f"cut it by .until({epochs})" if end > self.epochs else "say what follows by >>"
             raise ScheduleError(

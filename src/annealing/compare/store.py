@@ -25,6 +25,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,7 @@ def load_store(directory: str | Path) -> Store:
     return store
 
 
+@cache
 def installed() -> dict[str, str]:
     """The versions of what decides the numbers."""
     versions = {"annealing": __version__, "python": platform.python_version()}
