@@ -16,7 +16,7 @@ from torch.nn import functional
 from .data import Pictures, load
 from .tasks import Images
 
-TESTED_AT_ONCE = 1000
+TESTED_AT_ONCE = 250  # more do not fit the caches of a processor
 
 
 @lru_cache(maxsize=1)
