@@ -50,10 +50,10 @@ def compare(
     """Train what is missing of an experiment in a directory, write the report there, and give its table.
 
     out: a new or empty directory, or one where the same experiment was begun, perhaps with fewer seeds: its finished
-    trials are kept. experiment: sgdr() unless given. workers: processes, each with as many threads as the experiment says
-    (None: as many as this machine has processors for). watch: called with a trial and "begin", "row", "note ...", "died",
-    "failed" or "done" (at once if it is kept), from several threads. command: a text for the manifest.
-    A ScheduleError names an argument that cannot be, or data that are not there; a WorkerError the trials that could not
+    trials are kept. experiment: sgdr() unless given. workers: processes, each with as many threads as the experiment
+    says (None: as many as this machine has processors for). watch: called with a trial and "begin", "row", "note ...",
+    "died", "failed" or "done" (at once if it is kept), from several threads. command: a text for the manifest. A
+    ScheduleError names an argument that cannot be, or data that are not there; a WorkerError the trials that could not
     be finished. After either, or an interruption, the same call goes on where this one stopped. `.plain()` gives the
     table as plain data.
 

@@ -33,9 +33,9 @@ def compare(
 ) -> None:
     """Train schedules with the same seeds, and say what happened.
 
-    EXPERIMENT.yaml says what is trained. Without it, the schedules of the SGDR paper on scikit-learn's digits: step decay,
-    warm restarts and single cosines (that of the whole budget is the paper's T_0 = 200). A table with intervals, two
-    figures, and the records they are made from. Stop it at any moment: the same command goes on where it was.
+    EXPERIMENT.yaml says what is trained. Without it, the schedules of the SGDR paper on scikit-learn's digits: step
+    decay, warm restarts and single cosines (that of the whole budget is the paper's T_0 = 200). A table with intervals,
+    two figures, and the records they are made from. Stop it at any moment: the same command goes on where it was.
     """
     from . import WorkerError
     from . import compare as train

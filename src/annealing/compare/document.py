@@ -14,8 +14,8 @@ from .keys import entries
 def read_experiment(path: str | Path, **changes: Any) -> Experiment:
     """Read an experiment from a YAML file whose keys are the arguments of `Experiment`.
 
-    changes: values for keys, instead of those of the file. A ScheduleError names the file, the path of the key, its value
-    and what is allowed.
+    changes: values for keys, instead of those of the file. A ScheduleError names the file, the path of the key, its
+    value and what is allowed.
     """
     import yaml
 

@@ -18,8 +18,8 @@ def kept_models(
 ) -> dict[str, Any]:
     """What the record of a trial says of its kept models.
 
-    snapshots: the SHA-256 of each. An ensemble predicts the mean of the softmax of the models at the ends of the last runs,
-    up to `ensemble` of them; one for the end of every run but the first.
+    snapshots: the SHA-256 of each. An ensemble predicts the mean of the softmax of the models at the ends of the last
+    runs, up to `ensemble` of them; one for the end of every run but the first.
     """
     assert experiment.model
     model = experiment.model.build(trial.seed, problem.shape, problem.task.source.classes)

@@ -36,18 +36,18 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True, init=False)
 class Experiment:
-    """Schedules that are trained on one task with the same seeds: a seed fixes initial weights and data for all of them.
+    """Schedules trained on one task with the same seeds; a seed fixes initial weights and data for all of them.
 
     task: `digits`, `fashion-mnist`, `cifar10`, `cifar100`, or a mapping with `name` and the fields of `Images`; or a
     mapping with the fields of `Function`, for a training function of one's own. schedules: names (lower-case letters,
     digits, dots, hyphens) with a schedule in epochs, its notation, or a mapping with `schedule`, `epochs`, `title`.
-    baseline: the name of the one whose final error is the level that the others are asked to reach.
-    epochs: how long each is trained that does not say so itself. seeds: how many (0, 1, ...), or which.
-    model: a mapping with `name` and the fields of `Cnn` or `Wrn`. optimizer: the same for `Sgd`. batch: images an update.
-    threads: of the processor, for each trial. device: `cpu` or `cuda`. evaluate_every: epochs between evaluations; the
-    ends of runs and of training are always evaluated. snapshots: whether the models there are kept. ensemble: how many of
-    the last of them predict together. checkpoint_seconds: about how much training a kill may cost at most. data: the
-    directory with the images; it is no part of the records.
+    baseline: the name of the one whose final error is the level that the others are asked to reach. epochs: how long
+    each is trained that does not say so itself. seeds: how many (0, 1, ...), or which. model: a mapping with `name` and
+    the fields of `Cnn` or `Wrn`. optimizer: the same for `Sgd`. batch: images an update. threads: of the processor, for
+    each trial. device: `cpu` or `cuda`. evaluate_every: epochs between evaluations; the ends of runs and of training
+    are always evaluated. snapshots: whether the models there are kept. ensemble: how many of the last of them predict
+    together. checkpoint_seconds: about how much training a kill may cost at most. data: the directory with the images;
+    it is no part of the records.
 
     A ScheduleError names the key, its value and what is allowed.
 

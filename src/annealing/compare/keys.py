@@ -61,7 +61,9 @@ def number(value: Any, path: str, least: float = 0.0, below: float = math.inf) -
     """Read a real number from `least` to below a limit."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < below:
         limit = f" and below {below:g}" if below < math.inf else ""
-        raise ScheduleError(f"{path} must be a number of at least {least:g}{limit}, got {value!r}{_as_yaml_reads(value)}")
+        raise ScheduleError(
+            f"{path} must be a number of at least {least:g}{limit}, got {value!r}{_as_yaml_reads(value)}"
+        )
     return float(value)
 
 

@@ -44,8 +44,8 @@ class Cnn:
 class Wrn:
     """A wide residual network WRN-depth-width: three groups of (depth - 4) / 6 blocks each, without dropout.
 
-    depth: 6 n + 4. width: the groups have 16, 32 and 64 channels times this. shortcut: what a convolution of 1 x 1 on the
-    shortcut sees, the `activated` input of its block (as the authors) or the `input` itself (as the code of SGDR).
+    depth: 6 n + 4. width: the groups have 16, 32 and 64 channels times this. shortcut: what a convolution of 1 x 1 on
+    the shortcut sees, the `activated` input of its block (as the authors) or the `input` itself (as the code of SGDR).
 
     Source: Zagoruyko and Komodakis 2016, arXiv 1605.07146, with the initial weights of He et al. 2015.
     """

@@ -31,7 +31,7 @@ def cnn(channels: Sequence[int], head: str, shape: tuple[int, int, int], classes
 
 
 def wrn(depth: int, width: int, shortcut: str, colours: int, classes: int) -> nn.Module:
-    """The wide residual network; convolutions have He's normal initial weights, the linear layer has no bias at first."""
+    """The wide residual network, with He's normal initial weights."""
     blocks = (depth - 4) // 6
     before = 16
     layers: list[nn.Module] = [_convolution(colours, before, 3)]

@@ -94,7 +94,7 @@ class Problem:
         with torch.no_grad():
             parts = [
                 model(self.normal(images).contiguous(memory_format=self.memory_format))
-                for images in self.test_images.split(TESTED_AT_ONCE)
+                for images in torch.split(self.test_images, TESTED_AT_ONCE)
             ]
         model.train()
         return torch.cat(parts)
@@ -120,12 +120,13 @@ def _reduced(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8] | NDArra
         return images
     block = before // side
     blocks = images.reshape(count, channels, side, block, side, block)
-    return blocks.sum(axis=(3, 5), dtype=np.int16)
+    sums: NDArray[np.int16] = blocks.sum(axis=(3, 5), dtype=np.int16)
+    return sums
 
 
 def _sha256(*parts: Pictures) -> str:
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(np.ascontiguousarray(part.images))
-        digest.update(part.classes)
+        digest.update(part.images.tobytes())
+        digest.update(part.classes.tobytes())
     return digest.hexdigest()

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import ScheduleError
 from .experiment import Experiment, Trial
@@ -27,8 +27,8 @@ LEAST_SHARE = 30  # a state is saved when the training since the last one took s
 class Session:
     """One trial: a schedule and a seed, and how far its training is.
 
-    schedule: in epochs. seed: should decide all that is random. length: in epochs. updates, updates_per_epoch: the same in
-    updates. parameters: those of the task. step: how many updates are made; a resumed trial begins with more than 0.
+    schedule: in epochs. seed: should decide all that is random. length: in epochs. updates, updates_per_epoch: the same
+    in updates. parameters: those of the task. step: how many updates are made; a resumed trial begins with more than 0.
     A training function makes its model and optimizer, then `scheduler` and `restore`, and goes through `steps` or
     `epochs`; after updates at which `due` holds it calls `report`, and then `checkpoint`.
     """
@@ -89,9 +89,7 @@ class Session:
             yield before // self.updates_per_epoch
             self._moved_on(before)
 
-    def report(
-        self, *, error: float | None = None, wrong: float | None = None, loss: float | None = None
-    ) -> None:
+    def report(self, *, error: float | None = None, wrong: float | None = None, loss: float | None = None) -> None:
         """Record an evaluation after the last update.
 
         error: the share of test images of a wrong class (or any number to be compared, the less the better), or wrong:
@@ -116,7 +114,9 @@ class Session:
         if state is None:
             return
         if state["objects"].keys() != objects.keys():
-            raise ScheduleError(f"restore must get {', '.join(state['objects'])}, as checkpoint, got {', '.join(objects)}")
+            raise ScheduleError(
+                f"restore must get {', '.join(state['objects'])}, as checkpoint, got {', '.join(objects)}"
+            )
         for name, value in objects.items():
             value.load_state_dict(state["objects"][name])
         _restore_random(state["random"])
@@ -212,9 +212,9 @@ def _random_states() -> dict[str, Any]:
     import numpy as np
     import torch
 
-    name, keys, *others = np.random.get_state()  # noqa: NPY002
-    states = {"torch": torch.get_rng_state(), "python": random.getstate()}
-    if torch.cuda.is_initialized():
+    name, keys, *others = cast(tuple[Any, ...], np.random.get_state())  # noqa: NPY002
+    states: dict[str, Any] = {"torch": torch.get_rng_state(), "python": random.getstate()}
+    if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state_all()
     return {**states, "numpy": [name, torch.from_numpy(keys.astype(np.int64)), *others]}
 

@@ -2,17 +2,18 @@
 
     manifest.json               format, fingerprint, command, versions, and the experiment with the keys of a file
     trials/ARM-seedN/           one trial: an arm that is found in no longer one, and a seed
-        trial.json              what its numbers depend on: schedule and fingerprint, seed, versions, processor, threads,
-                                SHA-256 of the data (or of the file with the user's function)
+        trial.json              what its numbers depend on: schedule and fingerprint, seed, versions, processor,
+                                threads, SHA-256 of the data (or of the file with the user's function)
         metrics.jsonl           a row for every evaluation: step, epoch, lr, loss, wrong, error (see `records.Row`)
         result.json             the seal: a trial without it, or with one that does not fit, is not finished. Names
                                 experiment, arm, seed and schedule; `sha256` of metrics.jsonl, `rows`, `diverged`;
-                                `snapshots`, a list of {step, sha256, wrong, error}; `ensembles`, a list of {steps, wrong,
-                                error}, the last at the last end of a run, and so on
-        snapshots/STEP.safetensors   the model after update STEP, at ends of runs and of training; the last end of a run
-                                (without runs, the end) is the recommended one
-        clock.jsonl             wall time: begin (time, host, pid), row (step, seconds since begin), note, end (seconds);
-                                several begins where it was interrupted. The only record that differs between two runs
+                                `snapshots`, a list of {step, sha256, wrong, error}; `ensembles`, a list of {steps,
+                                wrong, error}: one for the end of every run but the first, of the last models there
+        snapshots/STEP.safetensors   the model after update STEP, at ends of runs and of training; the last end of a
+                                run (without runs, the end) gives the recommended one
+        clock.jsonl             wall time: begin (time, host, pid), row (step, seconds since begin), note (text), end
+                                (seconds); several begins where it was interrupted. The only record that differs
+                                between two runs of an experiment
         checkpoints/            only until it is finished
 
 While a trial runs, metrics.jsonl grows, and its last line may be torn.
@@ -39,7 +40,13 @@ MANIFEST = "manifest.json"
 ROWS = "metrics.jsonl"
 RESULT = "result.json"
 FIELDS = {"fingerprint", "versions", "experiment"}
-DECISIVE = ("annealing", "torch", "numpy", "scikit-learn", "safetensors")  # other versions of these may give other numbers
+DECISIVE = (
+    "annealing",
+    "torch",
+    "numpy",
+    "scikit-learn",
+    "safetensors",
+)  # other versions of these may give other numbers
 
 
 class Store:
@@ -170,7 +177,9 @@ def _check(out: str | Path, store: Store, known: dict[str, Any], versions: dict[
     fewer = {*known["experiment"]["seeds"]} <= {*experiment.seeds}
     if known["fingerprint"] != experiment.fingerprint or not fewer:
         apart = _apart(known["experiment"], experiment.description())
-        raise ScheduleError(f"out must be a new directory or hold this experiment, but {out} holds another one: {apart}")
+        raise ScheduleError(
+            f"out must be a new directory or hold this experiment, but {out} holds another one: {apart}"
+        )
     _same_versions(out, store, known["versions"], versions)
 
 

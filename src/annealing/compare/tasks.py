@@ -112,10 +112,10 @@ class Images:
 
 @dataclass(frozen=True)
 class Function:
-    """A training function of the user's: `package.module:function`, which takes a trial (see `annealing.compare.Session`).
+    """A training function of the user's, `package.module:function`; it takes a `Session`.
 
-    updates_per_epoch: how many updates it makes in an epoch. test_images: what its errors are shares of, where it counts
-    images. parameters: plain data for the function, a part of what is compared.
+    updates_per_epoch: how many updates it makes in an epoch. test_images: what its errors are shares of, where it
+    counts images. parameters: plain data for the function, a part of what is compared.
     """
 
     name: str
@@ -162,7 +162,7 @@ def read_task(value: Any) -> Task:
 
 
 def prepare(task: Task, directory: Path | None) -> None:
-    """A ScheduleError if what a task needs is not there: its data, which are downloaded if no directory is named, or its code."""
+    """A ScheduleError if the data or the code of a task are not there; data are downloaded if no directory is named."""
     if isinstance(task, Function):
         from .functions import findable
 

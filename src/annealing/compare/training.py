@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch.nn.functional import cross_entropy
 
 from .experiment import Experiment

@@ -19,8 +19,10 @@ from .store import DECISIVE, Store, installed
 from .tasks import Function
 
 
-def run_trial(store: Store, trial: Trial, data: Path | None = None, tell: Callable[[str], None] = lambda _: None) -> None:
-    """Train one trial into its directory: from the beginning, from its last good state, or not at all if it is finished.
+def run_trial(
+    store: Store, trial: Trial, data: Path | None = None, tell: Callable[[str], None] = lambda _: None
+) -> None:
+    """Train one trial into its directory, from its last good state; not at all if it is finished.
 
     A function of the experiment, the trial and its directory: any process may run it at any time, and again; two at
     once wait for each other. data: the directory with the images. tell: called with "row" after every evaluation, and

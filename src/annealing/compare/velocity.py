@@ -44,7 +44,7 @@ class VelocitySGD(torch.optim.Optimizer):
             for value in moved:
                 if not self.state[value]:
                     self.state[value]["velocity"] = torch.zeros_like(value)
-            gradients = [value.grad for value in moved]
+            gradients: Any = [value.grad for value in moved]
             if group["weight_decay"]:
                 gradients = torch._foreach_add(gradients, moved, alpha=group["weight_decay"])
             velocities = [self.state[value]["velocity"] for value in moved]

@@ -1,8 +1,8 @@
 """A child process that trains one trial after another: `python -m annealing.compare.worker DIRECTORY [DATA]`.
 
-It reads one trial per line from its standard input, and answers "row" after every row, "note ..." for a word to the user,
-and last "done", "failed ..." (it would fail again) or "full ..." (nothing can be written). When the input ends, since the
-parent is done or dead, it ends too, in the middle of a trial if need be.
+It reads one trial per line from its standard input, and answers "row" after every row, "note ..." for a word to the
+user, and last "done", "failed ..." (it would fail again) or "full ..." (nothing can be written). When the input ends,
+since the parent is done or dead, it ends too, in the middle of a trial if need be.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def main(directory: str, data: str | None = None) -> None:
             answer(f"full {error.strerror}: {error.filename or directory}")
         except Exception as error:
             traceback.print_exc()
-            answer(f"failed {type(error).__name__}: {error}" if not isinstance(error, ScheduleError) else f"failed {error}")
+            answer(
+                f"failed {type(error).__name__}: {error}" if not isinstance(error, ScheduleError) else f"failed {error}"
+            )
         else:
             answer("done")
 
