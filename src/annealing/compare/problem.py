@@ -20,14 +20,13 @@ TESTED_AT_ONCE = 250  # more do not fit the caches of a processor
 
 
 @lru_cache(maxsize=1)
-def problem(task: Images, directory: Path | None) -> Problem:
+def problem(task: Images, directory: Path | None, device: str) -> Problem:
     """Load the images of a task; the test images are prepared as the training images are."""
     train = load(task.name, task.parts, directory)
     test = load(task.name, task.source.test, directory)
     first, last = slice(task.train_images), slice(task.test_images)
-    return Problem(
-        task, Pictures(train.images[first], train.classes[first]), Pictures(test.images[last], test.classes[last])
-    )
+    chosen = Pictures(train.images[first], train.classes[first]), Pictures(test.images[last], test.classes[last])
+    return Problem(task, *chosen, device)
 
 
 class Problem:

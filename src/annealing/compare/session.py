@@ -214,7 +214,7 @@ def _random_states() -> dict[str, Any]:
 
     name, keys, *others = cast(tuple[Any, ...], np.random.get_state())  # noqa: NPY002
     states: dict[str, Any] = {"torch": torch.get_rng_state(), "python": random.getstate()}
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         states["cuda"] = torch.cuda.get_rng_state_all()
     return {**states, "numpy": [name, torch.from_numpy(keys.astype(np.int64)), *others]}
 

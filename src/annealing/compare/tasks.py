@@ -103,11 +103,11 @@ class Images:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {**values, "train": [*self.train] if isinstance(self.train, tuple) else self.train}
 
-    def load(self, directory: Path | None) -> Problem:
+    def load(self, directory: Path | None = None, device: str = "cpu") -> Problem:
         """The images, ready for training; a ScheduleError names a file that is missing or wrong."""
         from .problem import problem
 
-        return problem(self, directory)
+        return problem(self, directory, device)
 
 
 @dataclass(frozen=True)

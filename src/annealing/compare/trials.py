@@ -56,7 +56,7 @@ def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> None:
         function = imported(experiment.task.name)
         problem, made_of = None, {"code": code(function)}
     else:
-        problem = experiment.task.load(data)
+        problem = experiment.task.load(data, experiment.device)
         made_of = {"data": problem.sha256}
     text = json.dumps(_identity(experiment, trial) | made_of, indent=1) + "\n"
     write(directory / "trial.json", text)
