@@ -48,3 +48,9 @@ def trained(made: Experiment, trial: Trial, directory: Path) -> list[Row]:
     found = opened.rows(trial)
     assert found
     return found
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """All records but the wall time."""
+    paths = [path for path in directory.rglob("*") if path.is_file() and path.name != "clock.jsonl"]
+    return {str(path.relative_to(directory)): path.read_bytes() for path in paths}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from compare_cases import files
 
 from annealing.cli import Group
 from annealing.compare import WorkerError, compare, engine, sgdr, tabulated
@@ -26,12 +27,6 @@ group = Group("annealing", commands=[command])
 
 def small(**changes):
     return sgdr(**{"budget": 2, "seeds": 2, "only": ONLY, **changes})
-
-
-def files(directory: Path) -> dict[str, bytes]:
-    """All records but the wall time."""
-    paths = [path for path in directory.rglob("*") if path.is_file() and path.name != "clock.jsonl"]
-    return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
 
 
 def rows(directory: Path, trial: str) -> list[dict[str, float]]:

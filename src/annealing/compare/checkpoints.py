@@ -61,12 +61,12 @@ class Checkpoints:
             self.directory.rmdir()
 
     def _steps(self) -> list[int]:
-        return sorted((int(path.stem) for path in self.directory.glob("*.json")), reverse=True)
+        return sorted((int(path.stem) for path in self.directory.glob("[0-9]*.json")), reverse=True)
 
     def _keep(self, steps: list[int]) -> None:
         """Remove all states but some; the seal before what it seals."""
         sweep(self.directory)
-        for pattern in ("*.json", "*.pt"):
+        for pattern in ("[0-9]*.json", "[0-9]*.pt"):
             for path in self.directory.glob(pattern):
                 if int(path.stem) not in steps:
                     path.unlink(missing_ok=True)
