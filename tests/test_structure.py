@@ -35,7 +35,19 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 LATE = {
     ("schedule", name) for name in ("canonical", "deferred", "nodes", "wrappers", "operations", "recipes", "plots")
 }  # when called
-FRAMEWORKS = {"torch", "jax", "jaxlib", "matplotlib", "sklearn", "scipy", "rich", "click"}
+FRAMEWORKS = {
+    "torch",
+    "jax",
+    "jaxlib",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "rich",
+    "click",
+    "yaml",
+    "pooch",
+    "safetensors",
+}
 
 
 def imported(file: Path) -> set[tuple[str, bool]]:
