@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import numbers
+import operator
 import sys
 from collections.abc import Mapping
 from itertools import chain, islice
 from typing import Any
 
-from torch import Tensor, empty, float64, no_grad, tensor
+from torch import Tensor
 
 from .. import lower
 from ..errors import ScheduleError, finite
 from ..recipes import constant
 from ..schedule import Schedule
+from .places import Groups, Places, filled_in
 
-Groups = list[dict[str, Any]]
 Given = Schedule | list[Schedule]  # one for all groups, or one for each
 
 MOST = sys.float_info.max
@@ -43,11 +44,12 @@ class Hyperparameter:
         self.distinct = list(dict.fromkeys(schedules)) if isinstance(schedules, list) else [schedules]
         self.which = [self.distinct.index(schedule) for schedule in schedules] if isinstance(schedules, list) else None
         self.range = RANGES.get(name, ANY)
-        self._factors_of: tuple[list[Any], list[float]] = ([], [])
+        self.factor_key = f"initial_{self.key}" if scale == "base" else "lr_scale"
+        self._known_factors: tuple[list[Any], list[float]] = ([], [])
         self._places: Places | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_places": None, "_factors_of": ([], [])}
+        return {**self.__dict__, "_places": None, "_known_factors": ([], [])}
 
     def following(self, schedules: Given) -> Hyperparameter:
         """The same hyperparameter under other schedules."""
@@ -77,8 +79,10 @@ class Hyperparameter:
     def write(self, values: list[float], groups: Groups) -> None:
         """Write them: numbers are replaced, tensors filled in place."""
         if self.scale == "base":
-            for group, factor in zip(groups, self._factors(groups), strict=True):
-                group.setdefault(self._factor_key, factor)
+            known, factors = self._known_factors
+            for group, given, factor in zip(groups, known, factors, strict=True):
+                if given is None:
+                    group[self.factor_key] = factor
         if self.index is not None:
             self._write_parts(values, groups)
             return
@@ -92,7 +96,7 @@ class Hyperparameter:
         for group, value in zip(groups, values, strict=True):
             parts = list(group[self.name])
             part = parts[self.index]
-            parts[self.index] = _filled(part, value, filled) if isinstance(part, Tensor) else value
+            parts[self.index] = filled_in(part, value, filled) if isinstance(part, Tensor) else value
             group[self.name] = type(group[self.name])(parts)
 
     def _count(self, groups: Groups) -> None:
@@ -110,17 +114,14 @@ class Hyperparameter:
                 raise ScheduleError(f"{self.key} must be {allowed}, got {value!r} at {position!r} from {many}")
         return values
 
-    @property
-    def _factor_key(self) -> str:
-        return f"initial_{self.key}" if self.scale == "base" else "lr_scale"
-
     def _factors(self, groups: Groups) -> list[float]:
         """What each group's value is multiplied by, read again where a group holds another object than before."""
-        found = [group.get(self._factor_key) for group in groups]
-        known, factors = self._factors_of
-        if len(known) != len(found) or any(a is not b for a, b in zip(found, known, strict=True)):
+        key = self.factor_key
+        found = [group.get(key) for group in groups]
+        known, factors = self._known_factors
+        if len(known) != len(found) or any(map(operator.is_not, found, known)):
             factors = [self._factor(group, given) for group, given in zip(groups, found, strict=True)]
-            self._factors_of = found, factors
+            self._known_factors = found, factors
         return factors
 
     def _factor(self, group: dict[str, Any], given: Any) -> float:
@@ -128,70 +129,7 @@ class Hyperparameter:
             if self.scale == "lr_scale":
                 return 1.0
             given = group[self.name] if self.index is None else group[self.name][self.index]
-        return finite(given.item() if isinstance(given, Tensor) else given, self._factor_key)
-
-
-class Places:
-    """Where the groups hold a hyperparameter.
-
-    Tensors of one type and device become views of one buffer, one for each group, so that one operation writes all of
-    them, also where the groups shared a tensor before. A tensor alone of its kind stays the object that it is.
-    """
-
-    def __init__(self, name: str, groups: Groups) -> None:
-        self.name = name
-        self.held: list[Tensor | None] = [_tensor_or_none(group[name]) for group in groups]
-        self.numbers = [i for i, held in enumerate(self.held) if held is None]
-        kinds: dict[Any, list[int]] = {}
-        for i, held in enumerate(self.held):
-            if held is not None:
-                plain = type(held) is Tensor and not held.requires_grad and held.numel() == 1
-                kinds.setdefault((held.device, held.dtype) if plain else i, []).append(i)
-        self.alone = [where[0] for where in kinds.values() if len(where) == 1]
-        self.buffers: list[tuple[Tensor, list[int]]] = []
-        for where in kinds.values():
-            if len(where) > 1:
-                first = self.held[where[0]]
-                assert first is not None
-                buffer = empty(len(where), dtype=first.dtype, device=first.device)
-                self.buffers.append((buffer, where))
-                for j, i in enumerate(where):
-                    self.held[i] = groups[i][name] = buffer[j].view(groups[i][name].shape)
-
-    def still_in(self, groups: Groups) -> bool:
-        """Whether the groups hold the same tensors, and numbers where they held numbers; no tensor is read."""
-        if len(groups) != len(self.held):
-            return False
-        name = self.name
-        for group, held in zip(groups, self.held, strict=True):
-            found = group[name]
-            if found is not held and (held is not None or (type(found) is not float and isinstance(found, Tensor))):
-                return False
-        return True
-
-    def write(self, values: list[float], groups: Groups, same: bool) -> None:
-        for buffer, where in self.buffers:
-            if same:
-                buffer.fill_(values[0])
-            else:
-                buffer.copy_(tensor([values[i] for i in where], dtype=float64), non_blocking=True)
-        filled: list[Tensor] = []
-        for i in self.alone:
-            self.held[i] = groups[i][self.name] = _filled(groups[i][self.name], values[i], filled)
-        for i in self.numbers:
-            groups[i][self.name] = values[i]
-
-
-def _filled(place: Tensor, value: float, filled: list[Tensor]) -> Tensor:
-    """The tensor with this value, or a copy if it was filled for another group already."""
-    with no_grad():
-        place = place.clone() if any(place is other for other in filled) else place
-        filled.append(place)
-        return place.fill_(value)
-
-
-def _tensor_or_none(value: Any) -> Tensor | None:
-    return value if isinstance(value, Tensor) else None
+        return finite(given.item() if isinstance(given, Tensor) else given, self.factor_key)
 
 
 def read(given: Mapping[str, Any], scale: Any, groups: Groups) -> list[Hyperparameter]:

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from . import hyperparameters, resuming
-from .hyperparameters import Groups, Hyperparameter
+from .hyperparameters import Hyperparameter
 from .snapshots import Snapshots
 
 
@@ -200,7 +200,7 @@ class Scheduler(LRScheduler):
         self._snapshots = [Snapshots(schedule) for one in steered if one.name == "lr" for schedule in one.distinct]
 
     def _put(self, steered: list[Hyperparameter], position: float) -> None:
-        groups: Groups = self.optimizer.param_groups
+        groups = self.optimizer.param_groups
         values = [one.values(position, groups) for one in steered]
         self._rates: list[float] | None = None
         for one, found in zip(steered, values, strict=True):
