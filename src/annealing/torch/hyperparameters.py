@@ -28,7 +28,7 @@ RANGES = {
 }
 ANY = (-MOST, MOST, "a finite number")
 SCALES = ("base", "lr_scale")
-RUNS_LOOKED_AT = 1000  # the ends of so many runs are checked before training begins
+RUNS_LOOKED_AT = 20  # the ends of so many runs are checked before training begins, later ones when they come
 
 
 class Hyperparameter:
