@@ -7,6 +7,7 @@ import numbers
 import operator
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from .. import lower
 from ..errors import ScheduleError, finite
 from ..recipes import constant
-from ..schedule import Schedule
+from ..schedule import RunSpan, Schedule
 from .places import Groups, Places, filled_in
 
 Given = Schedule | list[Schedule]  # one for all groups, or one for each
@@ -71,8 +72,7 @@ class Hyperparameter:
         self._count(groups)
         factors = {1.0} if self.scale is None else set(self._factors(groups))
         for schedule in self.distinct:
-            for span in islice(lower.spans(schedule._flat), RUNS_LOOKED_AT):
-                run = schedule._span(span)
+            for run in first_runs(schedule):
                 self._checked([run.first * factor for factor in factors], run.begin)
                 self._checked([run.last * factor for factor in factors], run.end)
 
@@ -130,6 +130,11 @@ class Hyperparameter:
                 return 1.0
             given = group[self.name] if self.index is None else group[self.name][self.index]
         return finite(given.item() if isinstance(given, Tensor) else given, self.factor_key)
+
+
+@lru_cache(maxsize=256)
+def first_runs(schedule: Schedule) -> list[RunSpan]:
+    return [schedule._span(span) for span in islice(lower.spans(schedule._flat), RUNS_LOOKED_AT)]
 
 
 def read(given: Mapping[str, Any], scale: Any, groups: Groups) -> list[Hyperparameter]:
