@@ -202,6 +202,7 @@ def test_optimizers_train_with_them_as_with_numbers(name: str, mode: dict[str, b
     assert trained(tensor=True) == pytest.approx(trained(tensor=False), rel=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.compile imports what is deprecated
 def test_a_compiled_loop_does_not_compile_again() -> None:
     from torch._dynamo.testing import CompileCounter
 
