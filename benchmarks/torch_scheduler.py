@@ -23,9 +23,9 @@ from torch.optim import lr_scheduler as pytorch
 from annealing import cosine, one_cycle, one_cycle_momentum, step, warm_restarts
 from annealing.torch import Scheduler
 
-ROUNDS = 15
+ROUNDS = 9
 LENGTH = 10**7  # updates, more than are made
-BLOCK, BLOCKS = 50, 200  # updates in a block of the training loop, and blocks with and without a scheduler
+BLOCK, BLOCKS = 10, 60  # updates in a block of the training loop, and blocks with and without a scheduler
 GROUPS = (1, 10, 100)
 
 Build = Callable[[torch.optim.Optimizer], Any]
