@@ -169,18 +169,20 @@ class Schedule(Value):
         >>> warm_restarts(eta_max=0.05, T_0=10, T_mult=2).snapshots(until=200)
         [10, 30, 70, 150]
         """
-        found, down, before = [], False, None
-        for span in map(self._span, self._spans(until, included=True)):
+        found = [time for time, kept in self._begins(map(self._span, self._spans(until, included=True))) if kept]
+        end = self._length
+        return found if end is None or end > self._until(until) else [*found, plain(end)]
+
+    def _begins(self, spans: Iterator[RunSpan]) -> Iterator[tuple[int | float, bool]]:
+        """The begin of every run but the first, and whether the value has come down and is about to rise there."""
+        down, before = False, None
+        for span in spans:
             if before is not None:
-                if down and (span.first > before.last or span.last > span.first):
-                    found.append(before.end)
-                    down = False
-                down = down or span.first < before.last
+                kept = down and (span.first > before.last or span.last > span.first)
+                yield span.begin, kept
+                down = (down and not kept) or span.first < before.last
             down = span.last < span.first or (down and span.last == span.first)
             before = span
-        if before is not None and self._length is not None and self._length <= self._until(until):
-            found.append(before.end)
-        return found
 
     def _spans(self, until: Any, included: bool = False) -> Iterator[lower.Span]:
         """The runs that begin before `until` (or at it, if that is included)."""
