@@ -188,18 +188,18 @@ class Pieces:
 
 
 def in_force(pieces: Iterable[Piece], begin: Fraction) -> Iterator[Piece]:
-    """The runs that are in force from a time on: of those that begin by then, the last."""
+    """The runs that are in force from a time on: of those that begin by then, the last, which begins nothing again."""
     current: Piece | None = None
     for piece in pieces:
         if piece.begin > begin:
             if current is not None:
-                yield replace(current, begin=begin)
+                yield replace(current, begin=begin, again=False)
                 current = None
             yield piece
         else:
             current = piece
     if current is not None:
-        yield replace(current, begin=begin)
+        yield replace(current, begin=begin, again=False)
 
 
 @dataclass(frozen=True)
