@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -330,11 +331,30 @@ def test_what_is_refused(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+ROW = re.compile(r"^\| `((\w+)\(.*?\))` \| (.*) \| (.*) \|$", re.MULTILINE)
+SYMBOLS = re.compile(r"\w*_\w+|\d+(?:\.\d+)?|[*/^=+]|\b(?:cos|sin|sqrt|tanh|floor|min|pi)\b|`.*?`")
+
+
+def rows(page: str) -> dict[str, tuple[str, str, str]]:
+    """By name: the call, what it is, and the source, as a page of the docs has them."""
+    text = (Path(__file__).parents[1] / "docs" / page).read_text("utf-8").replace("\\*", "*")
+    return {name: (call, what, source) for call, name, what, source in ROW.findall(text)}
+
+
 def test_every_recipe_says_where_it_is_from() -> None:
-    rows = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text("utf-8").replace("\\*", "*")
+    listed = rows("recipes.md")
+    assert set(listed) == set(recipes.named)
     for name, recipe in recipes.named.items():
         page = inspect.getdoc(recipe) or ""
         assert ">>> " in page, name
-        assert "Source: " in page, name
-        first = " ".join(page.partition("\n\n")[0].split())
-        assert f"| `{name}({', '.join(inspect.signature(recipe).parameters)})` | {first} |" in rows, name
+        first, source = (" ".join(part.split()) for part in (page.partition("\n\n")[0], page.partition("Source: ")[2]))
+        call = f"{name}({', '.join(inspect.signature(recipe).parameters)})"
+        assert listed[name] == (call, first, source.removesuffix(".")), name
+
+
+def test_the_chinese_page_has_the_same_formulas() -> None:
+    english, chinese = rows("recipes.md"), rows("recipes.zh.md")
+    assert list(chinese) == list(english)
+    for name, (call, what, source) in english.items():
+        assert (chinese[name][0], chinese[name][2]) == (call, source)
+        assert sorted(SYMBOLS.findall(chinese[name][1])) == sorted(SYMBOLS.findall(what)), name

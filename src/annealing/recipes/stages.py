@@ -250,7 +250,7 @@ def power_scheduler(
     eta_min: float = 0.0,
     curve: str | Shape = "linear",
 ) -> Schedule:
-    """The power scheduler: a line up, min(eta_max, batch * a * t^b) for t in tokens, and a cooldown to T_max.
+    """The power scheduler: a line up, min(eta_max, batch * a * t^b) for t in tokens, and a cooldown up to T_max.
 
     The line leads from 0 to what the formula gives at T_warmup; at T_max - T_cooldown the cooldown to eta_min begins.
     Lengths are in tokens: `.stretched(Fraction(1, tokens))` makes them updates of so many tokens each.
