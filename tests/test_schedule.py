@@ -211,6 +211,7 @@ BAD: list[tuple[Any, str]] = [
     (lambda: runs([]), "listed must be a list of"),
     (lambda: runs([(1, 2)]), r"listed must hold \(T_i, eta_max_i, eta_min_i\) for each run, got \(1, 2\)"),  # type: ignore[list-item]
     (lambda: runs([(0, 1, 0)]), "T_0 of listed must be above 0"),
+    (lambda: step(1, 256).held(1), "every must be at least 2 where copies change, got 1"),
     (lambda: step(0.1, 0), "step_size must be above 0"),
     (lambda: step(0.1, 10, gamma=1.5), "gamma must be between 0 and 1, got 1.5"),
     (lambda: multistep(0.1, [10, 10]), r"milestones must be above 0 and increase, got \[10, 10\]"),

@@ -76,7 +76,8 @@ class Piece:
         return replace(self, begin=begin, origin=origin, length=length)
 
     def valued(self, change: Callable[[float], float]) -> Piece:
-        return replace(self, start=change(self.start), end=change(self.end))
+        start, end = change(self.start), change(self.end)
+        return Piece(self.begin, self.origin, self.length, self.shape, start, end, self.again, self.stair)
 
 
 @dataclass(frozen=True)
