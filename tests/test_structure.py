@@ -26,6 +26,8 @@ LAYERS = [
     ["recipes"],
     ["notation"],
     ["plan"],
+    ["stretches"],
+    ["findings"],
     ["paper", "testing", "curves", "questions"],
     ["plots", "terminal", "torch"],
     ["compare", "audit"],

@@ -122,7 +122,7 @@ def lint(notations: tuple[str, ...], updates: int | None, as_json: bool, **plan:
             click.echo(json.dumps({"schedule": str(schedule), **finding._asdict()}))
         else:
             which = f"{schedule}: " if len(schedules) > 1 else ""
-            click.echo(f"{which}{finding.name} at {finding.time}: {finding.message}")
+            click.echo(f"{which}{finding.name} at {finding.time}: {finding.message}; {finding.remedy}")
     if not found and not as_json:
         click.echo("nothing found")
     click.get_current_context().exit(1 if found else 0)

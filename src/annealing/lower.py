@@ -277,7 +277,8 @@ def spans(lowered: Lowered) -> Iterator[Span]:
 def _begins(pieces: Pieces) -> Iterator[tuple[Fraction, bool, bool]]:
     before: Piece | None = None
     for piece in pieces.written_out():
-        resumed = before is not None and before.falling_cosine and piece.falling_cosine
+        whole = piece.begin == piece.origin  # what a cut leaves of a run goes on, and does not begin
+        resumed = whole and before is not None and before.falling_cosine and piece.falling_cosine
         yield piece.begin, piece.again or resumed, piece.stair
         before = piece
     if pieces.end is not None:

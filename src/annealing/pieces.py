@@ -74,7 +74,8 @@ class Piece(NamedTuple):
         return self._replace(begin=begin, origin=origin, length=length)
 
     def valued(self, change: Callable[[float], float]) -> Piece:
-        return self._replace(start=change(self.start), end=change(self.end))
+        start, end = change(self.start), change(self.end)
+        return Piece(self.begin, self.origin, self.length, self.shape, start, end, self.again, self.stair)
 
 
 class Copies(NamedTuple):
@@ -182,18 +183,18 @@ class Pieces(NamedTuple):
 
 
 def in_force(pieces: Iterable[Piece], begin: Fraction) -> Iterator[Piece]:
-    """The runs that are in force from a time on: of those that begin by then, the last."""
+    """The runs that are in force from a time on: of those that begin by then, the last, which begins nothing again."""
     current: Piece | None = None
     for piece in pieces:
         if piece.begin > begin:
             if current is not None:
-                yield current._replace(begin=begin)
+                yield current._replace(begin=begin, again=False)
                 current = None
             yield piece
         else:
             current = piece
     if current is not None:
-        yield current._replace(begin=begin)
+        yield current._replace(begin=begin, again=False)
 
 
 class Operation(NamedTuple):

@@ -12,6 +12,8 @@ from .literals import literal
 from .lower import MOST_WRITTEN, crowded
 from .pieces import Copies, Cycle, Lowered, Piece, Pieces
 
+MOST_CHANGING = 128  # stairs in a copy of a cycle that changes: every copy has a row of them in a table
+
 Values = Callable[[Fraction], float]
 
 
@@ -84,6 +86,9 @@ def _changing(pieces: Pieces, cycle: Cycle, every: Fraction, values: Callable[[P
             f"every must divide the length {literal(cycle.period)} of the copies that change "
             f"and their begin {literal(cycle.origin)}, got {literal(every)}"
         )
+    if cycle.period / every > MOST_CHANGING:
+        least = literal(cycle.period / MOST_CHANGING)
+        raise ScheduleError(f"every must be at least {least} where copies change, got {literal(every)}")
     once = Copies(cycle.copies.floor, cycle.copies.peak)
     alone = Pieces((), cycle._replace(begin=Fraction(0), origin=Fraction(0), copies=once), None, pieces.final)
     return cycle._replace(begin=_next(cycle.begin, every), pieces=tuple(_stairs(alone, cycle.period, every, values)))

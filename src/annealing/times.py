@@ -66,6 +66,8 @@ def trimmed(number: Fraction) -> Fraction:
     if number.denominator.bit_length() <= DIGITS:
         return number
     shift = DIGITS - number.numerator.bit_length() + number.denominator.bit_length()
+    if shift < 0:  # above 2^256
+        return Fraction(number.numerator // (number.denominator << -shift) << -shift)
     return Fraction((number.numerator << shift) // number.denominator, 1 << shift)
 
 

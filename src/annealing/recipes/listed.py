@@ -11,6 +11,7 @@ from ..durations import unread
 from ..errors import ScheduleError, finite
 from ..literals import literal
 from ..schedule import Schedule
+from .arguments import below
 
 P = ParamSpec("P")
 
@@ -47,8 +48,7 @@ def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
 
 
 def ordered(eta_max: float, eta_min: float) -> None:
-    if finite(eta_min, "eta_min") > finite(eta_max, "eta_max"):
-        raise ScheduleError(f"eta_min must be at most eta_max = {eta_max!r}, got {eta_min!r}")
+    below(eta_max=eta_max, eta_min=eta_min)
 
 
 def decay_factor(gamma: float) -> float:

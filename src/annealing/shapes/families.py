@@ -49,6 +49,16 @@ class Harmonic(Shape):
         return done / (self.ratio * left + done)
 
 
+class Hyperbolic(Shape):
+    ratio: float
+
+    def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        return (left * (1 - self.ratio + self.ratio * left)) ** 0.5
+
+    def rise(self, done: Any, left: Any, xp: Any) -> Any:
+        return done * (1 + self.ratio * left) / (1 + self.fall(done, left, xp))
+
+
 class Logarithmic(Shape):
     ratio: float
 
@@ -153,6 +163,19 @@ def harmonic(ratio: float) -> Shape:
     return linear if (ratio := _between(ratio, "ratio", 1e-300, 1e300)) == 1 else Harmonic(ratio)
 
 
+def hyperbolic(ratio: float) -> Shape:
+    """The weight of the start is sqrt(left * (1 - ratio * done)): a hyperbola that meets 0 at a right angle.
+
+    ratio: above 0, at most 1; 1 is the straight line. It is T / (2 U - T) for a run of length T under the bound U.
+
+    >>> round(hyperbolic(0.25)(0.5, 0.5), 12), round(hyperbolic(0.25).rest(0.5, 0.5), 12)
+    (0.661437827766, 0.338562172234)
+
+    Source: Kim 2024, arXiv 2407.15200 (HyperbolicLR).
+    """
+    return linear if (ratio := _between(ratio, "ratio", 0, 1)) == 1 else Hyperbolic(ratio)
+
+
 def logarithmic(ratio: float) -> Shape:
     """The weight of the end is log(1 + (ratio - 1) * done) / log(ratio): steep at first, the inverse of `geometric`.
 
@@ -161,7 +184,8 @@ def logarithmic(ratio: float) -> Shape:
     >>> logarithmic(100).rest(1 / 11, 10 / 11), round(logarithmic(100).rest(9 / 99, 90 / 99), 12)
     (0.5, 0.5)
 
-    Source: the logarithmic warm-up of DeepSpeed (WarmupLR), log(t + 1) / log(W), is this with ratio W over W - 1.
+    Source: the logarithmic warm-up of DeepSpeed (WarmupLR), log(t + 1) / log(W), is this with ratio W over W - 1: it
+    reaches its peak one update before W.
     """
     return Logarithmic(_between(ratio, "ratio", 1, 1e15))
 
