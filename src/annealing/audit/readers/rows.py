@@ -1,0 +1,184 @@
+"""The rows of a log while it is read, column by column, and the table that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..log import Log, LogError
+from .kinds import Format
+from .numbers import Floats, Printed, Texts, bytes_of, values_of
+
+MOST_GROUPS = 256
+Column = Sequence[Any] | Floats | Texts
+
+
+class Rows:
+    """The rows read so far; rates are added as printed texts or as numbers, one column for each group."""
+
+    def __init__(self, form: Format) -> None:
+        self.form = form
+        self.updates: list[Floats] = []
+        self.epochs: list[Floats] = []
+        self.pers: list[Floats] = []
+        self.starts: list[int] = []
+        self.rates: dict[str, Printed] = {}
+        self.count = 0
+        self.stated: dict[str, Any] = {}
+        self.repairs: list[str] = []
+        self.unit: str | None = form.unit
+        self.first: int | None = None
+        self.inner = False  # whether updates begin again in every epoch; `first` is the first epoch's number
+        self.uncounted = False  # whether rows without an update are counted even where epochs are known
+        self.torn = False  # the last number touches the end of a file without a line end
+
+    def start(self) -> None:
+        """From here on the rows are those of another file or process."""
+        self.starts.append(self.count)
+
+    def add(
+        self,
+        rates: Mapping[str, Column],
+        updates: Column | None,
+        epochs: Column | None,
+        pers: Column | None = None,
+    ) -> None:
+        """Add rows: each column printed texts, or numbers (None where a row has none).
+
+        pers: updates in an epoch, where the log says so.
+        """
+        count = max(len(column) for column in rates.values())
+        for name in rates:
+            if name not in self.rates:
+                if len(self.rates) == MOST_GROUPS:
+                    raise LogError(f"more than {MOST_GROUPS} columns look like rates; name them with columns=")
+                self.rates[name] = Printed(self.form.style)
+                self.rates[name].missing(self.count)
+        for name, printed in self.rates.items():
+            column = rates.get(name)
+            if column is None:
+                printed.missing(count)
+            elif (texts := _texts(column)) is not None:
+                printed.texts(texts)
+            else:
+                printed.numbers(floats(column))
+        empty = np.full(count, np.nan)
+        for kept, given in ((self.updates, updates), (self.epochs, epochs), (self.pers, pers)):
+            kept.append(empty if given is None else floats(given))
+        self.count += count
+
+    def repair(self, sentence: str) -> None:
+        if sentence not in self.repairs and len(self.repairs) < 50:
+            self.repairs.append(sentence)
+
+    def log(self, where: str, expected: str) -> Log:
+        """The table; rows without a finite rate or without a clock are left out, which the repairs say."""
+        if not self.count:
+            raise LogError(f"{where}: no learning rate found; expected {expected}")
+        process = np.zeros(self.count, np.int64)
+        for begin in self.starts[1:]:
+            process[begin:] += 1
+        names = list(self.rates)
+        pairs = [self.rates[name].column() for name in names]
+        values, half = (np.stack(columns, axis=1) for columns in zip(*pairs, strict=True))
+        updates, epochs, pers = (np.concatenate(column) for column in (self.updates, self.epochs, self.pers))
+        values[~np.isfinite(values)] = np.nan
+        keep = np.isfinite(values).any(axis=1)
+        if self.torn and self._last_is_short(names):
+            keep[-1] = False
+            self.repair("the last row was left out: the file ends inside its number")
+        if lost := int(np.sum(~np.isfinite(values).any(axis=1))):
+            self.repair(f"{counted(lost, 'row')} without a finite rate left out")
+        clock, unit = self._clock(updates, epochs, pers, keep)
+        lost = int(np.sum(keep & ~np.isfinite(clock)))
+        if lost:
+            self.repair(
+                f"{counted(lost, 'row')} without {'an update number' if unit == 'update' else 'an epoch'} left out"
+            )
+        keep &= np.isfinite(clock)
+        if not keep.any():
+            raise LogError(f"{where}: no row has a finite rate; expected {expected}")
+        groups = np.isfinite(values[keep]).any(axis=0)
+        half[np.isnan(values)] = np.nan
+        said = np.isfinite(epochs[keep]).any()
+        return Log(
+            format=self.form.name,
+            clock=clock[keep],
+            rates=values[keep][:, groups],
+            half=half[keep][:, groups],
+            process=process[keep],
+            groups=tuple(name.strip() for name, used in zip(names, groups, strict=True) if used),
+            unit="epoch" if unit == "epoch" else "update",
+            epochs=epochs[keep] if said else None,
+            shift=self.form.shift,
+            stated=self.stated,
+            repairs=tuple(self.repairs),
+        )
+
+    def _last_is_short(self, names: Sequence[str]) -> bool:
+        return any(self.rates[name].final < self.rates[name].least_before < 99 for name in names)
+
+    def _clock(self, updates: Floats, epochs: Floats, pers: Floats, keep: NDArray[np.bool_]) -> tuple[Floats, str]:
+        """What the log counts: updates where any row has one, else epochs, else the rows."""
+        counts, said = (bool(np.isfinite(column[keep]).any()) for column in (updates, epochs))
+        if counts and said and (self.inner or _begins_again(updates[keep], epochs[keep])):
+            if np.unique(updates[keep]).size == 1:
+                return epochs, "epoch"
+            if np.isfinite(pers[keep]).any():
+                first = self.first if self.first is not None else int(np.nanmin(epochs[keep]) > 0)
+                return (epochs - first) * pers + updates, "update"
+            self.repair(
+                "its updates begin again in every epoch, and it does not say how many there are: epochs are used"
+            )
+            return epochs, "epoch"
+        if counts and self.unit != "epoch":
+            return updates, "update"
+        if said and not self.uncounted:
+            return epochs, "epoch"
+        self.repair("the log says no update number: its rows are counted, from 1")
+        clock = np.full(self.count, np.nan)
+        clock[keep] = np.arange(1, int(keep.sum()) + 1)
+        return clock, "update"
+
+
+def _begins_again(updates: Floats, epochs: Floats) -> bool:
+    """Whether the updates do not rise where the epoch does."""
+    both = np.isfinite(updates) & np.isfinite(epochs)
+    rises = np.diff(epochs[both]) > 0
+    return bool(rises.any() and np.mean(np.diff(updates[both])[rises] <= 0) >= 0.5)
+
+
+def floats(column: Column) -> Floats:
+    """Numbers, or texts of numbers, as float64; NaN for anything else."""
+    if (texts := _texts(column)) is not None:
+        return values_of(texts)
+    if isinstance(column, np.ndarray):
+        return column.astype(np.float64)
+    return np.array([_number(cell) for cell in column], np.float64)
+
+
+def _texts(column: Column) -> Texts | None:
+    """A column as texts if any of it is text."""
+    if isinstance(column, np.ndarray):
+        return column if column.dtype.kind == "S" else None  # type: ignore[return-value]
+    if not any(isinstance(cell, str) for cell in column):
+        return None
+    return bytes_of(["" if cell is None else str(cell) for cell in column])
+
+
+def _number(cell: Any) -> float:
+    if isinstance(cell, float):
+        return cell
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        try:
+            return float(cell)
+        except OverflowError:
+            return np.nan
+    return np.nan
+
+
+def counted(number: int, thing: str) -> str:
+    return f"1 {thing}" if number == 1 else f"{number:,} {thing}s"
