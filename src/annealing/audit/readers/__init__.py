@@ -102,7 +102,7 @@ def _form(source: Source, name: str | None, columns: Roles | None) -> Format | T
         if columns:
             return TABLES["json" if sample.lstrip().startswith(("{", "[")) else "csv"]
     rows = [row for row in TEXTS if name in (None, row.form.name)]
-    if (row := text.recognise(sample)) and row in rows:
+    if (row := text.recognise(sample[:65536]) or text.recognise(sample)) and row in rows:
         return row
     if name is not None:
         return next((row for row in rows if re.search(row.patterns[-1], sample, re.MULTILINE)), rows[0])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from .names import Roles, is_rate
@@ -18,12 +19,15 @@ from .source import Source
 
 BATCH = 50_000
 BY_EPOCH = re.compile(r"lr/pg[0-9]+|x/lr[0-9]+")  # Ultralytics and YOLOv5 write one value for an epoch
+PLAIN = re.compile(
+    rb"(?:\x09.{8})?(?:\x10([\x80-\xff]{0,9}[\x00-\x7f]))?\x2a.\x0a.\x0a(.)(.{1,120})\x15(.{4})", re.DOTALL
+)
 CLUE = re.compile(rb"lr|learning", re.IGNORECASE)
 
 
 def recognise(head: bytes) -> bool:
     """Whether bytes begin with a whole TFRecord header, checksum and all."""
-    return len(head) >= 12 and int.from_bytes(head[8:12], "little") == _checksum(head[:8])
+    return len(head) >= 12 and int.from_bytes(head[8:12], "little") == masked_checksum(head[:8])
 
 
 def read(source: Source, rows: Rows, columns: Roles | None) -> None:
@@ -54,25 +58,35 @@ def _add(rows: Rows, batch: list[tuple[int, dict[str, float]]], tags: dict[str, 
 
 
 def _scalars(source: Source, rows: Rows, columns: Roles | None) -> Iterator[tuple[int, str, float]]:
-    wanted = dict.fromkeys(columns.rates, True) if columns else {}
+    wanted: dict[bytes, bool] = {name.encode(): True for name in columns.rates} if columns else {}
     for record in _records(source, rows):
-        if not columns and not CLUE.search(record):
-            continue
-        step, found = 0, []
         try:
-            for number, value in _fields(record):
-                if number == 2:
-                    step = value - (1 << 64) if value >> 63 else value
-                elif number == 5:
-                    found += [_scalar(part) for kind, part in _fields(value) if kind == 1]
+            if (plain := PLAIN.fullmatch(record)) and len(plain[3]) == plain[2][0]:
+                step = _varint(plain[1], 0)[0] if plain[1] else 0
+                found = [(plain[3], struct.unpack("<f", plain[4])[0])]
+            elif columns or CLUE.search(record):
+                step, found = _event(record)
+            else:
+                continue
         except (ValueError, IndexError, struct.error, TypeError, AttributeError):
             rows.repair(f"{source.path.name}: a damaged record left out")
             continue
         for tag, scalar in found:
             if tag not in wanted and len(wanted) < 10_000:
-                wanted[tag] = columns is None and is_rate(tag)
+                wanted[tag] = columns is None and is_rate(tag.decode("utf-8", "replace"))
             if scalar is not None and wanted.get(tag):
-                yield step, tag, scalar
+                yield step - (1 << 64) if step >> 63 else step, tag.decode("utf-8", "replace"), scalar
+
+
+def _event(record: bytes) -> tuple[int, list[tuple[bytes, float | None]]]:
+    """The step of an event and the tags and numbers of its summary."""
+    step, found = 0, []
+    for number, value in _fields(record):
+        if number == 2:
+            step = value
+        elif number == 5:
+            found += [_scalar(part) for kind, part in _fields(value) if kind == 1]
+    return step, found
 
 
 def _records(source: Source, rows: Rows) -> Iterator[bytes]:
@@ -83,7 +97,7 @@ def _records(source: Source, rows: Rows) -> Iterator[bytes]:
         while place + 12 <= len(rest):
             header = rest[place : place + 8]
             length = int.from_bytes(header, "little")
-            if int.from_bytes(rest[place + 8 : place + 12], "little") != _checksum(header) or length > 1 << 28:
+            if int.from_bytes(rest[place + 8 : place + 12], "little") != masked_checksum(header) or length > 1 << 28:
                 rows.repair(f"{source.path.name}: damaged {before + place:,} bytes from its begin; the rest left out")
                 return
             if place + 16 + length > len(rest):
@@ -95,12 +109,12 @@ def _records(source: Source, rows: Rows) -> Iterator[bytes]:
         rows.repair(f"{source.path.name}: its last record is torn and left out")
 
 
-def _scalar(value: bytes) -> tuple[str, float | None]:
+def _scalar(value: bytes) -> tuple[bytes, float | None]:
     """The tag and the number of a Summary.Value; TensorFlow 2 writes its numbers as tensors."""
-    tag, number = "", None
+    tag, number = b"", None
     for field, part in _fields(value):
         if field == 1:
-            tag = part.decode("utf-8", "replace")
+            tag = bytes(part)
         elif field == 2:
             number = struct.unpack("<f", part)[0]
         elif field == 8:
@@ -158,7 +172,8 @@ def _remainder(byte: int) -> int:
 REMAINDERS = [_remainder(byte) for byte in range(256)]
 
 
-def _checksum(data: bytes) -> int:
+@lru_cache(4096)
+def masked_checksum(data: bytes) -> int:
     """The masked CRC-32C of TFRecord."""
     crc = 0xFFFFFFFF
     for byte in data:

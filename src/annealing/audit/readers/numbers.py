@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 
@@ -170,8 +169,3 @@ def _digits(array: Texts) -> _Digits:
     found.last = (np.where(negative, -exponent, exponent) - found.decimals).astype(np.int16)
     found.padded = zero & (found.decimals > 1)
     return found
-
-
-def exact(value: float) -> float | int:
-    """A whole number as an int, anything else as it is."""
-    return int(value) if math.isfinite(value) and value == int(value) else value

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from ..log import LogError
 from .kinds import TABLES, Format
 from .names import Roles, is_rate, roles
-from .numbers import exact
 from .rows import Rows, counted
 from .source import PIECE, Source
 
@@ -164,8 +164,8 @@ def _columns(source: Source, rows: Rows, columns: Roles | None) -> None:
 
 
 def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
-    records = [record for record in batch if isinstance(record, dict)]
-    keys = dict.fromkeys(key for record in records for key in record)
+    records = batch if set(map(type, batch)) <= {dict} else [record for record in batch if isinstance(record, dict)]
+    keys = dict.fromkeys(chain.from_iterable(records))
     found = columns or roles(keys)
     names = [name for name in found.rates if name in keys]
     if not names:
@@ -179,7 +179,7 @@ def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
     rates: dict[str, list[Any]] = {}
     for name in names:
         cells = [record.get(name) for record in records]
-        if any(isinstance(cell, dict | list) for cell in cells):
+        if not {dict, list}.isdisjoint(map(type, cells)):
             rates |= _spread(name, cells)
         else:
             rates[name] = cells
@@ -188,8 +188,8 @@ def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
         return None if name is None else [record.get(name) for record in records]
 
     if rows.form.name == "llamafactory":
-        totals = [total for total in column("total_steps") or () if isinstance(total, int)]
-        rows.stated |= {"total_steps": exact(totals[-1])} if totals else {}
+        totals = [total for total in column("total_steps") or () if type(total) is int]
+        rows.stated |= {"total_steps": totals[-1]} if totals else {}
     rows.add(rates, column(found.update), column(found.epoch))
 
 

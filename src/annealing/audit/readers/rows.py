@@ -13,6 +13,7 @@ from .kinds import Format
 from .numbers import Floats, Printed, Texts, bytes_of, values_of
 
 MOST_GROUPS = 256
+PLAIN = {int, float, type(None)}
 Column = Sequence[Any] | Floats | Texts
 
 
@@ -155,29 +156,29 @@ def floats(column: Column) -> Floats:
     """Numbers, or texts of numbers, as float64; NaN for anything else."""
     if (texts := _texts(column)) is not None:
         return values_of(texts)
-    if isinstance(column, np.ndarray):
-        return column.astype(np.float64)
+    try:
+        if isinstance(column, np.ndarray) or set(map(type, column)) <= PLAIN:
+            return np.array(column, np.float64)
+    except OverflowError:
+        pass
     return np.array([_number(cell) for cell in column], np.float64)
 
 
 def _texts(column: Column) -> Texts | None:
-    """A column as texts if any of it is text."""
+    """A column as texts, if any of it is text."""
     if isinstance(column, np.ndarray):
-        return column if column.dtype.kind == "S" else None  # type: ignore[return-value]
-    if not any(isinstance(cell, str) for cell in column):
+        return column.astype(np.bytes_) if column.dtype.kind == "S" else None
+    kinds = set(map(type, column))
+    if str not in kinds:
         return None
-    return bytes_of(["" if cell is None else str(cell) for cell in column])
+    return bytes_of(column if kinds == {str} else ["" if cell is None else str(cell) for cell in column])
 
 
 def _number(cell: Any) -> float:
-    if isinstance(cell, float):
-        return cell
-    if isinstance(cell, int) and not isinstance(cell, bool):
-        try:
-            return float(cell)
-        except OverflowError:
-            return np.nan
-    return np.nan
+    try:
+        return float(cell) if type(cell) in (int, float) else np.nan
+    except OverflowError:
+        return np.nan
 
 
 def counted(number: int, thing: str) -> str:

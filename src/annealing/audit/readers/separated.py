@@ -78,7 +78,10 @@ def read(source: Source, rows: Rows, columns: Roles | None) -> None:
                     rows.start()
                     rows.repair(f"{source.path.name}: its header line comes again; what follows is another process")
                 first, part = False, part[1:]
-            part = [row for row in part if any(row[place] for place in rates)]
+            if len(rates) == 1:
+                part = [row for row in part if row[rates[0]]]
+            else:
+                part = [row for row in part if any(row[place] for place in rates)]
             if part:
                 rows.add(
                     {header[place]: _column(part, place, delimiter) for place in rates},
