@@ -72,7 +72,8 @@ def read(
         if len(files) > 1 and rows.count == before:
             rows.repair(f"{file.name}: no rates in it")
     assert rows
-    return rows.log(" ".join(map(str, files[:3])), rows.form.words)
+    expected = f"columns or tags {', '.join(named.rates)}" if named else rows.form.words
+    return rows.log(" ".join(map(str, files[:3])), expected)
 
 
 def _read(source: Source, rows: Rows, form: Format | TextFormat, columns: Roles | None) -> None:
@@ -105,7 +106,7 @@ def _form(source: Source, name: str | None, columns: Roles | None) -> Format | T
     if (row := text.recognise(sample[:65536]) or text.recognise(sample)) and row in rows:
         return row
     if name is not None:
-        return next((row for row in rows if re.search(row.patterns[-1], sample, re.MULTILINE)), rows[0])
+        return next((row for row in rows if text.shows(row, sample)), rows[0])
     for piece in source.pieces():
         if row := text.recognise(piece):
             return row
@@ -118,7 +119,7 @@ def _columns(columns: Mapping[str, str | Sequence[str]] | None) -> Roles | None:
     if not isinstance(columns, Mapping) or not {"rate"} <= set(columns) <= {"rate", "update", "epoch"}:
         raise LogError(f'columns must be {{"update": name, "epoch": name, "rate": name or names}}, got {columns!r}')
     rate, update, epoch = (columns.get(name) for name in ("rate", "update", "epoch"))
-    rates = (rate,) if isinstance(rate, str) else tuple(rate or ())
+    rates = tuple(rate) if isinstance(rate, list | tuple) else (rate,)
     if not rates or not all(isinstance(name, str) for name in (*rates, update or "", epoch or "")):
         raise LogError(f"columns must hold names, got {columns!r}")
     return Roles(rates, update, epoch)  # type: ignore[arg-type]
@@ -138,7 +139,7 @@ def _inside(path: Path) -> list[Path]:
     for pattern in ("*tfevents*", "trainer_state.json", "metrics.csv", "version_*/metrics.csv", "version_*/*tfevents*"):
         if found := [file for file in path.glob(pattern) if file.is_file()]:
             return sorted(found, key=_natural)
-    if len(found := [file for file in path.iterdir() if file.is_file()]) == 1:
+    if len(found := [file for file in path.iterdir() if file.is_file() and file.name[0] != "."]) == 1:
         return found
     raise LogError(f"{path}: a directory without event files, metrics.csv or trainer_state.json; name the files")
 

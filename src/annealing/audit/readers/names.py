@@ -34,6 +34,7 @@ UPDATES = (
     "batch",
 )
 EPOCHS = ("epoch", "epochs", "train/epoch", "trainer/epoch")
+SAID = re.compile(r".*[\s:=][-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*")  # "lr 0.1" is no name, but a line of text
 LESSER = re.compile(r"(?:.*[/._\s-])?(?:base|min|max)_lr", re.IGNORECASE)
 
 
@@ -46,7 +47,9 @@ class Roles(NamedTuple):
 
 
 def is_rate(name: str) -> bool:
-    return len(name) <= 200 and bool(RATE.fullmatch(name.strip())) and not OTHER.search(name)
+    if len(name) > 200 or OTHER.search(name) or SAID.fullmatch(name):
+        return False
+    return RATE.fullmatch(name.strip()) is not None
 
 
 def rate_names(names: Iterable[str]) -> tuple[str, ...]:

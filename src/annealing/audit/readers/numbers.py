@@ -19,8 +19,9 @@ GENERAL = 6  # what C, C++ and "%g" print where a program says nothing
 class Printed:
     """A growing column of numbers, and what is known of how they were printed.
 
-    style: "full" where the writer prints every float in full, "digits" where it prints a fixed number of decimals,
-        a number where it prints so many significant digits and leaves zeros out; None finds it from the numbers.
+    style: "full" where the writer prints every float in full, "single" where it keeps float32, "mean" where it prints
+        the mean of many equal floats, "digits" where it prints a fixed number of decimals, a number where it prints so
+        many significant digits and leaves zeros out; None finds it from the numbers.
     """
 
     def __init__(self, style: str | int | None = None) -> None:
@@ -42,12 +43,11 @@ class Printed:
         self._append(values)
         digits = _digits(array)
         self.last.append(digits.last)
-        real = np.isfinite(values) & (digits.significant > 0)
+        real = np.isfinite(values)
         self.padded |= bool(np.any(real & digits.padded))
         self.powers |= bool(np.any(real & digits.powers))
-        self.decimals |= set(np.unique(digits.decimals[real]).tolist()) if len(self.decimals) < 9 else set()
-        if real.any():
-            found = digits.significant[real]
+        self.decimals |= set(np.unique(digits.decimals[real]).tolist())
+        if (found := digits.significant[real & (digits.significant > 0)]).size:
             self.most = max(self.most, int(found.max()))
             self.least_before = min(self.least_before, self.final, int(found[:-1].min()) if len(found) > 1 else 99)
             self.final = int(found[-1])
@@ -85,6 +85,8 @@ class Printed:
             single = np.where(finite, np.spacing(np.abs(values).astype(np.float32)).astype(np.float64) / 2, np.nan)
             if self.style == "single":
                 return single
+            if self.style == "mean":
+                return np.abs(values) * 1e-12
             if self.style == "full" or (self.style is None and self.most >= FULL):
                 return np.where(values == 0, 0, single if _all_single(values[finite]) else full)
             fixed = self.padded or (not self.powers and len(self.decimals) == 1 and self.most > 1 and _varied(values))

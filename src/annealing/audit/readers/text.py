@@ -23,7 +23,12 @@ LIST = re.compile(r"[\[(]([0-9., ]*)[\])]")
 
 def recognise(sample: str) -> TextFormat | None:
     """The first known format that a text has a line of."""
-    return next((form for form in TEXTS if re.search(form.sign or form.patterns[-1], sample, re.MULTILINE)), None)
+    return next((form for form in TEXTS if shows(form, sample)), None)
+
+
+def shows(form: TextFormat, sample: str) -> bool:
+    signs = (form.sign,) if form.sign else [pattern for pattern in form.patterns if "(?P<rate>" in pattern]
+    return any(re.search(sign, sample, re.MULTILINE) for sign in signs)
 
 
 def user_format(patterns: Sequence[str]) -> TextFormat:

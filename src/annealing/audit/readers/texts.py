@@ -18,7 +18,7 @@ class TextFormat(NamedTuple):
 
     patterns: with the groups update, epoch, iter (within the epoch), per (iterations in an epoch), rate. A rate
         belongs to the update and epoch in the same match, else to the last that were seen.
-    sign: what only this format has; by default a match of the last pattern.
+    sign: what only this format has; by default a match of a pattern with a rate.
     first: the number of the first epoch, where epoch and iter are added up.
     stated: what of its own settings the run prints, by name.
     """
