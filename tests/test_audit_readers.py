@@ -1,5 +1,6 @@
 """Readers: small logs of each format with numbers written by hand, and real logs against what is known of them."""
 
+# ruff: noqa: E501 (lines of logs as they are)
 from __future__ import annotations
 
 import csv
@@ -187,7 +188,7 @@ def test_two_processes(name: str, tmp_path: Path) -> None:
 # What the readers rightly see otherwise than index.csv.
 BIAS = {"max_lr": "the greatest rate is that of the bias group, which index.csv leaves out"}
 OTHERWISE = {
-    "047": {name: "the file has 269 rates, index.csv counts one more" for name in ("n_points", "last_step", "last_lr")},
+    "047": dict.fromkeys(("n_points", "last_step", "last_lr"), "the file has 269 rates, index.csv counts one more"),
     "052": BIAS,
     "058": BIAS,
 }

@@ -34,7 +34,9 @@ UPDATES = (
     "batch",
 )
 EPOCHS = ("epoch", "epochs", "train/epoch", "trainer/epoch")
-SAID = re.compile(r".*[\s:=][-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*")  # "lr 0.1" is no name, but a line of text
+SAID = re.compile(
+    r"(?i:.*(?:lr|rate))[\s:=]+[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*"
+)  # "lr 0.1" is no name, but a line of text
 LESSER = re.compile(r"(?:.*[/._\s-])?(?:base|min|max)_lr", re.IGNORECASE)
 
 
