@@ -107,7 +107,7 @@ EXPECTED = {
     "lightning": ("update", [49, 99], [4.449460557856837e-06, 0.001], [2**-71, 2**-63], 0, {}),
     "keras": ("epoch", [0, 1], [0.0010000000474974513, 9.999999747378752e-05], [2**-34, 2**-38], 0, {}),
     "ultralytics": ("epoch", [1, 2], [0.0973, 0.0947], [5e-07, 5e-07], None, {}),
-    "yolov5": ("epoch", [0, 1], [0.0033315, 0.0066], [5e-08, 5e-08], 0, {}),
+    "yolov5": ("epoch", [0, 1], [0.0033315, 0.0066], [5e-08, 5e-08], None, {}),
     "mmengine_json": ("update", [15, 30], [0.01, 0.009990133642141357], [2**-60, 2**-60], -1, {}),
     "mmengine": ("update", [20, 637], [0.001, 0.0009999], [5e-08, 5e-09], -1, {"max_epochs": 45}),
     "detectron2_json": ("update", [9, 19], [0.000225025, 0.00025], [2**-66, 2**-65], 0, {}),
@@ -293,7 +293,7 @@ def test_repairs(tmp_path: Path) -> None:
         ("step,lr\n1,0.5\n2,nan\n3,inf\n4,x\n5,0.25\n", [1, 5], "3 rows without a finite rate"),
         ("step,lr\n1,0.5\n,0.5\n3,0.25\n", [1, 3], "1 row without an update number"),
         ("step,loss,lr\n1,2,0.5\n2,2\n3,2,0.2\n", [1, 3], "1 row with too few cells"),
-        ("step,lr\n1,0.512345\n2,0.412345\n3,0.31", [1, 2], "inside its number"),
+        ("step,lr\n1,0.512345\n2,0.412345\n3,0.31", [1, 2], "inside a number"),
         ("step,lr\n1,0.5\nstep,lr\n2,0.25\n", [1, 2], "another process"),
         ('{"step": 1, "lr": 0.5}\n{"step": 2, "lr": NaN}\n{"step": 3, "lr": 0.25}\n', [1, 3], "without a finite rate"),
         ('{"step": 1, "lr": 0.5}\n{"step": 2, "l', [1], "1 line that is no JSON"),
@@ -305,8 +305,11 @@ def test_repairs(tmp_path: Path) -> None:
         log = read(written(tmp_path, text))
         assert log.clock.tolist() == clock, text[:60]
         assert any(words in repair for repair in log.repairs), (log.repairs, words)
-    torn = read(written(tmp_path, "step,lr\n1,0.5\nstep,lr\n2,0.25\n"))
-    assert torn.process.tolist() == [0, 1]
+    assert read(written(tmp_path, "step,lr\n1,0.5\nstep,lr\n2,0.25\n")).process.tolist() == [0, 1]
+    killed = written(tmp_path, "step,lr\n1,0.512345\n2,0.412345\n3,0.31", "killed")
+    log = read([killed, written(tmp_path, "step,lr\n3,0.312345\n4,0.2", "resumed")])
+    assert (log.clock.tolist(), log.process.tolist()) == ([1, 2, 3], [0, 0, 1])
+    assert [repair.partition(":")[0] for repair in log.repairs] == ["killed", "resumed"]
 
 
 def test_what_no_log_is(tmp_path: Path) -> None:

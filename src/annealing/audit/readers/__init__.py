@@ -65,8 +65,9 @@ def read(
         if (name := this.name if isinstance(this, Format) else this.form.name) != rows.form.name:
             raise LogError(f"{file}: its format is {name}, that of the file before {rows.form.name}; give one run")
         before = rows.count
-        rows.start()
+        rows.start(file.name)
         _read(source, rows, this, named)
+        rows.end()
         for sentence in source.repairs:
             rows.repair(f"{file.name}: {sentence}")
         if len(files) > 1 and rows.count == before:
@@ -107,7 +108,7 @@ def _form(source: Source, name: str | None, columns: Roles | None) -> Format | T
         return row
     if name is not None:
         return next((row for row in rows if text.shows(row, sample)), rows[0])
-    for piece in source.pieces():
+    for piece in Source(source.path).pieces():
         if row := text.recognise(piece):
             return row
     raise LogError(f"{source.path}: no learning rate found; name the format, the columns or patterns to look for")

@@ -28,7 +28,7 @@ TABLES = {
         Format("lightning", "Lightning's metrics.csv", "full", None, 0),
         Format("keras", "Keras' CSVLogger", None, "epoch", 0),
         Format("ultralytics", "Ultralytics' results.csv", 5, "epoch"),
-        Format("yolov5", "YOLOv5's results.csv", 5, "epoch", 0),
+        Format("yolov5", "YOLOv5's results.csv", 5, "epoch"),
         Format("mmengine_json", "mmengine's scalars (vis_data/*.json)", "full", None, -1),
         Format("detectron2_json", "detectron2's metrics.json", "full", None, 0),
         Format("detr", "log.txt of DETR, DeiT and MAE", "mean", "epoch"),

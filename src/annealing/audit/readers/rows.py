@@ -13,6 +13,7 @@ from .kinds import Format
 from .numbers import Floats, Printed, Texts, bytes_of, values_of
 
 MOST_GROUPS = 256
+GENERAL = {"text", "patterns", "csv", "json"}  # whose updates may be counted in all or in an epoch
 PLAIN = {int, float, type(None)}
 Column = Sequence[Any] | Floats | Texts
 
@@ -25,7 +26,9 @@ class Rows:
         self.updates: list[Floats] = []
         self.epochs: list[Floats] = []
         self.pers: list[Floats] = []
+        self.file = ""
         self.starts: list[int] = []
+        self.torn_rows: list[int] = []
         self.rates: dict[str, Printed] = {}
         self.count = 0
         self.stated: dict[str, Any] = {}
@@ -36,9 +39,18 @@ class Rows:
         self.uncounted = False  # whether rows without an update are counted even where epochs are known
         self.torn = False  # the last number touches the end of a file without a line end
 
-    def start(self) -> None:
+    def start(self, file: str = "") -> None:
         """From here on the rows are those of another file or process."""
+        self.file = file or self.file
         self.starts.append(self.count)
+
+    def end(self) -> None:
+        """A file ends here, perhaps inside its last number, which then has fewer digits than all before."""
+        short = any(column.final < column.least_before < 99 for column in self.rates.values())
+        if self.torn and short and self.count > self.starts[-1]:
+            self.torn_rows.append(self.count - 1)
+            self.repair(f"{self.file}: its last row left out: the file ends inside a number")
+        self.torn = False
 
     def add(
         self,
@@ -55,7 +67,9 @@ class Rows:
         for name in rates:
             if name not in self.rates:
                 if len(self.rates) == MOST_GROUPS:
-                    raise LogError(f"more than {MOST_GROUPS} columns look like rates; name them with columns=")
+                    raise LogError(
+                        f"{self.file}: more than {MOST_GROUPS} columns look like rates; name them with columns="
+                    )
                 self.rates[name] = Printed(self.form.style)
                 self.rates[name].missing(self.count)
         for name, printed in self.rates.items():
@@ -88,17 +102,13 @@ class Rows:
         updates, epochs, pers = (np.concatenate(column) for column in (self.updates, self.epochs, self.pers))
         values[~np.isfinite(values)] = np.nan
         keep = np.isfinite(values).any(axis=1)
-        if self.torn and self._last_is_short(names):
-            keep[-1] = False
-            self.repair("the last row was left out: the file ends inside its number")
-        if lost := int(np.sum(~np.isfinite(values).any(axis=1))):
+        if lost := int(np.sum(~keep)):
             self.repair(f"{counted(lost, 'row')} without a finite rate left out")
+        keep[self.torn_rows] = False
         clock, unit = self._clock(updates, epochs, pers, keep)
-        lost = int(np.sum(keep & ~np.isfinite(clock)))
-        if lost:
-            self.repair(
-                f"{counted(lost, 'row')} without {'an update number' if unit == 'update' else 'an epoch'} left out"
-            )
+        if lost := int(np.sum(keep & ~np.isfinite(clock))):
+            thing = "an update number" if unit == "update" else "an epoch"
+            self.repair(f"{counted(lost, 'row')} without {thing} left out")
         keep &= np.isfinite(clock)
         if not keep.any():
             raise LogError(f"{where}: no row has a finite rate; expected {expected}")
@@ -119,13 +129,11 @@ class Rows:
             repairs=tuple(self.repairs),
         )
 
-    def _last_is_short(self, names: Sequence[str]) -> bool:
-        return any(self.rates[name].final < self.rates[name].least_before < 99 for name in names)
-
     def _clock(self, updates: Floats, epochs: Floats, pers: Floats, keep: NDArray[np.bool_]) -> tuple[Floats, str]:
         """What the log counts: updates where any row has one, else epochs, else the rows."""
         counts, said = (bool(np.isfinite(column[keep]).any()) for column in (updates, epochs))
-        if counts and said and (self.inner or _begins_again(updates[keep], epochs[keep])):
+        general = self.form.name in GENERAL
+        if counts and said and (self.inner or (general and _begins_again(updates[keep], epochs[keep]))):
             if np.unique(updates[keep]).size == 1:
                 return epochs, "epoch"
             if np.isfinite(pers[keep]).any():

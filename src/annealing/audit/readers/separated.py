@@ -95,7 +95,7 @@ def read(source: Source, rows: Rows, columns: Roles | None) -> None:
 
 def _lines(source: Source) -> Iterator[str]:
     for piece in source.pieces():
-        yield from piece.lstrip("\ufeff").split("\n")
+        yield from (line for line in piece.lstrip("\ufeff").split("\n") if line[:1] != "#")
 
 
 def _batch(reader: Iterator[list[str]], source: Source) -> list[list[str]]:

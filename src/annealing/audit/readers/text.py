@@ -74,7 +74,8 @@ def read(source: Source, rows: Rows, form: TextFormat) -> None:
             continue
         update = _either(paired.get("update"), paired.get("iter"))
         rows.add({_group(name): texts[name][at] for name in rates}, update, paired.get("epoch"), paired.get("per"))
-        rows.torn = source.open_end and piece.endswith(texts[rates[0]][at[-1]].decode())
+        last = [bytes(texts[name][at[-1]]).decode() for name in rates]
+        rows.torn = source.open_end and any(text and piece.endswith(text) for text in last)
     rows.stated |= stated(source.sample(), form)
 
 

@@ -37,7 +37,7 @@ TEXTS = (
         Format("transformers", "the console of Transformers' Trainer: {'learning_rate': ...} between its bars", "full"),
         (
             rf"(?P<update>{N})/(?P<total>{N}) \[",
-            rf"\{{[^{{}}\n]{{0,4000}}?'learning_rate': '?{RATE}'?"
+            rf"\{{[^{{}}\n]{{0,4000}}?'learning_rate': '?{RATE}'?[,}}]"
             r"(?:[^{}\n]{0,4000}?'epoch': '?(?P<epoch>[0-9.eE+-]{1,30}))?",
         ),
         stated=rf"({PYTHON})=([^,\s]+),?$",
