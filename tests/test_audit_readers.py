@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ SAMPLES = {
 {"current_steps": 20, "total_steps": 20, "loss": 2.5, "lr": 1.25e-05, "epoch": 1.0}
 {"current_steps": 20, "total_steps": 20, "epoch": 1.0}
 """,
-    "transformers": """learning_rate=0.0002,
+    "transformers": """  "transformers_version": "4.46.1",
+learning_rate=0.0002,
 lr_scheduler_type=SchedulerType.LINEAR,
   0%|          | 0/7 [00:00<?, ?it/s]\r100%|####| 7/7 [00:01<00:00]
   0%|          | 0/100 [00:00<?, ?it/s]\r 10%|#         | 10/100 [00:12<3:16, 1.01it/s]\r{'loss': 3.5, 'learning_rate': 0.00018, 'epoch': 0.1}
@@ -103,7 +105,14 @@ SPACING = 2**-52
 EXPECTED = {
     "trainer_state": ("update", [10, 20], [5.773672055427253e-07, 0], [2**-74, 0], None, {"max_steps": 40}),
     "llamafactory": ("update", [10, 20], [5e-05, 1.25e-05], [2**-68, 2**-70], None, {"total_steps": 20}),
-    "transformers": ("update", [10, 20], [0.00018, 0.00016], [2**-66, 2**-66], None, {"total_steps": 100}),
+    "transformers": (
+        "update",
+        [10, 20],
+        [0.00018, 0.00016],
+        [2**-66, 2**-66],
+        None,
+        {"total_steps": 100, "transformers_version": "4.46.1", "learning_rate": 0.0002},
+    ),
     "lightning": ("update", [49, 99], [4.449460557856837e-06, 0.001], [2**-71, 2**-63], 0, {}),
     "keras": ("epoch", [0, 1], [0.0010000000474974513, 9.999999747378752e-05], [2**-34, 2**-38], 0, {}),
     "ultralytics": ("epoch", [1, 2], [0.0973, 0.0947], [5e-07, 5e-07], None, {}),
@@ -214,6 +223,27 @@ def test_real_logs(row: dict[str, str]) -> None:
     known = {"mmengine_log": "mmengine", "deit_mae_detr_log": "detr", "csv_epoch_lr": "csv"}
     if row["format"] in {*formats(), *known}:
         assert log.format == known.get(row["format"], row["format"])
+
+
+@pytest.mark.skipif(not LOGS.exists(), reason="the real logs are not beside this checkout")
+def test_shifts() -> None:
+    """Rate at clock c is schedule(c + shift), computed by hand from what the projects state."""
+
+    def off(name: str, schedule: Callable[[int], float]) -> float:
+        log = read(LOGS / name)
+        assert log.shift is not None
+        clock = log.clock.astype(int) + log.shift
+        return float(np.max(np.abs(log.rates[:, 0] - [schedule(c) for c in clock.tolist()]) / log.half[:, 0]))
+
+    warm = off("079_detectron2_log_nyu-0.020.txt", lambda n: 0.02 * min(1, 0.5 + 0.5 * n / 1000))
+    assert warm <= 1 + 1e-9  # half a digit was reached in decimals
+    cosine = off(
+        "069_mmengine_scalars_privacy-50ep.json",
+        lambda n: 0.005 * (1 + math.cos(math.pi * min(n // 15, 49) / 50)),
+    )
+    assert cosine < 100  # mmengine steps from rate to rate, which costs some roundings
+    milestones = (32_000, 48_000, 60_000)
+    assert off("094_caffe_log_mnasnet.log", lambda n: 0.01 * 0.1 ** sum(n >= m for m in milestones)) < 1e-3
 
 
 @pytest.mark.skipif(not LOGS.exists(), reason="the real logs are not beside this checkout")

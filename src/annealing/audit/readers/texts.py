@@ -9,7 +9,7 @@ from .kinds import Format
 
 N = r"[0-9]{1,18}"
 RATE = r"(?P<rate>[-+]?(?:[0-9]{1,20}\.?[0-9]{0,35}|\.[0-9]{1,35})(?:[eE][-+]?[0-9]{1,4})?|[-+]?(?:nan|inf))(?![\w.])"
-GAP = r"[^\n]{0,4000}?"  # bounded, so that no line is searched for ever
+GAP = r"[^\n]{0,2000}?"  # bounded, so that no line is searched for ever
 PER = rf"(?:\s*/\s*(?P<per>{N}))?"
 
 
@@ -37,10 +37,10 @@ TEXTS = (
         Format("transformers", "the console of Transformers' Trainer: {'learning_rate': ...} between its bars", "full"),
         (
             rf"(?P<update>{N})/(?P<total>{N}) \[",
-            rf"\{{[^{{}}\n]{{0,4000}}?'learning_rate': '?{RATE}'?[,}}]"
-            r"(?:[^{}\n]{0,4000}?'epoch': '?(?P<epoch>[0-9.eE+-]{1,30}))?",
+            rf"\{{[^{{}}\n]{{0,2000}}?'learning_rate': '?{RATE}'?[,}}]"
+            r"(?:[^{}\n]{0,2000}?'epoch': '?(?P<epoch>[0-9.eE+-]{1,30}))?",
         ),
-        stated=rf"({PYTHON})=([^,\s]+),?$",
+        stated=rf"\b({PYTHON}|transformers_version)\"?(?:=|: )([^,\s]+),?$",
     ),
     TextFormat(
         Format(
