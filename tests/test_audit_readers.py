@@ -405,3 +405,14 @@ def test_groups_that_come_later(tmp_path: Path) -> None:
     log = read(written(tmp_path, '{"step": 1, "lr": [0.5, 0.25]}\n{"step": 2, "lr": {"x": 0.125}}\n'))
     assert log.groups == ("lr/0", "lr/1", "lr/x")
     assert np.array_equal(log.rates, [[0.5, 0.25, np.nan], [np.nan, np.nan, 0.125]], equal_nan=True)
+
+
+def test_the_page_has_every_format() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "audit-formats.md").read_text()
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    assert [cells[1].strip().strip("`") for cells in rows] != []
+    assert {cells[1].strip().strip("`") for cells in rows} == set(formats())
+    for cells in rows:
+        name, said = cells[1].strip().strip("`"), cells[-2].strip()
+        shift = EXPECTED[name][4] if name in EXPECTED else None
+        assert said.startswith({0: "schedule(c)", -1: "schedule(c - 1)", None: ("differs", "not told")}[shift]), name
