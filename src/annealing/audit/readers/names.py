@@ -49,8 +49,8 @@ class Roles(NamedTuple):
 
 
 def is_rate(name: str) -> bool:
-    if len(name) > 200 or OTHER.search(name) or SAID.fullmatch(name):
-        return False
+    if len(name) > 200 or OTHER.search(name.rpartition(" - ")[2]) or SAID.fullmatch(name):
+        return False  # W&B's charts write the name of the run before " - "
     return RATE.fullmatch(name.strip()) is not None
 
 

@@ -134,7 +134,7 @@ class Rows:
         counts, said = (bool(np.isfinite(column[keep]).any()) for column in (updates, epochs))
         general = self.form.name in GENERAL
         if counts and said and (self.inner or (general and _begins_again(updates[keep], epochs[keep]))):
-            if np.unique(updates[keep]).size == 1:
+            if np.unique(updates[keep]).size == 1 < np.unique(epochs[keep]).size:
                 return epochs, "epoch"
             if np.isfinite(pers[keep]).any():
                 first = self.first if self.first is not None else int(np.nanmin(epochs[keep]) > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ..log import LogError
 
 Progress = Callable[[int, int], object]
 PIECE = 1 << 20  # bytes read at once, and the longest line
+COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -111,4 +113,6 @@ class Source:
         if "\0" in text:
             self.repair("zero bytes left out")
             text = text.replace("\0", "")
+        if "\x1b" in text:
+            text = COLOURS.sub("", text)
         return text.replace("\r", "\n") if "\r" in text else text

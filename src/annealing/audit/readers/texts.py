@@ -8,7 +8,10 @@ from typing import NamedTuple
 from .kinds import Format
 
 N = r"[0-9]{1,18}"
-RATE = r"(?P<rate>[-+]?(?:[0-9]{1,20}\.?[0-9]{0,35}|\.[0-9]{1,35})(?:[eE][-+]?[0-9]{1,4})?|[-+]?(?:nan|inf))(?![\w.])"
+RATE = (
+    r"(?P<rate>[-+]?(?:[0-9]{1,20}\.?[0-9]{0,35}|\.[0-9]{1,35})(?:[eE][-+]?[0-9]{1,4})?|[-+]?(?:nan|inf))(?!\w|\.[0-9])"
+)
+END, NEAR = r"(?!\w|\.[0-9])", r"[^\w\n]{0,4}"
 GAP = r"[^\n]{0,2000}?"  # bounded, so that no line is searched for ever
 PER = rf"(?:\s*/\s*(?P<per>{N}))?"
 
@@ -64,7 +67,12 @@ TEXTS = (
     TextFormat(
         Format("detectron2", "detectron2's log: iter: 19 ... lr: 2.5373e-05", 5, shift=0),
         (rf"\biter: (?P<update>{N}) {GAP}\blr: {RATE}",),
-        sign=rf"d2\.utils\.events[^\n]{{0,40}}INFO: {GAP}\blr: ",
+        sign=rf"d2\.utils\.events{GAP}\biter: {GAP}\blr: ",
+        stated=rf"({YAML}):\s*(.+)$",
+    ),
+    TextFormat(
+        Format("fastreid", "fastreid's log: epoch/iter: 0/199 ... lr: 1.07e-04", "digits"),
+        (rf"\bepoch/iter: (?P<epoch>{N})/(?P<update>{N}) {GAP}\blr: {RATE}",),
         stated=rf"({YAML}):\s*(.+)$",
     ),
     TextFormat(
@@ -107,9 +115,10 @@ TEXTS = (
             "text", "any text with a rate, and an update or epoch, each with its word: Epoch: 3, Learning rate: 0.023"
         ),
         (
-            rf"(?i:\b(?:global[_ ]?step|step|iter|iteration|update|num_updates)s?)\b\W{{0,4}}(?P<iter>{N}){PER}",
-            rf"(?i:\bepoch)\b\W{{0,4}}(?P<epoch>{N})(?![\w.])",
-            rf"(?i:\b(?:lr|learning[ _-]?rate))(?:/\w{{1,20}})?[^\w\n]{{1,4}}?{RATE}",
+            rf"(?i:\b(?:global[_ ]?step|step|iter|iteration|update|num_updates)s?)\b{NEAR}(?P<iter>{N}){PER}{END}",
+            rf"(?i:\bepoch)\b{NEAR}(?P<epoch>{N}){END}",
+            rf"(?i:\b(?:lr|learning[ _-]?rate))(?:/\w{{1,20}}|\(\w{{1,30}}\))?(?: is| to| set to| of group 0 to)?"
+            rf"[^\w\n]{{1,4}}?{RATE}",
         ),
     ),
 )
