@@ -31,7 +31,7 @@ LINES = {
     ),
     "fastreid": (
         "[05/01 12:00:00] fastreid.utils.events INFO:  eta: 0:10:00  epoch/iter: 0/199  total_loss: 7.1  lr: 1.07e-04  max_mem: 3000M",
-        "text",
+        "fastreid",
         199,
         1.07e-4,
     ),

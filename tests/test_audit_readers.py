@@ -69,6 +69,10 @@ lr_scheduler_type=SchedulerType.LINEAR,
 """,
     "detr": '{"train_lr": 0.0001, "train_loss": 8.8, "test_loss": 3, "epoch": 0, "n_parameters": 41302368}\n'
     '{"train_lr": 9.999999999999984e-05, "train_loss": 8.8, "epoch": 1}\n',
+    "fastreid": """  MAX_ITER: 18000
+[05/01 12:00:00] fastreid.utils.events INFO:  eta: 0:10:00  epoch/iter: 0/199  total_loss: 7.1  lr: 1.07e-04  max_mem: 3000M
+[05/01 12:00:00] fastreid.utils.events INFO:  eta: 0:10:00  epoch/iter: 1/399  total_loss: 7.1  lr: 2.00e-04  max_mem: 3000M
+""",
     "caffe": """base_lr: 0.01
 stepvalue: 32000
 stepvalue: 48000
@@ -123,6 +127,7 @@ EXPECTED = {
     "detectron2": ("update", [19, 39], [0.01019, 2.5373e-05], [5e-07, 5e-10], 0, {"STEPS": [60000, 80000]}),
     "maskrcnn_benchmark": ("update", [0, 20], [0.000833, 0.0009], [5e-07, 5e-07], None, {"WARMUP_ITERS": 500}),
     "detr": ("epoch", [0, 1], [0.0001, 9.999999999999984e-05], [1e-16, 1e-16], None, {}),
+    "fastreid": ("update", [199, 399], [1.07e-4, 2e-4], [5e-07, 5e-07], None, {"MAX_ITER": 18000}),
     "caffe": ("update", [0, 100], [0.01, 0.00123457], [5e-08, 5e-09], 0, {"stepvalue": [32000, 48000]}),
     "torchvision": ("update", [0, 5015], [0.1, 0.05], [5e-07, 5e-08], None, {"final_lr": 0.002}),
     "fairseq": ("update", [50, 100], [8e-05, 0.000123457], [5e-11, 5e-10], None, {}),
