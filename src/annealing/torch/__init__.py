@@ -1,5 +1,20 @@
 """Schedules in PyTorch: drop-ins for the classes of torch.optim.lr_scheduler."""
 
-from .dropins import CosineAnnealingLR, CosineAnnealingWarmRestarts, StepLR
+from torch.optim.lr_scheduler import LRScheduler
 
-__all__ = ["CosineAnnealingLR", "CosineAnnealingWarmRestarts", "StepLR"]
+from .cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
+from .decays import ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+
+__all__ = [
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "ExponentialLR",
+    "LRScheduler",
+    "LinearLR",
+    "MultiStepLR",
+    "OneCycleLR",
+    "PolynomialLR",
+    "StepLR",
+]
