@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +14,14 @@ from ..schedule import Schedule
 from .groups import Groups, copied, marks, unchanged, write
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
 BLOCK = 1024  # steps whose values are computed at once
+
+
+def eager(method: Method) -> Method:
+    """Keep torch.compile out: what follows is about Python objects and their identity."""
+    return torch.compiler.disable(method)  # type: ignore[no-any-return, no-untyped-call]
 
 
 @lru_cache(maxsize=512)
@@ -54,10 +62,11 @@ class Momenta:
 class Course:
     """The rates of groups of any kind: numbers are replaced, tensors filled."""
 
-    __slots__ = ("begin", "schedules", "written")
+    __slots__ = ("begin", "group", "schedules", "written")
 
-    def __init__(self, schedules: list[Schedule]) -> None:
+    def __init__(self, schedules: list[Schedule], groups: Groups) -> None:
         self.schedules = schedules
+        self.group = groups[0]
         self.begin = -BLOCK  # of the block in use: none yet
         self.written: Any = None
 
@@ -66,12 +75,10 @@ class Course:
         return unchanged(self.written, [group["lr"] for group in groups])
 
     def replaced(self, groups: Groups) -> bool:
-        """Whether some hold other objects, and no tensor that was written has been changed since."""
-        return len(groups) == len(self.written) and all(
-            group["lr"] is not mine or unchanged([(mine, version)], [mine])
-            for group, (mine, version) in zip(groups, self.written, strict=True)
-        )
+        """Whether the groups are other ones, as after a state was loaded into the optimizer."""
+        return groups[0] is not self.group
 
+    @eager
     def advance(self, state: dict[str, Any], time: int) -> bool:
         """Write the rates of the next step, also into a scheduler's `__dict__`, if the groups hold the last ones."""
         groups = state["optimizer"].param_groups
@@ -103,14 +110,17 @@ class Numbers(Course):
 
     __slots__ = ("columns",)
 
+    def advance(self, state: dict[str, Any], time: int) -> bool:
+        groups = state["optimizer"].param_groups
+        if held := self.holds(groups):
+            state["_last_lr"] = self.write(groups, time)
+        return held
+
     def holds(self, groups: Groups) -> bool:
         for group, mine in zip(groups, self.written):  # noqa: B905 (a strict one takes longer)
             if group["lr"] is not mine:
                 return False
         return len(groups) == len(self.schedules)
-
-    def replaced(self, groups: Groups) -> bool:
-        return True
 
     def write(self, groups: Groups, time: float) -> list[Any]:
         place: Any = time - self.begin
@@ -162,9 +172,6 @@ class OneNumber(Course):
                 return False
         return len(groups) == len(self.schedules)
 
-    def replaced(self, groups: Groups) -> bool:
-        return True
-
     def write(self, groups: Groups, time: float) -> list[Any]:
         place: Any = time - self.begin
         if type(time) is not int or not 0 <= place < BLOCK:
@@ -185,12 +192,9 @@ class Tensors(Course):
     __slots__ = ("different", "rows", "tensors", "versions", "which")
 
     def __init__(self, schedules: list[Schedule], groups: Groups) -> None:
-        super().__init__(schedules)
+        super().__init__(schedules, groups)
         self.different = list(dict.fromkeys(schedules))
         self.which = [self.different.index(schedule) for schedule in schedules]
-        self._attach(groups)
-
-    def _attach(self, groups: Groups) -> None:
         self.tensors = [group["lr"] for group in groups]
         self.versions = [tensor._version for tensor in self.tensors]
 
@@ -199,10 +203,6 @@ class Tensors(Course):
             if group["lr"] is not mine:
                 return False
         return len(groups) == len(self.tensors) and [tensor._version for tensor in self.tensors] == self.versions
-
-    def replaced(self, groups: Groups) -> bool:
-        self.written = list(zip(self.tensors, self.versions, strict=True))
-        return super().replaced(groups)
 
     def write(self, groups: Groups, time: float) -> list[Any]:
         place: Any = time - self.begin
@@ -234,7 +234,7 @@ def course(schedules: list[Schedule], groups: Groups) -> Course:
         for rate in (group["lr"] for group in groups)
     }
     if kinds == {None}:
-        return OneNumber(schedules) if len(set(schedules)) == 1 else Numbers(schedules)
+        return (OneNumber if len(set(schedules)) == 1 else Numbers)(schedules, groups)
     if len(kinds) == 1 and () in next(iter(kinds)):
         return Tensors(schedules, groups)
-    return Course(schedules)
+    return Course(schedules, groups)

@@ -17,13 +17,14 @@ from ..nodes import Join, Repeat, Run
 from ..recipes.cycles import CURVES
 from ..schedule import Schedule
 from ..times import END_OF_TIME, exact, positive
-from .course import Momenta
+from .course import Momenta, eager
 from .decays import annealed
-from .exact import Exact, Key, eager
+from .exact import Exact, Key
 from .groups import Groups, checked, copied, kept_on_error, separate, shared
+from .states import Loading
 
 
-class CosineAnnealingWarmRestarts(lr_scheduler.CosineAnnealingWarmRestarts, Exact):
+class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmRestarts, Exact):
     """Cosine annealing with warm restarts (SGDR): run i lasts T_i = T_0 * T_mult^i and starts from the group's rate.
 
     optimizer: any torch.optim.Optimizer. T_0: the steps of the first run, a whole number above 0. T_mult: a whole
@@ -49,7 +50,7 @@ class CosineAnnealingWarmRestarts(lr_scheduler.CosineAnnealingWarmRestarts, Exac
     _arguments = ("T_i", "eta_min")
     _from_bases = _takes_in = True
 
-    def _curve(self, base: float) -> Schedule | None:
+    def _curve(self, base: float, *others: float) -> Schedule | None:
         eta_min = finite(self.eta_min, "eta_min")
         return annealed(base, eta_min, self.T_i) if self.T_i <= END_OF_TIME else None
 
@@ -113,6 +114,8 @@ class Cycled(Exact):
     """Rates that go up and down between two values of each group's own, and a momentum that goes the other way."""
 
     _from_bases = _takes_in = True
+    cycle_momentum: bool
+    use_beta1: bool
 
     def _beside(self, keys: list[Key]) -> Momenta | None:
         if not self.cycle_momentum:
@@ -121,12 +124,12 @@ class Cycled(Exact):
         schedules = [curve for key in keys if (curve := curves[key]) is not None]
         return Momenta(schedules, self.use_beta1) if len(schedules) == len(keys) else None
 
-    def _momentum(self, *key: float) -> Schedule | None:
+    def _momentum(self, base: float, *others: float) -> Schedule | None:
         """The curve of the momentum of a group."""
         raise NotImplementedError
 
 
-class CyclicLR(lr_scheduler.CyclicLR, Cycled):
+class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
     """A cyclical rate: from base_lr up to max_lr in a straight line, and down again, again and again.
 
     optimizer: any torch.optim.Optimizer. base_lr, max_lr: a number, or one for each group. step_size_up,
@@ -174,11 +177,11 @@ class CyclicLR(lr_scheduler.CyclicLR, Cycled):
         values = zip(self.base_lrs, self.max_lrs, *momenta, strict=True)
         return [tuple(map(float, key)) for key in values]
 
-    def _curve(self, base: float, peak: float, *momenta: float) -> Schedule | None:
-        return self._wave(base, peak)
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        return self._wave(base, others[0])
 
-    def _momentum(self, base: float, peak: float, *momenta: float) -> Schedule | None:
-        return self._wave(*momenta)
+    def _momentum(self, base: float, *others: float) -> Schedule | None:
+        return self._wave(*others[1:])
 
     def _wave(self, start: float, peak: float) -> Schedule | None:
         """From start to peak and back, in any order of the two."""
@@ -209,7 +212,7 @@ class CyclicLR(lr_scheduler.CyclicLR, Cycled):
                 state[f"{name}s"] = [*state[f"{name}s"], group[name]]
 
 
-class OneCycleLR(lr_scheduler.OneCycleLR, Cycled):
+class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
     """One cycle: up from max_lr / div_factor to max_lr, then down to max_lr / (div_factor * final_div_factor).
 
     optimizer: any torch.optim.Optimizer. max_lr: a number, or one for each group. total_steps, or epochs and
@@ -275,11 +278,11 @@ class OneCycleLR(lr_scheduler.OneCycleLR, Cycled):
         names = (*self.ENDS, *self.MOMENTA) if self.cycle_momentum else self.ENDS
         return [tuple(float(group[name]) for name in names) for group in self.optimizer.param_groups]
 
-    def _curve(self, first: float, peak: float, last: float, *momenta: float) -> Schedule | None:
-        return self._phased("lr", {"initial_lr": first, "max_lr": peak, "min_lr": last})
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        return self._phased("lr", dict(zip(self.ENDS, (base, *others[:2]), strict=True)))
 
-    def _momentum(self, first: float, peak: float, last: float, *momenta: float) -> Schedule | None:
-        return self._phased("momentum", dict(zip(self.MOMENTA, momenta, strict=True)))
+    def _momentum(self, base: float, *others: float) -> Schedule | None:
+        return self._phased("momentum", dict(zip(self.MOMENTA, others[2:], strict=True)))
 
     def _phased(self, what: str, values: dict[str, float]) -> Schedule:
         """The phases that are longer than nothing; one that begins before 0 is cut there."""

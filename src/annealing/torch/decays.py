@@ -13,9 +13,10 @@ from ..nodes import Run
 from ..schedule import Schedule
 from ..times import exact, positive
 from .exact import Exact, hold
+from .states import Loading
 
 
-class StepLR(lr_scheduler.StepLR, Exact):
+class StepLR(Loading, lr_scheduler.StepLR, Exact):
     """Step decay: every `step_size` steps each group's rate is multiplied by gamma.
 
     optimizer: any torch.optim.Optimizer. step_size: steps between two drops, above 0. gamma: a finite number; above 1
@@ -37,12 +38,12 @@ class StepLR(lr_scheduler.StepLR, Exact):
 
     _arguments = ("step_size", "gamma")
 
-    def _curve(self, base: float) -> Schedule | None:
+    def _curve(self, base: float, *others: float) -> Schedule | None:
         step_size, gamma = positive(self.step_size, "step_size"), finite(self.gamma, "gamma")
         return recipes.step(base, step_size, gamma) if 0 <= gamma <= 1 else None
 
 
-class MultiStepLR(lr_scheduler.MultiStepLR, Exact):
+class MultiStepLR(Loading, lr_scheduler.MultiStepLR, Exact):
     """Step decay at listed steps: at each milestone each group's rate is multiplied by gamma, at one listed k times
     by gamma^k.
 
@@ -67,7 +68,7 @@ class MultiStepLR(lr_scheduler.MultiStepLR, Exact):
 
     _arguments = ("milestones", "gamma")
 
-    def _curve(self, base: float) -> Schedule | None:
+    def _curve(self, base: float, *others: float) -> Schedule | None:
         gamma = finite(self.gamma, "gamma")
         counts = {exact(milestone, "milestones"): count for milestone, count in self.milestones.items()}
         if not 0 <= gamma <= 1:
@@ -80,7 +81,7 @@ class MultiStepLR(lr_scheduler.MultiStepLR, Exact):
         return curve
 
 
-class ConstantLR(lr_scheduler.ConstantLR, Exact):
+class ConstantLR(Loading, lr_scheduler.ConstantLR, Exact):
     """Each group's rate times `factor` for `total_iters` steps, and then the rate itself.
 
     optimizer: any torch.optim.Optimizer. factor: above 0, at most 1. total_iters: above 0. last_epoch: -1, or one less
@@ -103,13 +104,13 @@ class ConstantLR(lr_scheduler.ConstantLR, Exact):
     _arguments = ("factor", "total_iters")
     _takes_in = True
 
-    def _curve(self, base: float) -> Schedule | None:
+    def _curve(self, base: float, *others: float) -> Schedule | None:
         factor = above(finite(self.factor, "factor"), "factor")
         low = base * factor
         return Run(shapes.flat, low, low, positive(self.total_iters, "total_iters")) >> recipes.constant(base)
 
 
-class LinearLR(lr_scheduler.LinearLR, Exact):
+class LinearLR(Loading, lr_scheduler.LinearLR, Exact):
     """A straight line from each group's rate times `start_factor` to the rate times `end_factor` in `total_iters` steps.
 
     optimizer: any torch.optim.Optimizer. start_factor: above 0, at most 1. end_factor: from 0 to 1. total_iters:
@@ -118,14 +119,14 @@ class LinearLR(lr_scheduler.LinearLR, Exact):
 
     >>> import torch
     >>> from annealing.torch import LinearLR
-    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
     >>> scheduler = LinearLR(optimizer, start_factor=0.5, total_iters=2)
     >>> for _ in range(2):
     ...     optimizer.step()
     ...     scheduler.step()
     ...     print(scheduler.get_last_lr())
-    [0.075]
-    [0.1]
+    [0.75]
+    [1.0]
 
     Source: torch.optim.lr_scheduler.LinearLR.
     """
@@ -133,12 +134,12 @@ class LinearLR(lr_scheduler.LinearLR, Exact):
     _arguments = ("start_factor", "end_factor", "total_iters")
     _takes_in = True
 
-    def _curve(self, base: float) -> Schedule | None:
+    def _curve(self, base: float, *others: float) -> Schedule | None:
         start, end = finite(self.start_factor, "start_factor"), finite(self.end_factor, "end_factor")
         return Run(shapes.linear, base * start, base * end, positive(self.total_iters, "total_iters"))
 
 
-class ExponentialLR(lr_scheduler.ExponentialLR, Exact):
+class ExponentialLR(Loading, lr_scheduler.ExponentialLR, Exact):
     """Exponential decay: every step each group's rate is multiplied by gamma.
 
     optimizer: any torch.optim.Optimizer. gamma: a finite number; above 1 or below 0 every step is PyTorch's.
@@ -161,14 +162,14 @@ class ExponentialLR(lr_scheduler.ExponentialLR, Exact):
 
     _arguments = ("gamma",)
 
-    def _curve(self, base: float) -> Schedule | None:
+    def _curve(self, base: float, *others: float) -> Schedule | None:
         gamma = finite(self.gamma, "gamma")
         if 0 < gamma < 1:
             return recipes.exponential(base, gamma)
         return recipes.step(base, 1, gamma) if gamma in (0, 1) else None
 
 
-class PolynomialLR(lr_scheduler.PolynomialLR, Exact):
+class PolynomialLR(Loading, lr_scheduler.PolynomialLR, Exact):
     """Polynomial decay: each group's rate times (1 - t / total_iters)^power, 0 from total_iters on.
 
     optimizer: any torch.optim.Optimizer. total_iters: above 0. power: at least 0; above 100 every step is PyTorch's.
@@ -191,7 +192,7 @@ class PolynomialLR(lr_scheduler.PolynomialLR, Exact):
 
     _arguments = ("total_iters", "power")
 
-    def _curve(self, base: float) -> Schedule | None:
+    def _curve(self, base: float, *others: float) -> Schedule | None:
         total_iters, power = positive(self.total_iters, "total_iters"), finite(self.power, "power")
         if power < 0:
             raise ScheduleError(f"power must be at least 0, got {self.power!r}")
@@ -200,7 +201,7 @@ class PolynomialLR(lr_scheduler.PolynomialLR, Exact):
         return Run(shapes.power(power), base, 0.0, total_iters) if power <= 100 else None
 
 
-class CosineAnnealingLR(lr_scheduler.CosineAnnealingLR, Exact):
+class CosineAnnealingLR(Loading, lr_scheduler.CosineAnnealingLR, Exact):
     """Cosine annealing from each group's rate to eta_min in T_max steps, back up in the next T_max, and so on.
 
     optimizer: any torch.optim.Optimizer. T_max: the steps of half a period, above 0. eta_min: a finite number, also
@@ -225,7 +226,7 @@ class CosineAnnealingLR(lr_scheduler.CosineAnnealingLR, Exact):
 
     _arguments = ("T_max", "eta_min")
 
-    def _curve(self, base: float) -> Schedule | None:
+    def _curve(self, base: float, *others: float) -> Schedule | None:
         return annealed(base, finite(self.eta_min, "eta_min"), positive(self.T_max, "T_max"))
 
     def _begins(self, found: list[Any], curves: Any) -> bool:

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from torch.compiler import disable, is_dynamo_compiling
+from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from ..schedule import Schedule
-from .course import Course, Momenta, course, value
-from .groups import Groups, Marks, checked, copied, hold, marks, rates, separate, unchanged, write
-from .states import check, write_rates
+from .course import Course, Momenta, course, eager, value
+from .groups import Groups, Marks, checked, copied, hold, joined, marks, rates, separate, unchanged, write
 
-Method = TypeVar("Method", bound=Callable[..., Any])
 Key = tuple[float, ...]
-
-
-def eager(method: Method) -> Method:
-    """Keep torch.compile out: what follows is about Python objects and their identity."""
-    return disable(method)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class Curves(NamedTuple):
@@ -80,8 +72,8 @@ class Exact(LRScheduler):
         for base in {float(group.get("initial_lr", group["lr"])) for group in groups}:
             self._curve(base)
 
-    def _curve(self, *key: float) -> Schedule | None:
-        """The curve of a group with this base rate; None where there is none, so that PyTorch's steps are taken."""
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        """The curve of a group with this base rate (and what else its key has); None where there is none, so that PyTorch's steps are taken."""
         raise NotImplementedError
 
     def _beside(self, keys: list[Key]) -> Momenta | None:
@@ -189,12 +181,12 @@ class Exact(LRScheduler):
     def _curves(self) -> Curves:
         """The curves of the groups, made again when an argument or a base rate is another one."""
         made, arguments = self._made, [getattr(self, name) for name in self._arguments]
-        if made is None or made.arguments != arguments or not unchanged(made.bases, self.base_lrs):
-            made = self._made = self._make(arguments)
+        same = made is not None and unchanged(made.bases, self.base_lrs)
+        if made is None or not same or made.arguments != arguments:
+            made = self._made = self._make(arguments, made.keys if made and same else self._keys())
         return made
 
-    def _make(self, arguments: list[Any]) -> Curves:
-        keys = self._keys()
+    def _make(self, arguments: list[Any], keys: list[Key]) -> Curves:
         different = {key: self._curve(*key) for key in dict.fromkeys(keys)}
         schedules = [schedule for key in keys if (schedule := different[key]) is not None]
         whole = len(schedules) == len(keys) and not overridden(type(self))
@@ -208,25 +200,14 @@ class Exact(LRScheduler):
         return bool(later)
 
     def _join(self, group: dict[str, Any]) -> None:
-        base = group.setdefault("initial_lr", *copied([group["lr"]]))
-        self.__dict__["base_lrs"] = [*self.base_lrs, *copied([base])]
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state that this class or PyTorch's has saved, and write its rates into the groups.
-
-        A ScheduleError says what makes it another's, and leaves the scheduler and the optimizer as they were.
-        """
-        check(self, state_dict)
-        super().load_state_dict(state_dict)
-        self._forget()
-        write_rates(self)
+        self.__dict__["base_lrs"] = joined(self.base_lrs, group)
 
     def _rehearse(self, state: dict[str, Any]) -> None:
         """Make the curves of a state on a copy, so that its bad arguments are found."""
         rehearsal = object.__new__(type(self))
         rehearsal.__dict__.update({**self.__dict__, **state})
         rehearsal._forget()
-        rehearsal._make([])
+        rehearsal._make([], rehearsal._keys())
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__

@@ -27,7 +27,7 @@ def write(groups: Groups, values: list[Any]) -> None:
     """Give each group its rate: a tensor is filled, a number is replaced."""
     for group, value in zip(groups, values, strict=True):
         if isinstance(group["lr"], Tensor):
-            group["lr"].copy_(value) if isinstance(value, Tensor) else group["lr"].fill_(value)
+            group["lr"].fill_(value)
         else:
             group["lr"] = value.item() if isinstance(value, Tensor) else value
 
@@ -83,6 +83,12 @@ def shared(values: list[Any], name: str) -> Any:
     if any(bool(value != values[0]) for value in values):
         raise ScheduleError(f"{name} must be the same for all groups where a group is added later, got {values!r}")
     return values[0]
+
+
+def joined(bases: list[Any], group: dict[str, Any]) -> list[Any]:
+    """The base rates with that of a group that was added later: the rate that it came with."""
+    group.setdefault("initial_lr", *copied([group["lr"]]))
+    return [*bases, *copied([group["initial_lr"]])]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from torch.optim import lr_scheduler, swa_utils
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
-from .groups import write
+from .groups import separate, write
 
 SINCE = {"_is_initial", "_get_lr_called_within_step", "_last_lr"}  # what states of other versions may lack
 
@@ -51,7 +51,23 @@ def check(scheduler: LRScheduler, state: Any) -> None:
         rehearse(state)
 
 
-def write_rates(scheduler: LRScheduler) -> None:
-    """Give the groups the rates that a loaded state knows."""
-    groups, last = scheduler.optimizer.param_groups, scheduler.__dict__.get("_last_lr", [])
-    write(groups[: len(last)], list(last))
+class Loading(LRScheduler):
+    """Loads a state, and writes its rates into the groups."""
+
+    _first = 0  # from which epoch on a state has rates to write; before it waits as a later part of a sequence
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a state that this class or PyTorch's has saved, and write its rates into the groups.
+
+        An optimizer's state that is loaded later brings its own rates. A ScheduleError says what makes the state
+        another's, and leaves the scheduler and the optimizer as they were.
+        """
+        check(self, state_dict)
+        super().load_state_dict(dict(state_dict))
+        forget = getattr(self, "_forget", None)
+        if forget:
+            forget()
+        if getattr(self, "last_epoch", self._first) >= self._first:
+            groups, last = self.optimizer.param_groups, self.__dict__.get("_last_lr", [])
+            separate(self.optimizer)
+            write(groups[: len(last)], list(last))
