@@ -44,7 +44,7 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
     _absolute = False
     _first = 1  # before its first step it waits beside another scheduler, whose rates are the ones to keep
 
-    @wraps(swa_utils.SWALR.__init__)
+    @wraps(swa_utils.SWALR.__init__)  # type: ignore[misc]
     def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         with kept_on_error(optimizer):
             super().__init__(optimizer, *args, **kwargs)

@@ -60,7 +60,7 @@ class SequentialLR(Loading, lr_scheduler.SequentialLR, Part):
     Source: torch.optim.lr_scheduler.SequentialLR.
     """
 
-    @wraps(lr_scheduler.SequentialLR.__init__)
+    @wraps(lr_scheduler.SequentialLR.__init__)  # type: ignore[misc]
     def __init__(
         self, optimizer: Any, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1
     ) -> None:

@@ -13,7 +13,6 @@ from torch import Tensor
 from ..schedule import Schedule
 from .groups import Groups, copied, marks, unchanged, write
 
-
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 BLOCK = 1024  # steps whose values are computed at once
@@ -62,11 +61,12 @@ class Momenta:
 class Course:
     """The rates of groups of any kind: numbers are replaced, tensors filled."""
 
-    __slots__ = ("begin", "group", "schedules", "written")
+    __slots__ = ("begin", "beside", "group", "schedules", "written")
 
     def __init__(self, schedules: list[Schedule], groups: Groups) -> None:
         self.schedules = schedules
         self.group = groups[0]
+        self.beside: Momenta | None = None
         self.begin = -BLOCK  # of the block in use: none yet
         self.written: Any = None
 
@@ -235,6 +235,6 @@ def course(schedules: list[Schedule], groups: Groups) -> Course:
     }
     if kinds == {None}:
         return (OneNumber if len(set(schedules)) == 1 else Numbers)(schedules, groups)
-    if len(kinds) == 1 and () in next(iter(kinds)):
+    if len(kinds) == 1 and all(rate.ndim == 0 for rate in (group["lr"] for group in groups)):
         return Tensors(schedules, groups)
     return Course(schedules, groups)

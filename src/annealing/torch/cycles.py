@@ -72,7 +72,7 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
                 state["T_cur"] = time
                 state["last_epoch"] += 1
                 return
-        self._full_step(epoch)  # type: ignore[arg-type]
+        self._full_step(epoch)
 
     @eager
     def _full_step(self, epoch: float | None) -> None:
@@ -157,7 +157,7 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
 
     _arguments = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "_scale_fn_custom", "cycle_momentum")
 
-    @wraps(lr_scheduler.CyclicLR.__init__)
+    @wraps(lr_scheduler.CyclicLR.__init__)  # type: ignore[misc]
     def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         given = bound(lr_scheduler.CyclicLR, self, optimizer, args, kwargs)
         positive(given["step_size_up"], "step_size_up")
@@ -244,7 +244,7 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
     ENDS = ("initial_lr", "max_lr", "min_lr")
     MOMENTA = ("max_momentum", "base_momentum")
 
-    @wraps(lr_scheduler.OneCycleLR.__init__)
+    @wraps(lr_scheduler.OneCycleLR.__init__)  # type: ignore[misc]
     def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         given = bound(lr_scheduler.OneCycleLR, self, optimizer, args, kwargs)
         for name in ("div_factor", "final_div_factor"):
@@ -291,7 +291,7 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
         for phase in self._schedule_phases:
             start, last = (finite(values[phase[f"{end}_{what}"]], what) for end in ("start", "end"))  # type: ignore[literal-required]
             end = tidy(phase["end_step"])
-            if end > max(begin, 0):
+            if end > max(begin, Fraction(0)):
                 run: Schedule = Run(shape, start, last, end - begin)
                 runs.append(run.shifted(begin) if begin < 0 else run)
             begin = end
@@ -299,9 +299,8 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
 
     def step(self, epoch: int | None = None) -> None:
         """Go on by one step."""
-        if not is_dynamo_compiling():
-            if epoch is None and self.last_epoch >= self.total_steps:
-                raise ScheduleError(f"step() must be called at most total_steps = {self.total_steps} times, got one more")
+        if epoch is None and not is_dynamo_compiling() and self.last_epoch >= self.total_steps:
+            raise ScheduleError(f"step() must be called at most total_steps = {self.total_steps} times, got one more")
         super().step(epoch)
 
     def _join(self, group: dict[str, Any]) -> None:

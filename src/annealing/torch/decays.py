@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from torch.optim import lr_scheduler
@@ -12,7 +11,8 @@ from ..errors import ScheduleError, finite
 from ..nodes import Run
 from ..schedule import Schedule
 from ..times import exact, positive
-from .exact import Exact, hold
+from .exact import Exact
+from .groups import hold
 from .states import Loading
 
 
@@ -111,7 +111,7 @@ class ConstantLR(Loading, lr_scheduler.ConstantLR, Exact):
 
 
 class LinearLR(Loading, lr_scheduler.LinearLR, Exact):
-    """A straight line from each group's rate times `start_factor` to the rate times `end_factor` in `total_iters` steps.
+    """A straight line from each group's rate times `start_factor` to that times `end_factor`, in `total_iters` steps.
 
     optimizer: any torch.optim.Optimizer. start_factor: above 0, at most 1. end_factor: from 0 to 1. total_iters:
     above 0. last_epoch: -1, or one less than the number of steps already taken. A ValueError names a bad argument and

@@ -11,10 +11,9 @@ from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from ..errors import ScheduleError
 from ..schedule import Schedule
 from .course import Course, Momenta, course, eager, value
-from .groups import Groups, Marks, checked, copied, hold, joined, marks, rates, separate, unchanged, write
+from .groups import Groups, Marks, checked, copied, hold, joined, marks, rates, separate, unchanged
 
 Key = tuple[float, ...]
 
@@ -69,11 +68,14 @@ class Exact(LRScheduler):
 
     def _examine(self, groups: Groups) -> None:
         """Make the curves of the groups, so that bad arguments fail before anything is written."""
-        for base in {float(group.get("initial_lr", group["lr"])) for group in groups}:
+        for base in {float(group["initial_lr" if "initial_lr" in group else "lr"]) for group in groups}:
             self._curve(base)
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
-        """The curve of a group with this base rate (and what else its key has); None where there is none, so that PyTorch's steps are taken."""
+        """The curve of a group with this base rate; None where there is none, so that PyTorch's steps are taken.
+
+        others: what else stands in the key of the group.
+        """
         raise NotImplementedError
 
     def _beside(self, keys: list[Key]) -> Momenta | None:
@@ -107,8 +109,8 @@ class Exact(LRScheduler):
             if lean.advance(state, time):
                 state["last_epoch"] = time
                 state["_step_count"] += 1
-                if (beside := self._made.beside) is not None:
-                    beside.write(state["optimizer"].param_groups, time)
+                if lean.beside is not None:
+                    lean.beside.write(state["optimizer"].param_groups, time)
                 return
         self._full_step(epoch)
 
@@ -135,8 +137,7 @@ class Exact(LRScheduler):
             return
         self.__dict__["last_epoch"] = self.last_epoch + 1 if epoch is None else epoch
         self._write(curves.schedules)
-        if curves.beside:
-            curves.beside.write(self.optimizer.param_groups, max(self.last_epoch, 0))
+        self._write_others()
 
     def _step_as_torch(self, epoch: int | None = None) -> None:
         if epoch is None and self._is_initial and self.last_epoch >= 0:  # resumed: the rates are this epoch's already
@@ -155,6 +156,7 @@ class Exact(LRScheduler):
         if held is None or held.schedules is not schedules or not held.holds(groups):
             separate(self.optimizer)
             held = course(schedules, groups)
+            held.beside = self._curves().beside
         self.__dict__["_last_lr"] = held.write(groups, self._time)
         self._course, self._foreign = held, False
 
@@ -189,8 +191,14 @@ class Exact(LRScheduler):
     def _make(self, arguments: list[Any], keys: list[Key]) -> Curves:
         different = {key: self._curve(*key) for key in dict.fromkeys(keys)}
         schedules = [schedule for key in keys if (schedule := different[key]) is not None]
-        whole = len(schedules) == len(keys) and not overridden(type(self))
-        return Curves(copy.copy(arguments), marks(self.base_lrs), keys, schedules if whole else None, self._beside(keys) if whole else None)
+        whole = len(schedules) == len(keys) and not overridden(type(self))  # type: ignore[arg-type]
+        return Curves(
+            copy.copy(arguments),
+            marks(self.base_lrs),
+            keys,
+            schedules if whole else None,
+            self._beside(keys) if whole else None,
+        )
 
     def _take_in(self) -> bool:
         """Give the groups that were added later their base rate; whether there were any."""
@@ -215,6 +223,11 @@ class Exact(LRScheduler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._forget()
+
+    def _write_others(self) -> None:
+        groups, beside = self.optimizer.param_groups, self._curves().beside
+        if beside is not None and len(groups) == len(self.base_lrs):
+            beside.write(groups, max(self.last_epoch, 0))
 
     def _forget(self) -> None:
         self._made = self._course = self._lean = None

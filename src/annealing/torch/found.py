@@ -7,7 +7,7 @@ from typing import Any
 from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
-from .groups import Groups, copied, joined, separate, shared
+from .groups import joined, separate, shared
 from .states import Loading
 
 
@@ -82,4 +82,4 @@ class ReduceLROnPlateau(Loading, lr_scheduler.ReduceLROnPlateau):
 
     def _reduce_lr(self, epoch: int) -> None:
         separate(self.optimizer)
-        super()._reduce_lr(epoch)  # type: ignore[no-untyped-call]
+        super()._reduce_lr(epoch)

@@ -46,7 +46,6 @@ def unchanged(marks: Marks, rates: list[Any]) -> bool:
     return True
 
 
-
 def hold(rates: list[Any], values: list[float] | None) -> bool:
     """Whether the rates are these values in their own precision; this reads tensors."""
     if values is None or len(rates) != len(values):
