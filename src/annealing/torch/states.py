@@ -71,7 +71,6 @@ class Loading(LRScheduler):
             groups, last = self.optimizer.param_groups, self.__dict__.get("_last_lr", [])
             separate(self.optimizer)
             write(groups[: len(last)], list(last))
-            self._write_others()
-
-    def _write_others(self) -> None:
-        """Write what goes beside the loaded rates."""
+            beside = getattr(self, "_write_others", None)
+            if beside:
+                beside()
