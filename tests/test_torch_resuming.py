@@ -24,24 +24,28 @@ def seen(scheduler: Any) -> list[float]:
     return found + momenta(scheduler)
 
 
-def resumed(library: Any, name: str, states: list[Any], n: int, tensor: bool) -> Iterator[tuple[str, str, Any]]:
+WAYS = tuple((order, means) for order in ORDERS for means in MEANS)
+
+
+def resumed(
+    library: Any, name: str, states: list[Any], n: int, tensor: bool, ways: tuple[tuple[str, str], ...] = WAYS
+) -> Iterator[tuple[str, str, Any]]:
     """The scheduler after n steps in each of the six ways."""
     start, (optimizer_state, state) = states[0][0], states[n]
-    for order in ORDERS:
-        for means in MEANS:
-            o = optimizer(tensor=tensor)
-            loaded = start if means == "the scheduler's state" else optimizer_state
-            if order == "optimizer first":
-                o.load_state_dict(loaded)
-            elif means == "last_epoch":  # which PyTorch wants to find
-                for group in o.param_groups:
-                    group["initial_lr"] = group["lr"].clone() if tensor else group["lr"]
-            scheduler = CLASSES[name](library, o, **({"last_epoch": n - 1} if means == "last_epoch" else {}))
-            if order == "scheduler first":
-                o.load_state_dict(loaded)
-            if means != "last_epoch":
-                scheduler.load_state_dict(state)
-            yield order, means, scheduler
+    for order, means in ways:
+        o = optimizer(tensor=tensor)
+        loaded = start if means == "the scheduler's state" else optimizer_state
+        if order == "optimizer first":
+            o.load_state_dict(loaded)
+        elif means == "last_epoch":  # which PyTorch wants to find
+            for group in o.param_groups:
+                group["initial_lr"] = group["lr"].clone() if tensor else group["lr"]
+        scheduler = CLASSES[name](library, o, **({"last_epoch": n - 1} if means == "last_epoch" else {}))
+        if order == "scheduler first":
+            o.load_state_dict(loaded)
+        if means != "last_epoch":
+            scheduler.load_state_dict(dict(state))
+        yield order, means, scheduler
 
 
 @classes
