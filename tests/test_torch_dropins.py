@@ -533,13 +533,25 @@ def test_a_sequence_as_a_part() -> None:
     assert [rate for (rate,) in walked] == pytest.approx([0.05, 0.05, 0.01, 0.01, 0.1, 0.09], rel=1e-15)
 
 
-STATES = ["StepLR", "ExponentialLR", "CosineAnnealingLR", "LinearLR", "CosineAnnealingWarmRestarts", "ReduceLROnPlateau"]
+STATES = [
+    "StepLR",
+    "ExponentialLR",
+    "CosineAnnealingLR",
+    "LinearLR",
+    "CosineAnnealingWarmRestarts",
+    "ReduceLROnPlateau",
+]
 
 
 @pytest.mark.parametrize("target", STATES)
 @pytest.mark.parametrize("source", STATES)
 def test_foreign_and_truncated_states_change_nothing(source: str, target: str) -> None:
-    arguments = {"StepLR": (3,), "ExponentialLR": (0.9,), "CosineAnnealingLR": (9,), "CosineAnnealingWarmRestarts": (9,)}
+    arguments = {
+        "StepLR": (3,),
+        "ExponentialLR": (0.9,),
+        "CosineAnnealingLR": (9,),
+        "CosineAnnealingWarmRestarts": (9,),
+    }
     one, other = (getattr(ours, name)(optimizer(), *arguments.get(name, ())) for name in (source, target))
     state = one.state_dict()
     if source == target:

@@ -15,7 +15,7 @@ from .groups import Groups, copied, marks, unchanged, write
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-BLOCK = 1024  # steps whose values are computed at once
+BLOCK = 2048  # steps whose values are computed at once
 
 
 def eager(method: Method) -> Method:

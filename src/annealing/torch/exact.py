@@ -123,6 +123,10 @@ class Exact(LRScheduler):
         if epoch is not None or state["_step_count"] == 1:
             forewarn(self, epoch)
         state["_step_count"] += 1
+        foreign = epoch is None and self._foreign and not self._is_initial
+        if foreign and len(self.base_lrs) == len(self.optimizer.param_groups):
+            self._step_as_torch()
+            return
         self._update_lr(epoch)
         self._lean = self._course if state["_step_count"] > 1 else None
 
