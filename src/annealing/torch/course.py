@@ -15,7 +15,7 @@ from .groups import Groups, copied, marks, unchanged, write
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-BLOCK = 2048  # steps whose values are computed at once
+BLOCK = 4096  # steps whose values are computed at once
 
 
 def eager(method: Method) -> Method:
@@ -47,14 +47,15 @@ class Momenta:
         self.begin = -BLOCK
 
     def write(self, groups: Groups, time: int) -> None:
-        if not 0 <= time - self.begin < BLOCK:
-            number = time // BLOCK
-            self.begin, self.columns = number * BLOCK, [block(schedule, number) for schedule in self.schedules]
         place = time - self.begin
-        for group, column in zip(groups, self.columns, strict=True):
-            if self.betas:
+        if not 0 <= place < BLOCK:
+            number, place = divmod(time, BLOCK)
+            self.begin, self.columns = number * BLOCK, [block(schedule, number) for schedule in self.schedules]
+        if self.betas:
+            for group, column in zip(groups, self.columns):  # noqa: B905
                 group["betas"] = (column[place], *group["betas"][1:])
-            else:
+        else:
+            for group, column in zip(groups, self.columns):  # noqa: B905
                 group["momentum"] = column[place]
 
 

@@ -299,7 +299,7 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
 
     def step(self, epoch: int | None = None) -> None:
         """Go on by one step."""
-        if epoch is None and not is_dynamo_compiling() and self.last_epoch >= self.total_steps:
+        if epoch is None and self.last_epoch >= self.total_steps:
             raise ScheduleError(f"step() must be called at most total_steps = {self.total_steps} times, got one more")
         super().step(epoch)
 
