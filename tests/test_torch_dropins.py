@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import inspect
-import io
 import math
 import pickle
 import warnings
@@ -18,6 +17,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as pytorch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch_dropins_cases import change, kinds, near, optimizer, rates, saved, walk
 
 import annealing
 from annealing import Schedule, ScheduleError
@@ -37,39 +37,11 @@ CASES = [
     ("CosineAnnealingWarmRestarts", {"T_0": 1, "T_mult": 3}),
 ]
 cases = pytest.mark.parametrize(("name", "arguments"), CASES)
-kinds = pytest.mark.parametrize("tensor", [False, True], ids=["float", "tensor"])
 NAMES = ["StepLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"]
-
-
-def optimizer(rates: tuple[float, ...] = (0.1, 0.05), tensor: bool = False) -> torch.optim.SGD:
-    groups = [{"params": [torch.zeros(1)], "lr": torch.tensor(rate) if tensor else rate} for rate in rates]
-    return torch.optim.SGD(groups)
 
 
 def build(library: Any, name: str, arguments: dict[str, Any], o: torch.optim.Optimizer, **more: Any) -> Any:
     return getattr(library, name)(o, **arguments, **more)
-
-
-def rates(scheduler: Any) -> list[float]:
-    return [float(group["lr"]) for group in scheduler.optimizer.param_groups]
-
-
-def walk(scheduler: Any, steps: int) -> list[list[float]]:
-    """The rates after each of so many steps."""
-    walked = []
-    for _ in range(steps):
-        scheduler.optimizer.step()
-        scheduler.step()
-        walked.append(rates(scheduler))
-    return walked
-
-
-def change(o: torch.optim.Optimizer, rates: tuple[float, float]) -> None:
-    for group, rate in zip(o.param_groups, rates, strict=True):
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
 
 
 def reference(name: str, arguments: dict[str, Any], base: float, t: float) -> Any:
@@ -86,11 +58,6 @@ def reference(name: str, arguments: dict[str, Any], base: float, t: float) -> An
             t -= length
             length *= arguments.get("T_mult", 1)
     return eta_min + (base - eta_min) * (1 + mpmath.cospi(t / length)) / 2
-
-
-def near(got: float, exact: Any, ulps: float = 8, digits: int = 53) -> bool:
-    """Within so many units in the last of so many binary digits, and equal where the exact value is 0."""
-    return abs(got - exact) <= ulps * abs(exact) * mpmath.mpf(2) ** (1 - digits)
 
 
 def rounding_of_pytorch(tensor: bool) -> float:
@@ -240,14 +207,6 @@ def test_float32_rates_do_not_drift() -> None:
 
 
 # Resuming
-
-
-def saved(scheduler: Any) -> tuple[Any, Any]:
-    """The states of optimizer and scheduler, as torch.load reads them back with weights_only."""
-    buffer = io.BytesIO()
-    torch.save((scheduler.optimizer.state_dict(), scheduler.state_dict()), buffer)
-    buffer.seek(0)
-    return torch.load(buffer, weights_only=True)
 
 
 @cases
