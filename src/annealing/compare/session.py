@@ -97,7 +97,8 @@ class Session:
         """
         if error is not None:
             counted = error * self.images
-            wrong = round(counted) if self.images > 1 and abs(counted - round(counted)) < 1e-6 else counted
+            near = math.isfinite(counted) and self.images > 1 and abs(counted - round(counted)) < 1e-6
+            wrong = round(counted) if near else counted
         if wrong is None:
             raise ScheduleError("report needs error or wrong")
         finite = math.isfinite(wrong) and (loss is None or math.isfinite(loss))
