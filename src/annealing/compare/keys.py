@@ -41,7 +41,7 @@ def section(value: Any, path: str, kinds: Mapping[str, type]) -> Any:
     if "name" not in fields:
         values.pop("name")
     for name, field in fields.items():
-        if name not in values and field.default is dataclasses.MISSING:
+        if name not in values and field.default is field.default_factory is dataclasses.MISSING:
             raise ScheduleError(f"{path}.{name} must be given")
     try:
         return kind(**values)

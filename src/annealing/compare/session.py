@@ -43,6 +43,7 @@ class Session:
         self.step = 0
         self.rows: list[Row] = []
         self.snapshots: dict[int, str] = {}
+        self._schedulers: list[Scheduler] = []
         self._rates = experiment.rates(arm)
         self._marks = {*experiment.marks(trial.arm)}
         self._ends = {*experiment.ends(trial.arm)} if experiment.snapshots else set()
@@ -55,7 +56,8 @@ class Session:
 
     def scheduler(self, optimizer: torch.optim.Optimizer) -> Scheduler:
         """What sets the rate of every group of an optimizer; its `step()` follows each `optimizer.step()`."""
-        return Scheduler(self, optimizer)
+        self._schedulers.append(Scheduler(self, optimizer))
+        return self._schedulers[-1]
 
     def rate(self) -> float:
         """The rate of the next update."""
@@ -97,7 +99,8 @@ class Session:
         """
         if error is not None:
             counted = error * self.images
-            wrong = round(counted) if self.images > 1 and abs(counted - round(counted)) < 1e-6 else counted
+            near = math.isfinite(counted) and self.images > 1 and abs(counted - round(counted)) < 1e-6
+            wrong = round(counted) if near else counted
         if wrong is None:
             raise ScheduleError("report needs error or wrong")
         finite = math.isfinite(wrong) and (loss is None or math.isfinite(loss))
@@ -121,6 +124,8 @@ class Session:
             value.load_state_dict(state["objects"][name])
         _restore_random(state["random"])
         self.step, self._lr = state["step"], state["lr"]
+        for scheduler in self._schedulers:
+            scheduler.set()
         self.snapshots = dict(state["snapshots"])
         rows = [Row(*row) for row in state["rows"]]
         write(self._directory / "metrics.jsonl", "".join(to_line(row, self.images) for row in rows))
@@ -196,14 +201,15 @@ class Scheduler:
     def __init__(self, session: Session, optimizer: torch.optim.Optimizer) -> None:
         self.session = session
         self.optimizer = optimizer
-        self._set()
+        self.set()
 
     def step(self) -> None:
         """Count the update that was made, with the rate that the optimizer holds, and set the rate of the next."""
         self.session.made(float(self.optimizer.param_groups[0]["lr"]))
-        self._set()
+        self.set()
 
-    def _set(self) -> None:
+    def set(self) -> None:
+        """Give every group the rate of the next update."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.session.rate()
 
