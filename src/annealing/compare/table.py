@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .arms import Arm
 from .experiment import Experiment, Trial
+from .plain import csv_text, plain_value
 from .records import Row
-from .statistics import Curve, Interval, first_reached, median_interval, speed_up
+from .statistics import Array, Curve, Interval, first_reached, median_interval, speed_up
 
 
 @dataclass(frozen=True)
 class Line:
     """What one arm did; errors in percent of the test images, differences in percentage points, times in epochs.
+
+    Where the task counts no images, errors and differences are in its own unit.
 
     kept_at: the end of its last whole run, or of its budget: that model's `error` is shown. less_baseline, less_cosine:
     that error less the baseline's, and less that of one `cosine` of the same length, paired by seed. reached: the
@@ -50,11 +50,35 @@ class Line:
 
 
 @dataclass(frozen=True)
+class RunEnd:
+    """A schedule with restarts at the end of one of its runs, and others after as many epochs; units as in `Line`.
+
+    error: that of the model there. less_baseline: less the baseline's at that epoch (None where it is not evaluated).
+    step, cosine: the step schedule, and the single run, that was given just so many epochs, if one was; less_step,
+    less_cosine: less the error of its last model. together: the error of the last `models` models at ends of runs,
+    with the mean of their softmax; less_single: that less `error`. All differences are paired by seed.
+    """
+
+    key: str
+    epoch: float
+    error: Interval
+    less_baseline: Interval | None
+    step: str | None
+    less_step: Interval | None
+    cosine: str | None
+    less_cosine: Interval | None
+    models: int | None
+    together: Interval | None
+    less_single: Interval | None
+
+
+@dataclass(frozen=True)
 class Table:
     """Every arm's line, and what they are held against.
 
     level: in percent. budget, hindsight: the epochs that the baseline takes, and those after which it may stop in
-    hindsight.
+    hindsight. test_images: None where the task counts none. finished: the trials that it rests on, of all `trials`.
+    run_ends: of the schedules with restarts.
     """
 
     baseline: str
@@ -62,53 +86,67 @@ class Table:
     budget: float
     hindsight: float
     seeds: int
-    test_images: int
+    test_images: int | None
+    finished: int
+    trials: int
     lines: list[Line]
+    run_ends: list[RunEnd]
 
     def line(self, key: str) -> Line:
         return next(line for line in self.lines if line.key == key)
 
+    @property
+    def unit(self) -> str:
+        """What follows the number of an error."""
+        return "" if self.test_images is None else " %"
+
     def plain(self) -> dict[str, Any]:
         """The table as dictionaries, lists, text and numbers."""
-        lines = [{name: _plain(value) for name, value in vars(line).items()} for line in self.lines]
-        return {**asdict(self), "lines": lines}
+        return {name: plain_value(value) for name, value in vars(self).items()}
 
     def csv(self) -> str:
-        """The table as CSV: an interval takes three columns."""
-        rows = []
-        for line in self.lines:
-            row: dict[str, Any] = {}
-            for name, value in vars(line).items():
-                if isinstance(value, Interval) or name.startswith("less_"):
-                    row |= {f"{name}_{part}": _finite(getattr(value, part, None)) for part in Interval._fields}
-                else:
-                    row[name] = " ".join(map(str, value)) if isinstance(value, list) else value
-            rows.append(row)
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue()
+        """The lines as CSV: an interval takes three columns."""
+        return csv_text(Line, self.lines)
 
 
 def curves(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> dict[str, Curve]:
-    """The curve of every arm in images that are wrong; after divergence all of them are."""
-    return {arm.key: _curve(experiment, arm, records) for arm in experiment.arms}
+    """The curve of every arm in images that are wrong; after divergence all of them are.
+
+    Where no images are counted, an error after divergence is the worst of all records.
+    """
+    worst = float(experiment.test_images)
+    if experiment.task.test_images is None:
+        worst = max((row.wrong for rows in records.values() for row in rows if not row.diverged), default=worst)
+    return {arm.key: _curve(experiment, arm, records, worst) for arm in experiment.arms}
 
 
-def tabulate(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> Table:
-    """The table of an experiment from the rows of all its trials."""
-    images = experiment.test_images
+def scale(experiment: Experiment) -> float:
+    """What turns counted images into percent; 1 where none are counted."""
+    return 1.0 if experiment.task.test_images is None else 100 / experiment.test_images
+
+
+def tabulate(
+    experiment: Experiment,
+    records: Mapping[Trial, Sequence[Row]],
+    models: Mapping[Trial, Mapping[str, Any]] | None = None,
+    trials: int | None = None,
+) -> Table:
+    """The table of an experiment from the rows of all its trials.
+
+    models: what the results of trials say of their models (see `store`). trials: how many there will be, if this is a
+    part of an experiment that is not finished.
+    """
+    unit = scale(experiment)
     drawn = curves(experiment, records)
     trailing = drawn[experiment.baseline].whole_epochs().trailing()
     final = trailing.errors[:, -1]
     budget = Curve(drawn[experiment.baseline].times[-1:], trailing.errors[:, -1:])
     recommended = {arm.key: _recommended(experiment, arm, drawn[arm.key]) for arm in experiment.arms}
-    cosines = {float(recommended[arm.key].times[-1]): arm.key for arm in experiment.arms if _single(experiment, arm)}
+    cosines = _cosines(experiment, recommended)
 
     def less(arm: Arm, other: str) -> Interval | None:
         difference = recommended[arm.key].errors[:, -1] - recommended[other].errors[:, -1]
-        return None if other == arm.key else median_interval(100 * difference / images)
+        return None if other == arm.key else median_interval(unit * difference)
 
     def line(arm: Arm) -> Line:
         own = recommended[arm.key]
@@ -126,7 +164,7 @@ def tabulate(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> 
             restarts=len(own.times) > 1,
             epochs=float(arm.epochs),
             kept_at=kept_at,
-            error=median_interval(100 * own.errors[:, -1] / images),
+            error=median_interval(unit * own.errors[:, -1]),
             less_baseline=less(arm, experiment.baseline),
             cosine=None if cosine == arm.key else cosine,
             less_cosine=less(arm, cosine or arm.key),
@@ -139,22 +177,83 @@ def tabulate(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> 
 
     return Table(
         baseline=experiment.baseline,
-        level=100 * float(np.median(final)) / images,
+        level=unit * float(np.median(final)),
         budget=float(budget.times[-1]),
         hindsight=first_reached(trailing, final).middle,
         seeds=len(experiment.seeds),
-        test_images=images,
+        test_images=experiment.task.test_images,
+        finished=len(experiment.trials()),
+        trials=len(experiment.trials()) if trials is None else trials,
         lines=[line(arm) for arm in experiment.arms],
+        run_ends=[
+            end
+            for arm in experiment.arms
+            if len(experiment.kept(arm)) > 1
+            for end in _run_ends(experiment, arm, drawn, recommended, models or {})
+        ],
     )
 
 
-def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]]) -> Curve:
+def _run_ends(
+    experiment: Experiment,
+    arm: Arm,
+    drawn: Mapping[str, Curve],
+    recommended: Mapping[str, Curve],
+    models: Mapping[Trial, Mapping[str, Any]],
+) -> Iterator[RunEnd]:
+    """What stands beside an arm at the ends of its runs."""
+    unit, baseline = scale(experiment), drawn[experiment.baseline]
+    first = sorted(experiment.arms, key=lambda other: other.key != experiment.baseline)
+    steps = {float(recommended[other.key].times[-1]): other.key for other in first[::-1] if not experiment.kept(other)}
+    cosines = _cosines(experiment, recommended)
+    own = recommended[arm.key]
+    for column, (epoch, update) in enumerate(zip(own.times.tolist(), experiment.kept(arm), strict=True)):
+        here = own.errors[:, column]
+
+        def less(there: Array | None, here: Array = here) -> Interval | None:
+            return None if there is None else median_interval(unit * (here - there))
+
+        def last(key: str | None) -> Array | None:
+            return None if key is None else recommended[key].errors[:, -1]
+
+        step, cosine = steps.get(epoch), cosines.get(epoch)
+        found = [_together(models.get(Trial(experiment.sources[arm.key], seed)), update) for seed in experiment.seeds]
+        together = np.array([wrong for _, wrong in found], float) if all(count for count, _ in found) else None
+        yield RunEnd(
+            key=arm.key,
+            epoch=epoch,
+            error=median_interval(unit * here),
+            less_baseline=less(baseline.at([epoch]).errors[:, 0] if epoch in baseline.times else None),
+            step=step,
+            less_step=less(last(step)),
+            cosine=cosine,
+            less_cosine=less(last(cosine)),
+            models=None if together is None else found[0][0],
+            together=None if together is None else median_interval(unit * together),
+            less_single=None if together is None else median_interval(unit * (together - here)),
+        )
+
+
+def _together(result: Mapping[str, Any] | None, update: int) -> tuple[int, float]:
+    """How many models predict together after an update, and how many images they get wrong; 0 if none do."""
+    for ensemble in (result or {}).get("ensembles", []):
+        if ensemble["steps"][-1] == update:
+            return len(ensemble["steps"]), ensemble["wrong"]
+    return 0, 0
+
+
+def _cosines(experiment: Experiment, recommended: Mapping[str, Curve]) -> dict[float, str]:
+    """The arms of one run, by how long it is."""
+    return {float(recommended[arm.key].times[-1]): arm.key for arm in experiment.arms if _single(experiment, arm)}
+
+
+def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]], worst: float) -> Curve:
     source = experiment.sources[arm.key]
     marks = [mark for mark in experiment.marks(source) if mark <= experiment.updates(arm)]
     errors = []
     for seed in experiment.seeds:
-        wrong = {row.step: row.wrong for row in records[Trial(source, seed)]}
-        errors.append([wrong.get(mark, experiment.test_images) for mark in marks])
+        wrong = {row.step: row.wrong for row in records[Trial(source, seed)] if not row.diverged}
+        errors.append([wrong.get(mark, worst) for mark in marks])
     return Curve(np.array(marks) / experiment.updates_per_epoch, np.array(errors, float))
 
 
@@ -171,11 +270,3 @@ def _single(experiment: Experiment, arm: Arm) -> bool:
 def _diverged(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]]) -> list[int]:
     last = {seed: records[Trial(experiment.sources[arm.key], seed)][-1] for seed in experiment.seeds}
     return [seed for seed, row in last.items() if row.diverged and row.step <= experiment.updates(arm)]
-
-
-def _plain(value: Any) -> Any:
-    return {name: _finite(end) for name, end in value._asdict().items()} if isinstance(value, Interval) else value
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or math.isinf(value) else value

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from .statistics import WINDOW, Interval
 from .table import Line, Table
 
+RATES = "Rates are as the experiment names them: none was tuned here, and others may give another order."
 RANGE = 5  # up to so many seeds, the bootstrap interval of a median is the range of the seeds
 
 
@@ -43,16 +44,25 @@ def _with_ends(interval: Interval, number: Callable[[float], str]) -> str:
 
 def closing(table: Table) -> list[str]:
     """Paragraphs about a table."""
-    parts = [_level(table), _diverged(table)]
+    parts = [_finished(table), _level(table), _diverged(table)]
     if table.seeds > 1:
-        parts += [_errors(table), _long_step(table), _matched(table)]
-    return [part for part in [*parts, _shortest(table), _seeds(table), _images(table)] if part]
+        parts += [_errors(table), _long_step(table), _matched(table), *_run_ends(table), _together(table)]
+    return [part for part in [*parts, _shortest(table), _seeds(table), _images(table), RATES] if part]
+
+
+def _finished(table: Table) -> str:
+    if table.finished == table.trials:
+        return ""
+    return (
+        f"Not finished: these numbers rest on {table.finished} of {table.trials} trials, with the {table.seeds} seeds "
+        "for which the baseline and every schedule shown here are finished."
+    )
 
 
 def _level(table: Table) -> str:
     title = table.line(table.baseline).title
     return (
-        f"The level, {table.level:.2f} %, is the median over the seeds of the mean error of {_quoted(title)} in its "
+        f"The level, {table.level:.2f}{table.unit}, is the median over the seeds of the mean error of {_quoted(title)} in its "
         f"last {WINDOW} epochs. Schedules with runs reach it at the end of a run, as the model there is the one to "
         f"keep; step decay (a) at the end of its epochs, or (b), in hindsight, at the first epoch whose mean error "
         f"with the {WINDOW - 1} before it is at the level."
@@ -61,7 +71,7 @@ def _level(table: Table) -> str:
 
 def _errors(table: Table) -> str:
     compared = [(line, line.less_baseline) for line in table.lines if line.less_baseline]
-    shown = [(line, less, points(less, signed=True)) for line, less in compared]
+    shown = [(_quoted(line.title), less, points(less, signed=True)) for line, less in compared]
     return f"Error less the baseline's: {_sorted(shown, 0, 'higher', 'lower')}." if shown else ""
 
 
@@ -70,8 +80,10 @@ def _long_step(table: Table) -> str:
     restarted = [line for line in table.lines if line.restarts]
     if not restarted:
         return ""
-    committed = [(line, line.speed_up, _times(line.speed_up)) for line in restarted]
-    hindsight = [(line, line.hindsight_speed_up, _times(line.hindsight_speed_up)) for line in restarted]
+    committed = [(_quoted(line.title), line.speed_up, _times(line.speed_up)) for line in restarted]
+    hindsight = [
+        (_quoted(line.title), line.hindsight_speed_up, _times(line.hindsight_speed_up)) for line in restarted
+    ]
     words = "fewer epochs", "more epochs"
     return (
         f"Restarts against the long step schedule: (a) against its {table.budget:.4g} epochs, "
@@ -87,18 +99,51 @@ def _times(speed_up: Interval) -> str:
 def _matched(table: Table) -> str:
     """The second part: against decay matched to the same number of epochs."""
     compared = [(line, line.less_cosine) for line in table.lines if line.restarts and line.less_cosine]
-    shown = [(line, less, points(less, signed=True)) for line, less in compared]
+    shown = [(_quoted(line.title), less, points(less, signed=True)) for line, less in compared]
     sorted_out = _sorted(shown, 0, "higher error", "lower error")
     return f"Restarts against one cosine of the same length: {sorted_out}." if shown else ""
 
 
-def _sorted(rows: Sequence[tuple[Line, Interval, str]], neutral: float, above: str, below: str) -> str:
+def _run_ends(table: Table) -> list[str]:
+    """What a user has who stops at the end of a run, against what they would have had otherwise."""
+    others = {
+        "the baseline's at the same epoch": [end.less_baseline for end in table.run_ends],
+        "that of a step schedule of just that length": [end.less_step for end in table.run_ends],
+        "that of one cosine of just that length": [end.less_cosine for end in table.run_ends],
+    }
+    return [
+        f"At ends of runs, the error less {other}: {_counted([less for less in found if less])}."
+        for other, found in others.items()
+        if any(found)
+    ]
+
+
+def _counted(intervals: Sequence[Interval]) -> str:
+    """How many intervals lie above zero, how many below, and on how many there is no verdict."""
+    beside = [interval.middle > 0 for interval in intervals if interval.beside(0)]
+    counts = {"higher": sum(beside), "lower": len(beside) - sum(beside), "no verdict": len(intervals) - len(beside)}
+    return f"of {len(intervals)}, " + ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+
+
+def _together(table: Table) -> str:
+    """The ensembles, at the end of each schedule's last run."""
+    last = {end.key: end for end in table.run_ends}
+    shown = [
+        (f"{end.models} of {_quoted(table.line(key).title)}", end.less_single, points(end.less_single, signed=True))
+        for key, end in last.items()
+        if end.less_single
+    ]
+    sorted_out = _sorted(shown, 0, "higher error", "lower error")
+    return f"The last models together, against the last alone, with the same training: {sorted_out}." if shown else ""
+
+
+def _sorted(rows: Sequence[tuple[str, Interval, str]], neutral: float, above: str, below: str) -> str:
     """Which intervals lie above a neutral value, which below, and which carry no verdict."""
     found: dict[str, list[str]] = {above: [], below: []}
     unsure = 0
-    for line, interval, shown in rows:
+    for name, interval, shown in rows:
         if interval.beside(neutral):
-            found[above if interval.middle > neutral else below].append(f"{_quoted(line.title)} {shown}")
+            found[above if interval.middle > neutral else below].append(f"{name} {shown}")
         else:
             unsure += 1
     sure = [f"{name}: {', '.join(lines)}" for name, lines in found.items() if lines]
@@ -124,7 +169,8 @@ def _shortest(table: Table) -> str:
 
 def _diverged(table: Table) -> str:
     cases = [f"{_quoted(line.title)} with seed {seed}" for line in table.lines for seed in line.diverged]
-    return f"Diverged, and counted as an error of 100 % from there on: {', '.join(cases)}." if cases else ""
+    counted = "the worst error of all" if table.test_images is None else "an error of 100 %"
+    return f"Diverged, and counted as {counted} from there on: {', '.join(cases)}." if cases else ""
 
 
 def _seeds(table: Table) -> str:
@@ -141,13 +187,28 @@ def _seeds(table: Table) -> str:
 
 
 def _images(table: Table) -> str:
+    """What the number of test images allows."""
+    if table.test_images is None:
+        return ""
     share = table.level / 100
     deviation = 100 * math.sqrt(share * (1 - share) / table.test_images)
-    return (
+    said = (
         f"One test image is {100 / table.test_images:.2f} points, and the choice of {table.test_images} images alone "
         f"gives an error of {table.level:.2f} % a standard error of {deviation:.2f} points, which no number of seeds "
-        "removes. The rates are the paper's, tuned for no schedule. This shows how such a comparison is made; it is no "
-        "evidence for or against restarts."
+        "removes."
+    )
+    less = [less for line in table.lines if line.restarts for less in (line.less_baseline, line.less_cosine) if less]
+    clear = [found for found in less if found.beside(0) and abs(found.middle) >= 2 * deviation]
+    if not less:
+        return said
+    if not clear:
+        return (
+            f"{said} No difference of a schedule with restarts leaves out zero and is twice as large as that: it is no "
+            "evidence for or against restarts on other images."
+        )
+    return (
+        f"{said} Of {len(less)} differences of schedules with restarts, {len(clear)} leave out zero and are at least "
+        "twice as large as that."
     )
 
 
