@@ -15,10 +15,11 @@ from .models import Cnn, Wrn
 from .optimizers import Sgd
 from .paper import sgdr
 from .session import Session
-from .store import Store, load_store, open_store
+from .store import load_store, open_store
 from .tasks import Function, Images, prepare
 
 if TYPE_CHECKING:
+    from .states import State
     from .table import Table
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "compare",
     "read_experiment",
     "sgdr",
+    "standing",
     "tabulated",
 ]
 
@@ -44,6 +46,7 @@ def compare(
     experiment: Experiment | None = None,
     *,
     workers: int | None = None,
+    ray: str | None = None,
     watch: Watch | None = None,
     command: str | None = None,
 ) -> Table:
@@ -51,7 +54,8 @@ def compare(
 
     out: a new or empty directory, or one where the same experiment was begun, perhaps with fewer seeds: its finished
     trials are kept. experiment: sgdr() unless given. workers: processes, each with as many threads as the experiment
-    says (None: as many as this machine has processors for). watch: called with a trial and "begin", "row", "note ...",
+    says (None: as many as this machine has processors for). ray: the address of a Ray cluster ("auto", "HOST:PORT",
+    "ray://HOST:PORT") that trains instead of this machine; all its nodes must see `out` under the same path. watch: called with a trial and "begin", "row", "note ...",
     "died", "failed" or "done" (at once if it is kept), from several threads. command: a text for the manifest. A
     ScheduleError names an argument that cannot be, or data that are not there; a WorkerError the trials that could not
     be finished. After either, or an interruption, the same call goes on where this one stopped. `.plain()` gives the
@@ -68,18 +72,33 @@ def compare(
         for trial in experiment.trials():
             if trial not in missing:
                 watch(trial, "done")
-    run(store, missing, workers, watch or (lambda trial, event: None))
-    table = _report(store)
+    watch = watch or (lambda trial, event: None)
+    if ray is None:
+        run(store, missing, workers, watch)
+    else:
+        from .ray_engine import run as run_on_ray
+
+        run_on_ray(store, missing, ray, watch)
+    from .report import report
+
+    table = report(store)
+    assert table
     sweep(store.directory)
     return table
 
 
-def tabulated(directory: str | Path) -> Table:
-    """The table of a finished comparison from its records; the report is written again, nothing is trained."""
-    return _report(load_store(directory))
+def tabulated(directory: str | Path) -> Table | None:
+    """The table of a comparison from its records; the report is written again, nothing is trained.
 
-
-def _report(store: Store) -> Table:
+    While it runs, the table of what is finished for the same seeds as the baseline; None if that is nothing yet.
+    """
     from .report import report
 
-    return report(store)
+    return report(load_store(directory))
+
+
+def standing(directory: str | Path) -> list[State]:
+    """Where every trial of a comparison stands, finished, running or not; nothing is written."""
+    from .states import states
+
+    return states(load_store(directory))

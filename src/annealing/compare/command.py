@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -12,7 +13,9 @@ import click
 
 @click.command()
 @click.argument("experiment", required=False, metavar="[EXPERIMENT.yaml]")
-@click.option("--out", required=True, metavar="DIR", help="Where the records go; a directory of its own.")
+@click.option("--out", metavar="DIR", help="Where the records go; a directory of its own.")
+@click.option("--list", "listed", metavar="DIR", help="Say where every trial in DIR stands, also while they run.")
+@click.option("--report", "reported", metavar="DIR", help="Write the report in DIR again, also while trials run.")
 @click.option("--budget", type=int, help="Epochs that stand for the paper's 200.  [default: 40]")
 @click.option("--seeds", type=int, help="How many; each fixes weights and data order.  [default: 5, or the file's]")
 @click.option(
@@ -20,23 +23,39 @@ import click
 )
 @click.option("--data", metavar="DIR", help="Where the images are.  [default: the cache, downloaded once]")
 @click.option("--workers", type=int, help="Trials at a time.  [default: one for each processor]")
-@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+@click.option("--ray", metavar="ADDRESS", help="Train on a Ray cluster whose nodes all see DIR.")
+@click.option("--json", "as_json", is_flag=True, help="Print the table, or the list, as JSON.")
 def compare(
     experiment: str | None,
-    out: str,
+    out: str | None,
+    listed: str | None,
+    reported: str | None,
     budget: int | None,
     seeds: int | None,
     only: tuple[str, ...],
     data: str | None,
     workers: int | None,
+    ray: str | None,
     as_json: bool,
 ) -> None:
     """Train schedules with the same seeds, and say what happened.
 
     EXPERIMENT.yaml says what is trained. Without it, the schedules of the SGDR paper on scikit-learn's digits: step
-    decay, warm restarts and single cosines (that of the whole budget is the paper's T_0 = 200). A table with intervals,
-    two figures, and the records they are made from. Stop it at any moment: the same command goes on where it was.
+    decay, warm restarts and single cosines (that of the whole budget is the paper's T_0 = 200). It leaves a table with
+    intervals, report.html, and the records they are made from. Stop it at any moment: the same command goes on where
+    it was. --list and --report train nothing.
     """
+    if (out, listed, reported).count(None) != 2:
+        raise click.UsageError("give one of --out DIR, --list DIR, --report DIR")
+    if out is None:
+        given = {"EXPERIMENT.yaml": experiment, "--budget": budget, "--seeds": seeds, "--only": only or None}
+        given |= {"--data": data, "--workers": workers, "--ray": ray}
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise click.UsageError(f"{wrong[0]} belongs to training with --out DIR")
+        _list(listed, as_json) if listed is not None else _report(str(reported), as_json)
+        return
+    if ray is not None and workers is not None:
+        raise click.UsageError("--workers belongs to this machine; with --ray the cluster has its own")
     from . import WorkerError
     from . import compare as train
     from .progress import Bars
@@ -45,7 +64,8 @@ def compare(
     bars = Bars(made, made.trials())
     try:
         with bars.progress:
-            table = train(out, made, workers=workers, watch=bars, command=shlex.join(["annealing", "compare", *words]))
+            command = shlex.join(["annealing", "compare", *words])
+            table = train(out, made, workers=workers, ray=ray, watch=bars, command=command)
     except WorkerError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -53,11 +73,41 @@ def compare(
     except KeyboardInterrupt:
         click.echo("Interrupted; the same command goes on with what is missing.", err=True)
         sys.exit(130)
-    from .report import plain, text
+    _show(table, out, as_json)
+
+
+def _list(directory: str, as_json: bool) -> None:
+    from . import standing
+    from .text import listing
+
+    states = standing(directory)
+    click.echo(json.dumps([asdict(state) for state in states], allow_nan=False) if as_json else listing(states))
+
+
+def _report(directory: str, as_json: bool) -> None:
+    from . import standing, tabulated
+
+    try:
+        table = tabulated(directory)
+    except OSError as error:
+        raise click.ClickException(f"the report cannot be written: {error}") from None
+    if table is not None:
+        _show(table, directory, as_json)
+    elif as_json:
+        click.echo(json.dumps({"finished": 0, "trials": len(standing(directory)), "lines": []}))
+    else:
+        click.echo(
+            f"The baseline is finished for no seed yet; {directory}/report.html shows where it stands.", err=True
+        )
+
+
+def _show(table: Any, directory: str, as_json: bool) -> None:
+    from .report import plain
+    from .text import text
 
     click.echo(json.dumps(plain(table), allow_nan=False) if as_json else text(table))
     if not as_json:
-        click.echo(f"\nThe records and the figures rates.png and errors.png are in {out}.", err=True)
+        click.echo(f"\nThe records and report.html are in {directory}.", err=True)
 
 
 def _experiment(

@@ -81,10 +81,20 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Watch) -> No
                 child.kill()
     for future in serving:
         future.result()
+    check(lost)
+
+
+def check(lost: Sequence[str]) -> None:
+    """A WorkerError if trials could not be finished."""
     if lost:
         raise WorkerError(
             f"{'; '.join(sorted(lost))}. What is done is kept, and the same command goes on with what is missing"
         )
+
+
+def modules() -> str:
+    """The PYTHONPATH under which another process finds what this one does."""
+    return os.pathsep.join(entry or os.getcwd() for entry in sys.path)
 
 
 def command(store: Store) -> list[str]:
@@ -97,7 +107,6 @@ class Child:
     """A worker process."""
 
     def __init__(self, store: Store) -> None:
-        modules = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self.process = subprocess.Popen(
             command(store),
@@ -105,7 +114,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env={**os.environ, "PYTHONPATH": modules},
+            env={**os.environ, "PYTHONPATH": modules()},
             start_new_session=True,
         )
 

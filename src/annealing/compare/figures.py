@@ -8,7 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -18,7 +20,7 @@ from ..curves import traced
 from .arms import Arm
 from .experiment import Experiment
 from .statistics import Curve
-from .table import Table
+from .table import Table, scale
 
 # Okabe and Ito's palette; the styles tell the families apart without colour
 STYLES: dict[str, dict[str, Any]] = {
@@ -28,6 +30,7 @@ STYLES: dict[str, dict[str, Any]] = {
 }
 GREY = "#777777"
 WIDTH = 1.6
+LEVEL: dict[str, Any] = {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1.5))}
 
 
 def rates(experiment: Experiment) -> Figure:
@@ -58,15 +61,14 @@ def points(arm: Arm) -> tuple[Any, Any]:
 
 def errors(experiment: Experiment, drawn: Mapping[str, Curve], table: Table) -> Figure:
     """The errors over epochs: median and range over the seeds, the recommended models, and the level."""
-    figure, panels, empty = _grid(experiment, "test error, %")
-    percent = 100 / table.test_images
+    figure, panels, empty = _grid(experiment, _quantity(table))
+    percent = scale(experiment)
     reference = drawn[table.baseline]
     grey: dict[str, Any] = {"color": GREY, "linewidth": 0.9}
-    level: dict[str, Any] = {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1.5))}
     for arm, panel in panels.items():
         curve = drawn[arm.key]
         style = _style(experiment, arm)
-        panel.axhline(table.level, **level)
+        panel.axhline(table.level, **LEVEL)
         if arm.key != table.baseline:
             panel.plot(reference.times, percent * np.median(reference.errors, axis=0), **grey)
         low, high = percent * curve.errors.min(axis=0), percent * curve.errors.max(axis=0)
@@ -76,17 +78,64 @@ def errors(experiment: Experiment, drawn: Mapping[str, Curve], table: Table) -> 
         recommended = curve.at(np.array(kept) / experiment.updates_per_epoch)
         medians = percent * np.median(recommended.errors, axis=0)
         panel.plot(recommended.times, medians, "o", clip_on=False, zorder=3, **_dot(experiment, arm))
-        _percentages(panel)
+        _percentages(panel.yaxis)
     baseline = table.line(table.baseline).title
     handles = [
         Line2D([], [], color="black", linewidth=WIDTH, label="median of the seeds"),
         Patch(color="black", alpha=0.22, linewidth=0, label="range of the seeds"),
         Line2D([], [], marker="o", color="black", linestyle="", label="model to keep"),
         Line2D([], [], label=f"baseline: {baseline}", **grey),
-        Line2D([], [], label=f"its final error, {table.level:.2f} %", **level),
+        Line2D([], [], label=f"its final error, {table.level:.2f}{table.unit}", **LEVEL),
     ]
     _legend(figure, empty, handles)
     return figure
+
+
+def budgets(experiment: Experiment, table: Table) -> Figure:
+    """The error of every model that a schedule recommends over the epochs that it took; runs' ends are joined."""
+    figure = Figure(figsize=(8.2, 4.6), layout="constrained")
+    panel = figure.subplots()
+    panel.axhline(table.level, **LEVEL)
+    handles = []
+    for arm, marker in zip(experiment.arms, _markers(experiment), strict=True):
+        line = table.line(arm.key)
+        ends = [end for end in table.run_ends if end.key == arm.key]
+        times = [end.epoch for end in ends] or [line.kept_at]
+        found = [end.error for end in ends] or [line.error]
+        middles = np.array([error.middle for error in found])
+        style = _style(experiment, arm)
+        for time, error in zip(times, found, strict=True):
+            if error.low is not None and error.high is not None:
+                panel.plot([time, time], [error.low, error.high], color=style["color"], linewidth=1.1, alpha=0.6)
+        if len(times) > 1:
+            panel.plot(times, middles, linewidth=WIDTH, alpha=0.8, **style)
+        dots: dict[str, Any] = {"color": style["color"], "marker": marker, "markersize": 7, "linestyle": ""}
+        panel.plot(times, middles, markeredgecolor="white", zorder=3, **dots)
+        handles.append(Line2D([], [], label=arm.title, **{**dots, "linestyle": style["linestyle"] if ends else ""}))
+    _percentages(panel.xaxis)
+    _percentages(panel.yaxis)
+    panel.set_xlabel("epochs of training")
+    panel.set_ylabel(_quantity(table))
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(color="0.92", linewidth=0.6)
+    panel.set_axisbelow(True)
+    level = Line2D([], [], label="the level", **LEVEL)
+    figure.legend(handles=[*handles, level], loc="outside right upper", frameon=False, fontsize=9)
+    return figure
+
+
+def _markers(experiment: Experiment) -> list[str]:
+    """A mark for each schedule; those of one family differ in shape."""
+    seen: dict[str, int] = {}
+    marks = []
+    for arm in experiment.arms:
+        number = seen[family(experiment, arm)] = seen.get(family(experiment, arm), -1) + 1
+        marks.append("osD^vPX*<>"[number % 10])
+    return marks
+
+
+def _quantity(table: Table) -> str:
+    return "error" if table.test_images is None else "test error, %"
 
 
 def family(experiment: Experiment, arm: Arm) -> str:
@@ -100,6 +149,15 @@ def png(figure: Figure) -> bytes:
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=150)
     return content.getvalue()
+
+
+def svg(figure: Figure) -> str:
+    """The picture as an SVG element, with its text as text; the same picture gives the same bytes."""
+    content = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "annealing", "font.family": "sans-serif"}):
+        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
+    text = content.getvalue()
+    return text[text.index("<svg") :]
 
 
 def _grid(experiment: Experiment, quantity: str) -> tuple[Figure, dict[Arm, Axes], Axes | None]:
@@ -146,9 +204,9 @@ def _legend(figure: Figure, empty: Axes | None, handles: list[Any]) -> None:
         ).set_in_layout(False)
 
 
-def _percentages(panel: Axes) -> None:
+def _percentages(axis: Axis) -> None:
     """A logarithmic axis that reads 1, 2, 5, 10."""
-    panel.set_yscale("log")
-    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    panel.yaxis.set_minor_formatter(NullFormatter())
+    axis.axes.set_yscale("log") if axis.axis_name == "y" else axis.axes.set_xscale("log")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

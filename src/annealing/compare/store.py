@@ -70,6 +70,11 @@ class Store:
         rows, fault = self._read(trial)
         return None if rows is not None else fault
 
+    def result(self, trial: Trial) -> dict[str, Any]:
+        """The result of a finished trial, with what it says of its models."""
+        found: dict[str, Any] = json.loads((self.path(trial) / RESULT).read_text())
+        return found
+
     def missing(self) -> list[Trial]:
         """The trials that are not finished, the longest first."""
         return [trial for trial in self.experiment.trials() if self.rows(trial) is None]

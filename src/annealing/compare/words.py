@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from .statistics import WINDOW, Interval
-from .table import Line, Table
+from .table import Table
 
 RATES = "Rates are as the experiment names them: none was tuned here, and others may give another order."
 RANGE = 5  # up to so many seeds, the bootstrap interval of a median is the range of the seeds
@@ -42,6 +42,11 @@ def _with_ends(interval: Interval, number: Callable[[float], str]) -> str:
     return f"{number(interval.middle)} [{number(interval.low)}, {number(interval.high)}]"
 
 
+def error_title(table: Table) -> str:
+    """What an error is."""
+    return "Error" if table.test_images is None else f"Error, % of {table.test_images} test images"
+
+
 def closing(table: Table) -> list[str]:
     """Paragraphs about a table."""
     parts = [_finished(table), _level(table), _diverged(table)]
@@ -62,8 +67,8 @@ def _finished(table: Table) -> str:
 def _level(table: Table) -> str:
     title = table.line(table.baseline).title
     return (
-        f"The level, {table.level:.2f}{table.unit}, is the median over the seeds of the mean error of {_quoted(title)} in its "
-        f"last {WINDOW} epochs. Schedules with runs reach it at the end of a run, as the model there is the one to "
+        f"The level, {table.level:.2f}{table.unit}, is the median over the seeds of the mean error of {_quoted(title)} "
+        f"in its last {WINDOW} epochs. Schedules with runs reach it at the end of a run, as the model there is the one to "
         f"keep; step decay (a) at the end of its epochs, or (b), in hindsight, at the first epoch whose mean error "
         f"with the {WINDOW - 1} before it is at the level."
     )
@@ -81,9 +86,7 @@ def _long_step(table: Table) -> str:
     if not restarted:
         return ""
     committed = [(_quoted(line.title), line.speed_up, _times(line.speed_up)) for line in restarted]
-    hindsight = [
-        (_quoted(line.title), line.hindsight_speed_up, _times(line.hindsight_speed_up)) for line in restarted
-    ]
+    hindsight = [(_quoted(line.title), line.hindsight_speed_up, _times(line.hindsight_speed_up)) for line in restarted]
     words = "fewer epochs", "more epochs"
     return (
         f"Restarts against the long step schedule: (a) against its {table.budget:.4g} epochs, "

@@ -14,11 +14,12 @@ import queue
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from .. import ScheduleError
 from .experiment import Trial
-from .store import load_store
+from .store import Store, load_store
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -37,24 +38,28 @@ def main(directory: str, data: str | None = None) -> None:
         print(" ".join(text.split()), file=answers, flush=True)
 
     threading.Thread(target=listen, daemon=True).start()
-    from .trials import run_trial
-
     store = load_store(directory)
     while True:
         trial = asked.get()
-        try:
-            run_trial(store, trial, Path(data) if data else None, answer)
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            answer(f"full {error.strerror}: {error.filename or directory}")
-        except Exception as error:
-            traceback.print_exc()
-            answer(
-                f"failed {type(error).__name__}: {error}" if not isinstance(error, ScheduleError) else f"failed {error}"
-            )
-        else:
-            answer("done")
+        answer(attempt(store, trial, data, answer))
+
+
+def attempt(store: Store, trial: Trial, data: str | None, tell: Callable[[str], None] = lambda _: None) -> str:
+    """Train a trial, and give the last answer. Another OSError than that of a full disk may pass, and is raised."""
+    from .trials import run_trial
+
+    try:
+        run_trial(store, trial, Path(data) if data else None, tell)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return f"full {error.strerror}: {error.filename or store.directory}"
+    except ScheduleError as error:
+        return f"failed {error}"
+    except Exception as error:
+        traceback.print_exc()
+        return f"failed {type(error).__name__}: {error}"
+    return "done"
 
 
 if __name__ == "__main__":

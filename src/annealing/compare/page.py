@@ -1,0 +1,156 @@
+"""The report as one HTML file that needs nothing else: figures are SVG elements, and there is no script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from . import words
+from .cost import Cost
+from .experiment import Experiment
+from .states import STATES, State, summary
+from .statistics import Interval
+from .store import MANIFEST, Store
+from .table import Table
+from .tasks import Function
+from .text import of_seeds
+
+TEMPLATE = Path(__file__).with_name("page.html")
+WIDE = 120  # of a drawn interval, in its own units
+
+
+class Drawn(NamedTuple):
+    """An interval as a bar: where it begins and ends and its middle, from 0 to WIDE; whether it leaves out zero."""
+
+    low: float
+    middle: float
+    high: float
+    sure: bool
+
+
+def html(
+    store: Store,
+    table: Table | None,
+    costs: Sequence[Cost],
+    figures: Mapping[str, str],
+    states: Sequence[State],
+) -> str:
+    """The page. figures: SVG elements by name: rates, and with a table errors and budgets."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(TEMPLATE.read_text("utf-8"))
+    manifest = json.loads((store.directory / MANIFEST).read_text("utf-8"))
+    experiment = store.experiment
+    return template.render(
+        task=_task(experiment),
+        setting=_setting(experiment),
+        experiment=experiment,
+        table=table,
+        title=words.error_title(table) if table else "",
+        of_seeds=of_seeds(table) if table else "",
+        closing=words.closing(table) if table else [],
+        drawn=_drawn(table) if table else {},
+        wide=WIDE,
+        costs=costs,
+        figures={name: Markup(svg) for name, svg in figures.items()},
+        states=states,
+        kinds=STATES,
+        summary=summary(states),
+        complete=all(state.state in ("done", "diverged") for state in states),
+        command=manifest.get("command") or "annealing.compare.compare(...), from Python",
+        versions=manifest["versions"],
+        identities=_identities(store),
+        described=_yaml(experiment.description()),
+        points=words.points,
+        epochs=words.epochs,
+        ratio=words.ratio,
+        duration=_duration,
+    )
+
+
+def _task(experiment: Experiment) -> str:
+    task = experiment.task
+    if isinstance(task, Function):
+        return task.name
+    side = f"{task.side} x {task.side}"
+    return f"{task.name} at {side}, {task.train_images:,} training and {task.test_images:,} test images"
+
+
+def _setting(experiment: Experiment) -> list[tuple[str, str]]:
+    """What is the same for all schedules."""
+    described = experiment.description()
+    found = [("Task", _task(experiment))]
+    for name in ("model", "optimizer"):
+        if described[name]:
+            found.append((name.capitalize(), _said(described[name])))
+    if experiment.batch:
+        found.append(("Batch", f"{experiment.batch} images, {experiment.updates_per_epoch} updates an epoch"))
+    else:
+        found.append(("Epoch", f"{experiment.updates_per_epoch} updates"))
+    found.append(("Seeds", ", ".join(map(str, experiment.seeds))))
+    found.append(("Baseline", experiment.arm(experiment.baseline).title))
+    return found
+
+
+def _said(values: Mapping[str, Any]) -> str:
+    name, *others = values.values()
+    keys = [*values][1:]
+    return ", ".join(
+        [str(name), *(f"{key.replace('_', ' ')} {value}" for key, value in zip(keys, others, strict=True))]
+    )
+
+
+def _drawn(table: Table) -> dict[tuple[str, str], Drawn]:
+    """The differences of the lines as bars of one scale, by key and name."""
+    named = {
+        (line.key, name): interval
+        for line in table.lines
+        for name in ("less_baseline", "less_cosine")
+        if (interval := getattr(line, name)) is not None
+    }
+    ends = [abs(end) for interval in named.values() for end in interval if end is not None]
+    most = max(ends, default=0) or 1
+    return {where: _bar(interval, most) for where, interval in named.items()}
+
+
+def _bar(interval: Interval, most: float) -> Drawn:
+    low, high = (interval.middle if end is None else end for end in interval[1:])
+    places = (WIDE / 2 + (WIDE / 2 - 5) * value / most for value in (low, interval.middle, high))
+    return Drawn(*(round(place, 1) for place in places), interval.beside(0))
+
+
+def _identities(store: Store) -> list[tuple[str, str]]:
+    """Processors, threads, devices and data of the trials, each once, as their records say."""
+    found: dict[str, dict[str, None]] = {}
+    for trial in store.experiment.trials():
+        with suppress(OSError, ValueError):
+            identity = json.loads((store.path(trial) / "trial.json").read_text("utf-8"))
+            for name in ("processor", "threads", "device", "data", "code"):
+                if name in identity:
+                    found.setdefault(name, {})[str(identity[name])] = None
+    names = {"threads": "threads per trial", "data": "SHA-256 of the data", "code": "SHA-256 of the function's file"}
+    return [(names.get(name, name), ", ".join(values)) for name, values in found.items()]
+
+
+def _yaml(description: Mapping[str, Any]) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(dict(description), sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+def _duration(seconds: float) -> str:
+    """Wall time as people read it.
+
+    >>> _duration(7.25), _duration(200), _duration(7300)
+    ('7.2 s', '3 min 20 s', '2 h 01 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
