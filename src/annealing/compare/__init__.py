@@ -55,11 +55,11 @@ def compare(
     out: a new or empty directory, or one where the same experiment was begun, perhaps with fewer seeds: its finished
     trials are kept. experiment: sgdr() unless given. workers: processes, each with as many threads as the experiment
     says (None: as many as this machine has processors for). ray: the address of a Ray cluster ("auto", "HOST:PORT",
-    "ray://HOST:PORT") that trains instead of this machine; all its nodes must see `out` under the same path. watch: called with a trial and "begin", "row", "note ...",
-    "died", "failed" or "done" (at once if it is kept), from several threads. command: a text for the manifest. A
-    ScheduleError names an argument that cannot be, or data that are not there; a WorkerError the trials that could not
-    be finished. After either, or an interruption, the same call goes on where this one stopped. `.plain()` gives the
-    table as plain data.
+    "ray://HOST:PORT") that trains instead of this machine; all its nodes must see `out` under the same path. watch:
+    called with a trial and "begin", "row", "note ...", "died", "failed" or "done" (at once if it is kept), from several
+    threads. command: a text for the manifest. A ScheduleError names an argument that cannot be, or data that are not
+    there; a WorkerError the trials that could not be finished. After either, or an interruption, the same call goes on
+    where this one stopped. `.plain()` gives the table as plain data.
 
     >>> compare("demo", sgdr(budget=40, seeds=5))  # doctest: +SKIP
     """

@@ -96,9 +96,7 @@ def _report(directory: str, as_json: bool) -> None:
     elif as_json:
         click.echo(json.dumps({"finished": 0, "trials": len(standing(directory)), "lines": []}))
     else:
-        click.echo(
-            f"The baseline is finished for no seed yet; {directory}/report.html shows where it stands.", err=True
-        )
+        click.echo(f"No seed of the baseline is finished yet; {directory}/report.html shows what is.", err=True)
 
 
 def _show(table: Any, directory: str, as_json: bool) -> None:

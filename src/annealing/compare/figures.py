@@ -78,7 +78,7 @@ def errors(experiment: Experiment, drawn: Mapping[str, Curve], table: Table) -> 
         recommended = curve.at(np.array(kept) / experiment.updates_per_epoch)
         medians = percent * np.median(recommended.errors, axis=0)
         panel.plot(recommended.times, medians, "o", clip_on=False, zorder=3, **_dot(experiment, arm))
-        _percentages(panel.yaxis)
+        _logarithmic(panel, "y")
     baseline = table.line(table.baseline).title
     handles = [
         Line2D([], [], color="black", linewidth=WIDTH, label="median of the seeds"),
@@ -112,8 +112,8 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
         dots: dict[str, Any] = {"color": style["color"], "marker": marker, "markersize": 7, "linestyle": ""}
         panel.plot(times, middles, markeredgecolor="white", zorder=3, **dots)
         handles.append(Line2D([], [], label=arm.title, **{**dots, "linestyle": style["linestyle"] if ends else ""}))
-    _percentages(panel.xaxis)
-    _percentages(panel.yaxis)
+    _logarithmic(panel, "x")
+    _logarithmic(panel, "y")
     panel.set_xlabel("epochs of training")
     panel.set_ylabel(_quantity(table))
     panel.spines[["top", "right"]].set_visible(False)
@@ -204,9 +204,10 @@ def _legend(figure: Figure, empty: Axes | None, handles: list[Any]) -> None:
         ).set_in_layout(False)
 
 
-def _percentages(axis: Axis) -> None:
-    """A logarithmic axis that reads 1, 2, 5, 10."""
-    axis.axes.set_yscale("log") if axis.axis_name == "y" else axis.axes.set_xscale("log")
+def _logarithmic(panel: Axes, name: str) -> None:
+    """An axis, "x" or "y", that is logarithmic and reads 1, 2, 5, 10."""
+    panel.set(**{f"{name}scale": "log"})
+    axis: Axis = getattr(panel, f"{name}axis")
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -98,11 +98,14 @@ def _setting(experiment: Experiment) -> list[tuple[str, str]]:
 
 
 def _said(values: Mapping[str, Any]) -> str:
-    name, *others = values.values()
-    keys = [*values][1:]
+    """A part of the experiment in words, such as its model."""
     return ", ".join(
-        [str(name), *(f"{key.replace('_', ' ')} {value}" for key, value in zip(keys, others, strict=True))]
+        str(value) if name == "name" else f"{name.replace('_', ' ')} {_number(value)}" for name, value in values.items()
     )
+
+
+def _number(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _drawn(table: Table) -> dict[tuple[str, str], Drawn]:
@@ -120,8 +123,11 @@ def _drawn(table: Table) -> dict[tuple[str, str], Drawn]:
 
 def _bar(interval: Interval, most: float) -> Drawn:
     low, high = (interval.middle if end is None else end for end in interval[1:])
-    places = (WIDE / 2 + (WIDE / 2 - 5) * value / most for value in (low, interval.middle, high))
-    return Drawn(*(round(place, 1) for place in places), interval.beside(0))
+
+    def place(value: float) -> float:
+        return round(WIDE / 2 + (WIDE / 2 - 5) * value / most, 1)
+
+    return Drawn(place(low), place(interval.middle), place(high), interval.beside(0))
 
 
 def _identities(store: Store) -> list[tuple[str, str]]:

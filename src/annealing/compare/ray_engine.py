@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -92,7 +93,7 @@ def _connected(address: str) -> Any:
         raise ScheduleError("ray needs Ray, which is not installed: pip install 'annealing[ray]'") from None
     environment = {"env_vars": {"PYTHONPATH": modules()}}
     try:
-        ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level="error")
+        ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ScheduleError(f"ray must be the address of a running cluster, got {address!r}: {reason}") from None

@@ -68,8 +68,8 @@ def _level(table: Table) -> str:
     title = table.line(table.baseline).title
     return (
         f"The level, {table.level:.2f}{table.unit}, is the median over the seeds of the mean error of {_quoted(title)} "
-        f"in its last {WINDOW} epochs. Schedules with runs reach it at the end of a run, as the model there is the one to "
-        f"keep; step decay (a) at the end of its epochs, or (b), in hindsight, at the first epoch whose mean error "
+        f"in its last {WINDOW} epochs. Schedules with runs reach it at the end of a run, as the model there is the one "
+        f"to keep; step decay (a) at the end of its epochs, or (b), in hindsight, at the first epoch whose mean error "
         f"with the {WINDOW - 1} before it is at the level."
     )
 
