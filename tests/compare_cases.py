@@ -50,7 +50,10 @@ def trained(made: Experiment, trial: Trial, directory: Path) -> list[Row]:
     return found
 
 
+WALL_TIME = {"clock.jsonl", "cost.csv", "report.html"}
+
+
 def files(directory: Path) -> dict[str, bytes]:
-    """All records but the wall time."""
-    paths = [path for path in directory.rglob("*") if path.is_file() and path.name != "clock.jsonl"]
+    """All that is written, but what tells the wall time."""
+    paths = [path for path in directory.rglob("*") if path.is_file() and path.name not in WALL_TIME]
     return {str(path.relative_to(directory)): path.read_bytes() for path in paths}

@@ -43,8 +43,9 @@ def undisturbed(tmp_path_factory):
 
 def test_the_command_leaves_a_whole_report(undisturbed):
     directory, printed = undisturbed
-    names = {"manifest.json", "results.csv", "results.json", "table.txt", "rates.png", "errors.png"}
-    assert {path.name for path in directory.iterdir()} == {*names, "trials"}
+    tables = {"results.csv", "results.json", "run-ends.csv", "cost.csv", "table.txt"}
+    pictures = {"report.html", "rates.png", "errors.png"}
+    assert {path.name for path in directory.iterdir()} == {"manifest.json", *tables, *pictures, "trials"}
     kept = {"trial.json", "metrics.jsonl", "result.json", "clock.jsonl", "snapshots"}
     for trial in (directory / "trials").iterdir():
         assert {path.name for path in trial.iterdir()} == kept

@@ -11,16 +11,18 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from compare_cases import experiment, records, restarts, rows, short, single, step
+from compare_cases import experiment, half, records, restarts, rows, short, single, step
+from scipy.stats import bootstrap
 
-from annealing import linear
-from annealing.compare import Arm, Trial, words
+from annealing import linear, multistep
+from annealing.compare import Arm, Experiment, Function, Trial, words
 from annealing.compare.figures import errors as errors_figure
 from annealing.compare.figures import family, points
 from annealing.compare.figures import rates as rates_figure
+from annealing.compare.plain import csv_text
 from annealing.compare.records import Row
 from annealing.compare.report import plain, text
-from annealing.compare.table import curves, tabulate
+from annealing.compare.table import RunEnd, curves, tabulate
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,81 @@ def test_after_divergence_all_images_are_wrong():
     assert line.error == (14, 12, 100)
     assert table.line("half").diverged == []  # it was over before
     assert "“restarts” with seed 1" in " ".join(words.closing(table))
+
+
+def test_at_ends_of_runs_stand_the_baseline_and_what_was_given_just_that_long():
+    compressed = Arm("compressed", "compressed step", multistep(0.1, [3, 5], gamma=0.2), Fraction(6))
+    case = experiment(step, compressed, single, half, restarts)
+    more = {Trial("compressed", seed): rows([60, 40, 30, 20, 15, 11]) for seed in range(3)}
+    models = {Trial("restarts", s): {"ensembles": [{"steps": [4, 12], "wrong": 10 + 2 * s}]} for s in range(3)}
+    table = tabulate(case, {**records, **more}, models)
+    first, last = table.run_ends
+    # at epoch 2 restarts are at 30 + s, the baseline at 40; half a cosine is the same training
+    assert (first.epoch, first.error, first.less_baseline) == (2, (31, 30, 32), (-9, -10, -8))
+    assert (first.step, first.cosine, first.models, first.less_single) == (None, None, None, None)
+    # at epoch 6 they are at 12 + s, the baseline at 10 + s, the step schedule of 6 epochs at 11, the cosine at 9 + 2 s
+    assert (last.epoch, last.less_baseline) == (6, (2, 2, 2))
+    assert (last.step, last.less_step) == ("compressed", (2, 1, 3))
+    assert (last.cosine, last.less_cosine) == ("single", (2, 1, 3))
+    assert (last.models, last.together, last.less_single) == (2, (12, 10, 14), (-1, -2, 0))
+    closing = " ".join(words.closing(table))
+    assert "the error less the baseline's at the same epoch: higher at 1 of 2, lower at 1 of 2." in closing
+    assert "that of a step schedule of just that length: higher at 1 of 1." in closing
+    assert "against the last alone, with the same training: no verdict on any of the 1." in closing
+    written = [*csv.DictReader(io.StringIO(csv_text(RunEnd, table.run_ends)))]
+    assert [row["less_step_high"] for row in written] == ["", "3.0"]
+
+
+def test_an_ensemble_that_a_seed_lacks_is_not_shown():
+    models = {Trial("restarts", seed): {"ensembles": [{"steps": [4, 12], "wrong": 9}]} for seed in range(2)}
+    assert tabulate(experiment(), records, models).run_ends[1].together is None
+
+
+def test_intervals_of_differences_are_scipys_over_the_seeds():
+    random = np.random.default_rng(5)
+    last = {key: random.integers(5, 30, 8) for key in ("step", "single")}
+    made = {
+        Trial(key, seed): rows([60] * (7 if key == "step" else 5) + [int(last[key][seed])])
+        for key in last
+        for seed in range(8)
+    }
+    table = tabulate(experiment(step, single, seeds=range(8)), made)
+    direct = bootstrap(
+        (last["single"] - last["step"],), np.median, n_resamples=9999, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    less = table.line("single").less_baseline
+    assert less == pytest.approx((np.median(last["single"] - last["step"]), direct.low, direct.high))
+
+
+def test_errors_of_a_task_that_counts_no_images_keep_their_unit():
+    task = Function("on.paper:train", updates_per_epoch=2)
+    made = Experiment(task, (step, single), "step", seeds=[0, 1, 2])
+    norms = {trial: [row._replace(wrong=row.wrong / 10) for row in found] for trial, found in records.items()}
+    norms[Trial("single", 2)] = [*norms[Trial("single", 2)][:2], Row(5, 2.5, 0.05, None, 1)]
+    table = tabulate(made, norms)
+    assert table.level == pytest.approx(1.3)
+    assert table.line("single").error == pytest.approx((1.1, 0.9, 6.0))  # the worst of all errors is 60 / 10
+    shown = text(table)
+    assert "%" not in shown.replace("95%", "")
+    assert "image" not in shown
+    assert "counted as the worst error of all" in " ".join(words.closing(table))
+
+
+def test_words_follow_from_the_number_of_images(table):
+    # 2 standard errors of 13 % of 100 images are 6.7 points, of 10,000 images 0.7; restarts are 2 above both others
+    few, many = (" ".join(words.closing(replace(table, test_images=images))) for images in (100, 10_000))
+    assert "gives an error of 13.00 % a standard error of 3.36 points" in few
+    assert "it is no evidence for or against restarts on other images" in few
+    assert "a standard error of 0.34 points" in many
+    assert "Of 2 differences of schedules with restarts, 2 leave out zero and are at least twice as large" in many
+    alone = tabulate(experiment(step, single), records)
+    assert "restarts" not in " ".join(words.closing(alone)[1:])
+
+
+def test_a_part_of_an_experiment_says_so():
+    part = tabulate(experiment(step, single), records, trials=12)
+    assert words.closing(part)[0].startswith("Not finished: these numbers rest on 6 of 12 trials, with the 3 seeds")
+    assert not any("Not finished" in said for said in words.closing(tabulate(experiment(step, single), records)))
 
 
 def test_no_interval_from_one_seed():

@@ -49,6 +49,8 @@ FRAMEWORKS = {
     "yaml",
     "pooch",
     "safetensors",
+    "jinja2",
+    "ray",
 }
 
 

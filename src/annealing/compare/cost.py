@@ -50,7 +50,7 @@ def seconds(clock: str, update: int) -> float | None:
     ...     '{"event": "begin"}\\n{"event": "row", "step": 20, "seconds": 5}\\n'
     ... )
     >>> seconds(clock, 10), seconds(clock, 20), seconds(clock, 30)
-    (4, 9, None)
+    (4.0, 9.0, None)
     """
     before = now = 0.0
     found = None

@@ -92,14 +92,18 @@ def errors(experiment: Experiment, drawn: Mapping[str, Curve], table: Table) -> 
 
 
 def budgets(experiment: Experiment, table: Table) -> Figure:
-    """The error of every model that a schedule recommends over the epochs that it took; runs' ends are joined."""
+    """The error of every model that a schedule recommends over the epochs that it took; runs' ends are joined.
+
+    Ends of runs long before the shortest of the other schedules ends are left out, as they would squeeze the rest.
+    """
+    shortest = min(line.kept_at for line in table.lines if not line.restarts or line.key == table.baseline)
     figure = Figure(figsize=(8.2, 4.6), layout="constrained")
     panel = figure.subplots()
     panel.axhline(table.level, **LEVEL)
     handles = []
     for arm, marker in zip(experiment.arms, _markers(experiment), strict=True):
         line = table.line(arm.key)
-        ends = [end for end in table.run_ends if end.key == arm.key]
+        ends = [end for end in table.run_ends if end.key == arm.key and end.epoch >= shortest / 2]
         times = [end.epoch for end in ends] or [line.kept_at]
         found = [end.error for end in ends] or [line.error]
         middles = np.array([error.middle for error in found])

@@ -54,9 +54,10 @@ class RunEnd:
     """A schedule with restarts at the end of one of its runs, and others after as many epochs; units as in `Line`.
 
     error: that of the model there. less_baseline: less the baseline's at that epoch (None where it is not evaluated).
-    step, cosine: the step schedule, and the single run, that was given just so many epochs, if one was; less_step,
-    less_cosine: less the error of its last model. together: the error of the last `models` models at ends of runs,
-    with the mean of their softmax; less_single: that less `error`. All differences are paired by seed.
+    step, cosine: the step schedule, and the single run, that was given just so many epochs, if one was, and is not
+    found in the same training; less_step, less_cosine: less the error of its last model. together: the error of the
+    last `models` models at ends of runs, with the mean of their softmax; less_single: that less `error`. All
+    differences are paired by seed.
     """
 
     key: str
@@ -217,6 +218,8 @@ def _run_ends(
             return None if key is None else recommended[key].errors[:, -1]
 
         step, cosine = steps.get(epoch), cosines.get(epoch)
+        if cosine and experiment.sources[cosine] == experiment.sources[arm.key]:
+            cosine = None
         found = [_together(models.get(Trial(experiment.sources[arm.key], seed)), update) for seed in experiment.seeds]
         together = np.array([wrong for _, wrong in found], float) if all(count for count, _ in found) else None
         yield RunEnd(

@@ -124,8 +124,9 @@ def _run_ends(table: Table) -> list[str]:
 def _counted(intervals: Sequence[Interval]) -> str:
     """How many intervals lie above zero, how many below, and on how many there is no verdict."""
     beside = [interval.middle > 0 for interval in intervals if interval.beside(0)]
-    counts = {"higher": sum(beside), "lower": len(beside) - sum(beside), "no verdict": len(intervals) - len(beside)}
-    return f"of {len(intervals)}, " + ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    counts = {"higher at": sum(beside), "lower at": len(beside) - sum(beside)}
+    counts["no verdict on"] = len(intervals) - len(beside)
+    return ", ".join(f"{name} {count} of {len(intervals)}" for name, count in counts.items() if count)
 
 
 def _together(table: Table) -> str:
