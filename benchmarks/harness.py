@@ -1,6 +1,8 @@
 """What the harness costs over a bare loop of the same training, and what a second worker gains.
 
-python benchmarks/harness.py [EPOCHS]    (40 unless given; on an idle machine)
+    python benchmarks/harness.py [EPOCHS]    (40 unless given; on an idle machine)
+
+Exit status 1 if the cost is above 5 %, or the second worker gives less than 1.8 times the speed.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from annealing.compare.store import open_store
 from annealing.compare.trials import run_trial
 
 ROUNDS = 5
+MOST_COST, LEAST_GAIN = 1.05, 1.8
 
 
 def made(epochs: int, seeds: int) -> Experiment:
@@ -50,7 +53,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def main(epochs: int) -> None:
+def main(epochs: int) -> int:
     torch.set_num_threads(1)
     one = made(epochs, 1)
     one.task.load()
@@ -60,11 +63,14 @@ def main(epochs: int) -> None:
             return lambda: run_trial(open_store(Path(place) / f"one{number}", one), Trial("restarts", 0))
 
         ratios = [seconds(harness(n)) / seconds(lambda: bare(one)) for n in range(ROUNDS)]
-        print(f"harness over a bare loop: {statistics.median(ratios):.3f} (median of {ROUNDS})")
+        cost = statistics.median(ratios)
+        print(f"harness over a bare loop: {cost:.3f} (median of {ROUNDS})")
         four = made(4 * epochs, 4)
         times = [seconds(lambda n=n: compare(Path(place) / f"workers{n}", four, workers=n)) for n in (1, 2)]
-        print(f"two workers over one: {times[0] / times[1]:.2f} times as fast, start and report included")
+        gain = times[0] / times[1]
+        print(f"two workers over one: {gain:.2f} times as fast, start and report included")
+    return 0 if cost <= MOST_COST and gain >= LEAST_GAIN else 1
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 40))
