@@ -169,7 +169,7 @@ def _grid(experiment: Experiment, quantity: str) -> tuple[Figure, dict[Arm, Axes
     """A row of panels for each family, with common axes; and a place that is left empty, if there is one."""
     rows = [[arm for arm in experiment.arms if family(experiment, arm) == name] for name in STYLES]
     rows = [row for row in rows if row]
-    columns = max(map(len, rows))
+    columns = max(3, *map(len, rows))
     figure = Figure(figsize=(0.6 + 2.35 * columns, 0.6 + 2.1 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), columns, sharex=True, sharey=True, squeeze=False)
     panels = {}

@@ -183,6 +183,8 @@ def _seeds(table: Table) -> str:
     if table.seeds > RANGE:
         return ""
     compared = sum(line.less_baseline is not None for line in table.lines)
+    if not compared:
+        return ""
     return (
         f"With {table.seeds} seeds, the bootstrap interval of a median is the range of the seeds. A difference whose "
         f"interval leaves out zero has the same sign for all {table.seeds}, as chance alone brings about once in "
