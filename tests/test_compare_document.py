@@ -101,5 +101,5 @@ def test_one_error_names_the_key_and_what_is_allowed(tmp_path, changes, said):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(ScheduleError, match="none.yaml cannot be read: No such file or directory"):
+    with pytest.raises(ScheduleError, match=r"none\.yaml cannot be read: No such file or directory"):
         read_experiment(tmp_path / "none.yaml")
