@@ -1,0 +1,147 @@
+"""The search for faults that explain a whole log: one fault, and where none does, two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .clocks import from_a_row, from_the_start
+from .evidence import Evidence, Rates
+from .faults import Fault, composed
+from .landmarks import Landmarks
+from .propose import Proposal, constant, proposals, scaled
+from .rowwise import edited, outliers, run_begins, several, skipped
+from .values import scales
+
+BASES = 6  # explanations of a part of the log, from which a second fault is looked for
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Faults one after another, and how far they explain: the place of the first row that they do not (None: all)."""
+
+    faults: tuple[Fault, ...]
+    until: int | None
+
+    @property
+    def cost(self) -> float:
+        return sum(fault.cost for fault in self.faults)
+
+
+def explanations(used: Rates, evidence: Evidence, marks: Landmarks, per_epoch: int | None) -> list[Explanation]:
+    """All explanations with the fewest faults that every row allows, the likeliest first; else the best partial one."""
+    few = evidence.few(used)
+    search = _Search(used, evidence, few, marks, per_epoch)
+    begin = few.first_wrong(used)
+    assert begin is not None
+    for stage in (search.single, search.double):
+        search.look(stage(begin))
+        if full := search.full():
+            return full
+    best = max(search.partial, key=lambda found: (found.until or 0, -found.cost), default=None)
+    return [best] if best and (best.until or 0) > max(begin + 3, 0.5 * len(few)) else []
+
+
+class _Search:
+    def __init__(
+        self, used: Rates, evidence: Evidence, few: Evidence, marks: Landmarks, per_epoch: int | None
+    ) -> None:
+        self.used, self.evidence, self.few, self.marks, self.per_epoch = used, evidence, few, marks, per_epoch
+        self.last = float(few.rows.t.max())
+        self.found: list[Explanation] = []
+        self.partial: list[Explanation] = []
+        jumps = np.abs(np.diff(few.used))
+        great = np.argsort(-jumps, kind="stable")[:3] + 1 if len(jumps) > 8 else []
+        self.breaks = sorted({int(i) for i in great} | set(run_begins(few)[1:]))
+
+    def look(self, candidates: Iterator[tuple[Fault, ...]]) -> None:
+        """Hold candidates against the rows."""
+        for faults in candidates:
+            rates = composed(self.used, faults)
+            until = self.few.first_wrong(rates)
+            found = Explanation(faults, until)
+            if until is None and not self._known(faults):
+                if len(self.few) == len(self.evidence) or self.evidence.first_wrong(rates) is None:
+                    self.found.append(found)
+            elif until is not None:
+                self.partial.append(found)
+
+    def full(self) -> list[Explanation]:
+        return sorted(self.found, key=lambda found: found.cost)
+
+    def _known(self, faults: tuple[Fault, ...]) -> bool:
+        key = [(fault.name, fault.parameters) for fault in faults]
+        return any([(fault.name, fault.parameters) for fault in found.faults] == key for found in self.found)
+
+    def windows(self, begin: int) -> list[int]:
+        """Places until before which one fault may reach, when it begins at one."""
+        left = len(self.few) - begin
+        spans = {begin + max(4, int(left * share)) for share in (1.0, 0.5, 0.25, 0.1)}
+        spans |= {place for place in self.breaks if place > begin + 3}
+        return sorted((min(span, len(self.few)) for span in spans), reverse=True)
+
+    def single(self, begin: int) -> Iterator[tuple[Fault, ...]]:
+        for proposal in self._whole(begin):
+            yield proposal.faults
+        for proposal in self._from(self.used, begin, ()):
+            yield proposal.faults
+        for proposal in self._rows(self.used):
+            yield proposal.faults
+
+    def _whole(self, begin: int) -> Iterator[Proposal]:
+        families = from_the_start(self.marks, self.last, self.per_epoch)
+        yield from proposals(self.used, self.few, begin, self.windows(begin), families, [])
+        for scale in scales(self.marks, onset=False):
+            yield from scaled(self.used, self.few, 0, scale, 0, None)
+        yield from constant(self.few, 0, 0)
+
+    def _rows(self, used: Rates) -> Iterator[Proposal]:
+        yield from skipped(used, self.evidence)
+        yield from outliers(used, self.evidence)
+        if used is self.used:
+            yield from edited(self.evidence, self.marks)
+            yield from several(used, self.evidence)
+
+    def _from(self, used: Rates, begin: int, before: tuple[Fault, ...], joint: bool = False) -> Iterator[Proposal]:
+        """Faults from the row at a place on."""
+        if begin < 2 and not joint:
+            return
+        now, row = float(self.few.rows.t[begin]), int(self.few.rows.row[begin])
+        resumed = [fault.at for fault in before if fault.name == "restart after resume" and fault.at is not None]
+        inner = resumed[-1] if resumed else 0.0
+        families = from_a_row(row, self.few.rows.t[:begin], now, self.marks, self.last, inner)
+        (scale,) = scales(self.marks, onset=True)
+        if joint:
+            yield from proposals(used, self.few, begin, self.windows(begin), families, [scale])
+            return
+        yield from proposals(used, self.few, begin, self.windows(begin), families, [])
+        yield from scaled(used, self.few, begin, scale, row, now)
+        yield from constant(self.few, begin, row)
+
+    def double(self, begin: int) -> Iterator[tuple[Fault, ...]]:
+        families = from_the_start(self.marks, self.last, self.per_epoch)
+        kinds = scales(self.marks, onset=False)
+        for where in dict.fromkeys((0, begin)):
+            for proposal in proposals(self.used, self.few, where, self.windows(where), families, kinds):
+                yield proposal.faults
+        if begin >= 2:
+            for proposal in self._from(self.used, begin, (), joint=True):
+                yield proposal.faults
+        yield from self._second(begin)
+
+    def _second(self, begin: int) -> Iterator[tuple[Fault, ...]]:
+        """A second fault after each of the first faults that explain most."""
+        for base in self._bases(begin):
+            used = composed(self.used, base.faults)
+            assert base.until is not None
+            for proposal in (*self._from(used, base.until, base.faults), *self._rows(used)):
+                yield (*base.faults, *proposal.faults)
+
+    def _bases(self, begin: int) -> list[Explanation]:
+        kept: dict[tuple[str, int], Explanation] = {}
+        for found in sorted(self.partial, key=lambda found: (-(found.until or 0), found.cost)):
+            if (found.until or 0) > begin + 2:
+                kept.setdefault((" ".join(fault.name for fault in found.faults), found.until or 0), found)
+        return list(kept.values())[:BASES]

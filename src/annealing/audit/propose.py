@@ -1,0 +1,168 @@
+"""Candidates for what went wrong: families of faults are tried on a few rows, and what fits there is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .clocks import Family
+from .evidence import Array, Evidence, Rates, Rows
+from .faults import Fault, of_the_value
+from .values import Scale, factors
+
+GRID = 240
+KEPT = 3  # of each family, that explain most
+
+
+class Proposal(NamedTuple):
+    """Faults that may explain rows, to be held against all of them."""
+
+    faults: tuple[Fault, ...]
+
+    @property
+    def cost(self) -> float:
+        return sum(fault.cost for fault in self.faults)
+
+
+def probes(evidence: Evidence, begin: int, stop: int) -> Evidence:
+    """A few rows from `begin` until before `stop`, dense at the beginning."""
+    near = np.arange(begin, min(begin + 4, stop))
+    far = np.geomspace(1, max(stop - begin, 1), 8).astype(np.int64) - 1 + begin
+    spread = np.linspace(begin, stop - 1, 14).astype(np.int64)
+    return evidence[np.unique(np.concatenate([near, far, spread]))]
+
+
+def proposals(
+    used: Rates, evidence: Evidence, begin: int, windows: list[int], families: list[Family], factor: list[Scale]
+) -> Iterator[Proposal]:
+    """What families make of rates, each by itself or (with scales in `factor`) together with a factor on the rates.
+
+    begin: the place of the first row to be explained. windows: places until before which one explanation may reach.
+    """
+    for family in families:
+        for stop in windows:
+            few = probes(evidence, begin, stop)
+            columns = _candidates(used, few, family, factor)
+            if columns is None or not len(columns[0]):
+                continue
+            values, times = _values(used, few, family, columns)
+            if factor:
+                for scale in factor:
+                    yield from _with_factor(family, scale, few, columns, values, times)
+            else:
+                wrong = np.abs(few.used - values) > few.allowed
+                explained = np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
+                for i in _best(explained, len(few)):
+                    yield Proposal(family.build(*(float(column[i, 0]) for column in columns)))
+            if family.scan is None:
+                break  # the beginning is the same in all windows
+
+
+def scaled(
+    used: Rates, evidence: Evidence, begin: int, scale: Scale, row: int, at: float | None
+) -> Iterator[Proposal]:
+    """A factor on the rates alone, from the row at place `begin` on."""
+    part = evidence[begin:]
+    low, high, explained = factors(part.used, part.allowed, used(part.rows), scale, part.rows.t)
+    if explained >= min(3, len(part)) and np.isfinite(low[explained - 1]) and np.isfinite(high[explained - 1]):
+        yield Proposal((scale.build(float(low[explained - 1]), float(high[explained - 1]), row, at),))
+
+
+def constant(evidence: Evidence, begin: int, row: int) -> Iterator[Proposal]:
+    """One rate for all rows from the one at `begin` on."""
+    part = evidence[begin:]
+    low = np.maximum.accumulate(part.used - part.allowed)
+    high = np.minimum.accumulate(part.used + part.allowed)
+    explained = int(np.sum(low <= high))
+    if explained >= 3:
+        rate = float(np.median(part.used[:explained]))
+        at = float(part.rows.t[0]) if row else None
+        given = {"rate": rate} | ({"at": at} if row else {})
+        yield Proposal((of_the_value("constant", given, lambda rates, t: np.full_like(rates, rate), 1.0, row, at),))
+
+
+def _values(used: Rates, few: Evidence, family: Family, columns: list[Array]) -> tuple[Array, Array]:
+    shape = (len(columns[0]), len(few))
+    times = np.broadcast_to(family.warp(*columns, few.rows.t), shape)
+    rows = Rows(times, np.broadcast_to(few.rows.row, shape)).at(times)
+    return used(rows), rows.t
+
+
+def _best(explained: Any, count: int) -> list[int]:
+    """The places of those that explain most of `count` rows, and at least a few."""
+    order = np.argsort(-explained, kind="stable")[:KEPT]
+    return [int(i) for i in order if explained[i] >= min(4, count)]
+
+
+def _with_factor(
+    family: Family, scale: Scale, few: Evidence, columns: list[Array], values: Array, times: Array
+) -> Iterator[Proposal]:
+    low, high, explained = factors(few.used, few.allowed, values, scale, times)
+    for i in _best(explained, len(few)):
+        ends = low[i, explained[i] - 1], high[i, explained[i] - 1]
+        if explained[i] < min(5, len(few)) or not np.all(np.isfinite(ends)):
+            continue
+        faults = family.build(*(float(column[i, 0]) for column in columns))
+        row, at = faults[-1].row, faults[-1].at
+        yield Proposal((scale.build(float(ends[0]), float(ends[1]), row, at), *faults))
+
+
+def _candidates(used: Rates, few: Evidence, family: Family, factor: list[Scale]) -> list[Array] | None:
+    if family.scan is None:
+        table = np.array(family.candidates, np.float64)
+        return [column[:, None] for column in table.T] if table.size else None
+    least, most, by_ratio = family.scan
+    if not most > least:
+        return None
+    scale = factor[0] if factor else None
+
+    def misfit(values: Array) -> Array:
+        rates, times = _values(used, few, family, [values[:, None]])
+        if scale is None:
+            return np.max(np.abs(few.used - rates), axis=1)
+        anchor = scale.anchor(times)
+        above, height = few.used - anchor, rates - anchor
+        best = np.sum(above * height, axis=1) / np.maximum(np.sum(height**2, axis=1), 1e-300)
+        return np.max(np.abs(above - best[:, None] * height), axis=1)
+
+    grid = np.geomspace(least, most, 2 * GRID + 1) if by_ratio else np.linspace(least, most, 2 * GRID + 1)
+    found = [_zoomed(misfit, *ends, family.unit, by_ratio) for ends in _valleys(misfit, grid)]
+    return [np.unique(np.concatenate(found))[:, None]] if found else None
+
+
+def _valleys(misfit: Any, grid: Array) -> list[tuple[float, float]]:
+    """Where on a grid the misfit is least: the neighbours of up to three lowest points."""
+    worst = misfit(grid)
+    inner = np.flatnonzero((worst[1:-1] <= worst[:-2]) & (worst[1:-1] <= worst[2:])) + 1
+    lowest = inner[np.argsort(worst[inner], kind="stable")[:KEPT]]
+    return [(float(grid[i - 1]), float(grid[i + 1])) for i in lowest]
+
+
+def _zoomed(misfit: Any, low: float, high: float, unit: tuple[float, float], by_ratio: bool) -> Array:
+    """The place of the least misfit between two, and the whole numbers (by `unit`) next to it."""
+    begin, length = unit
+    for _ in range(14):
+        grid = np.linspace(low, high, 25)
+        worst = misfit(grid)
+        least = np.flatnonzero(worst <= worst.min())
+        i, j = int(least[0]), int(least[-1])
+        low, high = float(grid[max(i - 1, 0)]), float(grid[min(j + 1, 24)])
+        if (high - low) * length < 0.05 or (j - i > 12):
+            break
+    middle = (low + high) / 2
+    near = np.round(begin + length * middle) + np.arange(-2, 3)
+    wholes = (near - begin) / length
+    if by_ratio:
+        wholes = wholes[wholes > 0]
+    best = _refined(misfit, low, high)
+    return np.append(wholes, best)
+
+
+def _refined(misfit: Any, low: float, high: float) -> float:
+    for _ in range(12):
+        grid = np.linspace(low, high, 15)
+        i = int(np.argmin(misfit(grid)))
+        low, high = float(grid[max(i - 1, 0)]), float(grid[min(i + 1, 14)])
+    return (low + high) / 2
