@@ -79,7 +79,8 @@ def from_a_row(row: int, before: Array, now: float, marks: Landmarks, reach: flo
     """
     ats = resume_times(before, now)
     near = tuple((at,) for at in ats)
-    both = tuple((at, float(k)) for at in ats for k in (*range(2, 17), 32, 64))
+    factors = (*range(2, 17), 32, 64) if len(ats) <= 100 else (2, 3, 4, 8, 16)
+    both = tuple((at, float(k)) for at in ats for k in factors)
 
     def of(name: str, warp: Warp, cost: float, *more: str) -> Build:
         def build(at: float, *values: float) -> tuple[Fault, ...]:
@@ -129,16 +130,13 @@ def from_a_row(row: int, before: Array, now: float, marks: Landmarks, reach: flo
     return found
 
 
-def resume_times(before: Array, now: float, most: int = 96) -> list[float]:
-    """Whole times after those of the rows before, up to that of the row at which it shows."""
-    first = float(before[max(-4, -len(before))]) if len(before) else now
-    if first >= now:  # the clock went back
-        first = now - 2
+def resume_times(before: Array, now: float, most: int = 2000) -> list[float]:
+    """Whole times after that of the first row before, up to that of the row at which it shows; the latest first."""
+    first = float(before[0]) if len(before) and before[0] < now else now - 2  # the clock may have gone back
     times = np.arange(np.floor(first) + 1, np.floor(now) + 1)
-    times = times[times > 0]
     if len(times) > most:
         times = np.unique(np.concatenate([times[-most // 2 :], np.linspace(times[0], times[-1], most // 2).round()]))
-    return [float(time) for time in times[::-1]]
+    return [float(time) for time in times[::-1] if time > 0]
 
 
 def _times(k: Any, t: Array) -> Array:

@@ -15,6 +15,9 @@ from .propose import Proposal, constant, proposals, scaled
 from .rowwise import edited, outliers, run_begins, several, skipped
 from .values import scales
 
+SPREAD = 1.0  # explanations that cost so much more than the best are not listed
+MOST = 12  # explanations listed
+CHEAP = 2.0  # one fault that costs more is held against two
 BASES = 6  # explanations of a part of the log, from which a second fault is looked for
 
 
@@ -30,24 +33,36 @@ class Explanation:
         return sum(fault.cost for fault in self.faults)
 
 
-def explanations(used: Rates, evidence: Evidence, marks: Landmarks, per_epoch: int | None) -> list[Explanation]:
-    """All explanations with the fewest faults that every row allows, the likeliest first; else the best partial one."""
-    few = evidence.few(used)
-    search = _Search(used, evidence, few, marks, per_epoch)
-    begin = few.first_wrong(used)
-    assert begin is not None
-    for stage in (search.single, search.double):
-        search.look(stage(begin))
-        if full := search.full():
-            return full
-    best = max(search.partial, key=lambda found: (found.until or 0, -found.cost), default=None)
-    return [best] if best and (best.until or 0) > max(begin + 3, 0.5 * len(few)) else []
+def explanations(
+    used: Rates, held: dict[int, Evidence], marks: Landmarks, per_epoch: int | None
+) -> tuple[int, list[Explanation]]:
+    """The shift of the clock, and what explains every row with the fewest faults.
+
+    held: the rows by shift, the likeliest first. The explanations are sorted, the likeliest first; where there are
+    none, the best that explains a part, or nothing.
+    """
+    searches = {shift: Search(used, evidence, marks, per_epoch) for shift, evidence in held.items()}
+    for stage in ("single", "double"):
+        for search in searches.values():
+            search.look(getattr(search, stage)())
+        full = {shift: search.full() for shift, search in searches.items() if search.found}
+        if full and (stage == "double" or min(found[0].cost for found in full.values()) <= CHEAP):
+            break
+    if full:
+        best = min(full, key=lambda shift: full[shift][0].cost)
+        return best, full[best]
+    shift, search = next(iter(searches.items()))
+    return shift, search.best()
 
 
-class _Search:
-    def __init__(
-        self, used: Rates, evidence: Evidence, few: Evidence, marks: Landmarks, per_epoch: int | None
-    ) -> None:
+class Search:
+    """What was found so far for one shift of the clock."""
+
+    def __init__(self, used: Rates, evidence: Evidence, marks: Landmarks, per_epoch: int | None) -> None:
+        few = evidence.few(used)
+        begin = few.first_wrong(used)
+        assert begin is not None
+        self.begin = begin
         self.used, self.evidence, self.few, self.marks, self.per_epoch = used, evidence, few, marks, per_epoch
         self.last = float(few.rows.t.max())
         self.found: list[Explanation] = []
@@ -69,7 +84,14 @@ class _Search:
                 self.partial.append(found)
 
     def full(self) -> list[Explanation]:
-        return sorted(self.found, key=lambda found: found.cost)
+        """Those that explain every row, but for such as are much less likely than the best."""
+        found = sorted(self.found, key=lambda found: found.cost)
+        return [one for one in found if one.cost <= found[0].cost + SPREAD][:MOST]
+
+    def best(self) -> list[Explanation]:
+        """The one that explains most, if that is more than a half."""
+        best = max(self.partial, key=lambda found: (found.until or 0, -found.cost), default=None)
+        return [best] if best and (best.until or 0) > max(self.begin + 3, 0.5 * len(self.few)) else []
 
     def _known(self, faults: tuple[Fault, ...]) -> bool:
         key = [(fault.name, fault.parameters) for fault in faults]
@@ -82,7 +104,8 @@ class _Search:
         spans |= {place for place in self.breaks if place > begin + 3}
         return sorted((min(span, len(self.few)) for span in spans), reverse=True)
 
-    def single(self, begin: int) -> Iterator[tuple[Fault, ...]]:
+    def single(self) -> Iterator[tuple[Fault, ...]]:
+        begin = self.begin
         for proposal in self._whole(begin):
             yield proposal.faults
         for proposal in self._from(self.used, begin, ()):
@@ -111,7 +134,10 @@ class _Search:
         now, row = float(self.few.rows.t[begin]), int(self.few.rows.row[begin])
         resumed = [fault.at for fault in before if fault.name == "restart after resume" and fault.at is not None]
         inner = resumed[-1] if resumed else 0.0
-        families = from_a_row(row, self.few.rows.t[:begin], now, self.marks, self.last, inner)
+        meant = used(self.few[:begin].rows)
+        flat = int(np.sum(np.cumprod(meant[::-1] == meant[-1]))) if begin else 0  # there a fault does not show
+        before = self.few.rows.t[max(begin - max(flat, 3) - 1, 0) : begin]
+        families = from_a_row(row, before, now, self.marks, self.last, inner)
         (scale,) = scales(self.marks, onset=True)
         if joint:
             yield from proposals(used, self.few, begin, self.windows(begin), families, [scale])
@@ -120,7 +146,8 @@ class _Search:
         yield from scaled(used, self.few, begin, scale, row, now)
         yield from constant(self.few, begin, row)
 
-    def double(self, begin: int) -> Iterator[tuple[Fault, ...]]:
+    def double(self) -> Iterator[tuple[Fault, ...]]:
+        begin = self.begin
         families = from_the_start(self.marks, self.last, self.per_epoch)
         kinds = scales(self.marks, onset=False)
         for where in dict.fromkeys((0, begin)):

@@ -66,8 +66,9 @@ def scaled(
     """A factor on the rates alone, from the row at place `begin` on."""
     part = evidence[begin:]
     low, high, explained = factors(part.used, part.allowed, used(part.rows), scale, part.rows.t)
-    if explained >= min(3, len(part)) and np.isfinite(low[explained - 1]) and np.isfinite(high[explained - 1]):
-        yield Proposal((scale.build(float(low[explained - 1]), float(high[explained - 1]), row, at),))
+    ends = float(low[explained - 1]), float(high[explained - 1])
+    if explained >= min(3, len(part)) and _changes(*ends):
+        yield Proposal((scale.build(*ends, row, at),))
 
 
 def constant(evidence: Evidence, begin: int, row: int) -> Iterator[Proposal]:
@@ -80,7 +81,12 @@ def constant(evidence: Evidence, begin: int, row: int) -> Iterator[Proposal]:
         rate = float(np.median(part.used[:explained]))
         at = float(part.rows.t[0]) if row else None
         given = {"rate": rate} | ({"at": at} if row else {})
-        yield Proposal((of_the_value("constant", given, lambda rates, t: np.full_like(rates, rate), 1.0, row, at),))
+        yield Proposal((of_the_value("constant", given, lambda rates, t: np.full_like(rates, rate), 0.9, row, at),))
+
+
+def _changes(low: float, high: float) -> bool:
+    """Whether a factor between these is known, and is neither 1 (no change) nor 0 (a constant)."""
+    return bool(np.isfinite(low) and np.isfinite(high)) and not low <= 1 <= high and not low <= 0 <= high
 
 
 def _values(used: Rates, few: Evidence, family: Family, columns: list[Array]) -> tuple[Array, Array]:
@@ -101,12 +107,12 @@ def _with_factor(
 ) -> Iterator[Proposal]:
     low, high, explained = factors(few.used, few.allowed, values, scale, times)
     for i in _best(explained, len(few)):
-        ends = low[i, explained[i] - 1], high[i, explained[i] - 1]
-        if explained[i] < min(5, len(few)) or not np.all(np.isfinite(ends)):
+        ends = float(low[i, explained[i] - 1]), float(high[i, explained[i] - 1])
+        if explained[i] < min(5, len(few)) or not _changes(*ends):
             continue
         faults = family.build(*(float(column[i, 0]) for column in columns))
         row, at = faults[-1].row, faults[-1].at
-        yield Proposal((scale.build(float(ends[0]), float(ends[1]), row, at), *faults))
+        yield Proposal((scale.build(*ends, row, at), *faults))
 
 
 def _candidates(used: Rates, few: Evidence, family: Family, factor: list[Scale]) -> list[Array] | None:
@@ -127,42 +133,42 @@ def _candidates(used: Rates, few: Evidence, family: Family, factor: list[Scale])
         best = np.sum(above * height, axis=1) / np.maximum(np.sum(height**2, axis=1), 1e-300)
         return np.max(np.abs(above - best[:, None] * height), axis=1)
 
-    grid = np.geomspace(least, most, 2 * GRID + 1) if by_ratio else np.linspace(least, most, 2 * GRID + 1)
-    found = [_zoomed(misfit, *ends, family.unit, by_ratio) for ends in _valleys(misfit, grid)]
-    return [np.unique(np.concatenate(found))[:, None]] if found else None
+    spaced = np.geomspace if by_ratio else np.linspace
+    return [_least(misfit, spaced(least, most, 2 * GRID + 1), family.unit, float(np.min(few.allowed)))[:, None]]
 
 
-def _valleys(misfit: Any, grid: Array) -> list[tuple[float, float]]:
-    """Where on a grid the misfit is least: the neighbours of up to three lowest points."""
+def _least(misfit: Any, grid: Array, unit: tuple[float, float], enough: float) -> Array:
+    """Where the misfit is least: around up to three places the nearest whole numbers (by `unit`), or else one other."""
+    begin, length = unit
     worst = misfit(grid)
     inner = np.flatnonzero((worst[1:-1] <= worst[:-2]) & (worst[1:-1] <= worst[2:])) + 1
+    if not len(inner):
+        return np.empty(0)
     lowest = inner[np.argsort(worst[inner], kind="stable")[:KEPT]]
-    return [(float(grid[i - 1]), float(grid[i + 1])) for i in lowest]
-
-
-def _zoomed(misfit: Any, low: float, high: float, unit: tuple[float, float], by_ratio: bool) -> Array:
-    """The place of the least misfit between two, and the whole numbers (by `unit`) next to it."""
-    begin, length = unit
-    for _ in range(14):
-        grid = np.linspace(low, high, 25)
-        worst = misfit(grid)
-        least = np.flatnonzero(worst <= worst.min())
-        i, j = int(least[0]), int(least[-1])
-        low, high = float(grid[max(i - 1, 0)]), float(grid[min(j + 1, 24)])
-        if (high - low) * length < 0.05 or (j - i > 12):
-            break
-    middle = (low + high) / 2
-    near = np.round(begin + length * middle) + np.arange(-2, 3)
-    wholes = (near - begin) / length
-    if by_ratio:
-        wholes = wholes[wholes > 0]
-    best = _refined(misfit, low, high)
-    return np.append(wholes, best)
-
-
-def _refined(misfit: Any, low: float, high: float) -> float:
+    low, high = grid[lowest - 1], grid[lowest + 1]
     for _ in range(12):
-        grid = np.linspace(low, high, 15)
-        i = int(np.argmin(misfit(grid)))
-        low, high = float(grid[max(i - 1, 0)]), float(grid[min(i + 1, 14)])
-    return (low + high) / 2
+        low, high, flat = _zoomed(misfit, low, high)
+        if np.all(flat | ((high - low) * length < 0.1)):
+            break
+    middles = begin + length * (low + high) / 2
+    wholes = (np.unique(np.round(middles)[:, None] + np.arange(-2, 3)) - begin) / length
+    wholes = wholes[(wholes >= grid[0]) & (wholes <= grid[-1])]
+    if len(wholes) and misfit(wholes).min() <= enough:
+        return wholes
+    best = int(np.argmin(misfit((low + high) / 2)))
+    low, high = low[best : best + 1], high[best : best + 1]
+    for _ in range(9):
+        low, high, _ = _zoomed(misfit, low, high)
+    return np.append(wholes, (low + high) / 2)
+
+
+def _zoomed(misfit: Any, low: Array, high: Array) -> tuple[Array, Array, Any]:
+    """Nearer to the least misfit within each of some ranges, and whether it is the same in most of the range."""
+    steps = 24
+    grid = np.linspace(low, high, steps + 1, axis=1)
+    worst = misfit(grid.ravel()).reshape(grid.shape)
+    least = worst <= worst.min(axis=1, keepdims=True)
+    first, last = least.argmax(axis=1), steps - least[:, ::-1].argmax(axis=1)
+    each = np.arange(len(grid))
+    below, above = grid[each, np.maximum(first - 1, 0)], grid[each, np.minimum(last + 1, steps)]
+    return below, above, last - first > steps / 2

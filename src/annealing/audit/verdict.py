@@ -135,14 +135,7 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
     if right and log.shift is not None:
         return _verdict(log, expect, number, marks, log.shift, held[log.shift], [_logged(log.shift, s) for s in right])
     per_epoch = _updates_per_epoch(log)
-    found = dict[int, list[Explanation]]()
-    for shift in shifts:
-        found[shift] = explanations(meant, held[shift], marks, per_epoch)
-        if log.shift is not None and _full(found[shift]):
-            break
-    best = min(found, key=lambda shift: _rank(found[shift]))
-    others = [one for shift in found if shift != best and _rank(found[shift]) == _rank(found[best]) for one in found[shift]]
-    explained = found[best]
+    best, explained = explanations(meant, held, marks, per_epoch)
     if log.shift is not None and best != log.shift and _full(explained):
         extra = _logged(log.shift, best).faults
         explained, best = [Explanation((*one.faults, *extra), None) for one in explained], log.shift
@@ -157,10 +150,6 @@ def _shifts(log: Log) -> list[int]:
 
 def _full(found: list[Explanation]) -> bool:
     return bool(found) and found[0].until is None
-
-
-def _rank(found: list[Explanation]) -> tuple[bool, int, float]:
-    return (not _full(found), len(found[0].faults) if found else 9, found[0].cost if found else 9.0)
 
 
 def _logged(habit: int, shift: int) -> Explanation:
