@@ -1,6 +1,7 @@
 """The learning rates that a run really used, held against the schedule that was meant."""
 
-from .log import Log
+from .log import Log, LogError
+from .readers import formats, read
 from .verdict import Departure, Named, Verdict, audit
 
-__all__ = ["Departure", "Log", "Named", "Verdict", "audit"]
+__all__ = ["Departure", "Log", "LogError", "Named", "Verdict", "audit", "formats", "read"]

@@ -1,4 +1,4 @@
-"""The rows of a log as the audit sees them: when the schedule was meant to be called, what was used, how exact it is."""
+"""The rows of a log as the audit sees them: when the schedule was asked, what was used, how exact that is."""
 
 from __future__ import annotations
 

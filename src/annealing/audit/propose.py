@@ -60,9 +60,7 @@ def proposals(
                 break  # the beginning is the same in all windows
 
 
-def scaled(
-    used: Rates, evidence: Evidence, begin: int, scale: Scale, row: int, at: float | None
-) -> Iterator[Proposal]:
+def scaled(used: Rates, evidence: Evidence, begin: int, scale: Scale, row: int, at: float | None) -> Iterator[Proposal]:
     """A factor on the rates alone, from the row at place `begin` on."""
     part = evidence[begin:]
     low, high, explained = factors(part.used, part.allowed, used(part.rows), scale, part.rows.t)
@@ -124,14 +122,14 @@ def _candidates(used: Rates, few: Evidence, family: Family, factor: list[Scale])
         return None
     scale = factor[0] if factor else None
 
-    def misfit(values: Array) -> Array:
+    def misfit(values: Array) -> Any:
         rates, times = _values(used, few, family, [values[:, None]])
         if scale is None:
             return np.max(np.abs(few.used - rates), axis=1)
-        anchor = scale.anchor(times)
-        above, height = few.used - anchor, rates - anchor
-        best = np.sum(above * height, axis=1) / np.maximum(np.sum(height**2, axis=1), 1e-300)
-        return np.max(np.abs(above - best[:, None] * height), axis=1)
+        base, slope = scale.line(rates, times)
+        above = few.used - base
+        best = np.sum(above * slope, axis=1) / np.maximum(np.sum(slope**2, axis=1), 1e-300)
+        return np.max(np.abs(above - best[:, None] * slope), axis=1)
 
     spaced = np.geomspace if by_ratio else np.linspace
     return [_least(misfit, spaced(least, most, 2 * GRID + 1), family.unit, float(np.min(few.allowed)))[:, None]]

@@ -15,86 +15,102 @@ from .landmarks import Landmarks
 
 @dataclass(frozen=True)
 class Scale:
-    """A change of rates by one factor: about an anchor, where the (schedule's) time is one that it acts on.
+    """A change of rates that is linear in one factor: from rates and times to (base, slope), base + factor * slope.
 
-    build: makes the fault of a factor, from a row of the log on.
+    build: makes the fault of a factor between two, from a row of the log on.
     """
 
+    line: Callable[[Array, Array], tuple[Any, Any]]
     build: Callable[[float, float, int, float | None], Fault]
-    acts: Callable[[Array], Any]
-    anchor: Callable[[Array], Any]
 
 
-def line(scale: Scale, factor: float) -> Callable[[Array, Array], Array]:
+def applied(line: Callable[[Array, Array], tuple[Any, Any]], factor: float) -> Callable[[Array, Array], Array]:
     """What it makes of rates at times."""
 
     def changed(rates: Array, t: Array) -> Array:
-        anchor = scale.anchor(t)
-        return np.where(scale.acts(t), anchor + factor * (rates - anchor), rates)
+        base, slope = line(rates, t)
+        scaled: Array = base + factor * slope
+        return scaled
 
     return changed
 
 
-def everywhere(t: Array) -> Any:
-    return True
-
-
-def about_zero(t: Array) -> Any:
-    return 0.0
-
-
 def scales(marks: Landmarks, onset: bool) -> list[Scale]:
     """The ways in which rates can be scaled; from a row on, only as a whole."""
-    peak, warm, floor = marks.peak, marks.warmup, marks.floor
-
-    def whole_peak(low: float, high: float, row: int, at: float | None) -> Fault:
-        factor, used = roundest(low, high, peak)
-        given = {"peak": used, "meant": peak}
-        if at is None:
-            return of_the_value("wrong peak", given, lambda rates, t: factor * rates, 1.1, row)
-        return of_the_value("old peak after resume", given, lambda rates, t: factor * rates, 1.2, row, at)
-
-    found = [Scale(whole_peak, everywhere, about_zero)]
-    if onset or not peak:
-        return found
-    after: Callable[[Array], Any] = (lambda t: t >= warm) if warm else everywhere
-    if 0 < floor < peak:
-        kept: Callable[[Array], Any] = lambda t: np.where(after(t), floor, 0.0)  # noqa: E731
-
-        def floor_kept(low: float, high: float, row: int, at: float | None) -> Fault:
-            low, high = (floor + (peak - floor) * factor for factor in (low, high))
-            factor, used = roundest(low / peak, high / peak, peak)
-            above = (used - floor) / (peak - floor)
-            scale = Scale(floor_kept, everywhere, kept)
-            given = {"peak": used, "meant": peak, "floor kept": floor}
-            return of_the_value("wrong peak", given, line(scale, above), 1.2, row, at)
-
-        found.append(Scale(floor_kept, everywhere, kept))
-    if floor < peak:
-
-        def other_floor(low: float, high: float, row: int, at: float | None) -> Fault:
-            ends = sorted(peak - (peak - floor) * factor for factor in (low, high))
-            factor, used = roundest(ends[0] / peak, ends[1] / peak, peak)
-            scale = Scale(other_floor, after, lambda t: peak)
-            stretched = line(scale, (peak - used) / (peak - floor))
-            name, cost = ("floor ignored", 1.0) if used == 0 else ("wrong floor", 1.3)
-            return of_the_value(name, {"floor": used, "meant": floor}, stretched, cost, row, at)
-
-        found.append(Scale(other_floor, after, lambda t: peak))
-    if warm:
-
-        def hand_over(part: str, acts: Callable[[Array], Any]) -> Scale:
-            def build(low: float, high: float, row: int, at: float | None) -> Fault:
-                factor, used = roundest(low, high, peak)
-                given = {"at": warm, part: used, "meant": peak}
-                return of_the_value("hand-over jump", given, line(scale, factor), 1.2, row, at)
-
-            scale = Scale(build, acts, about_zero)
-            return scale
-
-        found.append(hand_over("warm-up to", lambda t: t < warm))
-        found.append(hand_over("rest from", lambda t: t >= warm))
+    if onset or not marks.peak:
+        return [_peak(marks)]
+    found = [_peak(marks)]
+    if 0 < marks.floor < marks.peak:
+        found.append(_peak_above_floor(marks))
+    if marks.floor < marks.peak:
+        found.append(_floor(marks))
+    if marks.warmup:
+        found += [_part(marks, "warm-up to", False), _part(marks, "rest from", True)]
     return found
+
+
+def _peak(marks: Landmarks) -> Scale:
+    def line(rates: Array, t: Array) -> tuple[Any, Any]:
+        return 0.0, rates
+
+    def build(low: float, high: float, row: int, at: float | None) -> Fault:
+        factor, used = roundest(low, high, marks.peak)
+        given = {"peak": used, "meant": marks.peak}
+        if at is None:
+            return of_the_value("wrong peak", given, applied(line, factor), 1.1, row)
+        return of_the_value("old peak after resume", given, applied(line, factor), 1.2, row, at)
+
+    return Scale(line, build)
+
+
+def _peak_above_floor(marks: Landmarks) -> Scale:
+    """Another peak and the same floor, so that only what lies above the floor is scaled; the warm-up as a whole."""
+    peak, floor = marks.peak, marks.floor
+
+    def line(rates: Array, t: Array) -> tuple[Any, Any]:
+        share = (rates - floor) / (peak - floor)
+        after = t >= marks.warmup
+        return np.where(after, floor - share * floor, 0.0), np.where(after, share * peak, rates)
+
+    def build(low: float, high: float, row: int, at: float | None) -> Fault:
+        factor, used = roundest(low, high, peak)
+        given = {"peak": used, "meant": peak, "floor kept": floor}
+        return of_the_value("wrong peak", given, applied(line, factor), 1.2, row, at)
+
+    return Scale(line, build)
+
+
+def _floor(marks: Landmarks) -> Scale:
+    """Another floor: the distance from the peak is scaled, after the warm-up."""
+    peak, floor = marks.peak, marks.floor
+
+    def line(rates: Array, t: Array) -> tuple[Any, Any]:
+        after = t >= marks.warmup
+        return np.where(after, peak, rates), np.where(after, rates - peak, 0.0)
+
+    def build(low: float, high: float, row: int, at: float | None) -> Fault:
+        ends = sorted(1 - (1 - floor / peak) * factor for factor in (low, high))
+        used = 0.0 if ends[0] <= 0 <= ends[1] else roundest(*ends, peak)[1]
+        name, cost = ("floor ignored", 1.0) if used == 0 else ("wrong floor", 1.3)
+        given = {"floor": used, "meant": floor}
+        return of_the_value(name, given, applied(line, (peak - used) / (peak - floor)), cost, row, at)
+
+    return Scale(line, build)
+
+
+def _part(marks: Landmarks, part: str, later: bool) -> Scale:
+    """The warm-up, or what follows it, scaled by itself."""
+
+    def line(rates: Array, t: Array) -> tuple[Any, Any]:
+        acts = (t >= marks.warmup) == later
+        return np.where(acts, 0.0, rates), np.where(acts, rates, 0.0)
+
+    def build(low: float, high: float, row: int, at: float | None) -> Fault:
+        factor, used = roundest(low, high, marks.peak)
+        given = {"at": marks.warmup, part: used, "meant": marks.peak}
+        return of_the_value("hand-over jump", given, applied(line, factor), 1.2, row, at)
+
+    return Scale(line, build)
 
 
 def roundest(low: float, high: float, peak: float) -> tuple[float, float]:
@@ -113,14 +129,11 @@ def factors(used: Array, allowed: Array, rates: Array, scale: Scale, t: Array) -
 
     Where they cross (least above greatest) no factor explains the rows up to there.
     """
-    anchor = scale.anchor(t)
-    acts = np.broadcast_to(scale.acts(t), rates.shape)
-    height = np.where(acts, rates - anchor, 0.0)
+    base, slope = scale.line(rates, t)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ends = [(used + sign * allowed - anchor) / height for sign in (-1, 1)]
+        ends = [(used + sign * allowed - base) / slope for sign in (-1, 1)]
     low, high = np.minimum(*ends), np.maximum(*ends)
-    fixed = height == 0
-    same = np.abs(used - rates) <= allowed
+    fixed, same = slope == 0, np.abs(used - base) <= allowed
     low = np.where(fixed, np.where(same, -np.inf, np.inf), low)
     high = np.where(fixed, np.where(same, np.inf, -np.inf), high)
     low, high = np.maximum.accumulate(low, axis=-1), np.minimum.accumulate(high, axis=-1)

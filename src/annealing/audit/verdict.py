@@ -122,7 +122,9 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
     expect = expect if plan is None else plan.resolve(expect)
     number = group_number(log, group)
     if not np.isfinite(log.rates[:, number]).any():
-        raise ScheduleError(f"a log needs a learning rate in group {log.groups[number]!r}, but none of its rows has one")
+        raise ScheduleError(
+            f"a log needs a learning rate in group {log.groups[number]!r}, but none of its rows has one"
+        )
     last = float(np.nanmax(log.clock))
     marks = landmarks(expect, last)
     meant = intended(expect)
