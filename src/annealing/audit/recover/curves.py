@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 MOST_ROWS = 96  # rows that a fit looks at; all are checked afterwards
+SEARCHED = 24  # rows that the search for a guess looks at
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _outside_and_exponents(t: Array, y: Array) -> list[tuple[float, ...]]:
 
 
 def _logarithmic(t: Array, y: Array) -> list[tuple[float, ...]]:
-    if y.min() <= 0:
+    if y.min() <= 0 or np.ptp(t) == 0:
         return []
     return [(float(np.polyfit(t, np.log(y), 1)[0]),)]
 
@@ -114,7 +115,7 @@ def _root(exponent: float) -> Callable[[Array, Array], list[tuple[float, ...]]]:
     """Where the rate to the power 1 / exponent is a line, it is 0 at the origin."""
 
     def guess(t: Array, y: Array) -> list[tuple[float, ...]]:
-        if y.min() <= 0 or y.max() == y.min():
+        if y.min() <= 0 or y.max() == y.min() or np.ptp(t) == 0:
             return []
         slope, level = np.polyfit(t, (y / y.max()) ** (1 / exponent), 1)
         origin = -level / slope if slope else 0.0
@@ -147,20 +148,43 @@ def _rates() -> list[float]:
     return [float(sign * k) for k in sizes for sign in (-1, 1)]
 
 
-def fitted(family: Family, t: Array, y: Array, slack: Array, near: Curve | None = None) -> Curve | None:
-    """The curve of a family through rows within their slack, or None. `near`: one to begin with."""
+def fitted(
+    family: Family, t: Array, y: Array, slack: Array, near: Curve | None = None, search: bool = True
+) -> Curve | None:
+    """The curve of a family through rows within their slack, or None.
+
+    near: one to begin with. search: whether to look further than that.
+    """
     rows = np.unique(np.linspace(0, len(t) - 1, min(len(t), MOST_ROWS)).astype(int))
     middle, scale = float(t[0] + t[-1]) / 2, float(t[-1] - t[0]) / 2 or 1.0
     x, rates, weight = (t[rows] - middle) / scale, y[rows], 1 / slack[rows]
-    begins = [_moved(near, middle, scale)] if near is not None else []
-    for some in (begins, family.guesses(x, rates)):
-        best = _searched(family, x, rates, weight, some)
-        if best is not None:
-            inner, weights = _polished(family, x, rates, weight, *best)
-            curve = Curve(family, middle, scale, inner, weights)
-            if covered(curve, t, y, slack) == len(t):
-                return curve
-    return None
+    for inner in [_moved(near, middle, scale)] if near is not None else []:
+        if (curve := _through(family, middle, scale, inner, x, rates, weight, t, y, slack)) is not None:
+            return curve
+    if near is not None and not search:
+        return None
+    guess = _searched(family, x, rates, weight, family.guesses(x, rates))
+    return None if guess is None else _through(family, middle, scale, guess, x, rates, weight, t, y, slack)
+
+
+def _through(
+    family: Family,
+    middle: float,
+    scale: float,
+    inner: tuple[float, ...],
+    x: Array,
+    rates: Array,
+    weight: Array,
+    t: Array,
+    y: Array,
+    slack: Array,
+) -> Curve | None:
+    columns = _weighted(family, inner, x, weight)
+    if not np.isfinite(columns).all():
+        return None
+    inner, weights = _polished(family, x, rates, weight, inner, _solved(columns, rates * weight))
+    curve = Curve(family, middle, scale, inner, weights)
+    return curve if covered(curve, t, y, slack) == len(t) else None
 
 
 def covered(curve: Curve, t: Array, y: Array, slack: Array) -> int:
@@ -180,28 +204,35 @@ def _moved(near: Curve, middle: float, scale: float) -> tuple[float, ...]:
     return (float(np.copysign(max(abs(origin), 1 + 1e-9), near.inner[0])), *near.inner[1:])
 
 
+def _weighted(family: Family, inner: Sequence[float], x: Array, weight: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return np.stack(family.columns(inner, x), 1) * weight[:, None]
+
+
 def _searched(
     family: Family, x: Array, y: Array, weight: Array, guesses: Iterable[tuple[float, ...]]
-) -> tuple[tuple[float, ...], Array] | None:
-    best, least = None, np.inf
-    for inner in guesses:
-        columns = np.stack(family.columns(inner, x), 1) * weight[:, None]
-        if not np.isfinite(columns).all():
-            continue
-        weights, off = _solved(columns, y * weight)
-        if off < least:
-            best, least = (inner, weights), off
-    return best
+) -> tuple[float, ...] | None:
+    """The guess from which the rows are nearest, by a few of them."""
+    tried = list(guesses)
+    if len(tried) < 2:
+        return tried[0] if tried else None
+    rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), SEARCHED)).astype(int))
+    columns = np.stack([_weighted(family, inner, x[rows], weight[rows]) for inner in tried])
+    good = np.isfinite(columns).all((1, 2))
+    if not good.any():
+        return None
+    target = (y * weight)[rows]
+    with np.errstate(all="ignore"):
+        scaled = columns[good] / np.maximum(np.abs(columns[good]).max(1, keepdims=True), 1e-300)
+    q = np.linalg.qr(scaled)[0]
+    off = target - np.einsum("gnk,gk->gn", q, np.einsum("gnk,n->gk", q, target))
+    return tried[int(np.flatnonzero(good)[np.abs(off).max(1).argmin()])]
 
 
-def _solved(columns: Array, target: Array) -> tuple[Array, float]:
-    q, r = np.linalg.qr(columns)
-    size = np.abs(np.diag(r))
-    if size.min() <= 1e-14 * size.max():
-        weights = np.linalg.lstsq(columns, target, rcond=None)[0]
-    else:
-        weights = np.linalg.solve(r, q.T @ target)
-    return weights, float(np.abs(columns @ weights - target).max())
+def _solved(columns: Array, target: Array) -> Array:
+    size = np.linalg.norm(columns, axis=0)
+    size[size == 0] = 1
+    return np.asarray(np.linalg.lstsq(columns / size, target, rcond=1e-15)[0] / size)
 
 
 def _polished(
@@ -234,8 +265,11 @@ def _polished(
             tried = tuple(a + part * b for a, b in zip(inner, move[len(weights) :], strict=True))
             if any(not np.isfinite(v) for v in tried) or (tried[0] * inner[0] <= 0):
                 continue
-            again = _searched(family, x, y, weight, [tried])
-            if again is not None and np.linalg.norm(new := off(tried, again[1])) < np.linalg.norm(residual):
+            there = _weighted(family, tried, x, weight)
+            if not np.isfinite(there).all():
+                continue
+            again = tried, _solved(there, y * weight)
+            if np.linalg.norm(new := off(*again)) < np.linalg.norm(residual):
                 break
         else:
             break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from .curves import FAMILIES, Array, Curve, Family, covered, fitted
 
 MOST_LAG = 64
+MOST_ODD = 6  # rows of a phase that lie off its curve
 MOST_PLACES = 80  # begins of phases that are looked at
 LEAST = 2.0  # the cost of the cheapest phase
 UNPROVEN = 1.5  # the cost of a curve through no more rows than it has numbers
@@ -40,27 +41,40 @@ class Search:
     t: Array
     y: Array
     slack: Array
-    sure: bool = True  # whether there are digits enough to tell a lag from a new curve
+
+    def __post_init__(self) -> None:
+        self.jumps = _jumps(self.t, self.y, self.slack)
+        self.longest: dict[tuple[str, int], Phase | None] = {}
 
     def phases(self) -> list[Phase] | None:
-        """The phases of least cost (a shortest path over begins of phases), or None where there would be too many."""
+        """The phases of least cost, or None where there would be too many: with few families first, for a bound."""
+        best, bound = None, np.inf
+        for families in (FAMILIES[:2], FAMILIES[:6], FAMILIES):
+            found = self._shortest(families, bound)
+            if found is not None:
+                best, bound = found, sum(phase.cost for phase in found)
+        return best
+
+    def _shortest(self, families: Sequence[Family], bound: float) -> list[Phase] | None:
+        """A shortest path over begins of phases."""
         waiting: list[tuple[float, int]] = [(LEAST, 0)]
         cost, before = {0: 0.0}, dict[int, Phase]()
         end, done = len(self.t), set[int]()
         while waiting:
-            _, first = heapq.heappop(waiting)
+            least, first = heapq.heappop(waiting)
             if first == end:
                 return self._path(before)
-            if first in done:
+            if first in done or least >= bound:
                 continue
             done.add(first)
             if len(done) > MOST_PLACES:
                 return None
-            for phase in self._leaving(first, cost.get(end, np.inf) - cost[first]):
+            for phase in self._leaving(families, first, bound - cost[first]):
                 reached = cost[first] + phase.cost
-                if reached < cost.get(phase.stop, np.inf):
+                if reached < cost.get(phase.stop, bound):
                     cost[phase.stop], before[phase.stop] = reached, phase
                     heapq.heappush(waiting, (reached + (LEAST if phase.stop < end else 0), phase.stop))
+                    bound = reached if phase.stop == end else bound
         return None
 
     def _path(self, before: dict[int, Phase]) -> list[Phase]:
@@ -69,15 +83,17 @@ class Search:
             path.append(before[path[-1].first if path else len(self.t)])
         return path[::-1]
 
-    def _leaving(self, first: int, budget: float) -> Iterator[Phase]:
+    def _leaving(self, families: Sequence[Family], first: int, budget: float) -> Iterator[Phase]:
         """The longest phase of each family from a row on, without those that a cheaper family makes as long."""
         reach = 0
-        for family in FAMILIES:
-            if family.cost >= budget or reach == len(self.t):
+        for family in families:
+            if family.cost >= budget or reach == len(self.t) or reach in self.jumps:
                 return
             if len(self.t) - first < min(family.numbers, 2):
                 continue
-            phase = self._longest(family, first)
+            if (family.name, first) not in self.longest:
+                self.longest[family.name, first] = self._longest(family, first)
+            phase = self.longest[family.name, first]
             if phase is not None and phase.stop > reach:
                 reach = phase.stop
                 yield phase
@@ -100,14 +116,19 @@ class Search:
             sizes = [len(rows)] if whole else []
             whole = False
             sizes += [min(2 * size, len(rows)), min(size + size // 3 + 1, len(rows)), min(size + 1, len(rows))]
+            if size < len(rows) and first + int(rows[size]) in self.jumps:
+                sizes = []
             for more in sizes:
-                some = rows[:more]
-                if more > size and (longer := fitted(family, t[some], y[some], slack[some], curve)) is not None:
+                some, search = rows[:more], more >= min(2 * size, len(rows))
+                if more > size and (
+                    longer := fitted(family, t[some], y[some], slack[some], curve, search)
+                ) is not None:
                     curve, size = longer, more
                     break
             else:
                 stop = int(rows[size]) if size < len(rows) else len(t)
-                goes_on = self._goes_on(curve, t, y, slack, stop) if stop < len(t) and self._sure(family, size) else None
+                known = stop < len(t) and family.name != "flat" and size >= family.numbers + 4
+                goes_on = self._goes_on(curve, t, y, slack, stop, len(odd)) if known else None
                 if goes_on is None:
                     break
                 skipped, lag = goes_on
@@ -119,18 +140,28 @@ class Search:
         rows_lag = tuple((first + row, lag) for row, lag in lags)
         return Phase(first, first + stop, curve, rows_lag, tuple(first + row for row in odd))
 
-    def _sure(self, family: Family, size: int) -> bool:
-        return self.sure and family.name != "flat" and size >= family.numbers + 4
-
     @staticmethod
-    def _goes_on(curve: Curve, t: Array, y: Array, slack: Array, stop: int) -> tuple[int, int] | None:
-        """Whether the rows from `stop` on lie on the same curve, after odd rows or with the clock standing back."""
-        for skipped, most in ((0, MOST_LAG), (1, 3), (2, 1)):
-            begin = stop + skipped
-            rows = slice(begin, begin + 4)
-            if len(t[rows]) < (1 if skipped == 0 else 4) or np.ptp(y[rows]) <= 4 * slack[rows].max() and skipped == 0:
-                continue
-            for lag in range(0 if skipped else 1, most):
-                if covered(curve, t[rows] - lag, y[rows], slack[rows] * 4) == len(t[rows]):
-                    return skipped, lag
+    def _goes_on(curve: Curve, t: Array, y: Array, slack: Array, stop: int, odd: int) -> tuple[int, int] | None:
+        """Whether the rows from `stop` on lie on the same curve: with the clock standing back, or after odd rows."""
+        rows = slice(stop, stop + 4)
+        if (np.abs(curve(t[rows] - 1) - curve(t[rows])) > 3 * slack[rows]).all():
+            for lag in range(1, MOST_LAG):
+                if covered(curve, t[rows] - lag, y[rows], slack[rows] * 2) == len(t[rows]):
+                    return 0, lag
+        for skipped in (1, 2) if odd < MOST_ODD else ():
+            rows, away = slice(stop + skipped, stop + skipped + 5), slice(stop, stop + skipped)
+            far = (np.abs(curve(t[away]) - y[away]) > 10 * slack[away]).all()
+            if far and len(t[rows]) == 5 and covered(curve, t[rows], y[rows], slack[rows]) == 5:
+                return skipped, 0
         return None
+
+
+def _jumps(t: Array, y: Array, slack: Array) -> set[int]:
+    """Rows before which the rate jumps: it moves much faster than just before and just after."""
+    if len(t) < 4:
+        return set()
+    moved = np.abs(np.diff(y))
+    speed = moved / np.diff(t)
+    around = np.maximum(speed[:-2], speed[2:])
+    jumps = (speed[1:-1] > 8 * around) & (moved[1:-1] > 8 * np.maximum(slack[1:-2], slack[2:-1]))
+    return set((np.flatnonzero(jumps) + 2).tolist())
