@@ -126,6 +126,21 @@ def intervals(model: Model, rows: Rows, free: list[int] | None = None) -> dict[i
     return found
 
 
+def around(model: Model, rows: Rows) -> dict[int, tuple[float, float]]:
+    """As `intervals`, without a search and wider: how far the least squares move when every row moves by its slack."""
+    free, some = model.free(), rows.some(model)
+    if not free:
+        return {}
+    columns = jacobian(model, free, some)
+    norms = np.linalg.norm(columns, axis=0)
+    norms[norms == 0] = 1
+    if not np.isfinite(columns).all():
+        return {}
+    reach = np.abs(np.linalg.pinv(columns / norms, rcond=1e-11)).sum(1) / norms
+    moved = {slot: float(by) for slot, by in zip(free, reach, strict=True)}
+    return {slot: (model.numbers[slot] - by, model.numbers[slot] + by) for slot, by in moved.items()}
+
+
 def plainest(model: Model, slot: int, least: float, most: float, rows: Rows) -> tuple[float, float]:
     """The plainest number in an interval, and how many digits it is short of what chance would give."""
     width = most - least
@@ -141,7 +156,7 @@ def plainest(model: Model, slot: int, least: float, most: float, rows: Rows) -> 
             return float(number), -math.log10(max(width, 1e-9)) - 2 * math.log10(number.denominator)
         return float(number), -math.log10(max(width, 1e-9)) + (0.3 if width < 1 else -2 + 0.1)
     value = shortest(least, most)
-    if digits_of(value) > 2 and (part := _share(model, least, most)) is not None:
+    if model.roles[slot] == "value" and digits_of(value) > 2 and (part := _share(model, least, most)) is not None:
         return part, -math.log10(max(width / part, 1e-15)) - 1.5
     size = rows.peak if value == 0 else abs(value)
     return value, -math.log10(max(width / size, 1e-15)) - digits_of(value)
@@ -162,24 +177,37 @@ def _share(model: Model, least: float, most: float) -> float | None:
 def snap(model: Model, rows: Rows) -> Model | None:
     """The model with plain numbers: first those that can hardly be chance, then the rest; None where nothing fits."""
     model = model.copy()
+    quick = True
     while free := model.free():
-        bounds = intervals(model, rows)
+        bounds = around(model, rows) if quick else intervals(model, rows)
         if not bounds:
-            return None
+            if not quick:
+                return None
+            quick = False
+            continue
         found = {slot: plainest(model, slot, *bounds[slot], rows) for slot in free}
         ranked = sorted(found, key=lambda slot: -found[slot][1])
         sure = [slot for slot in ranked if found[slot][1] > FIRM]
+        if quick:
+            tried = _settled(model, {slot: found[slot][0] for slot in sure})
+            if sure and fit(tried, rows) <= 1:
+                model = tried
+            else:
+                quick = False
+            continue
         for group in ([sure] if len(sure) > 1 else []) + [[slot] for slot in ranked]:
-            tried = model.copy()
-            for slot in group:
-                tried.numbers[slot] = found[slot][0]
-                tried.fixed.add(slot)
-            if fit(tried, rows) <= 1 or intervals(tried, rows, tried.free()[:1]):
-                if not tried.free() and rows.worst(tried) > 1:
-                    continue
+            tried = _settled(model, {slot: found[slot][0] for slot in group})
+            if fit(tried, rows) <= 1 or (tried.free() and intervals(tried, rows, tried.free()[:1])):
                 model = tried
                 break
         else:
-            slot = ranked[-1]
-            model.fixed.add(slot)
+            model.fixed.add(ranked[-1])
+    return model
+
+
+def _settled(model: Model, values: dict[int, float]) -> Model:
+    model = model.copy()
+    for slot, value in values.items():
+        model.numbers[slot] = value
+        model.fixed.add(slot)
     return model

@@ -9,9 +9,9 @@ import numpy as np
 
 from .curves import Array
 from .model import Model
-from .numbers import digits_of
+from .numbers import digits_of, shortest
 from .phases import Phase, Search
-from .polish import Rows, fit, intervals, snap
+from .polish import Rows, around, fit, intervals, snap
 from .structure import build
 from .written import time_of
 
@@ -34,14 +34,22 @@ class Found:
     def cost(self) -> float:
         """How long it is: digits of its numbers, numbers, lags."""
         model = self.model
-        digits = [_length(model, slot) for slot in model.used() if not (model.roles[slot] == "extra" and slot in ())]
-        return sum(digits) + 1.5 * len(model.parts) + len(self.lags) + 2 * len(self.odd)
+        return sum(_length(model, slot) for slot in model.used()) + 1.5 * len(model.parts) + len(self.lags) + 2 * len(self.odd)
+
+
+def _narrow(model: Model, slot: int, rows: Rows) -> float:
+    """How narrow bounds are that leave no doubt."""
+    return 1.0 if model.roles[slot] == "time" else 0.01 * rows.peak if model.roles[slot] == "value" else 1e-3
 
 
 def _length(model: Model, slot: int) -> float:
     number = model.numbers[slot]
     if model.roles[slot] != "time":
-        return min(digits_of(number), 12) + 1.0
+        digits = min(digits_of(number), 12) + 1.0
+        peak = max(model.numbers[one] for one in model.used() if model.roles[one] == "value")
+        if model.roles[slot] == "value" and number > 0 and abs(peak / number - round(peak / number)) < 1e-9:
+            return min(digits, digits_of(round(peak / number)) + 1.5)
+        return digits
     time = time_of(number)
     if isinstance(time, int):
         return 0.0 if slot == model.parts[0].start else digits_of(time) + 0.5
@@ -55,15 +63,16 @@ def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> li
         return []
     found = []
     least = math.inf
-    for number, shift in enumerate(_shifts(phases, preferred)):
+    for number, shift in enumerate(_shifts(phases, float(slack[0]), preferred)):
         for begun in _models(phases, clock, rate, slack, shift):
             model, rows, lags, odd = begun
             free = len(model.free())
             if number and free > least:
                 continue
             least = min(least, free)
-            bounds = intervals(model, rows)
-            if model.free() and not bounds:
+            bounds = around(model, rows)
+            wide = [slot for slot, (low, high) in bounds.items() if high - low > _narrow(model, slot, rows)]
+            if wide and not (bounds := intervals(model, rows)):
                 continue
             if (plain := snap(model, rows)) is None or (worst := rows.worst(plain)) > 1:
                 continue
@@ -72,18 +81,17 @@ def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> li
     return [one for one, _ in found]
 
 
-def _shifts(phases: list[Phase], preferred: int | None) -> list[int]:
-    """The shifts to try, those of a natural begin first."""
+def _shifts(phases: list[Phase], slack: float, preferred: int | None) -> list[int]:
+    """The shifts to try: all where the begin decides, else those that give the plainest first value."""
     order = [shift for shift in SHIFTS if shift != preferred]
     if preferred is not None:
         order = [preferred, *order]
     curve = phases[0].curve
-    if curve.family.name == "line" and curve.weights[1]:
-        zero = curve.middle - curve.scale * float(curve.weights[0] / curve.weights[1])
-        if abs(zero - round(zero)) < 1e-3 and -round(zero) in SHIFTS:
-            order.sort(key=lambda shift: shift != -round(zero))
-            return order[:1]
-    return order
+    if curve.family.name == "flat" or curve.family.name == "sine":
+        return order
+    first = {shift: float(curve(-shift)) for shift in order}
+    digits = {shift: digits_of(shortest(value - slack, value + slack)) for shift, value in first.items()}
+    return sorted(order, key=digits.__getitem__)[:2]
 
 
 def _models(

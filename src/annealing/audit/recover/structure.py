@@ -8,6 +8,7 @@ import numpy as np
 
 from .curves import Array, Curve
 from .model import Model, Part
+from .numbers import roundest
 from .phases import Phase
 from .polish import Rows, fit
 
@@ -39,6 +40,7 @@ def build(phases: list[Phase], u: Array, y: Array, slack: Array) -> tuple[Model,
                 break
         assert best is not None
         model, worst = best, least
+    model.seen = float(u[-1])
     return model, worst
 
 
@@ -66,7 +68,8 @@ def _joined(model: Model, curve: Curve, own: Array, gap: tuple[float, float]) ->
     for tie in ("both", "time", "early", "begin", "end", "none"):
         new = model.copy()
         before = new.parts[-1]
-        start = new.slot(high, "time")
+        whole = roundest(low + 1e-9 * max(abs(low), 1), high)
+        start = new.slot(whole if isinstance(whole, int) else high, "time")
         new.gaps[start] = gap
         part = _part(new, curve, own, start)
         begin = new.numbers[part.begin]

@@ -10,6 +10,7 @@ from ...errors import ScheduleError
 from ..log import Log
 from .curves import Array
 
+SHORT = 0.005  # half a unit of the third digit: rates with fewer are short by themselves
 ROUNDING = 1e-12  # of the peak: what float64 formulas differ by from one another
 
 
@@ -58,5 +59,22 @@ def trace(log: Log, group: int, unit: str) -> Trace:
             + (f"; {int(moved.sum())} of them hold other rates" if moved.any() else "")
         )
     peak = float(np.abs(rate[rows]).max())
-    slack = half[rows] + ROUNDING * peak + 1e-300
+    slack = _steady(rate[rows], half[rows]) + ROUNDING * peak + 1e-300
     return Trace(clock[rows], rate[rows], slack, tuple(notes))
+
+
+def _steady(rate: Array, half: Array) -> Array:
+    """Half a unit of the last digit that a log prints: rates that are short because of zeros at the end have it too.
+
+    Where all rows have the same decimals these are what is printed.
+    """
+    if np.ptp(half) <= 1e-9 * half.max() or half.min() <= 0:
+        return half
+    units = np.log10(2 * half)
+    if np.abs(units - np.round(units)).max() > 1e-6:  # no decimal digits
+        return half
+    with np.errstate(divide="ignore"):
+        decade = 10.0 ** np.floor(np.log10(np.where(rate == 0, np.inf, np.abs(rate))))
+    share = half / np.where(np.isfinite(decade), decade, np.inf)
+    least = min(float(share[share > 0].min(initial=np.inf)), SHORT)
+    return np.where(np.isfinite(decade), np.minimum(half, least * decade), half)

@@ -44,7 +44,7 @@ def _cut(model: Model, part: Part, following: Part | None) -> list[Schedule]:
     if until is not None and until <= 0:
         return []
     if part.kind == "flat":
-        return [recipes.constant(n[part.first], until)]
+        return [recipes.constant(n[part.first]) if until is None else recipes.constant(n[part.first], until)]
     begin = time_of(n[part.begin])
     curve, before = _curve(model, part), [] if begin <= start else [recipes.constant(n[part.first], begin - start)]
     if begin < start:
