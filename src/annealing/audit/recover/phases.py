@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,8 @@ from .curves import FAMILIES, Array, Curve, Family, covered, fitted
 
 MOST_LAG = 64
 MOST_ODD = 6  # rows of a phase that lie off its curve
-MOST_PLACES = 80  # begins of phases that are looked at
+MOST_JUMPS = 200
+MOST_PLACES = 60  # begins of phases that are looked at
 LEAST = 2.0  # the cost of the cheapest phase
 UNPROVEN = 1.5  # the cost of a curve through no more rows than it has numbers
 LOOSE = 1.6  # a least-squares fit is within this many times the slack where an exact one exists
@@ -34,6 +36,11 @@ class Phase:
         return family.cost + 1.0 * len(self.lags) + 2.5 * len(self.odd) + UNPROVEN * (rows <= family.numbers)
 
 
+    def moved(self, by: int) -> Phase:
+        lags = tuple((row + by, lag) for row, lag in self.lags)
+        return Phase(self.first + by, self.stop + by, self.curve, lags, tuple(row + by for row in self.odd))
+
+
 @dataclass
 class Search:
     """Rows (t, y within slack) and what is known of each begin of a phase."""
@@ -43,7 +50,6 @@ class Search:
     slack: Array
 
     def __post_init__(self) -> None:
-        self.jumps = _jumps(self.t, self.y, self.slack)
         self.longest: dict[tuple[str, int], Phase | None] = {}
 
     def phases(self) -> list[Phase] | None:
@@ -87,7 +93,7 @@ class Search:
         """The longest phase of each family from a row on, without those that a cheaper family makes as long."""
         reach = 0
         for family in families:
-            if family.cost >= budget or reach == len(self.t) or reach in self.jumps:
+            if family.cost >= budget or reach == len(self.t):
                 return
             if len(self.t) - first < min(family.numbers, 2):
                 continue
@@ -116,8 +122,6 @@ class Search:
             sizes = [len(rows)] if whole else []
             whole = False
             sizes += [min(2 * size, len(rows)), min(size + size // 3 + 1, len(rows)), min(size + 1, len(rows))]
-            if size < len(rows) and first + int(rows[size]) in self.jumps:
-                sizes = []
             for more in sizes:
                 some, search = rows[:more], more >= min(2 * size, len(rows))
                 if more > size and (
@@ -156,12 +160,26 @@ class Search:
         return None
 
 
-def _jumps(t: Array, y: Array, slack: Array) -> set[int]:
+def phases(t: Array, y: Array, slack: Array) -> list[Phase] | None:
+    """The phases of least cost between jumps, which no curve passes, or None where there would be too many."""
+    jumps = _jumps(t, y, slack)
+    if len(jumps) > MOST_JUMPS:
+        return None
+    found: list[Phase] = []
+    for first, stop in itertools.pairwise([0, *jumps, len(t)]):
+        some = Search(t[first:stop], y[first:stop], slack[first:stop]).phases()
+        if some is None:
+            return None
+        found += [phase.moved(first) for phase in some]
+    return found
+
+
+def _jumps(t: Array, y: Array, slack: Array) -> list[int]:
     """Rows before which the rate jumps: it moves much faster than just before and just after."""
     if len(t) < 4:
-        return set()
+        return []
     moved = np.abs(np.diff(y))
     speed = moved / np.diff(t)
     around = np.maximum(speed[:-2], speed[2:])
     jumps = (speed[1:-1] > 8 * around) & (moved[1:-1] > 8 * np.maximum(slack[1:-2], slack[2:-1]))
-    return set((np.flatnonzero(jumps) + 2).tolist())
+    return [int(row) for row in np.flatnonzero(jumps) + 2]

@@ -10,7 +10,8 @@ import numpy as np
 from .curves import Array
 from .model import Model
 from .numbers import digits_of, shortest
-from .phases import Phase, Search
+from .phases import Phase
+from .phases import phases as described
 from .polish import Rows, around, fit, intervals, snap
 from .structure import build
 from .written import time_of
@@ -58,7 +59,7 @@ def _length(model: Model, slot: int) -> float:
 
 def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
     """The schedules that give every row, the plainest first; empty where there are none."""
-    phases = Search(clock, rate, slack).phases()
+    phases = described(clock, rate, slack)
     if phases is None or sum(phase.cost for phase in phases) > 2 + 1.2 * len(clock):
         return []
     found = []
