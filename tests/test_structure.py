@@ -34,7 +34,7 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 LATE = {
     ("schedule", name) for name in ("canonical", "nodes", "wrappers", "operations", "recipes", "plots")
-}  # when called
+} | {("torch", "audit")}  # when called
 FRAMEWORKS = {"torch", "jax", "jaxlib", "matplotlib", "sklearn", "scipy", "rich", "click"}
 
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from . import Schedule, ScheduleError, __version__, from_json, parse
 
 
+LATE = ("audit", "compare")  # each a package with a module `command`
+
+
 class Group(click.Group):
-    """Commands whose ScheduleError is a usage error: one line, exit status 2; `compare` is loaded when asked for."""
+    """Commands whose ScheduleError is a usage error: one line, exit status 2; some are loaded when asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "compare"])
+        return sorted([*super().list_commands(ctx), *LATE])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name == "compare":
-            from .compare.command import compare
-
-            return compare
+        if name in LATE:
+            module = import_module(f".{name}.command", __package__)
+            return cast(click.Command, getattr(module, name))
         return super().get_command(ctx, name)
 
     def invoke(self, ctx: click.Context) -> object:

@@ -15,7 +15,7 @@ from .evidence import Array
 from .faults import Fault, of_the_clock
 from .landmarks import Landmarks
 
-Warp = Callable[..., Array]
+Warp = Callable[..., Any]
 Build = Callable[..., tuple[Fault, ...]]
 FACTORS = (*range(2, 65), 96, 128, 192, 256, 384, 512, 1024)
 
@@ -139,35 +139,35 @@ def resume_times(before: Array, now: float, most: int = 2000) -> list[float]:
     return [float(time) for time in times[::-1] if time > 0]
 
 
-def _times(k: Any, t: Array) -> Array:
+def _times(k: Any, t: Array) -> Any:
     return k * t
 
 
-def _divided(k: Any, t: Array) -> Array:
+def _divided(k: Any, t: Array) -> Any:
     return t / k
 
 
-def _once(n: Any, t: Array) -> Array:
+def _once(n: Any, t: Array) -> Any:
     return np.floor(t / n)
 
 
-def _held(n: Any, t: Array) -> Array:
+def _held(n: Any, t: Array) -> Any:
     return n * np.floor(t / n)
 
 
-def _moved(d: Any, t: Array) -> Array:
+def _moved(d: Any, t: Array) -> Any:
     return t + d
 
 
-def _doubled(at: Any, t: Array) -> Array:
+def _doubled(at: Any, t: Array) -> Any:
     return t + at
 
 
-def _faster(at: Any, k: Any, t: Array) -> Array:
+def _faster(at: Any, k: Any, t: Array) -> Any:
     return at + k * (t - at)
 
 
-def _slower(at: Any, k: Any, t: Array) -> Array:
+def _slower(at: Any, k: Any, t: Array) -> Any:
     return at + (t - at) / k
 
 
@@ -216,7 +216,7 @@ def _horizon(marks: Landmarks, kept: float, last: float, row: int = 0, at: float
 
 def _single(warp: Callable[[Array], Array], name: str, cost: float = 1.0, **given: Any) -> Family:
     def build(_: float) -> tuple[Fault, ...]:
-        return (of_the_clock(name, given, warp, cost),)
+        return (of_the_clock(name, given, warp, cost, at=given.get("at")),)
 
     return Family(lambda _, t: warp(t)[None, :] if t.ndim == 1 else warp(t), build, ((0.0,),))
 

@@ -80,7 +80,7 @@ class Evidence:
         for part, block in self.blocks():
             wrong = block.wrong(rates)
             if wrong.any():
-                return part.start + int(wrong.argmax())
+                return int(part.start) + int(wrong.argmax())
         return None
 
     def residual(self, rates: Rates, peak: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from .rowwise import edited, outliers, run_begins, several, skipped
 from .values import scales
 
 SPREAD = 1.0  # explanations that cost so much more than the best are not listed
+ALIKE = 3  # explanations listed that differ in parameters alone
 MOST = 12  # explanations listed
 CHEAP = 2.0  # one fault that costs more is held against two
 BASES = 6  # explanations of a part of the log, from which a second fault is looked for
@@ -68,8 +70,8 @@ class Search:
         self.found: list[Explanation] = []
         self.partial: list[Explanation] = []
         jumps = np.abs(np.diff(few.used))
-        great = np.argsort(-jumps, kind="stable")[:3] + 1 if len(jumps) > 8 else []
-        self.breaks = sorted({int(i) for i in great} | set(run_begins(few)[1:]))
+        great = (np.argsort(-jumps, kind="stable")[:3] + 1).tolist() if len(jumps) > 8 else []
+        self.breaks = sorted(set(great) | set(run_begins(few)[1:]))
 
     def look(self, candidates: Iterator[tuple[Fault, ...]]) -> None:
         """Hold candidates against the rows."""
@@ -86,7 +88,14 @@ class Search:
     def full(self) -> list[Explanation]:
         """Those that explain every row, but for such as are much less likely than the best."""
         found = sorted(self.found, key=lambda found: found.cost)
-        return [one for one in found if one.cost <= found[0].cost + SPREAD][:MOST]
+        alike = Counter[str]()
+        kept = []
+        for one in found:
+            names = " ".join(fault.name for fault in one.faults)
+            alike[names] += 1
+            if one.cost <= found[0].cost + SPREAD and alike[names] <= ALIKE:
+                kept.append(one)
+        return kept[:MOST]
 
     def best(self) -> list[Explanation]:
         """The one that explains most, if that is more than a half."""
@@ -136,8 +145,8 @@ class Search:
         inner = resumed[-1] if resumed else 0.0
         meant = used(self.few[:begin].rows)
         flat = int(np.sum(np.cumprod(meant[::-1] == meant[-1]))) if begin else 0  # there a fault does not show
-        before = self.few.rows.t[max(begin - max(flat, 3) - 1, 0) : begin]
-        families = from_a_row(row, before, now, self.marks, self.last, inner)
+        times = self.few.rows.t[max(begin - max(flat, 3) - 1, 0) : begin]
+        families = from_a_row(row, times, now, self.marks, self.last, inner)
         (scale,) = scales(self.marks, onset=True)
         if joint:
             yield from proposals(used, self.few, begin, self.windows(begin), families, [scale])

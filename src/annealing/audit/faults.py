@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .evidence import Array, Rates, Rows
 
@@ -77,7 +78,7 @@ def of_the_value(
     return Fault(name, given, change, row, at, cost)
 
 
-def lagging(times: Array, lags: Array, rows: Array, updates: list[int], cost: float) -> Fault:
+def lagging(times: Array, lags: NDArray[np.int64], rows: NDArray[np.int64], updates: list[int], cost: float) -> Fault:
     """Scheduler steps that were skipped: behind by a whole number that only grows, from these rows on."""
 
     def change(used: Rates) -> Rates:
@@ -92,7 +93,7 @@ def lagging(times: Array, lags: Array, rows: Array, updates: list[int], cost: fl
     return Fault("skipped scheduler steps", given, change, int(rows[0]), float(times[0]), cost)
 
 
-def instead(name: str, given: dict[str, Any], rows: Array, rates_there: Array, cost: float, at: float) -> Fault:
+def instead(name: str, given: dict[str, Any], rows: NDArray[np.int64], rates_there: Array, cost: float, at: float) -> Fault:
     """Other rates at some rows, and no change elsewhere."""
     order = np.argsort(rows)
     rows, rates_there = rows[order], rates_there[order]

@@ -79,7 +79,7 @@ def constant(evidence: Evidence, begin: int, row: int) -> Iterator[Proposal]:
         rate = float(np.median(part.used[:explained]))
         at = float(part.rows.t[0]) if row else None
         given = {"rate": rate} | ({"at": at} if row else {})
-        yield Proposal((of_the_value("constant", given, lambda rates, t: np.full_like(rates, rate), 0.9, row, at),))
+        yield Proposal((of_the_value("constant", given, lambda rates, t: np.full_like(rates, rate), 1.3 if row else 0.9, row, at),))
 
 
 def _changes(low: float, high: float) -> bool:
@@ -157,7 +157,8 @@ def _least(misfit: Any, grid: Array, unit: tuple[float, float], enough: float) -
     low, high = low[best : best + 1], high[best : best + 1]
     for _ in range(9):
         low, high, _ = _zoomed(misfit, low, high)
-    return np.append(wholes, (low + high) / 2)
+    found: Array = np.append(wholes, (low + high) / 2)
+    return found
 
 
 def _zoomed(misfit: Any, low: Array, high: Array) -> tuple[Array, Array, Any]:

@@ -86,7 +86,7 @@ def edited(evidence: Evidence, marks: Landmarks) -> Iterator[Proposal]:
         return lambda asked: rates[np.clip(np.searchsorted(rows, asked.row, side="right") - 1, 0, None)]
 
     given = {"milestones": times, "meant": meant[:MOST_MILESTONES], "rates": rates[1:].tolist()}
-    yield Proposal((Fault("milestones edited", given, change, 0, None, 1.3 + 0.2 * moved),))
+    yield Proposal((Fault("milestones edited", given, change, 0, None, 0.9 + 0.15 * moved),))
 
 
 def several(used: Rates, evidence: Evidence) -> Iterator[Proposal]:
@@ -110,5 +110,5 @@ def run_begins(evidence: Evidence) -> list[int]:
     """The places at which the clock is back at the beginning."""
     t = evidence.rows.t
     step = float(np.median(np.abs(np.diff(t)))) if len(t) > 1 else 0.0
-    back = np.flatnonzero((np.diff(t) < 0) & (t[1:] <= t[0] + step)) + 1
+    back = np.flatnonzero((np.diff(t) <= 0) & (t[1:] <= t[0] + step)) + 1
     return [0, *map(int, back)]

@@ -90,7 +90,7 @@ def _floor(marks: Landmarks) -> Scale:
 
     def build(low: float, high: float, row: int, at: float | None) -> Fault:
         ends = sorted(1 - (1 - floor / peak) * factor for factor in (low, high))
-        used = 0.0 if ends[0] <= 0 <= ends[1] else roundest(*ends, peak)[1]
+        used = 0.0 if ends[0] <= 0 <= ends[1] else roundest(ends[0], ends[1], peak)[1]
         name, cost = ("floor ignored", 1.0) if used == 0 else ("wrong floor", 1.3)
         given = {"floor": used, "meant": floor}
         return of_the_value(name, given, applied(line, (peak - used) / (peak - floor)), cost, row, at)
@@ -108,7 +108,7 @@ def _part(marks: Landmarks, part: str, later: bool) -> Scale:
     def build(low: float, high: float, row: int, at: float | None) -> Fault:
         factor, used = roundest(low, high, marks.peak)
         given = {"at": marks.warmup, part: used, "meant": marks.peak}
-        return of_the_value("hand-over jump", given, applied(line, factor), 1.2, row, at)
+        return of_the_value("hand-over jump", given, applied(line, factor), 1.2, row, marks.warmup if later else at)
 
     return Scale(line, build)
 

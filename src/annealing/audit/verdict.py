@@ -189,6 +189,11 @@ def _verdict(
         at = _update(float(rows.rows.t[unexplained or 0]))
         residual = rows.residual(rest, marks.peak)
         named = [(*named[0], Named("unknown", at, {}, residual, residual))]
+    if not found and len(begins := run_begins(rows)) > 1:
+        given = {"runs": len(begins), "first_rows": rows.rows.row[begins].tolist(), "following": []}
+        (unknown,) = named[0]
+        several = Named("several runs in one file", unknown.from_update, given, *[unknown.residual_before] * 2)
+        named = [(several, unknown)]
     lag = next((fault.parameters["lag"] for fault in best if fault.name == "skipped scheduler steps"), 0)
     return Verdict(
         log.format,
