@@ -66,7 +66,9 @@ def test_what_a_picture_shows() -> None:
     from annealing.audit.picture import draw
 
     rates = np.array(train(PLAN, 200, resume=80, to=lambda _: 0))
-    log = Log("by hand", np.arange(1.0, 201), rates[:, None], np.zeros((200, 1)), np.zeros(200, np.int64), ("0",), shift=-1)
+    log = Log(
+        "by hand", np.arange(1.0, 201), rates[:, None], np.zeros((200, 1)), np.zeros(200, np.int64), ("0",), shift=-1
+    )
     above, below = draw(audit(log, cosine(0.1, 0, 200))).axes
     drawn = {line.get_gid(): line.get_xydata() for line in (*above.lines, *below.lines)}
     np.testing.assert_allclose(drawn["used"], np.stack([np.arange(1.0, 201), rates], axis=1))

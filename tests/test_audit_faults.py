@@ -41,7 +41,9 @@ def check(case: Case, verdict: Verdict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "case"), list(enumerate(singles(WARM))), ids=lambda value: value.truth[0][0] if isinstance(value, Case) else ""
+    ("number", "case"),
+    list(enumerate(singles(WARM))),
+    ids=lambda value: value.truth[0][0] if isinstance(value, Case) else "",
 )
 def test_single_faults_are_named(number: int, case: Case, tmp_path: Path) -> None:
     form, digits, every = LOGS[number % len(LOGS)]
@@ -141,7 +143,9 @@ def test_chance_is_unknown() -> None:
 
 def test_the_object_for_machines() -> None:
     record = json.loads(audit(by_hand(np.full(50, 0.1)), linear(0.1, 0, 50)).to_json())
-    assert {"format", "points", "schedule", "shift", "lag", "residual", "follows", "faults", "alternatives"} <= set(record)
+    assert {"format", "points", "schedule", "shift", "lag", "residual", "follows", "faults", "alternatives"} <= set(
+        record
+    )
     keys = {"name", "from_update", "parameters", "residual_before", "residual_after", "advice"}
     assert set(record["faults"][0]) == keys
     assert parse(record["schedule"]) == linear(0.1, 0, 50)
@@ -199,6 +203,7 @@ def test_a_staircase_with_edited_milestones() -> None:
     rates = multistep(0.1, [30, 60])(np.arange(90)).copy()
     rates[60:75] = 0.01
     verdict = audit(by_hand(rates), multistep(0.1, [30, 60]))
-    assert first(verdict) == ("milestones edited", {"milestones": [30, 75], "meant": [30.0, 60.0], "rates": [0.01, 0.001]}) or any(
-        faults[0].name == "milestones edited" for faults in verdict.alternatives
-    )
+    assert first(verdict) == (
+        "milestones edited",
+        {"milestones": [30, 75], "meant": [30.0, 60.0], "rates": [0.01, 0.001]},
+    ) or any(faults[0].name == "milestones edited" for faults in verdict.alternatives)

@@ -93,7 +93,9 @@ def lagging(times: Array, lags: NDArray[np.int64], rows: NDArray[np.int64], upda
     return Fault("skipped scheduler steps", given, change, int(rows[0]), float(times[0]), cost)
 
 
-def instead(name: str, given: dict[str, Any], rows: NDArray[np.int64], rates_there: Array, cost: float, at: float) -> Fault:
+def instead(
+    name: str, given: dict[str, Any], rows: NDArray[np.int64], rates_there: Array, cost: float, at: float
+) -> Fault:
     """Other rates at some rows, and no change elsewhere."""
     order = np.argsort(rows)
     rows, rates_there = rows[order], rates_there[order]

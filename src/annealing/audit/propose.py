@@ -79,7 +79,9 @@ def constant(evidence: Evidence, begin: int, row: int) -> Iterator[Proposal]:
         rate = float(np.median(part.used[:explained]))
         at = float(part.rows.t[0]) if row else None
         given = {"rate": rate} | ({"at": at} if row else {})
-        yield Proposal((of_the_value("constant", given, lambda rates, t: np.full_like(rates, rate), 1.3 if row else 0.9, row, at),))
+        yield Proposal(
+            (of_the_value("constant", given, lambda rates, t: np.full_like(rates, rate), 1.3 if row else 0.9, row, at),)
+        )
 
 
 def _changes(low: float, high: float) -> bool:

@@ -35,7 +35,6 @@ class Phase:
         family, rows = self.curve.family, self.stop - self.first - len(self.odd)
         return family.cost + 1.0 * len(self.lags) + 2.5 * len(self.odd) + UNPROVEN * (rows <= family.numbers)
 
-
     def moved(self, by: int) -> Phase:
         lags = tuple((row + by, lag) for row, lag in self.lags)
         return Phase(self.first + by, self.stop + by, self.curve, lags, tuple(row + by for row in self.odd))
@@ -124,9 +123,7 @@ class Search:
             sizes += [min(2 * size, len(rows)), min(size + size // 3 + 1, len(rows)), min(size + 1, len(rows))]
             for more in sizes:
                 some, search = rows[:more], more >= min(2 * size, len(rows))
-                if more > size and (
-                    longer := fitted(family, t[some], y[some], slack[some], curve, search)
-                ) is not None:
+                if more > size and (longer := fitted(family, t[some], y[some], slack[some], curve, search)) is not None:
                     curve, size = longer, more
                     break
             else:
