@@ -11,7 +11,6 @@ import click
 
 from . import Schedule, ScheduleError, __version__, from_json, parse
 
-
 LATE = ("audit", "compare")  # each a package with a module `command`
 
 

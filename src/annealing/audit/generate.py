@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-Formula = Callable[[float], float]
+Parameters = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Case(NamedTuple):
     plan: Plan
     clock: list[float]
     rates: list[float]
-    truth: tuple[tuple[str, dict[str, float]], ...]
+    truth: tuple[tuple[str, Parameters], ...]
 
 
 def train(
@@ -110,7 +110,7 @@ def singles(plan: Plan, t: int = 437, k: int = 4) -> Iterator[Case]:
     """One fault at a time. t: the updates before a resume. k: by how much a clock is wrong."""
     n, T, W = plan.T, plan.T, plan.warmup
 
-    def case(name: str, rates: list[float], **parameters: float) -> Case:
+    def case(name: str, rates: list[float], **parameters: Any) -> Case:
         return Case(plan, [float(i) for i in range(1, len(rates) + 1)], rates, ((name, parameters),))
 
     yield case("clock x k", train(plan, n, steps=k), k=k)
@@ -142,7 +142,7 @@ def singles(plan: Plan, t: int = 437, k: int = 4) -> Iterator[Case]:
         yield case("floor ignored", train(plan, n, used=replace(plan, floor=0.0)), floor=0)
     if plan.kind == "multistep":
         edited = (300, 690, 800)
-        yield case("milestones edited", train(plan, n, used=replace(plan, milestones=edited)), milestones=edited)  # type: ignore[arg-type]
+        yield case("milestones edited", train(plan, n, used=replace(plan, milestones=edited)), milestones=edited)
     if W:
         if plan.kind in ("cosine", "linear"):
             yield case("warm-up missing", train(plan, n, used=replace(plan, warmup=0)))
@@ -162,7 +162,7 @@ def doubles(plan: Plan, t: int = 437) -> Iterator[Case]:
     n = plan.T
     small = replace(plan, peak=0.05, floor=plan.floor / 2)
 
-    def case(rates: list[float], *truth: tuple[str, dict[str, float]]) -> Case:
+    def case(rates: list[float], *truth: tuple[str, Parameters]) -> Case:
         return Case(plan, [float(i) for i in range(1, n + 1)], rates, truth)
 
     peak = ("wrong peak", {"peak": 0.05})
@@ -241,7 +241,7 @@ def _agrees(found: dict[str, Any], wanted: dict[str, Any], gap: float) -> bool:
     for name, value in wanted.items():
         if name == "horizon" and "first_run" in found:
             continue
-        got = found.get(name)
+        got: Any = found.get(name)
         several = isinstance(value, tuple)
         pairs = zip(got or (), value, strict=False) if several else [(got, value)]
         if got is None or (several and len(got) != len(value)) or not all(close(name, a, b) for a, b in pairs):

@@ -154,7 +154,7 @@ def _least(misfit: Any, grid: Array, unit: tuple[float, float], enough: float) -
     wholes = (np.unique(np.round(middles)[:, None] + np.arange(-2, 3)) - begin) / length
     wholes = wholes[(wholes >= grid[0]) & (wholes <= grid[-1])]
     if len(wholes) and misfit(wholes).min() <= enough:
-        return wholes
+        return np.asarray(wholes, np.float64)
     best = int(np.argmin(misfit((low + high) / 2)))
     low, high = low[best : best + 1], high[best : best + 1]
     for _ in range(9):
