@@ -194,7 +194,8 @@ def printed(rates: np.ndarray, digits: str) -> tuple[np.ndarray, np.ndarray]:
 
 def logged(r: random.Random, schedule: Schedule, digits: str) -> tuple[Log, np.ndarray, int, np.ndarray]:
     """A log of a schedule, the true time of each row, the shift and the lag."""
-    whole = int(schedule.duration or max((schedule.runs(10**5) or [[0]])[-1][0], 2000) * 1.3)
+    runs = schedule.runs(10**6)[: r.randint(3, 6)]
+    whole = int(schedule.duration or max(1.3 * runs[-1].begin, 4000))
     end = int(whole * (1 if r.random() < 0.6 else r.uniform(0.35, 1)))
     every = max(r.choice([1, 5, 10, 20, 50]), end // 3000 + 1)
     while every > 1 and end // every < 60:
