@@ -57,9 +57,7 @@ def _recovered(rows: Trace, unit: str, shift: int | None) -> Recovered:
         if results:
             results.sort(key=lambda one: (not one.exact, one.cost))
             best = results[0]
-            others = [
-                one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER
-            ]
+            others = [one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
             return replace(best, alternatives=tuple(others))
     level = float(np.median(rows.rate))
     off = float(np.abs(rows.rate - level).max() / (np.abs(rows.rate).max() or 1))
@@ -79,7 +77,9 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float
                     results += _results(replace(found, shift=moved), rows, unit, every)
             if results and results[-1].exact:
                 return results
-    results += [result for one in search(some.clock, some.rate, slack, shift)[:4] for result in _results(one, rows, unit)]
+    results += [
+        result for one in search(some.clock, some.rate, slack, shift)[:4] for result in _results(one, rows, unit)
+    ]
     if not any(one.exact and one.cost < PLAIN for one in results):
         warm = product(some.clock, some.rate, slack, shift)
         if warm is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 MOST_ROWS = 96  # rows that a fit looks at; all are checked afterwards
+MOST_SLOPE = 1e150  # squares of more are beyond the range of floats
 SEARCHED = 24  # rows that the search for a guess looks at
 
 
@@ -256,7 +257,7 @@ def _polished(
             above, below = (inner[:i] + (value + sign * step,) + inner[i + 1 :] for sign in (1, -1))
             columns.append(((off(below, weights) - off(above, weights)) / (2 * step))[:, None])
         jacobian = np.concatenate(columns, 1)
-        if not np.isfinite(jacobian).all():
+        if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > MOST_SLOPE:
             break
         norms = np.linalg.norm(jacobian, axis=0)
         norms[norms == 0] = 1

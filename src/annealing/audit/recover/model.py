@@ -71,7 +71,9 @@ class Model:
             rows = which == i
             if rows.any():
                 extra = 0.0 if part.extra is None else n[part.extra]
-                result[rows] = _value(part.kind, u[rows], n[part.begin], n[part.end], n[part.first], n[part.last], extra)
+                result[rows] = _value(
+                    part.kind, u[rows], n[part.begin], n[part.end], n[part.first], n[part.last], extra
+                )
         return result
 
 

@@ -14,6 +14,7 @@ from .curves import FAMILIES, Array, Curve, Family, covered, fitted
 MOST_LAG = 64
 MOST_ODD = 6  # rows of a phase that lie off its curve
 MOST_JUMPS = 200
+MOST_TRIED = 160  # phases that are fitted in one stretch
 MOST_PLACES = 40  # begins of phases that are looked at
 UNPROVEN = 2.5  # the cost of a curve through no more rows than it has numbers
 LOOSE = 1.6  # a least-squares fit is within this many times the slack where an exact one exists
@@ -33,7 +34,6 @@ class Phase:
     def cost(self) -> float:
         family, rows = self.curve.family, self.stop - self.first - len(self.odd)
         return family.cost + 1.0 * len(self.lags) + 2.5 * len(self.odd) + UNPROVEN * (rows <= family.numbers)
-
 
     def moved(self, by: int) -> Phase:
         lags = tuple((row + by, lag) for row, lag in self.lags)
@@ -73,11 +73,13 @@ class Search:
             if first in done or least >= bound:
                 continue
             done.add(first)
-            if len(done) > places:
+            if len(done) > places or len(self.longest) > MOST_TRIED:
                 return None
             for phase in self._leaving(families, first, bound - cost[first]):
                 reached = cost[first] + phase.cost
-                if reached + self._least(phase.stop) < min(cost.get(phase.stop, np.inf) + self._least(phase.stop), bound):
+                if reached + self._least(phase.stop) < min(
+                    cost.get(phase.stop, np.inf) + self._least(phase.stop), bound
+                ):
                     cost[phase.stop], before[phase.stop] = reached, phase
                     heapq.heappush(waiting, (reached + self._least(phase.stop), phase.stop))
                     bound = reached if phase.stop == end else bound
@@ -138,9 +140,7 @@ class Search:
             sizes += [min(2 * size, len(rows)), min(size + size // 3 + 1, len(rows)), min(size + 1, len(rows))]
             for more in sizes:
                 some, search = rows[:more], more >= min(2 * size, len(rows))
-                if more > size and (
-                    longer := fitted(family, t[some], y[some], slack[some], curve, search)
-                ) is not None:
+                if more > size and (longer := fitted(family, t[some], y[some], slack[some], curve, search)) is not None:
                     curve, size = longer, more
                     break
             else:

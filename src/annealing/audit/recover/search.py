@@ -35,7 +35,12 @@ class Found:
     def cost(self) -> float:
         """How long it is: digits of its numbers, numbers, lags."""
         model = self.model
-        return sum(_length(model, slot) for slot in model.used()) + 1.5 * len(model.parts) + len(self.lags) + 2 * len(self.odd)
+        return (
+            sum(_length(model, slot) for slot in model.used())
+            + 1.5 * len(model.parts)
+            + len(self.lags)
+            + 2 * len(self.odd)
+        )
 
 
 def _narrow(model: Model, slot: int, rows: Rows) -> float:
