@@ -38,7 +38,9 @@ def test_a_warm_up_and_a_cosine_whole_or_cut(stop: int) -> None:
     clock = np.arange(10, stop + 1, 10)
     found = recover(a_log(clock, fifty_digits(clock, 866, 7794, "5e-05")))
     assert str(found.schedule) == "linear(0, 5e-05, 866) >> cosine(5e-05, 0, 7794)"
-    assert found.exact and found.shift == 0 and found.residual < 1e-12
+    assert found.exact
+    assert found.shift == 0
+    assert found.residual < 1e-12
 
 
 @pytest.mark.parametrize("shift", [-1, 0, 1])
@@ -108,7 +110,9 @@ def test_equal_steps_are_a_step_schedule() -> None:
 def test_nothing_fits_is_an_answer() -> None:
     rates = np.random.default_rng(0).random(40)
     found = recover(a_log(np.arange(40), rates))
-    assert found.schedule is None and not found.exact and found.residual > 0.1
+    assert found.schedule is None
+    assert not found.exact
+    assert found.residual > 0.1
 
 
 def test_one_odd_row_is_named() -> None:
@@ -131,7 +135,8 @@ def test_real_updates_with_skipped_steps() -> None:
     state = json.loads((LOGS / "011_hf_trainer_state_ccks-e25.json").read_text())
     rows = [(row["step"], row["learning_rate"]) for row in state["log_history"] if "learning_rate" in row]
     found = recover(a_log(*np.array(rows, float).T))
-    assert found.schedule == cosine(1e-4, 0, 11900) and found.residual < 1e-12
+    assert found.schedule == cosine(1e-4, 0, 11900)
+    assert found.residual < 1e-12
     assert [lag for _, lag in found.lags] == [1, 2, 3, 4]
 
 
@@ -142,5 +147,6 @@ def test_a_real_warm_up_that_leads_to_the_decay_under_it() -> None:
     rates = np.array([float(row[-1]) for row in rows])
     half = 0.5 * 10.0 ** (np.floor(np.log10(rates)) - 4)  # five digits
     found = recover(a_log(np.array([float(row[0]) for row in rows]), rates, half, "epoch"))
-    assert found.exact and found.lags == ((5.0, 1),)
+    assert found.exact
+    assert found.lags == ((5.0, 1),)
     assert "linear(0.001, 1e-05, 100)" in str(found.schedule)  # lr0 0.001, lrf 0.01, 100 epochs

@@ -254,7 +254,7 @@ def _polished(
             step = 1e-6 * max(abs(value), 1e-3)
             if value and i == 0 and family.name.startswith(("power", "raised")):
                 step = min(step, (abs(value) - 1) / 4 + 1e-12)
-            above, below = (inner[:i] + (value + sign * step,) + inner[i + 1 :] for sign in (1, -1))
+            above, below = ((*inner[:i], value + sign * step, *inner[i + 1 :]) for sign in (1, -1))
             columns.append(((off(below, weights) - off(above, weights)) / (2 * step))[:, None])
         jacobian = np.concatenate(columns, 1)
         if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > MOST_SLOPE:

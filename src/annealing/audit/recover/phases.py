@@ -22,7 +22,7 @@ LOOSE = 1.6  # a least-squares fit is within this many times the slack where an 
 
 @dataclass(frozen=True, eq=False)
 class Phase:
-    """Rows first..stop - 1 on one curve; lags: (row, updates) from which on the clock stands back; odd rows left out."""
+    """Rows first..stop - 1 on one curve; lags: (row, updates) from which the clock stands back; odd: rows left out."""
 
     first: int
     stop: int

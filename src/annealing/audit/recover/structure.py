@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -146,7 +147,7 @@ def _ended(model: Model, before: Part, part: Part, start: int, shared: bool) -> 
         before.kind, before.extra, before.end, before.last = "geometric", None, start, part.first
 
 
-def _at(model: Model, part: Part, time: float) -> float:
+def _at(model: Model, part: Part, time: Any) -> Any:
     n = model.numbers
     span = n[part.end] - n[part.begin]
     return n[part.first] + (n[part.last] - n[part.first]) * (time - n[part.begin]) / span
