@@ -242,11 +242,9 @@ def main() -> None:
                 same += good
                 if options.show and not (found.exact and good):
                     every = log.clock[1] - log.clock[0]
+                    print(f"  {digits}: {schedule} shift {shift}, rows {len(log)} every {every:g}, {times[-1]:.1f} s")
                     print(
-                        f"  {digits}: {schedule} shift {shift}, rows {len(log)} every {every:g}, lag {lag[-1]}, {times[-1]:.1f} s"
-                    )
-                    print(
-                        f"    -> {found.schedule} shift {found.shift}, {found.lags[:3]}, exact {found.exact} {found.residual:.1e}",
+                        f"    -> {found.schedule} shift {found.shift}, {found.lags[:3]} {found.residual:.1e}",
                         flush=True,
                     )
             line += f"{100 * exact / options.each:>9.0f} / {100 * same / options.each:<4.0f}"

@@ -126,7 +126,7 @@ def test_one_odd_row_is_named() -> None:
 
 @pytest.mark.parametrize(("group", "unit"), [(1, None), (-1, None), (0, "epoch"), (0, "hour")])
 def test_a_group_or_unit_that_is_not_there(group: int, unit: str | None) -> None:
-    with pytest.raises(ScheduleError, match="group must be|unit must be"):
+    with pytest.raises(ScheduleError, match=r"group must be|unit must be"):
         recover(a_log(np.arange(9), np.ones(9)), group, unit)
 
 
