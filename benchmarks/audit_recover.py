@@ -194,7 +194,8 @@ def printed(rates: np.ndarray, digits: str) -> tuple[np.ndarray, np.ndarray]:
 
 def logged(r: random.Random, schedule: Schedule, digits: str) -> tuple[Log, np.ndarray, int, np.ndarray]:
     """A log of a schedule, the true time of each row, the shift and the lag."""
-    whole = int(schedule.duration or max((schedule.runs(10**5) or [[0]])[-1][0], 2000) * 1.3)
+    runs = schedule.runs(10**6)[: r.randint(3, 6)]
+    whole = int(schedule.duration or max(1.3 * runs[-1].begin, 4000))
     end = int(whole * (1 if r.random() < 0.6 else r.uniform(0.35, 1)))
     every = max(r.choice([1, 5, 10, 20, 50]), end // 3000 + 1)
     while every > 1 and end // every < 60:
@@ -241,8 +242,11 @@ def main() -> None:
                 same += good
                 if options.show and not (found.exact and good):
                     every = log.clock[1] - log.clock[0]
-                    print(f"  {digits}: {schedule} shift {shift}, rows {len(log)} every {every:g}, lag {lag[-1]}, {times[-1]:.1f} s")
-                    print(f"    -> {found.schedule} shift {found.shift}, {found.lags[:3]}, exact {found.exact} {found.residual:.1e}", flush=True)
+                    print(f"  {digits}: {schedule} shift {shift}, rows {len(log)} every {every:g}, {times[-1]:.1f} s")
+                    print(
+                        f"    -> {found.schedule} shift {found.shift}, {found.lags[:3]} {found.residual:.1e}",
+                        flush=True,
+                    )
             line += f"{100 * exact / options.each:>9.0f} / {100 * same / options.each:<4.0f}"
         print(f"{line}{statistics.median(times):>12.2f}{max(times):>9.2f}", flush=True)
 

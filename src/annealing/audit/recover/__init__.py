@@ -51,6 +51,11 @@ def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
 
 
 def _recovered(rows: Trace, unit: str, shift: int | None) -> Recovered:
+    with np.errstate(all="ignore"):  # guesses far off overflow, and are dropped
+        return _sought(rows, unit, shift)
+
+
+def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
     some = rows.thinned(MOST_ROWS)
     for looser in LOOSER:
         results = _tried(some, rows, unit, shift, looser)
@@ -98,7 +103,7 @@ def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> 
         schedules = [_held(schedule, found.model.seen, every) for schedule in schedules]
     for schedule in schedules:
         result = Recovered(schedule, found.shift, found.lags, unit, 0.0, False)
-        residual, exact, off = _checked(result, rows, found.odd)
+        residual, exact, _ = _checked(result, rows, found.odd)
         if exact or schedule is schedules[-1]:
             values = {"residual": residual, "exact": exact, "outliers": tuple(found.odd.tolist()), "notes": rows.notes}
             values |= {"pieces": _pieces(found), "undetermined": doubts(found), "cost": found.cost}

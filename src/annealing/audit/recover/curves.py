@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 MOST_ROWS = 96  # rows that a fit looks at; all are checked afterwards
+MOST_SLOPE = 1e150  # squares of more are beyond the range of floats
 SEARCHED = 24  # rows that the search for a guess looks at
 
 
@@ -253,10 +254,10 @@ def _polished(
             step = 1e-6 * max(abs(value), 1e-3)
             if value and i == 0 and family.name.startswith(("power", "raised")):
                 step = min(step, (abs(value) - 1) / 4 + 1e-12)
-            above, below = (inner[:i] + (value + sign * step,) + inner[i + 1 :] for sign in (1, -1))
+            above, below = ((*inner[:i], value + sign * step, *inner[i + 1 :]) for sign in (1, -1))
             columns.append(((off(below, weights) - off(above, weights)) / (2 * step))[:, None])
         jacobian = np.concatenate(columns, 1)
-        if not np.isfinite(jacobian).all():
+        if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > MOST_SLOPE:
             break
         norms = np.linalg.norm(jacobian, axis=0)
         norms[norms == 0] = 1

@@ -12,7 +12,7 @@ def shortest(least: float, most: float) -> float:
     """The decimal of fewest significant digits in [least, most]; 0 is the shortest of all.
 
     >>> shortest(4.99999e-05, 5.00001e-05), shortest(-1e-9, 1e-9), shortest(0.31, 0.34)
-    (5e-05, 0.0, 0.32)
+    (5e-05, 0.0, 0.33)
     """
     if least <= 0 <= most:
         return 0.0
@@ -44,7 +44,7 @@ def digits_of(value: float) -> int:
 def roundest(least: float, most: float) -> int | Fraction | None:
     """The whole number of most trailing zeros in [least, most], else the fraction of least denominator, or None.
 
-    >>> roundest(7793.9, 7794.2), roundest(31901, 32000), roundest(22.4, 22.6), roundest(0.123456, 0.123457)
+    >>> roundest(7793.9, 7794.2), roundest(31901, 32000), roundest(22.4, 22.6), roundest(0.1234567, 0.1234568)
     (7794, 32000, Fraction(45, 2), None)
     """
     if math.floor(most) >= math.ceil(least):
@@ -55,7 +55,7 @@ def roundest(least: float, most: float) -> int | Fraction | None:
                 low, high = math.ceil(least / unit), math.floor(most / unit)
                 if low == 0 == high and power:
                     continue
-                return min(max(round(middle / unit), low), high) * unit
+                return int(min(max(round(middle / unit), low), high) * unit)
     for denominator in range(2, MOST_DENOMINATOR + 1):
         if (top := math.ceil(least * denominator)) <= most * denominator:
             return Fraction(top, denominator)

@@ -14,15 +14,15 @@ from .curves import FAMILIES, Array, Curve, Family, covered, fitted
 MOST_LAG = 64
 MOST_ODD = 6  # rows of a phase that lie off its curve
 MOST_JUMPS = 200
-MOST_PLACES = 60  # begins of phases that are looked at
-LEAST = 2.0  # the cost of the cheapest phase
-UNPROVEN = 1.5  # the cost of a curve through no more rows than it has numbers
+MOST_TRIED = 160  # phases that are fitted in one stretch
+MOST_PLACES = 40  # begins of phases that are looked at
+UNPROVEN = 2.5  # the cost of a curve through no more rows than it has numbers
 LOOSE = 1.6  # a least-squares fit is within this many times the slack where an exact one exists
 
 
 @dataclass(frozen=True, eq=False)
 class Phase:
-    """Rows first..stop - 1 on one curve; lags: (row, updates) from which on the clock stands back; odd rows left out."""
+    """Rows first..stop - 1 on one curve; lags: (row, updates) from which the clock stands back; odd: rows left out."""
 
     first: int
     stop: int
@@ -49,20 +49,21 @@ class Search:
     slack: Array
 
     def __post_init__(self) -> None:
+        self.lines = self._ends()
         self.longest: dict[tuple[str, int], Phase | None] = {}
 
     def phases(self) -> list[Phase] | None:
         """The phases of least cost, or None where there would be too many: with few families first, for a bound."""
         best, bound = None, np.inf
-        for families in (FAMILIES[:2], FAMILIES[:6], FAMILIES):
-            found = self._shortest(families, bound)
+        for families, places in ((FAMILIES[:2], 10), (FAMILIES[:6], 25), (FAMILIES, MOST_PLACES)):
+            found = self._shortest(families, bound, places)
             if found is not None:
                 best, bound = found, sum(phase.cost for phase in found)
         return best
 
-    def _shortest(self, families: Sequence[Family], bound: float) -> list[Phase] | None:
+    def _shortest(self, families: Sequence[Family], bound: float, places: int) -> list[Phase] | None:
         """A shortest path over begins of phases."""
-        waiting: list[tuple[float, int]] = [(LEAST, 0)]
+        waiting: list[tuple[float, int]] = [(self._least(0), 0)]
         cost, before = {0: 0.0}, dict[int, Phase]()
         end, done = len(self.t), set[int]()
         while waiting:
@@ -72,15 +73,31 @@ class Search:
             if first in done or least >= bound:
                 continue
             done.add(first)
-            if len(done) > MOST_PLACES:
+            if len(done) > places or len(self.longest) > MOST_TRIED:
                 return None
             for phase in self._leaving(families, first, bound - cost[first]):
                 reached = cost[first] + phase.cost
-                if reached < cost.get(phase.stop, bound):
+                if reached + self._least(phase.stop) < min(
+                    cost.get(phase.stop, np.inf) + self._least(phase.stop), bound
+                ):
                     cost[phase.stop], before[phase.stop] = reached, phase
-                    heapq.heappush(waiting, (reached + (LEAST if phase.stop < end else 0), phase.stop))
+                    heapq.heappush(waiting, (reached + self._least(phase.stop), phase.stop))
                     bound = reached if phase.stop == end else bound
         return None
+
+    def _ends(self) -> list[int]:
+        """From which rows on all that is left is one flat, or one line."""
+        backwards = Search.__new__(Search)
+        backwards.t, backwards.y, backwards.slack = -self.t[::-1], self.y[::-1], self.slack[::-1]
+        ends = [backwards._longest(family, 0, simple=True) for family in FAMILIES[:2]]
+        return [len(self.t) - (phase.stop if phase else 1) for phase in ends]
+
+    def _least(self, first: int) -> float:
+        """What it costs at least to go on from a row to the end."""
+        if first == len(self.t):
+            return 0.0
+        costs = [family.cost for row, family in zip(self.lines, FAMILIES, strict=False) if first >= row]
+        return min(costs, default=FAMILIES[2].cost)
 
     def _path(self, before: dict[int, Phase]) -> list[Phase]:
         path: list[Phase] = []
@@ -103,7 +120,7 @@ class Search:
                 reach = phase.stop
                 yield phase
 
-    def _longest(self, family: Family, first: int) -> Phase | None:
+    def _longest(self, family: Family, first: int, simple: bool = False) -> Phase | None:
         t, y, slack = self.t[first:].copy(), self.y[first:], self.slack[first:] * LOOSE
         keep = np.ones(len(t), bool)
         size = min(family.numbers + 2, len(t))
@@ -128,7 +145,7 @@ class Search:
                     break
             else:
                 stop = int(rows[size]) if size < len(rows) else len(t)
-                known = stop < len(t) and family.name != "flat" and size >= family.numbers + 4
+                known = stop < len(t) and not simple and family.name != "flat" and size >= family.numbers + 4
                 goes_on = self._goes_on(curve, t, y, slack, stop, len(odd)) if known else None
                 if goes_on is None:
                     break

@@ -16,7 +16,7 @@ def stairs(clock: Array, rate: Array, slack: Array, shift: int) -> tuple[int, Ar
     if len(change) < LEAST_STAIRS or change[-1] - change[0] < 2 * (len(change) - 1):
         return None
     low, high = clock[change - 1] + shift, clock[change] + shift
-    first = int(round(float(low[0]) / max(float(np.median(np.diff(high))), 1e-9))) or 1
+    first = round(float(low[0]) / max(float(np.median(np.diff(high))), 1e-9)) or 1
     count = first + np.arange(len(change))
     least, most = float((low / count).max()), float((high / count).min())
     if least >= most:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +21,10 @@ def build(phases: list[Phase], u: Array, y: Array, slack: Array) -> tuple[Model,
     """The model of phases at times u (of the schedule, which begins at 0), and its worst residual."""
     model, worst = Model(seen=float(u[-1])), 0.0
     for number, phase in enumerate(phases):
-        rows = Rows(u[: phase.stop], y[: phase.stop], slack[: phase.stop])
-        kept = np.ones(phase.stop, bool)
-        for earlier in phases[: number + 1]:
-            kept[list(earlier.odd)] = False
-        rows = rows.only(np.flatnonzero(kept))
+        since = phases[max(number - 1, 0)].first
+        odd = [row for near in phases[max(number - 1, 0) : number + 1] for row in near.odd]
+        kept = np.setdiff1d(np.arange(since, phase.stop), odd)
+        rows = Rows(u[kept], y[kept], slack[kept])
         own = u[phase.first : phase.stop]
         if not model.parts:
             options = _begun(phase.curve, own)
@@ -33,15 +33,25 @@ def build(phases: list[Phase], u: Array, y: Array, slack: Array) -> tuple[Model,
             options = _joined(model, phase.curve, own, gap)
         best, least = None, math.inf
         for option in options:
-            off = fit(option, rows)
+            off = _fitted_last(option, rows)
             if best is None or off < least - TIED:
                 best, least = option, off
             if off <= 1:
                 break
         assert best is not None
-        model, worst = best, least
+        model, worst = best, max(worst, least)
     model.seen = float(u[-1])
     return model, worst
+
+
+def _fitted_last(model: Model, rows: Rows) -> float:
+    """Fit the numbers of the last two parts alone."""
+    near = {slot for part in model.parts[-2:] for slot in part.slots()}
+    far = {slot for slot in model.free() if slot not in near}
+    model.fixed |= far
+    off = fit(model, rows)
+    model.fixed -= far
+    return off
 
 
 def _begun(curve: Curve, own: Array) -> list[Model]:
@@ -137,7 +147,7 @@ def _ended(model: Model, before: Part, part: Part, start: int, shared: bool) -> 
         before.kind, before.extra, before.end, before.last = "geometric", None, start, part.first
 
 
-def _at(model: Model, part: Part, time: float) -> float:
+def _at(model: Model, part: Part, time: Any) -> Any:
     n = model.numbers
     span = n[part.end] - n[part.begin]
     return n[part.first] + (n[part.last] - n[part.first]) * (time - n[part.begin]) / span
