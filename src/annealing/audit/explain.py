@@ -20,6 +20,7 @@ SPREAD = 1.0  # explanations that cost so much more than the best are not listed
 ALIKE = 3  # explanations listed that differ in parameters alone
 MOST = 12  # explanations listed
 CHEAP = 2.0  # one fault that costs more is held against two
+LONG = 10**5  # in longer logs faults are sought row by row only where no other explains them
 BASES = 6  # explanations of a part of the log, from which a second fault is looked for
 
 
@@ -119,8 +120,9 @@ class Search:
             yield proposal.faults
         for proposal in self._from(self.used, begin, ()):
             yield proposal.faults
-        for proposal in self._rows(self.used):
-            yield proposal.faults
+        if not self.found or len(self.evidence) <= LONG:
+            for proposal in self._rows(self.used):
+                yield proposal.faults
 
     def _whole(self, begin: int) -> Iterator[Proposal]:
         families = from_the_start(self.marks, self.last, self.per_epoch)
