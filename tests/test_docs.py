@@ -65,9 +65,9 @@ def check_that_it_parses(name: str, arguments: list[str]) -> None:
     assert command, f"no such command: {name}"
     parameters: dict[str, Any] = command.make_context(name, arguments, parent=context).params
     if name == "compare":
-        from annealing.compare import sgdr
+        from annealing.compare.command import _experiment
 
-        sgdr(parameters["budget"], parameters["seeds"], parameters["only"])
+        _experiment(*(parameters[key] for key in ("experiment", "budget", "seeds", "only", "data")))
 
 
 @pytest.mark.parametrize(
