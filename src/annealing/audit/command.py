@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..options import plan_options, planned
-from . import Log, LogError, Recovered, Verdict, formats, read, recover
+from . import Log, LogError, Verdict, formats, read, recover
 from . import audit as held_against
 
 SHOWN = 10  # of the alternatives
@@ -43,7 +43,7 @@ def audit(
     """Hold the learning rates that a run logged against the schedule that was meant.
 
     Several LOGs are those of one resumed run, in order. Exit status: 0 the run follows the schedule, 1 it departs, 2
-    there is no verdict. Without --expect, print the schedule that the log follows.
+    there is no verdict. Without --expect, print the schedule that the log follows, if one is found.
     """
     if expect is None and any(value is not None for value in plan.values()):
         raise click.UsageError("the options of a plan need --expect: they say how many updates its durations are")
@@ -57,8 +57,7 @@ def audit(
     try:
         log = _read(logs, form, _columns(columns))
         if intended is None:
-            _print_recovered(recover(log, _number(log, group)), as_json)
-            return
+            click.get_current_context().exit(_recovered(log, _number(log, group), as_json))
         verdict = held_against(log, intended, group=_number(log, group))
     except LogError as error:
         raise click.UsageError(str(error)) from None
@@ -118,12 +117,27 @@ def _text(verdict: Verdict) -> str:
     return "\n".join([*lines, *(["", *verdict.notes] if verdict.notes else [])])
 
 
-def _print_recovered(found: Recovered, as_json: bool) -> None:
-    told: dict[str, Any] = {"schedule": None if found.schedule is None else str(found.schedule), "shift": found.shift}
-    told |= {"lags": [list(lag) for lag in found.lags], "unit": found.unit}
-    told |= {"residual": found.residual if found.schedule else None, "exact": found.exact}
-    told |= {"undetermined": list(found.undetermined), "notes": list(found.notes)}
+def _recovered(log: Log, number: int, as_json: bool) -> int:
+    """Print the schedule that a log follows, in the words or the object of a verdict; the exit status."""
+    found = recover(log, number)
     if as_json:
+        known = found.schedule is not None
+        told = {
+            "format": log.format,
+            "points": len(log),
+            "schedule": str(found.schedule) if known else None,
+            "group": log.groups[number],
+            "unit": found.unit,
+            "shift": found.shift,
+            "lag": found.lags[-1][1] if found.lags else 0,
+            "lags": [list(lag) for lag in found.lags],
+            "residual": found.residual if known else None,
+            "follows": found.exact,
+            "faults": [],
+            "alternatives": [str(other.schedule) for other in found.alternatives],
+            "undetermined": list(found.undetermined),
+            "notes": list(found.notes),
+        }
         click.echo(json.dumps(told, allow_nan=False))
     elif found.schedule is None:
         click.echo("No schedule was found that these rates follow.")
@@ -135,8 +149,7 @@ def _print_recovered(found: Recovered, as_json: bool) -> None:
             click.echo(f"from clock {begin:g} on {lag} steps behind")
         for sentence in (*found.undetermined, *found.notes):
             click.echo(sentence)
-    if found.schedule is None:
-        click.get_current_context().exit(2)
+    return 2 if found.schedule is None else 0 if found.exact else 1
 
 
 def _draw(verdict: Verdict, out: Path) -> None:
