@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..schedule import Schedule
+from .blocks import BLOCK, block, value
 from .groups import Groups, copied, marks, unchanged, write
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
-BLOCK = 4096  # steps whose values are computed at once
-
-
 def eager(method: Method) -> Method:
     """Keep torch.compile out: what follows is about Python objects and their identity."""
     return torch.compiler.disable(method)  # type: ignore[no-any-return, no-untyped-call]
-
-
-@lru_cache(maxsize=512)
-def block(schedule: Schedule, number: int) -> list[float]:
-    """The values of the steps from number * BLOCK on."""
-    values: list[float] = schedule(np.arange(number * BLOCK, (number + 1) * BLOCK)).tolist()
-    return values
-
-
-def value(schedule: Schedule, time: float) -> float:
-    """The value at any time; at a whole one it is that of its block."""
-    if type(time) is int and time >= 0:
-        return block(schedule, time // BLOCK)[time % BLOCK]
-    return float(schedule(float(time)))
 
 
 class Momenta:

@@ -12,7 +12,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..schedule import Schedule
-from .course import Course, Momenta, course, eager, value
+from .blocks import value
+from .course import Course, Momenta, course, eager
 from .groups import Groups, Marks, checked, copied, hold, joined, marks, rates, separate, unchanged
 
 Key = tuple[float, ...]

@@ -63,14 +63,14 @@ class Hyperparameter:
         values = found * len(groups) if self.which is None else [found[i] for i in self.which]
         if self.scale is None:
             return values
-        scaled = [value * factor for value, factor in zip(values, self._factors(groups), strict=True)]
+        scaled = [value * factor for value, factor in zip(values, self.factors(groups), strict=True)]
         self._checked(scaled, position)
         return scaled
 
     def check(self, groups: Groups) -> None:
         """Refuse schedules whose runs begin or end out of range, and groups that cannot be scaled."""
         self._count(groups)
-        factors = {1.0} if self.scale is None else set(self._factors(groups))
+        factors = {1.0} if self.scale is None else set(self.factors(groups))
         for schedule in self.distinct:
             for run in first_runs(schedule):
                 self._checked([run.first * factor for factor in factors], run.begin)
@@ -83,12 +83,20 @@ class Hyperparameter:
             for group, given, factor in zip(groups, known, factors, strict=True):
                 if given is None:
                     group[self.factor_key] = factor
-        if self.index is not None:
-            self._write_parts(values, groups)
-            return
-        if self._places is None or not self._places.still_in(groups):
+        if self.index is None and not self.still_in(groups):
             self._places = Places(self.name, groups)
-        self._places.write(values, groups, same=self.scale is None and len(self.distinct) == 1)
+        self.write_again(values, groups)
+
+    def still_in(self, groups: Groups) -> bool:
+        """Whether the groups hold this number where they held it when it was last written."""
+        return self.index is not None or (self._places is not None and self._places.still_in(groups))
+
+    def write_again(self, values: list[float], groups: Groups) -> None:
+        """Write them where the groups still hold this number."""
+        if self._places is None:
+            self._write_parts(values, groups)
+        else:
+            self._places.write(values, groups, same=self.scale is None and len(self.distinct) == 1)
 
     def _write_parts(self, values: list[float], groups: Groups) -> None:
         assert self.index is not None
@@ -114,7 +122,7 @@ class Hyperparameter:
                 raise ScheduleError(f"{self.key} must be {allowed}, got {value!r} at {position!r} from {many}")
         return values
 
-    def _factors(self, groups: Groups) -> list[float]:
+    def factors(self, groups: Groups) -> list[float]:
         """What each group's value is multiplied by, read again where a group holds another object than before."""
         key = self.factor_key
         found = [group.get(key) for group in groups]
