@@ -11,7 +11,7 @@ class Ahead:
     """A hyperparameter in a block of whole positions."""
 
     def __init__(self, one: Hyperparameter, number: int, groups: Groups) -> None:
-        self.one, self.begin = one, number * BLOCK
+        self.one, self.places, self.begin = one, one.places, number * BLOCK
         columns = [block(schedule, number) for schedule in one.distinct]
         self.column = columns[0] if len(columns) == 1 else None
         self.columns = columns * len(groups) if one.which is None else [columns[i] for i in one.which]
@@ -22,7 +22,7 @@ class Ahead:
         place = position - self.begin
         if type(place) is not int or not 0 <= place < BLOCK:
             return None
-        if len(groups) != len(self.columns) or not self.one.still_in(groups):
+        if len(groups) != len(self.columns) or self.places is None or not self.places.still_in(groups):
             return None
         if self.column is None:
             found = [column[place] for column in self.columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -22,10 +23,11 @@ def eager(method: Method) -> Method:
 class Momenta:
     """The momentum (or the first of the betas) that goes beside the rates of groups, each along its schedule."""
 
-    __slots__ = ("begin", "betas", "columns", "schedules")
+    __slots__ = ("begin", "betas", "column", "columns", "one", "schedules")
 
     def __init__(self, schedules: list[Schedule], betas: bool) -> None:
         self.schedules, self.betas = schedules, betas
+        self.one = len(set(schedules)) == 1 and not betas
         self.begin = -BLOCK
 
     def write(self, groups: Groups, time: int) -> None:
@@ -33,7 +35,12 @@ class Momenta:
         if not 0 <= place < BLOCK:
             number, place = divmod(time, BLOCK)
             self.begin, self.columns = number * BLOCK, [block(schedule, number) for schedule in self.schedules]
-        if self.betas:
+            self.column = self.columns[0]
+        if self.one:
+            momentum = self.column[place]
+            for group in groups:
+                group["momentum"] = momentum
+        elif self.betas:
             for group, column in zip(groups, self.columns):  # noqa: B905
                 group["betas"] = (column[place], *group["betas"][1:])
         else:
@@ -44,12 +51,13 @@ class Momenta:
 class Course:
     """The rates of groups of any kind: numbers are replaced, tensors filled."""
 
-    __slots__ = ("begin", "beside", "group", "schedules", "written")
+    __slots__ = ("begin", "beside", "group", "schedules", "until", "written")
 
     def __init__(self, schedules: list[Schedule], groups: Groups) -> None:
         self.schedules = schedules
         self.group = groups[0]
         self.beside: Momenta | None = None
+        self.until = math.inf  # the last step that can follow
         self.begin = -BLOCK  # of the block in use: none yet
         self.written: Any = None
 

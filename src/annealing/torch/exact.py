@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from functools import cache
 from typing import Any, NamedTuple
@@ -58,6 +59,7 @@ class Exact(LRScheduler):
 
     _from_bases = False  # whether PyTorch's own steps start from the base rates, not from the rates found
     _takes_in = False  # whether a group added later goes on along the curve; else its steps are PyTorch's
+    _until: float = math.inf  # the last step that can be taken
     _absolute = True  # whether an absolute epoch has a value of its own
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
@@ -107,11 +109,11 @@ class Exact(LRScheduler):
         if epoch is None and (lean := self._lean) is not None:
             state = self.__dict__
             time = state["last_epoch"] + 1
-            if lean.advance(state, time):
+            if time <= lean.until and lean.advance(state, time):
                 state["last_epoch"] = time
                 state["_step_count"] += 1
-                if lean.beside is not None:
-                    lean.beside.write(state["optimizer"].param_groups, time)
+                if (beside := lean.beside) is not None:
+                    beside.write(state["optimizer"].param_groups, time)
                 return
         self._full_step(epoch)
 
@@ -161,7 +163,7 @@ class Exact(LRScheduler):
         if held is None or held.schedules is not schedules or not held.holds(groups):
             separate(self.optimizer)
             held = course(schedules, groups)
-            held.beside = self._curves().beside
+            held.beside, held.until = self._curves().beside, self._until
         self.__dict__["_last_lr"] = held.write(groups, self._time)
         self._course, self._foreign = held, False
 

@@ -17,7 +17,7 @@ from .. import lower
 from ..errors import ScheduleError, finite
 from ..recipes import constant
 from ..schedule import RunSpan, Schedule
-from .places import Groups, Places, filled_in
+from .places import Groups, Parts, Places
 
 Given = Schedule | list[Schedule]  # one for all groups, or one for each
 
@@ -47,10 +47,10 @@ class Hyperparameter:
         self.range = RANGES.get(name, ANY)
         self.factor_key = f"initial_{self.key}" if scale == "base" else "lr_scale"
         self._known_factors: tuple[list[Any], list[float]] = ([], [])
-        self._places: Places | None = None
+        self.places: Places | Parts | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_places": None, "_known_factors": ([], [])}
+        return {**self.__dict__, "places": None, "_known_factors": ([], [])}
 
     def following(self, schedules: Given) -> Hyperparameter:
         """The same hyperparameter under other schedules."""
@@ -83,29 +83,11 @@ class Hyperparameter:
             for group, given, factor in zip(groups, known, factors, strict=True):
                 if given is None:
                     group[self.factor_key] = factor
-        if self.index is None and not self.still_in(groups):
-            self._places = Places(self.name, groups)
-        self.write_again(values, groups)
+        if self.places is None or not self.places.still_in(groups):
+            same = self.scale is None and len(self.distinct) == 1
+            self.places = Places(self.name, groups, same) if self.index is None else Parts(self.name, self.index)
+        self.places.write(values, groups)
 
-    def still_in(self, groups: Groups) -> bool:
-        """Whether the groups hold this number where they held it when it was last written."""
-        return self.index is not None or (self._places is not None and self._places.still_in(groups))
-
-    def write_again(self, values: list[float], groups: Groups) -> None:
-        """Write them where the groups still hold this number."""
-        if self._places is None:
-            self._write_parts(values, groups)
-        else:
-            self._places.write(values, groups, same=self.scale is None and len(self.distinct) == 1)
-
-    def _write_parts(self, values: list[float], groups: Groups) -> None:
-        assert self.index is not None
-        filled: list[Tensor] = []
-        for group, value in zip(groups, values, strict=True):
-            parts = list(group[self.name])
-            part = parts[self.index]
-            parts[self.index] = filled_in(part, value, filled) if isinstance(part, Tensor) else value
-            group[self.name] = type(group[self.name])(parts)
 
     def _count(self, groups: Groups) -> None:
         if self.which is not None and len(self.which) != len(groups):
