@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .blocks import BLOCK, block, ends
 from .hyperparameters import Hyperparameter
-from .places import Groups
+from .places import Groups, Places
 
 
 class Ahead:
@@ -12,6 +12,7 @@ class Ahead:
 
     def __init__(self, one: Hyperparameter, number: int, groups: Groups) -> None:
         self.one, self.places, self.begin = one, one.places, number * BLOCK
+        self.plain = isinstance(one.places, Places) and len(one.places.numbers) == len(groups)
         columns = [block(schedule, number) for schedule in one.distinct]
         self.column = columns[0] if len(columns) == 1 else None
         self.columns = columns * len(groups) if one.which is None else [columns[i] for i in one.which]

@@ -301,11 +301,6 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
     def _until(self) -> float:  # type: ignore[override]
         return self.total_steps
 
-    def _full_step(self, epoch: int | None) -> None:
-        if epoch is None and self.last_epoch >= self.total_steps:
-            raise ScheduleError(f"step() must be called at most total_steps = {self.total_steps} times, got one more")
-        super()._full_step(epoch)
-
     def _join(self, group: dict[str, Any]) -> None:
         others = self.optimizer.param_groups[: len(self.base_lrs)]
         for name in (*self.ENDS, *self.MOMENTA) if self.cycle_momentum else self.ENDS:

@@ -12,6 +12,7 @@ from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from ..errors import ScheduleError
 from ..schedule import Schedule
 from .blocks import value
 from .course import Course, Momenta, course, eager
@@ -123,6 +124,8 @@ class Exact(LRScheduler):
 
     def _full_step(self, epoch: int | None) -> None:
         state = self.__dict__
+        if epoch is None and self.last_epoch >= self._until:
+            raise ScheduleError(f"step() must be called at most total_steps = {self._until} times, got one more")
         if epoch is not None or state["_step_count"] == 1:
             forewarn(self, epoch)
         state["_step_count"] += 1

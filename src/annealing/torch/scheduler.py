@@ -93,7 +93,7 @@ class Scheduler(LRScheduler):
             self.step_to(epoch)
         elif not updated:
             self._before = self.last_epoch
-        elif not self._advance(self.last_epoch + 1):
+        elif not (self._advance if self._plain else self._eager_advance)(self.last_epoch + 1):
             self._move(self.last_epoch + 1)
 
     @eager
@@ -107,6 +107,7 @@ class Scheduler(LRScheduler):
             steered = self._ahead = look_ahead(self._hyperparameters, position, groups)
             if steered is None:
                 return False
+            self._plain = all(one.plain for one in steered)
         found = [one.values(position, groups) for one in steered]
         if None in found:
             return False
@@ -116,6 +117,8 @@ class Scheduler(LRScheduler):
                 self._rates = values
         self._before, self.last_epoch = self.last_epoch, position
         return True
+
+    _eager_advance = eager(_advance)
 
     @eager
     def step_to(self, t: float) -> None:
@@ -214,6 +217,7 @@ class Scheduler(LRScheduler):
         found = resuming.read(state_dict, self._hyperparameters, resuming.checked(policy) or self.policy)
         self._enter(found.hyperparameters, found.position, found.before)
 
+    @eager
     def _move(self, position: float) -> None:
         before = self.last_epoch
         self._put(self._hyperparameters, position)
@@ -229,6 +233,7 @@ class Scheduler(LRScheduler):
         groups = self.optimizer.param_groups
         values = [one.values(position, groups) for one in steered]
         self._ahead: list[Ahead] | None = None
+        self._plain = False  # whether what is ahead are Python numbers alone
         self._rates: list[float] | None = None
         for one, found in zip(steered, values, strict=True):
             one.write(found, groups)
@@ -237,7 +242,7 @@ class Scheduler(LRScheduler):
         self.last_epoch = position
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_ahead": None}
+        return {**self.__dict__, "_ahead": None, "_plain": False}
 
     def __repr__(self) -> str:
         return f"Scheduler({resuming.written(self._hyperparameters)}, position={self.position!r})"
