@@ -11,6 +11,7 @@ class Ahead:
     """A hyperparameter in a block of whole positions."""
 
     def __init__(self, one: Hyperparameter, number: int, groups: Groups) -> None:
+        assert one.places is not None
         self.one, self.places, self.begin = one, one.places, number * BLOCK
         self.plain = isinstance(one.places, Places) and len(one.places.numbers) == len(groups)
         columns = [block(schedule, number) for schedule in one.distinct]
@@ -23,7 +24,7 @@ class Ahead:
         place = position - self.begin
         if type(place) is not int or not 0 <= place < BLOCK:
             return None
-        if len(groups) != len(self.columns) or self.places is None or not self.places.still_in(groups):
+        if len(groups) != len(self.columns) or not self.places.still_in(groups):
             return None
         if self.column is None:
             found = [column[place] for column in self.columns]
@@ -42,7 +43,7 @@ def look_ahead(steered: list[Hyperparameter], position: float, groups: Groups) -
         return None
     number = position // BLOCK
     for one in steered:
-        if one.which is not None and len(one.which) != len(groups):
+        if one.places is None or (one.which is not None and len(one.which) != len(groups)):
             return None
         least, most, _ = one.range
         factors = [1.0] if one.scale is None else [*one.factors(groups), 1.0]

@@ -15,6 +15,7 @@ from .groups import Groups, copied, marks, unchanged, write
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
+
 def eager(method: Method) -> Method:
     """Keep torch.compile out: what follows is about Python objects and their identity."""
     return torch.compiler.disable(method)  # type: ignore[no-any-return, no-untyped-call]

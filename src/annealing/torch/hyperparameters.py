@@ -88,7 +88,6 @@ class Hyperparameter:
             self.places = Places(self.name, groups, same) if self.index is None else Parts(self.name, self.index)
         self.places.write(values, groups)
 
-
     def _count(self, groups: Groups) -> None:
         if self.which is not None and len(self.which) != len(groups):
             raise ScheduleError(

@@ -52,6 +52,9 @@ class Scheduler(LRScheduler):
     """
 
     last_epoch: float  # type: ignore[assignment]  # step_to goes to fractions too
+    _ahead: list[Ahead] | None
+    _plain: bool  # whether what is ahead are Python numbers alone
+    _rates: list[float] | None
 
     def __init__(
         self,
@@ -112,7 +115,7 @@ class Scheduler(LRScheduler):
         if None in found:
             return False
         for one, values in zip(steered, found):  # noqa: B905 (a strict one takes longer)
-            one.places.write(values, groups)  # type: ignore[union-attr, arg-type]
+            one.places.write(values, groups)  # type: ignore[arg-type]
             if one.one.name == "lr":
                 self._rates = values
         self._before, self.last_epoch = self.last_epoch, position
@@ -232,9 +235,9 @@ class Scheduler(LRScheduler):
     def _put(self, steered: list[Hyperparameter], position: float) -> None:
         groups = self.optimizer.param_groups
         values = [one.values(position, groups) for one in steered]
-        self._ahead: list[Ahead] | None = None
-        self._plain = False  # whether what is ahead are Python numbers alone
-        self._rates: list[float] | None = None
+        self._ahead = None
+        self._plain = False
+        self._rates = None
         for one, found in zip(steered, values, strict=True):
             one.write(found, groups)
             if one.name == "lr":
