@@ -82,3 +82,11 @@ def test_averaging(strategy: str, steps: int) -> None:
     for t in range(60):
         assert close(rates(mine)[0], annealed(strategy, 0.1, 0.02, number(Fraction(min(t, steps), steps))), 0.1), t
         walk(mine, 1)
+
+
+def test_each_group_has_its_own_momentum() -> None:
+    mine = ours.OneCycleLR(optimizer(), 0.3, 11, pct_start=6 / 11, base_momentum=[0.8, 0.7], max_momentum=[0.9, 0.95])
+    walk(mine, 5)
+    assert (rates(mine), momenta(mine)) == ([0.3, 0.3], [0.8, 0.7])
+    walk(mine, 5)
+    assert momenta(mine) == [0.9, 0.95]
