@@ -65,9 +65,9 @@ def check_that_it_parses(name: str, arguments: list[str]) -> None:
     assert command, f"no such command: {name}"
     parameters: dict[str, Any] = command.make_context(name, arguments, parent=context).params
     if name == "compare":
-        from annealing.compare import sgdr
+        from annealing.compare.command import _experiment
 
-        sgdr(parameters["budget"], parameters["seeds"], parameters["only"])
+        _experiment(*(parameters[key] for key in ("experiment", "budget", "seeds", "only", "data")))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_commands_run(page: Path, words: list[str], tmp_path: Path, monkeypatch:
 
 
 def test_a_wrong_command_is_seen() -> None:
-    for wrong in (["--budgets", "20"], ["--budget", "many"], []):
+    for wrong in (["--budgets", "20"], ["--budget", "many"]):
         with pytest.raises(click.UsageError):
             check_that_it_parses("compare", wrong)
 

@@ -8,6 +8,7 @@ import inspect
 import itertools
 import json
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -28,6 +29,7 @@ from annealing import (
     ScheduleError,
     Tail,
     budget,
+    chebyshev,
     cosine,
     diff,
     exp_range,
@@ -255,7 +257,11 @@ def test_other_durations_are_refused(time: Any, message: str) -> None:
 NAMES = {name: getattr(annealing, name) for name in annealing.__all__} | {"Fraction": Fraction}
 NO_TIMES = {"T_mult", "beta2", "cut_frac", "k", "pct_start"}  # exact numbers, but ratios or rates
 LONG = Plan(examples=1000, batch=10, tokens_per_example=7, steps=10**9)  # 100 updates an epoch
-MORE = [triangular2(0, 1, 10, 20), exp_range(0, 1, 10, 20, gamma=0.9)]  # times that the catalogue leaves out
+MORE = [
+    chebyshev(1, 0.1, 8, 10),
+    triangular2(0, 1, 10, 20),
+    exp_range(0, 1, 10, 20, gamma=0.9),
+]  # times that the catalogue leaves out
 PER_STEP = {"st": 1, "ep": Fraction(1, 100), "%": Fraction(1, 10**7), "ex": 10, "tok": 70}
 
 
@@ -306,7 +312,7 @@ def test_no_time_of_a_recipe_is_missing() -> None:
     seen = {(name, key) for name, arguments in CALLS for key in arguments}
     for name, recipe in recipes.named.items():
         for key, parameter in inspect.signature(recipe).parameters.items():
-            if "Fraction" in str(parameter.annotation):
+            if {"Fraction", "Time"} & set(re.findall(r"\w+", str(parameter.annotation))):
                 assert key in TIMES or key in NO_TIMES, f"{name}: is {key} a time?"
             if key in TIMES:
                 assert (name, key) in seen, f"there is no {name} with {key}"
@@ -406,7 +412,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: cosine("10ep", 0, "10ep"), "eta_max must be a real number, got '10ep'"),  # type: ignore[arg-type]
     (lambda: cosine(0.1, 0, "10ep", T_mult=2), "unexpected keyword argument 'T_mult'"),  # type: ignore[call-arg]
     (lambda: cosine(0.1, "10ep"), "missing a required argument: 'T_max'"),  # type: ignore[call-arg]
-    (lambda: runs([("1ep", "5%", 0)]), "eta_max must be a real number, got '5%'"),  # type: ignore[list-item]
+    (lambda: runs([("1ep", "5%", 0)]), "eta_max_0 of listed must be a real number, got '5%'"),  # type: ignore[list-item]
     (lambda: multistep(0.1, ["30%", "130%"]), "milestones must be at most 100%"),
     (lambda: wsd(0.1, T_warmup="1ep", T_stable=5, T_cooldown=5, curve="cubic"), "curve must be one of linear"),
     (lambda: warm_restarts(0.1, T_0="1ep", T_mult=0.5), "T_mult must be at least 1, got 0.5"),

@@ -29,14 +29,14 @@ LAYERS = [
     ["stretches"],
     ["findings"],
     ["paper", "testing", "curves", "questions"],
-    ["plots", "terminal", "torch"],
+    ["plots", "terminal", "torch", "options"],
     ["compare", "audit"],
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 LATE = {
     ("schedule", name) for name in ("canonical", "deferred", "nodes", "wrappers", "operations", "recipes", "plots")
-}  # when called
+} | {("torch", "audit")}  # when called
 FRAMEWORKS = {
     "torch",
     "jax",

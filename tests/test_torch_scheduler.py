@@ -69,6 +69,13 @@ def test_update_n_uses_the_schedule_at_n_less_1_as_in_pytorch(schedule: Schedule
     )  # what PyTorch's recursion gathers
 
 
+@pytest.mark.parametrize("scale", [None, "base"])
+def test_steps_over_the_end_of_a_block_of_values(scale: Any) -> None:
+    schedule = cosine(1, 0, 10_000)
+    scheduler = Scheduler(sgd(0.5), lr=schedule, scale=scale, last_epoch=4088)
+    assert walk(scheduler, 20) == [schedule(t) * (0.5 if scale else 1) for t in range(4089, 4109)]
+
+
 def one_cycle_of_pytorch(optimizer: Any, total_steps: int) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import itertools
 import math
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch.optim import lr_scheduler as pytorch
+from torch_dropins_cases import through_a_file
 
 from annealing import (
     Schedule,
@@ -152,14 +152,6 @@ def test_every_way_of_resuming_at_every_point_goes_on_as_the_run_not_interrupted
         != wanted[k : k + AFTER + 1]
     ]
     assert wrong == []
-
-
-def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
-    file = io.BytesIO()
-    torch.save(state, file)
-    file.seek(0)
-    loaded: dict[str, Any] = torch.load(file, weights_only=True)
-    return loaded
 
 
 def test_the_state_is_numbers_and_text_and_loading_it_twice_changes_nothing() -> None:

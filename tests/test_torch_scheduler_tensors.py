@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import io
 import pickle
 from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch_dropins_cases import Reads, through_a_file
 
 from annealing import cosine, linear, warm_restarts
 from annealing.torch import Scheduler
@@ -91,16 +90,6 @@ def test_tensors_among_the_betas() -> None:
     assert all(second.item() == torch.tensor(0.99).item() for _, second in held(scheduler, "betas"))
 
 
-class Reads(TorchDispatchMode):
-    """Counts how often a tensor is read by Python, which on a device would wait for it."""
-
-    count = 0
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += function is torch.ops.aten._local_scalar_dense.default
-        return function(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize("lr", [SCHEDULE, [SCHEDULE, 0.5 * SCHEDULE]])
 @pytest.mark.parametrize("scale", [None, "base"])
 def test_no_step_reads_a_tensor(lr: Any, scale: Any) -> None:
@@ -117,14 +106,6 @@ def test_no_step_reads_a_tensor(lr: Any, scale: Any) -> None:
 
 
 # The optimizer's state
-
-
-def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
-    file = io.BytesIO()
-    torch.save(state, file)
-    file.seek(0)
-    loaded: dict[str, Any] = torch.load(file, weights_only=True)
-    return loaded
 
 
 def two(scale: float = 1) -> torch.optim.SGD:

@@ -10,6 +10,7 @@ import mpmath
 import pytest
 import torch
 from torch.optim import lr_scheduler, swa_utils
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from annealing import torch as ours
 
@@ -120,13 +121,84 @@ def near(got: float, exact: Any, ulps: float = 8, digits: int = 53) -> bool:
     return bool(abs(got - exact) <= ulps * abs(exact) * mpmath.mpf(2) ** (1 - digits))
 
 
+def through_a_file(state: Any) -> Any:
+    """What torch.load reads back with weights_only."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
 def saved(scheduler: Any) -> tuple[Any, Any]:
-    """The states of optimizer and scheduler, as torch.load reads them back with weights_only."""
-    buffer = io.BytesIO()
-    torch.save((scheduler.optimizer.state_dict(), scheduler.state_dict()), buffer)
-    buffer.seek(0)
-    loaded: tuple[Any, Any] = torch.load(buffer, weights_only=True)
-    return loaded
+    """The states of optimizer and scheduler, through a file."""
+    states: tuple[Any, Any] = through_a_file((scheduler.optimizer.state_dict(), scheduler.state_dict()))
+    return states
+
+
+CASES = [
+    ("StepLR", {"step_size": 7, "gamma": 0.3}),
+    ("StepLR", {"step_size": 1, "gamma": 0.9}),
+    ("CosineAnnealingLR", {"T_max": 12}),
+    ("CosineAnnealingLR", {"T_max": 5, "eta_min": 0.02}),
+    ("CosineAnnealingLR", {"T_max": 40, "eta_min": 0.3}),  # above both rates: PyTorch accepts it
+    ("CosineAnnealingWarmRestarts", {"T_0": 9}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 5, "T_mult": 2, "eta_min": 0.001}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 1, "T_mult": 3}),
+]
+
+
+cases = pytest.mark.parametrize(("name", "arguments"), CASES)
+
+
+NAMES = ["StepLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"]
+
+
+def build(library: Any, name: str, arguments: dict[str, Any], o: torch.optim.Optimizer, **more: Any) -> Any:
+    return getattr(library, name)(o, **arguments, **more)
+
+
+def reference(name: str, arguments: dict[str, Any], base: float, t: float) -> Any:
+    """The 50-digit value at time t, by the formulas in PyTorch's documentation."""
+    base, t = mpmath.mpf(base), mpmath.mpf(t)
+    if name == "StepLR":
+        return base * mpmath.mpf(arguments["gamma"]) ** int(mpmath.floor(t / arguments["step_size"]))
+    eta_min = mpmath.mpf(arguments.get("eta_min", 0))
+    if name == "CosineAnnealingLR":
+        length = arguments["T_max"]
+    else:
+        length = arguments["T_0"]
+        while t >= length:
+            t -= length
+            length *= arguments.get("T_mult", 1)
+    return eta_min + (base - eta_min) * (1 + mpmath.cospi(t / length)) / 2
+
+
+def rounding_of_pytorch(tensor: bool) -> float:
+    """What PyTorch's recursions gather in some hundred steps with rates of 0.3 and less, in the type of the rates."""
+    return 1000 * 0.3 * (2**-24 if tensor else 2**-53)
+
+
+def each(library: Any, o: torch.optim.Optimizer, names: list[str]) -> list[Any]:
+    arguments = {"StepLR": (4, 0.3), "CosineAnnealingLR": (10, 0.01), "CosineAnnealingWarmRestarts": (3, 2)}
+    return [getattr(library, name)(o, *arguments[name]) for name in names]
+
+
+SEQUENCES = [
+    lambda library, o: [lr_scheduler.LinearLR(o, 0.1, total_iters=5), library.CosineAnnealingLR(o, 20, 0.001)],
+    lambda library, o: [library.CosineAnnealingLR(o, 10), library.StepLR(o, 3, 0.5)],
+    lambda library, o: [library.StepLR(o, 3, 0.5), library.CosineAnnealingWarmRestarts(o, 3, 2)],
+    lambda library, o: [library.CosineAnnealingWarmRestarts(o, 3, 2), library.CosineAnnealingLR(o, 10)],
+]
+
+
+class Reads(TorchDispatchMode):
+    """Counts the reads of a tensor's value, each of which waits for the device."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += function in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.equal.default)
+        return function(*args, **(kwargs or {}))
 
 
 __all__ = ["CLASSES", "ours", "pytorch"]

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import functools
 import json
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
-from . import Schedule, ScheduleError, __version__, from_json, parse
+from . import ScheduleError, __version__
+from .options import plan_options, planned
+
+LATE = ("audit", "compare")  # each a package with a module `command`
 
 
 class Group(click.Group):
-    """Commands whose ScheduleError is a usage error: one line, exit status 2; `compare` is loaded when asked for."""
+    """Commands whose ScheduleError is a usage error: one line, exit status 2; some are loaded when asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "compare"])
+        return sorted([*super().list_commands(ctx), *LATE])
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name == "compare":
-            from .compare.command import compare
-
-            return compare
+        if name in LATE:
+            module = import_module(f".{name}.command", __package__)
+            return cast(click.Command, getattr(module, name))
         return super().get_command(ctx, name)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -30,24 +32,6 @@ class Group(click.Group):
             return super().invoke(ctx)
         except ScheduleError as error:
             raise click.UsageError(str(error)) from None
-
-
-def plan_options(command: Any) -> Any:
-    """The options that make the Plan of durations with units; a command gets them as keywords of the same names."""
-    options = [
-        click.option("--examples", type=int, help='In the data set, for durations in epochs ("10ep").'),
-        click.option("--batch", type=int, help="Examples in a batch of one replica."),
-        click.option("--accumulation", type=int, help="Batches for one update (1)."),
-        click.option("--replicas", type=int, help="Processes that share the examples (1)."),
-        click.option("--drop-last", is_flag=True, default=None, help="A batch that would be short is left out."),
-        click.option("--sharding", help="What replicas do with a rest of the examples: pad, drop."),
-        click.option("--leftover", help="What becomes of batches too few for an update: update, drop, carry."),
-        click.option("--epochs", type=float, help="How long the training is; or --steps, or --tokens."),
-        click.option("--steps", type=int, help="How long it is, in updates."),
-        click.option("--tokens", type=float, help="How long it is, in tokens."),
-        click.option("--tokens-per-example", type=float, help='For durations in tokens ("2e9tok").'),
-    ]
-    return functools.reduce(lambda made, option: option(made), reversed(options), command)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,7 +55,7 @@ def show(
     NOTATION is a schedule as it is printed, such as "warm_restarts(0.1, T_0=10, T_mult=2)", or its JSON. One with
     durations such as "10ep" or "5%" needs the options of a plan, and is shown in updates.
     """
-    schedules, _ = _planned(notations, plan)
+    schedules, _ = planned(notations, plan)
     if out:
         plots = _plots()
         plots.picture_path(out)
@@ -114,7 +98,7 @@ def lint(notations: tuple[str, ...], updates: int | None, as_json: bool, **plan:
     """
     from .questions import lint
 
-    schedules, steps = _planned(notations, plan)
+    schedules, steps = planned(notations, plan)
     updates = updates or steps
     found = [(schedule, finding) for schedule in schedules for finding in lint(schedule, updates=updates)]
     for schedule, finding in found:
@@ -134,32 +118,6 @@ def _plots() -> Any:
     except ModuleNotFoundError as error:
         raise click.ClickException(f"a picture needs {error.name}: pip install 'annealing[plot]'") from None
     return plots
-
-
-def _schedule(name: str, text: str) -> Schedule:
-    try:
-        return from_json(text) if text.lstrip().startswith("{") else parse(text)
-    except ScheduleError as error:
-        raise ScheduleError(f"{name}: {error}") from None
-
-
-def _planned(notations: tuple[str, ...], options: dict[str, Any]) -> tuple[list[Schedule], int | None]:
-    """The schedules in updates, and how many there are in the plan if options make one; stderr tells conversions."""
-    schedules = [_schedule(f"NOTATION {number}", text) for number, text in enumerate(notations, start=1)]
-    given = {name: value for name, value in options.items() if value is not None}
-    if not given:
-        for number, schedule in enumerate(schedules, start=1):
-            if schedule._pending:
-                raise ScheduleError(
-                    f"NOTATION {number} has durations with units, which need a plan: give --epochs, --steps or "
-                    f"--tokens, with --examples and --batch (see --help); it is {schedule}"
-                )
-        return schedules, None
-    from . import Plan
-
-    plan = Plan(**given)
-    click.echo("\n".join(dict.fromkeys(line for s in schedules for line in plan.explain(s).splitlines())), err=True)
-    return [plan.resolve(schedule, beyond="hold") for schedule in schedules], plan.steps
 
 
 def _save(figure: Any, out: Path) -> None:

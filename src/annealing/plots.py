@@ -60,7 +60,7 @@ def plot(
     named = _named(schedules)
     until = default_until(list(named.values())) if until is None else plain(positive(until, "until"))
     if ax is None:
-        ax = _figure((7.5, 3.5 + 0.2 * len(named))).subplots()
+        ax = new_figure((7.5, 3.5 + 0.2 * len(named))).subplots()
     before = len(ax.get_legend_handles_labels()[0])
     for i, (name, schedule) in enumerate(named.items(), start=before):
         marker = MARKERS[i % len(MARKERS)] if marks else ""
@@ -132,7 +132,7 @@ def classic() -> Any:
         "cosine annealing": cosine(2, 0, 10).beyond("mirror"),
         "warm restarts, doubling runs": warm_restarts(2, T_0=10, T_mult=2),
     }
-    figure, steps = _figure((9, 6)), np.arange(1, 101)
+    figure, steps = new_figure((9, 6)), np.arange(1, 101)
     for ax, (name, schedule) in zip(figure.subplots(2, 2, sharex=True, sharey=True).flat, panels.items(), strict=True):
         _panel(ax, f"{name}\n{schedule}", schedule, 101, time="step")
         (dots,) = ax.plot(steps, schedule(steps), ".", markersize=3, color="black", gid="values", zorder=4)
@@ -145,7 +145,7 @@ def classic() -> Any:
 def paper() -> Any:
     """The seven learning-rate curves of the paper on warm restarts, over its 200 epochs: a matplotlib Figure."""
     named = paper_schedules()
-    figure = _figure((7.5, 10))
+    figure = new_figure((7.5, 10))
     axes = figure.subplots(len(named), sharex=True, sharey=True)
     for ax, (name, schedule) in zip(axes, named.items(), strict=True):
         _panel(ax, f"{name}:  {schedule}", schedule, 200, time="epoch", rate="")
@@ -196,5 +196,5 @@ def picture_path(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _figure(inches: tuple[float, float]) -> Any:
+def new_figure(inches: tuple[float, float]) -> Any:
     return Figure(figsize=inches, layout="constrained")

@@ -10,13 +10,13 @@ from .. import shapes
 from ..errors import ScheduleError, finite, whole
 from ..nodes import Join, Repeat, Run
 from ..schedule import Schedule
-from ..times import exact, positive
+from ..times import Time, exact, positive
 from .arguments import below
 from .listed import decay_factor, ordered, recipe
 
 
 @recipe
-def linear(start: float, end: float, length: float | Fraction) -> Schedule:
+def linear(start: float, end: float, length: Time) -> Schedule:
     """A straight line from `start` to `end`: start + (end - start) * t / length.
 
     start, end: any finite numbers. length: above 0, in the schedule's unit. After it the end is held.
@@ -30,7 +30,7 @@ def linear(start: float, end: float, length: float | Fraction) -> Schedule:
 
 
 @recipe
-def cosine(eta_max: float, eta_min: float, T_max: float | Fraction) -> Schedule:
+def cosine(eta_max: float, eta_min: float, T_max: Time) -> Schedule:
     """Cosine annealing: eta_min + (eta_max - eta_min) / 2 * (1 + cos(pi * t / T_max)), then eta_min is held.
 
     eta_max, eta_min: values, eta_min <= eta_max. T_max: the length, above 0. PyTorch's periodic form, which rises
@@ -50,7 +50,7 @@ def warm_restarts(
     eta_max: float,
     eta_min: float = 0.0,
     *,
-    T_0: float | Fraction,
+    T_0: Time,
     T_mult: float | Fraction = 1,
     eta_max_factor: float = 1,
     eta_min_factor: float = 1,
@@ -84,7 +84,7 @@ def warm_restarts(
 
 
 @recipe
-def runs(listed: Sequence[tuple[float | Fraction, float, float]]) -> Schedule:
+def runs(listed: Sequence[tuple[Time, float, float]]) -> Schedule:
     """Warm restarts with every run listed: one cosine run after another, the last end held.
 
     listed: (T_i, eta_max_i, eta_min_i) for each run: its length and its first and final value.
@@ -108,7 +108,7 @@ def runs(listed: Sequence[tuple[float | Fraction, float, float]]) -> Schedule:
 
 
 @recipe
-def step(eta_max: float, step_size: float | Fraction, gamma: float = 0.1) -> Schedule:
+def step(eta_max: float, step_size: Time, gamma: float = 0.1) -> Schedule:
     """Step decay: eta_max * gamma^floor(t / step_size).
 
     eta_max: the first value. step_size: time between two drops, above 0. gamma: from 0 to 1.
@@ -123,7 +123,7 @@ def step(eta_max: float, step_size: float | Fraction, gamma: float = 0.1) -> Sch
 
 
 @recipe
-def multistep(eta_max: float, milestones: Sequence[float | Fraction], gamma: float = 0.1) -> Schedule:
+def multistep(eta_max: float, milestones: Sequence[Time], gamma: float = 0.1) -> Schedule:
     """Step decay at listed times: eta_max * gamma^(number of milestones reached).
 
     eta_max: the first value. milestones: times above 0, each later than the one before. gamma: from 0 to 1.

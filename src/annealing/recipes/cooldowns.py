@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from .. import shapes
 from ..errors import ScheduleError, finite
 from ..nodes import Run
 from ..schedule import Schedule
 from ..shapes import Shape
-from ..times import positive
+from ..times import Time, positive
 from .curves import FALLING, curve_shape
 from .listed import recipe
 
@@ -17,7 +15,7 @@ MOST_HALVINGS = 900
 
 
 @recipe
-def cooldown(start: float, end: float, length: float | Fraction, curve: str | Shape = "linear") -> Schedule:
+def cooldown(start: float, end: float, length: Time, curve: str | Shape = "linear") -> Schedule:
     """From `start` to `end` along a curve: end + (start - end) * f(v), where v = t / length.
 
     f(v) of each curve: "linear" 1 - v; "cosine" (1 + cos(pi v)) / 2; "1-sqrt" 1 - sqrt(v); "1-square" 1 - v^2;
@@ -38,7 +36,7 @@ def cooldown(start: float, end: float, length: float | Fraction, curve: str | Sh
 
 
 @recipe
-def half_life(start: float, T_half: float | Fraction, length: float | Fraction) -> Schedule:
+def half_life(start: float, T_half: Time, length: Time) -> Schedule:
     """Exponential decay by its half-life, start * 0.5^(t / T_half), up to `length`; then the last value is held.
 
     start: finite. T_half: above 0. length: above 0, at most 900 T_half.
@@ -51,7 +49,7 @@ def half_life(start: float, T_half: float | Fraction, length: float | Fraction) 
     return halved(finite(start, "start"), T_half, length=length)
 
 
-def halved(start: float, T_half: float | Fraction, **length: float | Fraction) -> Schedule:
+def halved(start: float, T_half: Time, **length: Time) -> Schedule:
     """Decay by a half-life; the length goes by the name that the caller has for it."""
     ((name, time),) = length.items()
     halvings = 1 / positive(T_half, "T_half") * positive(time, name)

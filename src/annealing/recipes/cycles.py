@@ -9,7 +9,7 @@ from .. import shapes
 from ..errors import ScheduleError, finite, whole
 from ..nodes import Join, Repeat, Run
 from ..schedule import Schedule
-from ..times import positive
+from ..times import Time, positive
 from .arguments import above_0, below, ratio, share
 from .classic import warm_restarts
 from .decays import exponential
@@ -22,7 +22,7 @@ CURVES = {"cosine": shapes.cosine, "linear": shapes.linear}
 @recipe
 def one_cycle(
     eta_max: float,
-    T_max: float | Fraction,
+    T_max: Time,
     *,
     pct_start: float | Fraction = 0.3,
     div_factor: float = 25.0,
@@ -51,7 +51,7 @@ def one_cycle(
 def one_cycle_momentum(
     momentum_min: float,
     momentum_max: float,
-    T_max: float | Fraction,
+    T_max: Time,
     *,
     pct_start: float | Fraction = 0.3,
     curve: str = "cosine",
@@ -72,7 +72,7 @@ def one_cycle_momentum(
 
 
 def _up_and_down(
-    values: list[float], T_max: float | Fraction, pct_start: float | Fraction, curve: str, three_phase: bool
+    values: list[float], T_max: Time, pct_start: float | Fraction, curve: str, three_phase: bool
 ) -> Schedule:
     """From value to value: two phases leave out the third of the four."""
     if not isinstance(three_phase, bool):
@@ -88,9 +88,7 @@ def _up_and_down(
 
 
 @recipe
-def triangular(
-    eta_min: float, eta_max: float, step_size_up: float | Fraction, step_size_down: float | Fraction | None = None
-) -> Schedule:
+def triangular(eta_min: float, eta_max: float, step_size_up: Time, step_size_down: Time | None = None) -> Schedule:
     """A cyclical rate: a line from eta_min up to eta_max and a line down, again and again.
 
     eta_min <= eta_max. step_size_up, step_size_down (by default the same): above 0.
@@ -105,9 +103,7 @@ def triangular(
 
 
 @recipe
-def triangular2(
-    eta_min: float, eta_max: float, step_size_up: float | Fraction, step_size_down: float | Fraction | None = None
-) -> Schedule:
+def triangular2(eta_min: float, eta_max: float, step_size_up: Time, step_size_down: Time | None = None) -> Schedule:
     """A cyclical rate whose amplitude is halved in every cycle: see `triangular`.
 
     >>> [triangular2(1, 2, 10)(t) for t in (10, 20, 30, 50)]
@@ -123,8 +119,8 @@ def triangular2(
 def exp_range(
     eta_min: float,
     eta_max: float,
-    step_size_up: float | Fraction,
-    step_size_down: float | Fraction | None = None,
+    step_size_up: Time,
+    step_size_down: Time | None = None,
     *,
     gamma: float,
 ) -> Schedule:
@@ -142,15 +138,13 @@ def exp_range(
     return eta_min + triangles * exponential(1, gamma)
 
 
-def _triangle(low: float, high: float, up: float | Fraction, down: float | Fraction | None) -> Schedule:
+def _triangle(low: float, high: float, up: Time, down: Time | None) -> Schedule:
     rise = Run(shapes.linear, low, high, positive(up, "step_size_up"))
     return rise >> Run(shapes.linear, high, low, positive(up if down is None else down, "step_size_down"))
 
 
 @recipe
-def slanted_triangular(
-    eta_max: float, T_max: float | Fraction, *, cut_frac: float | Fraction = 0.1, ratio: float = 32
-) -> Schedule:
+def slanted_triangular(eta_max: float, T_max: Time, *, cut_frac: float | Fraction = 0.1, ratio: float = 32) -> Schedule:
     """A short line up from eta_max / ratio to eta_max, and a long one down to eta_max / ratio at T_max.
 
     T_max: above 0. cut_frac: the share of it that goes up, above 0 and below 1. ratio: at least 1.
@@ -168,7 +162,7 @@ def slanted_triangular(
 
 
 @recipe
-def chebyshev(eta_max: float, eta_min: float, steps: int, length: float | Fraction = 1) -> Schedule:
+def chebyshev(eta_max: float, eta_min: float, steps: int, length: Time = 1) -> Schedule:
     """Fractal Chebyshev steps: eta_min / (sin(x)^2 + eta_min / eta_max * cos(x)^2), where x = pi (k + 1/2) / (2 steps).
 
     Each step is held for a while, in the order k = 0, 1 (of two), 0, 3, 1, 2 (of four), 0, 7, 3, 4, 1, 6, 2, 5 and so
@@ -195,9 +189,7 @@ def chebyshev(eta_max: float, eta_min: float, steps: int, length: float | Fracti
 
 
 @recipe
-def jagged_restarts(
-    schedule: Schedule, every: float | Fraction, T_ramp: float | Fraction, start: float = 0.0
-) -> Schedule:
+def jagged_restarts(schedule: Schedule, every: Time, T_ramp: Time, start: float = 0.0) -> Schedule:
     """A schedule that is set back at every multiple of `every`, and comes up again within T_ramp.
 
     At these times (not at 0) the rate is multiplied by a line from `start` to 1. It ends where the schedule ends.
@@ -226,8 +218,8 @@ def warmup_restarts(
     eta_max: float,
     eta_min: float = 0.0,
     *,
-    T_0: float | Fraction,
-    T_warmup: float | Fraction,
+    T_0: Time,
+    T_warmup: Time,
     T_mult: float | Fraction = 1,
     eta_max_factor: float = 1,
     eta_min_factor: float = 1,

@@ -9,7 +9,7 @@ from .. import shapes
 from ..errors import ScheduleError, finite
 from ..nodes import Repeat, Run, Tail
 from ..schedule import Schedule
-from ..times import END_OF_TIME, positive
+from ..times import END_OF_TIME, Time, positive
 from .arguments import above_0, power_shape, ratio, share
 from .listed import ordered, recipe
 
@@ -17,7 +17,7 @@ E_INVERSE = math.exp(-1)
 
 
 @recipe
-def constant(eta: float, length: float | Fraction | None = None) -> Schedule:
+def constant(eta: float, length: Time | None = None) -> Schedule:
     """One value, for a length or (None) for ever.
 
     >>> constant(0.1)(10**9), constant(0.1, 5).duration
@@ -30,7 +30,7 @@ def constant(eta: float, length: float | Fraction | None = None) -> Schedule:
 
 
 @recipe
-def polynomial(eta_max: float, eta_min: float, T_max: float | Fraction, power: float, k: float = 1) -> Schedule:
+def polynomial(eta_max: float, eta_min: float, T_max: Time, power: float, k: float = 1) -> Schedule:
     """Polynomial decay: eta_min + (eta_max - eta_min) * (1 - u^k)^power, where u = t / T_max.
 
     eta_min <= eta_max. T_max: above 0. power, k: above 0, at most 100. PyTorch's PolynomialLR has no floor.
@@ -46,7 +46,7 @@ def polynomial(eta_max: float, eta_min: float, T_max: float | Fraction, power: f
 
 
 @recipe
-def cosine_power(eta_max: float, eta_min: float, T_max: float | Fraction, exponent: float) -> Schedule:
+def cosine_power(eta_max: float, eta_min: float, T_max: Time, exponent: float) -> Schedule:
     """Cosine annealing to a power: eta_min + (eta_max - eta_min) * ((1 + cos(pi u)) / 2)^exponent, u = t / T_max.
 
     eta_min <= eta_max. T_max, exponent: above 0.
@@ -61,7 +61,7 @@ def cosine_power(eta_max: float, eta_min: float, T_max: float | Fraction, expone
 
 
 @recipe
-def k_decay(eta_max: float, eta_min: float, T_max: float | Fraction, k: float) -> Schedule:
+def k_decay(eta_max: float, eta_min: float, T_max: Time, k: float) -> Schedule:
     """Cosine annealing with k-decay: eta_min + (eta_max - eta_min) / 2 * (1 + cos(pi u^k)), where u = t / T_max.
 
     eta_min <= eta_max. T_max: above 0. k: above 0, at most 100.
@@ -77,7 +77,7 @@ def k_decay(eta_max: float, eta_min: float, T_max: float | Fraction, k: float) -
 
 
 @recipe
-def half_cosine(eta_max: float, eta_min: float, T_max: float | Fraction) -> Schedule:
+def half_cosine(eta_max: float, eta_min: float, T_max: Time) -> Schedule:
     """The second half of a cosine: eta_min + (eta_max - eta_min) * (1 + cos(pi (1 + u) / 2)), where u = t / T_max.
 
     eta_min <= eta_max. T_max: above 0.
@@ -92,7 +92,7 @@ def half_cosine(eta_max: float, eta_min: float, T_max: float | Fraction) -> Sche
 
 
 @recipe
-def cosine_linear(eta_max: float, eta_min: float, T_max: float | Fraction, T_linear: float | Fraction) -> Schedule:
+def cosine_linear(eta_max: float, eta_min: float, T_max: Time, T_linear: Time) -> Schedule:
     """Cosine annealing that would reach eta_min at T_max, left at T_max - T_linear for a line to 0 at T_max.
 
     eta_min <= eta_max. T_linear: above 0, below T_max.
@@ -111,7 +111,7 @@ def cosine_linear(eta_max: float, eta_min: float, T_max: float | Fraction, T_lin
 
 
 @recipe
-def cosine_constant(eta_max: float, eta_min: float, T_max: float | Fraction, T_constant: float | Fraction) -> Schedule:
+def cosine_constant(eta_max: float, eta_min: float, T_max: Time, T_constant: Time) -> Schedule:
     """Cosine annealing over T_max, then eta_min for T_constant more.
 
     eta_min <= eta_max. T_max, T_constant: above 0.
@@ -128,7 +128,7 @@ def cosine_constant(eta_max: float, eta_min: float, T_max: float | Fraction, T_c
 
 
 @recipe
-def geometric(start: float, end: float, length: float | Fraction) -> Schedule:
+def geometric(start: float, end: float, length: Time) -> Schedule:
     """Exponential decay (or growth) between two values: start * (end / start)^(t / length).
 
     start, end: above 0. length: above 0. Without an end: `exponential`.
@@ -142,7 +142,7 @@ def geometric(start: float, end: float, length: float | Fraction) -> Schedule:
 
 
 @recipe
-def harmonic(start: float, end: float, length: float | Fraction) -> Schedule:
+def harmonic(start: float, end: float, length: Time) -> Schedule:
     """Inverse time decay between two values: 1 / eta is a line from 1 / start to 1 / end.
 
     start, end: above 0. length: above 0. Without an end: `inverse_time`.
@@ -156,7 +156,7 @@ def harmonic(start: float, end: float, length: float | Fraction) -> Schedule:
 
 
 @recipe
-def rex(eta_max: float, eta_min: float, T_max: float | Fraction, beta: float = 0.5) -> Schedule:
+def rex(eta_max: float, eta_min: float, T_max: Time, beta: float = 0.5) -> Schedule:
     """Reflected exponential decay: eta_min + (eta_max - eta_min) * z / (beta + (1 - beta) z), where z = 1 - t / T_max.
 
     eta_min <= eta_max. T_max: above 0. beta: above 0; the paper's is 1/2, axolotl's 0.1.
@@ -171,9 +171,7 @@ def rex(eta_max: float, eta_min: float, T_max: float | Fraction, beta: float = 0
 
 
 @recipe
-def tanh_decay(
-    eta_max: float, eta_min: float, T_max: float | Fraction, lower: float = -6.0, upper: float = 3.0
-) -> Schedule:
+def tanh_decay(eta_max: float, eta_min: float, T_max: Time, lower: float = -6.0, upper: float = 3.0) -> Schedule:
     """Hyperbolic-tangent decay: eta_min + (eta_max - eta_min) / 2 * (1 - tanh(lower + (upper - lower) * t / T_max)).
 
     eta_min <= eta_max. T_max: above 0. lower < upper: it begins a little below eta_max and ends above eta_min.
@@ -190,7 +188,7 @@ def tanh_decay(
 
 
 @recipe
-def exponential(eta_max: float, gamma: float, timescale: float | Fraction = 1) -> Schedule:
+def exponential(eta_max: float, gamma: float, timescale: Time = 1) -> Schedule:
     """Exponential decay without an end: eta_max * gamma^(t / timescale).
 
     gamma: above 0, below 1. timescale: above 0. Its staircase is `step(eta_max, step_size=timescale, gamma=gamma)`;
@@ -233,9 +231,7 @@ def inverse_time(eta_max: float, k: float | Fraction) -> Schedule:
 
 
 @recipe
-def flat_anneal(
-    eta_max: float, eta_min: float, T_max: float | Fraction, pct_start: float | Fraction = 0.75
-) -> Schedule:
+def flat_anneal(eta_max: float, eta_min: float, T_max: Time, pct_start: float | Fraction = 0.75) -> Schedule:
     """eta_max for a share of T_max, then cosine annealing to eta_min.
 
     eta_min <= eta_max. T_max: above 0. pct_start: the share that is flat, above 0, below 1.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 from .. import shapes
@@ -10,14 +9,14 @@ from ..errors import ScheduleError, finite
 from ..nodes import Run
 from ..schedule import Schedule
 from ..shapes import Shape
-from ..times import exact, plain, positive
+from ..times import Time, exact, plain, positive
 from .cooldowns import cooldown
 from .listed import a_schedule, recipe
 
 
 @recipe
 def branch_cooldown(
-    schedule: Schedule, at: float | Fraction, length: float | Fraction, curve: str | Shape = "linear", end: float = 0.0
+    schedule: Schedule, at: Time, length: Time, curve: str | Shape = "linear", end: float = 0.0
 ) -> Schedule:
     """The schedule up to `at`, and from there a cooldown from the rate that it has there, so that training can stop.
 
@@ -40,11 +39,11 @@ def branch_cooldown(
 @recipe
 def change_horizon(
     schedule: Schedule,
-    at: float | Fraction,
-    T_new: float | Fraction,
+    at: Time,
+    T_new: Time,
     *,
     policy: str,
-    length: float | Fraction | None = None,
+    length: Time | None = None,
     curve: str | Shape | None = None,
     eta_max: float | None = None,
 ) -> Schedule:

@@ -10,13 +10,13 @@ from ..errors import ScheduleError
 from ..nodes import Run
 from ..schedule import Schedule
 from ..shapes import Shape
-from ..times import plain, positive
+from ..times import Time, plain, positive
 from .arguments import ratio
 from .listed import ordered, recipe
 
 
 @recipe
-def hyperbolic(eta_max: float, eta_min: float, T_max: float | Fraction, T_upper: float | Fraction) -> Schedule:
+def hyperbolic(eta_max: float, eta_min: float, T_max: Time, T_upper: float | Fraction) -> Schedule:
     """HyperbolicLR: eta_max + (eta_max - eta_min) * (h(t) - h(0)), where h(t) = sqrt((T - t) * (2 U - T - t)) / U.
 
     eta_min <= eta_max: where U = T it ends at eta_min, else above. T_max: T, above 0. T_upper: U, at least T_max, the
@@ -33,7 +33,7 @@ def hyperbolic(eta_max: float, eta_min: float, T_max: float | Fraction, T_upper:
 
 
 @recipe
-def exp_hyperbolic(eta_max: float, eta_min: float, T_max: float | Fraction, T_upper: float | Fraction) -> Schedule:
+def exp_hyperbolic(eta_max: float, eta_min: float, T_max: Time, T_upper: float | Fraction) -> Schedule:
     """ExpHyperbolicLR: eta_max * (eta_max / eta_min)^(h(t) - h(0)), with the h of `hyperbolic`.
 
     eta_max, eta_min: above 0, eta_min <= eta_max. T_max, T_upper: as in `hyperbolic`.
@@ -50,7 +50,7 @@ def exp_hyperbolic(eta_max: float, eta_min: float, T_max: float | Fraction, T_up
     return Run(shapes.composed(shapes.geometric(last), shape), eta_max, eta_max * last, T_max)
 
 
-def _hyperbola(T_max: float | Fraction, T_upper: float | Fraction) -> tuple[Shape, float]:
+def _hyperbola(T_max: Time, T_upper: float | Fraction) -> tuple[Shape, float]:
     """Its shape, and h(0)."""
     T, bound = positive(T_max, "T_max"), positive(T_upper, "T_upper")
     if bound < T:

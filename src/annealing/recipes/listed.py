@@ -17,7 +17,7 @@ P = ParamSpec("P")
 
 TIMES = {
     *("T_0", "T_constant", "T_cooldown", "T_decay", "T_explore", "T_half", "T_linear", "T_max", "T_new", "T_ramp"),
-    *("T_stable", "T_warmup", "at", "every", "length", "listed", "milestones", "periods", "shift"),
+    *("T_stable", "T_upper", "T_warmup", "at", "every", "length", "listed", "milestones", "periods", "shift"),
     *("step_size", "step_size_down", "step_size_up", "timescale"),
 }  # the arguments that are times
 

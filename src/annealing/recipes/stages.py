@@ -12,7 +12,7 @@ from ..errors import ScheduleError, finite
 from ..nodes import Join, Repeat, Run, Tail
 from ..schedule import Schedule
 from ..shapes import Shape
-from ..times import END_OF_TIME, exact, plain, positive
+from ..times import END_OF_TIME, Time, exact, plain, positive
 from .arguments import above_0, below
 from .cooldowns import halved
 from .curves import FALLING, curve_shape
@@ -23,7 +23,7 @@ MOST_LOG = 700  # e to it is a float
 
 
 @recipe
-def inverse_sqrt(eta_max: float, T_warmup: float | Fraction) -> Schedule:
+def inverse_sqrt(eta_max: float, T_warmup: Time) -> Schedule:
     """A linear warm-up, then the inverse square root: eta_max * min(t / T_warmup, sqrt(T_warmup / t)).
 
     T_warmup: above 0.
@@ -37,7 +37,7 @@ def inverse_sqrt(eta_max: float, T_warmup: float | Fraction) -> Schedule:
 
 
 @recipe
-def noam(d_model: int, T_warmup: float | Fraction, factor: float = 1.0) -> Schedule:
+def noam(d_model: int, T_warmup: Time, factor: float = 1.0) -> Schedule:
     """The Transformer's schedule: factor * d_model^-0.5 * min(t^-0.5, t * T_warmup^-1.5).
 
     d_model: the width of the model, above 0. T_warmup: above 0. It is `inverse_sqrt` with the peak that follows.
@@ -53,9 +53,7 @@ def noam(d_model: int, T_warmup: float | Fraction, factor: float = 1.0) -> Sched
 
 
 @recipe
-def rsqrt(
-    eta_max: float, timescale: float | Fraction, T_warmup: float | Fraction, shift: float | Fraction = 0
-) -> Schedule:
+def rsqrt(eta_max: float, timescale: Time, T_warmup: Time, shift: Time = 0) -> Schedule:
     """A linear warm-up, then eta_max / sqrt(1 + (t + shift - T_warmup) / timescale).
 
     timescale, T_warmup: above 0. shift: at least 0; the warm-up ends at eta_max / sqrt(1 + shift / timescale).
@@ -73,7 +71,7 @@ def rsqrt(
 
 
 @recipe
-def power_law(eta_max: float, exponent: float, T_warmup: float | Fraction) -> Schedule:
+def power_law(eta_max: float, exponent: float, T_warmup: Time) -> Schedule:
     """A linear warm-up, then a power law: eta_max * (t / T_warmup)^-exponent from T_warmup on.
 
     exponent: above 0. T_warmup: above 0.
@@ -91,11 +89,11 @@ def wsd(
     eta_max: float,
     eta_min: float = 0.0,
     *,
-    T_warmup: float | Fraction,
-    T_stable: float | Fraction,
-    T_cooldown: float | Fraction,
+    T_warmup: Time,
+    T_stable: Time,
+    T_cooldown: Time,
     curve: str | Shape = "linear",
-    T_half: float | Fraction | None = None,
+    T_half: Time | None = None,
     start: float = 0.0,
 ) -> Schedule:
     """Warm-up, stable, decay (a trapezoid): a line from `start` to eta_max, eta_max, and a cooldown to eta_min.
@@ -128,9 +126,9 @@ def wsd_s(
     eta_max: float,
     eta_min: float = 0.0,
     *,
-    T_warmup: float | Fraction,
-    periods: Sequence[float | Fraction],
-    T_cooldown: float | Fraction,
+    T_warmup: Time,
+    periods: Sequence[Time],
+    T_cooldown: Time,
     curve: str | Shape = "linear",
     start: float = 0.0,
 ) -> Schedule:
@@ -161,8 +159,8 @@ def infinite(
     eta_max: float,
     eta_const: float,
     *,
-    T_warmup: float | Fraction,
-    T_cooldown: float | Fraction,
+    T_warmup: Time,
+    T_cooldown: Time,
     curve: str | Shape = "cosine",
     start: float = 0.0,
 ) -> Schedule:
@@ -186,9 +184,9 @@ def infinite(
 def tri_stage(
     eta_max: float,
     *,
-    T_warmup: float | Fraction,
-    T_stable: float | Fraction,
-    T_decay: float | Fraction,
+    T_warmup: Time,
+    T_stable: Time,
+    T_decay: Time,
     init_scale: float = 0.01,
     final_scale: float = 0.01,
 ) -> Schedule:
@@ -215,9 +213,9 @@ def tri_stage(
 def knee(
     eta_max: float,
     *,
-    T_warmup: float | Fraction,
-    T_explore: float | Fraction,
-    T_max: float | Fraction,
+    T_warmup: Time,
+    T_explore: Time,
+    T_max: Time,
     start: float = 0.0,
 ) -> Schedule:
     """The knee schedule (explore, then exploit): a warm-up, eta_max for T_explore, then a line to 0 at T_max.
@@ -242,9 +240,9 @@ def power_scheduler(
     eta_max: float,
     batch: float,
     *,
-    T_warmup: float | Fraction,
-    T_max: float | Fraction,
-    T_cooldown: float | Fraction,
+    T_warmup: Time,
+    T_max: Time,
+    T_cooldown: Time,
     a: float = 4.6,
     b: float = -0.51,
     eta_min: float = 0.0,
@@ -282,17 +280,17 @@ def power_scheduler(
     return Join((*parts, _down(rate, eta_min, cool, curve)))
 
 
-def _risen(peak: float, T_warmup: float | Fraction) -> Schedule:
+def _risen(peak: float, T_warmup: Time) -> Schedule:
     return Run(shapes.linear, 0.0, peak, positive(T_warmup, "T_warmup"))
 
 
-def _warmed(eta_max: float, T_warmup: float | Fraction, start: float) -> list[Schedule]:
+def _warmed(eta_max: float, T_warmup: Time, start: float) -> list[Schedule]:
     """A line up, or nothing for a length of 0."""
     below(eta_max=eta_max, start=start)
     return _line(start, eta_max, T_warmup=T_warmup)
 
 
-def _line(start: float, end: float, **length: float | Fraction) -> list[Schedule]:
+def _line(start: float, end: float, **length: Time) -> list[Schedule]:
     """A line, or nothing for a length of 0."""
     ((name, given),) = length.items()
     if (time := exact(given, name)) < 0:
@@ -301,6 +299,6 @@ def _line(start: float, end: float, **length: float | Fraction) -> list[Schedule
     return [Run(shape, start, end, positive(given, name))] if time else []
 
 
-def _down(eta_max: float, end: float, T_cooldown: float | Fraction, curve: Any, name: str = "eta_min") -> Schedule:
+def _down(eta_max: float, end: float, T_cooldown: Time, curve: Any, name: str = "eta_min") -> Schedule:
     shape = curve_shape(curve, FALLING, **{"eta_max": eta_max, name: end})
     return Run(shape, eta_max, end, positive(T_cooldown, "T_cooldown"))

@@ -9,7 +9,7 @@ from ..errors import ScheduleError
 from ..nodes import Run, Tail
 from ..schedule import Schedule
 from ..shapes import Shape
-from ..times import exact, plain, positive
+from ..times import Time, exact, plain, positive
 from .curves import RISING, curve_shape, logarithmic
 from .decays import E_INVERSE
 from .listed import a_schedule, recipe
@@ -18,7 +18,7 @@ PLACES = ("before", "over", "squeezed", "times")
 
 
 @recipe
-def ramp(end: float, length: float | Fraction, curve: str | Shape = "linear", start: float = 0.0) -> Schedule:
+def ramp(end: float, length: Time, curve: str | Shape = "linear", start: float = 0.0) -> Schedule:
     """A warm-up from `start` to `end` along a curve: start + (end - start) * f(x), where x = t / length.
 
     f(x) of each curve: "linear" x; "quadratic" x^2; "1-square" 1 - (1 - x)^2; "1-sqrt" 1 - sqrt(1 - x); "cosine"
@@ -42,7 +42,7 @@ def ramp(end: float, length: float | Fraction, curve: str | Shape = "linear", st
 @recipe
 def warmup(
     schedule: Schedule,
-    length: float | Fraction,
+    length: Time,
     *,
     place: str,
     curve: str | Shape = "linear",
@@ -87,7 +87,7 @@ def warmup(
 
 
 @recipe
-def exponential_warmup(timescale: float | Fraction) -> Schedule:
+def exponential_warmup(timescale: Time) -> Schedule:
     """A factor that comes ever closer to 1: 1 - e^(-t / timescale).
 
     timescale: above 0. It multiplies a schedule.

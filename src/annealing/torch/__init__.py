@@ -1,4 +1,4 @@
-"""Schedules in PyTorch: the native Scheduler, and drop-ins for the classes of torch.optim.lr_scheduler."""
+"""Schedules in PyTorch: the native Scheduler, a watch, and drop-ins for the classes of torch.optim.lr_scheduler."""
 
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -8,6 +8,7 @@ from .cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from .decays import ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from .found import LambdaLR, MultiplicativeLR, ReduceLROnPlateau
 from .scheduler import Scheduler
+from .watch import RateError, Watch
 
 __all__ = [
     "SWALR",
@@ -24,8 +25,10 @@ __all__ = [
     "MultiplicativeLR",
     "OneCycleLR",
     "PolynomialLR",
+    "RateError",
     "ReduceLROnPlateau",
     "Scheduler",
     "SequentialLR",
     "StepLR",
+    "Watch",
 ]

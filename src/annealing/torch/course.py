@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..schedule import Schedule
+from .blocks import BLOCK, block, value
 from .groups import Groups, copied, marks, unchanged, write
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-
-BLOCK = 4096  # steps whose values are computed at once
 
 
 def eager(method: Method) -> Method:
@@ -23,27 +21,14 @@ def eager(method: Method) -> Method:
     return torch.compiler.disable(method)  # type: ignore[no-any-return, no-untyped-call]
 
 
-@lru_cache(maxsize=512)
-def block(schedule: Schedule, number: int) -> list[float]:
-    """The values of the steps from number * BLOCK on."""
-    values: list[float] = schedule(np.arange(number * BLOCK, (number + 1) * BLOCK)).tolist()
-    return values
-
-
-def value(schedule: Schedule, time: float) -> float:
-    """The value at any time; at a whole one it is that of its block."""
-    if type(time) is int and time >= 0:
-        return block(schedule, time // BLOCK)[time % BLOCK]
-    return float(schedule(float(time)))
-
-
 class Momenta:
     """The momentum (or the first of the betas) that goes beside the rates of groups, each along its schedule."""
 
-    __slots__ = ("begin", "betas", "columns", "schedules")
+    __slots__ = ("begin", "betas", "column", "columns", "one", "schedules")
 
     def __init__(self, schedules: list[Schedule], betas: bool) -> None:
         self.schedules, self.betas = schedules, betas
+        self.one = len(set(schedules)) == 1 and not betas
         self.begin = -BLOCK
 
     def write(self, groups: Groups, time: int) -> None:
@@ -51,7 +36,12 @@ class Momenta:
         if not 0 <= place < BLOCK:
             number, place = divmod(time, BLOCK)
             self.begin, self.columns = number * BLOCK, [block(schedule, number) for schedule in self.schedules]
-        if self.betas:
+            self.column = self.columns[0]
+        if self.one:
+            momentum = self.column[place]
+            for group in groups:
+                group["momentum"] = momentum
+        elif self.betas:
             for group, column in zip(groups, self.columns):  # noqa: B905
                 group["betas"] = (column[place], *group["betas"][1:])
         else:
@@ -62,12 +52,13 @@ class Momenta:
 class Course:
     """The rates of groups of any kind: numbers are replaced, tensors filled."""
 
-    __slots__ = ("begin", "beside", "group", "schedules", "written")
+    __slots__ = ("begin", "beside", "group", "schedules", "until", "written")
 
     def __init__(self, schedules: list[Schedule], groups: Groups) -> None:
         self.schedules = schedules
         self.group = groups[0]
         self.beside: Momenta | None = None
+        self.until = math.inf  # the last step that can follow
         self.begin = -BLOCK  # of the block in use: none yet
         self.written: Any = None
 

@@ -297,11 +297,9 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
             begin = end
         return Join(tuple(runs)) if runs else recipes.constant(last)
 
-    def step(self, epoch: int | None = None) -> None:
-        """Go on by one step."""
-        if epoch is None and self.last_epoch >= self.total_steps:
-            raise ScheduleError(f"step() must be called at most total_steps = {self.total_steps} times, got one more")
-        super().step(epoch)
+    @property
+    def _until(self) -> float:  # type: ignore[override]
+        return self.total_steps
 
     def _join(self, group: dict[str, Any]) -> None:
         others = self.optimizer.param_groups[: len(self.base_lrs)]

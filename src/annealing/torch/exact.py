@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from functools import cache
 from typing import Any, NamedTuple
@@ -11,8 +12,10 @@ from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from ..errors import ScheduleError
 from ..schedule import Schedule
-from .course import Course, Momenta, course, eager, value
+from .blocks import value
+from .course import Course, Momenta, course, eager
 from .groups import Groups, Marks, checked, copied, hold, joined, marks, rates, separate, unchanged
 
 Key = tuple[float, ...]
@@ -57,6 +60,7 @@ class Exact(LRScheduler):
 
     _from_bases = False  # whether PyTorch's own steps start from the base rates, not from the rates found
     _takes_in = False  # whether a group added later goes on along the curve; else its steps are PyTorch's
+    _until: float = math.inf  # the last step that can be taken
     _absolute = True  # whether an absolute epoch has a value of its own
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
@@ -106,11 +110,11 @@ class Exact(LRScheduler):
         if epoch is None and (lean := self._lean) is not None:
             state = self.__dict__
             time = state["last_epoch"] + 1
-            if lean.advance(state, time):
+            if time <= lean.until and lean.advance(state, time):
                 state["last_epoch"] = time
                 state["_step_count"] += 1
-                if lean.beside is not None:
-                    lean.beside.write(state["optimizer"].param_groups, time)
+                if (beside := lean.beside) is not None:
+                    beside.write(state["optimizer"].param_groups, time)
                 return
         self._full_step(epoch)
 
@@ -120,6 +124,8 @@ class Exact(LRScheduler):
 
     def _full_step(self, epoch: int | None) -> None:
         state = self.__dict__
+        if epoch is None and self.last_epoch >= self._until:
+            raise ScheduleError(f"step() must be called at most total_steps = {self._until} times, got one more")
         if epoch is not None or state["_step_count"] == 1:
             forewarn(self, epoch)
         state["_step_count"] += 1
@@ -160,7 +166,7 @@ class Exact(LRScheduler):
         if held is None or held.schedules is not schedules or not held.holds(groups):
             separate(self.optimizer)
             held = course(schedules, groups)
-            held.beside = self._curves().beside
+            held.beside, held.until = self._curves().beside, self._until
         self.__dict__["_last_lr"] = held.write(groups, self._time)
         self._course, self._foreign = held, False
 

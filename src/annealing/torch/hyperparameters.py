@@ -17,7 +17,7 @@ from .. import lower
 from ..errors import ScheduleError, finite
 from ..recipes import constant
 from ..schedule import RunSpan, Schedule
-from .places import Groups, Places, filled_in
+from .places import Groups, Parts, Places
 
 Given = Schedule | list[Schedule]  # one for all groups, or one for each
 
@@ -47,10 +47,10 @@ class Hyperparameter:
         self.range = RANGES.get(name, ANY)
         self.factor_key = f"initial_{self.key}" if scale == "base" else "lr_scale"
         self._known_factors: tuple[list[Any], list[float]] = ([], [])
-        self._places: Places | None = None
+        self.places: Places | Parts | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_places": None, "_known_factors": ([], [])}
+        return {**self.__dict__, "places": None, "_known_factors": ([], [])}
 
     def following(self, schedules: Given) -> Hyperparameter:
         """The same hyperparameter under other schedules."""
@@ -63,14 +63,14 @@ class Hyperparameter:
         values = found * len(groups) if self.which is None else [found[i] for i in self.which]
         if self.scale is None:
             return values
-        scaled = [value * factor for value, factor in zip(values, self._factors(groups), strict=True)]
+        scaled = [value * factor for value, factor in zip(values, self.factors(groups), strict=True)]
         self._checked(scaled, position)
         return scaled
 
     def check(self, groups: Groups) -> None:
         """Refuse schedules whose runs begin or end out of range, and groups that cannot be scaled."""
         self._count(groups)
-        factors = {1.0} if self.scale is None else set(self._factors(groups))
+        factors = {1.0} if self.scale is None else set(self.factors(groups))
         for schedule in self.distinct:
             for run in first_runs(schedule):
                 self._checked([run.first * factor for factor in factors], run.begin)
@@ -83,21 +83,10 @@ class Hyperparameter:
             for group, given, factor in zip(groups, known, factors, strict=True):
                 if given is None:
                     group[self.factor_key] = factor
-        if self.index is not None:
-            self._write_parts(values, groups)
-            return
-        if self._places is None or not self._places.still_in(groups):
-            self._places = Places(self.name, groups)
-        self._places.write(values, groups, same=self.scale is None and len(self.distinct) == 1)
-
-    def _write_parts(self, values: list[float], groups: Groups) -> None:
-        assert self.index is not None
-        filled: list[Tensor] = []
-        for group, value in zip(groups, values, strict=True):
-            parts = list(group[self.name])
-            part = parts[self.index]
-            parts[self.index] = filled_in(part, value, filled) if isinstance(part, Tensor) else value
-            group[self.name] = type(group[self.name])(parts)
+        if self.places is None or not self.places.still_in(groups):
+            same = self.scale is None and len(self.distinct) == 1
+            self.places = Places(self.name, groups, same) if self.index is None else Parts(self.name, self.index)
+        self.places.write(values, groups)
 
     def _count(self, groups: Groups) -> None:
         if self.which is not None and len(self.which) != len(groups):
@@ -114,7 +103,7 @@ class Hyperparameter:
                 raise ScheduleError(f"{self.key} must be {allowed}, got {value!r} at {position!r} from {many}")
         return values
 
-    def _factors(self, groups: Groups) -> list[float]:
+    def factors(self, groups: Groups) -> list[float]:
         """What each group's value is multiplied by, read again where a group holds another object than before."""
         key = self.factor_key
         found = [group.get(key) for group in groups]

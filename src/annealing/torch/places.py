@@ -14,10 +14,11 @@ class Places:
 
     Tensors of one type and device become views of one buffer, one for each group, so that one operation writes all of
     them, also where the groups shared a tensor before. A tensor alone of its kind stays the object that it is.
+    same: whether the groups always get one value.
     """
 
-    def __init__(self, name: str, groups: Groups) -> None:
-        self.name = name
+    def __init__(self, name: str, groups: Groups, same: bool) -> None:
+        self.name, self.same = name, same
         found = [group[name] for group in groups]
         self.held: list[Tensor | None] = [one if isinstance(one, Tensor) else None for one in found]
         self.numbers = [i for i, held in enumerate(self.held) if held is None]
@@ -42,23 +43,46 @@ class Places:
         if len(groups) != len(self.held):
             return False
         name = self.name
-        for group, held in zip(groups, self.held, strict=True):
+        for group, held in zip(groups, self.held):  # noqa: B905 (a strict one takes longer)
             found = group[name]
             if found is not held and (held is not None or (type(found) is not float and isinstance(found, Tensor))):
                 return False
         return True
 
-    def write(self, values: list[float], groups: Groups, same: bool) -> None:
+    def write(self, values: list[float], groups: Groups) -> None:
+        name = self.name
+        if len(self.numbers) == len(values):
+            for group, value in zip(groups, values):  # noqa: B905 (a strict one takes longer)
+                group[name] = value
+            return
         for buffer, where in self.buffers:
-            if same:
+            if self.same:
                 buffer.fill_(values[0])
             else:
                 buffer.copy_(tensor([values[i] for i in where], dtype=float64), non_blocking=True)
         filled: list[Tensor] = []
         for i in self.alone:
-            self.held[i] = groups[i][self.name] = filled_in(groups[i][self.name], values[i], filled)
+            self.held[i] = groups[i][name] = filled_in(groups[i][name], values[i], filled)
         for i in self.numbers:
-            groups[i][self.name] = values[i]
+            groups[i][name] = values[i]
+
+
+class Parts:
+    """Where the groups hold several numbers, of which one is the hyperparameter; they are looked at anew each time."""
+
+    def __init__(self, name: str, index: int) -> None:
+        self.name, self.index = name, index
+
+    def still_in(self, groups: Groups) -> bool:
+        return True
+
+    def write(self, values: list[float], groups: Groups) -> None:
+        filled: list[Tensor] = []
+        for group, value in zip(groups, values, strict=True):
+            parts = list(group[self.name])
+            part = parts[self.index]
+            parts[self.index] = filled_in(part, value, filled) if isinstance(part, Tensor) else value
+            group[self.name] = type(group[self.name])(parts)
 
 
 def filled_in(place: Tensor, value: float, filled: list[Tensor]) -> Tensor:

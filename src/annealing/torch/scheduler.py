@@ -6,12 +6,15 @@ import math
 import numbers
 from typing import Any
 
-from torch import Tensor, compiler, tensor
+from torch import Tensor, tensor
+from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from . import hyperparameters, resuming
+from .ahead import Ahead, look_ahead
+from .course import eager
 from .hyperparameters import Hyperparameter
 from .snapshots import Snapshots
 
@@ -49,6 +52,9 @@ class Scheduler(LRScheduler):
     """
 
     last_epoch: float  # type: ignore[assignment]  # step_to goes to fractions too
+    _ahead: list[Ahead] | None
+    _plain: bool  # whether what is ahead are Python numbers alone
+    _rates: list[float] | None
 
     def __init__(
         self,
@@ -76,22 +82,48 @@ class Scheduler(LRScheduler):
         """How many updates have been made, or the time given to `step_to`: the groups hold schedule(position)."""
         return self.last_epoch
 
-    @compiler.disable  # type: ignore[untyped-decorator]
     def step(self, epoch: float | None = None, *, updated: bool = True) -> None:
         """Go on by one, after an update; with `epoch`, `step_to(epoch)`.
 
         updated: whether the optimizer's parameters were changed; if not (gradients are being accumulated, or a
         GradScaler has skipped the update), position and values stay, and no snapshot is due.
         """
+        if is_dynamo_compiling():
+            self._eager_step(epoch, updated)
+            return
         self._step_count += 1
         if epoch is not None:
             self.step_to(epoch)
-        elif updated:
-            self._move(self.last_epoch + 1)
-        else:
+        elif not updated:
             self._before = self.last_epoch
+        elif not (self._advance if self._plain else self._eager_advance)(self.last_epoch + 1):
+            self._move(self.last_epoch + 1)
 
-    @compiler.disable  # type: ignore[untyped-decorator]
+    @eager
+    def _eager_step(self, epoch: float | None, updated: bool) -> None:
+        self.step(epoch, updated=updated)
+
+    def _advance(self, position: float) -> bool:
+        """Go on by one step in a block of values that are known; whether it could be done."""
+        groups, steered = self.optimizer.param_groups, self._ahead
+        if steered is None:
+            steered = self._ahead = look_ahead(self._hyperparameters, position, groups)
+            if steered is None:
+                return False
+            self._plain = all(one.plain for one in steered)
+        found = [one.values(position, groups) for one in steered]
+        if None in found:
+            return False
+        for one, values in zip(steered, found):  # noqa: B905 (a strict one takes longer)
+            one.places.write(values, groups)  # type: ignore[arg-type]
+            if one.one.name == "lr":
+                self._rates = values
+        self._before, self.last_epoch = self.last_epoch, position
+        return True
+
+    _eager_advance = eager(_advance)
+
+    @eager
     def step_to(self, t: float) -> None:
         """Go to any time from 0 on, in the unit of the schedules, also between two whole ones.
 
@@ -188,6 +220,7 @@ class Scheduler(LRScheduler):
         found = resuming.read(state_dict, self._hyperparameters, resuming.checked(policy) or self.policy)
         self._enter(found.hyperparameters, found.position, found.before)
 
+    @eager
     def _move(self, position: float) -> None:
         before = self.last_epoch
         self._put(self._hyperparameters, position)
@@ -202,12 +235,17 @@ class Scheduler(LRScheduler):
     def _put(self, steered: list[Hyperparameter], position: float) -> None:
         groups = self.optimizer.param_groups
         values = [one.values(position, groups) for one in steered]
-        self._rates: list[float] | None = None
+        self._ahead = None
+        self._plain = False
+        self._rates = None
         for one, found in zip(steered, values, strict=True):
             one.write(found, groups)
             if one.name == "lr":
                 self._rates = found
         self.last_epoch = position
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_ahead": None, "_plain": False}
 
     def __repr__(self) -> str:
         return f"Scheduler({resuming.written(self._hyperparameters)}, position={self.position!r})"

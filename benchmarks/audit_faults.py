@@ -1,0 +1,100 @@
+"""How often the audit names the right fault: recall and precision over generated logs, single and double faults.
+
+    .venv/bin/python benchmarks/audit_faults.py
+
+Every fault that `annealing.audit.generate` knows, in five schedules, written to a real file and read back, in turn as
+one of four formats with 5 to 17 digits and every 1 to 10 updates; then clean logs, in which no fault may be named.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+from annealing import parse
+from annealing.audit import Verdict, audit, read
+from annealing.audit.generate import Case, Plan, doubles, named, singles, thinned, train, visible, write
+
+PLANS = [
+    Plan("cosine"),
+    Plan("cosine", warmup=50, floor=0.001),
+    Plan("linear", warmup=100),
+    Plan("multistep"),
+    Plan("restarts"),
+]
+LOGS = [("trainer_state", 17, 1), ("csv", 17, 10), ("jsonl", 6, 1), ("console", 7, 5)]
+CLEAN = 1000
+
+
+def verdict(case: Case, folder: Path, form: str, digits: int) -> Verdict:
+    log = replace(read(write(case, folder / "log", form, digits)), shift=-1)
+    return audit(log, parse(case.plan.notation))
+
+
+def faults(kind: str, folder: Path, variants: int) -> None:
+    number, missed = count(), Counter[str]()
+    asked = right = first = listed = 0
+    begin = time.perf_counter()
+    for plan in PLANS:
+        for case in singles(plan) if kind == "single" else doubles(plan):
+            for _ in range(variants):
+                form, digits, every = LOGS[next(number) % len(LOGS)]
+                logged = thinned(case, every)
+                if not visible(logged):
+                    continue
+                found = verdict(logged, folder, form, digits)
+                hits = [named(logged, faults) for faults in (found.faults, *found.alternatives)]
+                asked, right, first, listed = asked + 1, right + any(hits), first + hits[0], listed + len(hits)
+                if not any(hits):
+                    missed[" + ".join(name for name, _ in case.truth)] += 1
+                    if "-v" in sys.argv:
+                        what = [(one.name, one.parameters) for one in found.faults]
+                        print(plan.notation, form, digits, every, case.truth, what, flush=True)
+    print(
+        f"| {kind} faults | {asked} | {100 * right / asked:.1f} % | {100 * first / asked:.1f} % | "
+        f"{listed / asked:.1f} | {time.perf_counter() - begin:.0f} s |",
+        flush=True,
+    )
+    for name, times in missed.items():
+        print(f"missed {times} x {name}", file=sys.stderr)
+
+
+def clean(folder: Path) -> None:
+    chance, wrong = random.Random(0), 0
+    begin = time.perf_counter()
+    for number in range(CLEAN):
+        form, digits, every = LOGS[number % len(LOGS)]
+        kind = chance.choice(["cosine", "linear", "multistep", "restarts"])
+        T, peak = 10 * chance.randint(20, 400), float(f"{10 ** chance.uniform(-5, 0):.3g}")
+        warmup = 0 if kind == "multistep" else chance.choice([0, T // 20, T // 7])
+        marks = (3 * T // 10, 6 * T // 10, 8 * T // 10)
+        plan = Plan(
+            kind, peak, T, warmup, chance.choice([0.0, peak / 100]) if kind in ("cosine", "linear") else 0.0, marks
+        )
+        rates = train(plan, T)
+        case = Case(plan, [float(n) for n in range(1, T + 1)], rates, ())
+        wrong += not verdict(thinned(case, every), folder, form, digits).follows
+    print(f"| clean logs | {CLEAN} | {wrong} named a fault | | | {time.perf_counter() - begin:.0f} s |")
+
+
+def main() -> None:
+    print(
+        "| logs | how many | right among the listed | right first | listed | time |\n"
+        "| --- | --- | --- | --- | --- | --- |"
+    )
+    with tempfile.TemporaryDirectory() as name:
+        if "double" not in sys.argv:
+            faults("single", Path(name), variants=1)
+        if "single" not in sys.argv:
+            faults("double", Path(name), variants=1)
+            clean(Path(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The rows of a log as the audit sees them: when the schedule was asked, what was used, how exact that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ScheduleError
+from ..schedule import Schedule
+from .log import Log
+
+Array = NDArray[np.float64]
+BLOCK = 2**18  # rows looked at together, so that memory stays bounded
+DOUBLE = 1e-12  # of the schedule's peak: rounding of a schedule that is stepped in float64
+SINGLE = 4e-7  # of the schedule's peak: the same in float32
+FEW = 1500  # rows that a search looks at; what it finds is held against all of them
+
+
+class Rows(NamedTuple):
+    """Times at which the schedule was meant to be called, and the number of each row in the log."""
+
+    t: Array
+    row: NDArray[np.int64]
+
+    def at(self, t: Array) -> Rows:
+        """The same rows with other times; such as are a whole number but for rounding become one."""
+        near = np.rint(t)
+        close = np.abs(t - near) <= 1e-9
+        return Rows(np.where(close, near, t), np.broadcast_to(self.row, t.shape))
+
+
+Rates = Callable[[Rows], Array]
+
+
+def intended(schedule: Schedule) -> Rates:
+    """The rates of a schedule; what it refuses after its end is held."""
+    held = schedule.beyond("hold")
+
+    def rates(rows: Rows) -> Array:
+        values: Array = held(rows.t)
+        return values
+
+    return rates
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Rows, the rates that were used there, and how far a rate may be from the schedule's and still be the same."""
+
+    rows: Rows
+    used: Array
+    allowed: Array
+
+    def __len__(self) -> int:
+        return len(self.used)
+
+    def __getitem__(self, which: Any) -> Evidence:
+        rows = Rows(self.rows.t[which], self.rows.row[which])
+        return Evidence(rows, self.used[which], self.allowed[which])
+
+    def blocks(self) -> Iterator[tuple[slice, Evidence]]:
+        for begin in range(0, len(self), BLOCK):
+            part = slice(begin, begin + BLOCK)
+            yield part, self[part]
+
+    def off(self, rates: Rates) -> Array:
+        """Used less meant."""
+        return np.concatenate([part.used - rates(part.rows) for _, part in self.blocks()])
+
+    def wrong(self, rates: Rates) -> NDArray[np.bool_]:
+        """Where the rates are not those that were used."""
+        return np.concatenate([~(np.abs(part.used - rates(part.rows)) <= part.allowed) for _, part in self.blocks()])
+
+    def first_wrong(self, rates: Rates) -> int | None:
+        """The first place where they are not."""
+        for part, block in self.blocks():
+            wrong = block.wrong(rates)
+            if wrong.any():
+                return int(part.start) + int(wrong.argmax())
+        return None
+
+    def residual(self, rates: Rates, peak: float) -> float:
+        """The largest difference, as a share of the schedule's peak."""
+        worst = max(float(np.max(np.abs(part.used - rates(part.rows)))) for _, part in self.blocks())
+        return worst / peak if peak else worst
+
+    def few(self, rates: Rates) -> Evidence:
+        """About FEW rows: spread over all, and those around what departs from `rates` and around great changes."""
+        if len(self) <= FEW:
+            return self
+        wrong = np.flatnonzero(np.diff(self.wrong(rates).astype(np.int8), prepend=0))[:100]
+        change = np.abs(np.diff(self.used))
+        great = np.argpartition(change, -50)[-50:]
+        back = np.flatnonzero(np.diff(self.rows.t) <= 0)[:50]
+        around = np.concatenate([places + i for places in (wrong, great, back) for i in range(-2, 4)])
+        spread = np.linspace(0, len(self) - 1, FEW).astype(np.int64)
+        return self[np.unique(np.clip(np.concatenate([around, spread]), 0, len(self) - 1))]
+
+
+def evidence(log: Log, group: int, shift: int, peak: float) -> Evidence:
+    """The rows of a param group that have a rate, with time = clock + shift."""
+    known = np.flatnonzero(np.isfinite(log.rates[:, group]) & np.isfinite(log.clock))
+    used = log.rates[known, group]
+    single = bool(np.all(used == used.astype(np.float32).astype(np.float64)))
+    rounding = (SINGLE if single else DOUBLE) * peak
+    allowed = log.half[known, group] * (1 + 1e-6) + rounding
+    return Evidence(Rows(log.clock[known] + shift, known), used, allowed)
+
+
+def group_number(log: Log, group: int | str) -> int:
+    """The number of a param group, given so or by its name."""
+    if isinstance(group, str) and group in log.groups:
+        return log.groups.index(group)
+    if isinstance(group, int) and not isinstance(group, bool) and 0 <= group < len(log.groups):
+        return group
+    named = ", ".join(f"{i} ({name})" for i, name in enumerate(log.groups))
+    raise ScheduleError(f"group must be one of {named}, got {group!r}")

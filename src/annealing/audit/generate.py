@@ -1,0 +1,249 @@
+"""Faulty logs for tests: a training loop in plain Python, with a fault in it, that writes its rates to a file.
+
+The rates come from formulas of their own and from a loop that counts as a trainer does, not from the faults that the
+audit knows: so what the audit names can be held against what was done.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A schedule with a warm-up: what a trainer is configured with. `notation` says the same to the audit.
+
+    kind: of the decay. T: the updates in all. floor: the last rate of a cosine or a linear decay.
+    """
+
+    kind: str = "cosine"
+    peak: float = 0.1
+    T: int = 1000
+    warmup: int = 0
+    floor: float = 0.0
+    milestones: tuple[int, ...] = (300, 600, 800)
+
+    @property
+    def notation(self) -> str:
+        rest = self.T - self.warmup
+        decay = {
+            "cosine": f"cosine({self.peak!r}, {self.floor!r}, {rest})",
+            "linear": f"linear({self.peak!r}, {self.floor!r}, {rest})",
+            "multistep": f"multistep({self.peak!r}, {[m - self.warmup for m in self.milestones]})",
+            "restarts": f"warm_restarts({self.peak!r}, T_0={self.T // 10}, T_mult=2)",
+        }[self.kind]
+        return f"linear(0, {self.peak!r}, {self.warmup}) >> {decay}" if self.warmup else decay
+
+    def rate(self, step: float) -> float:
+        """The rate at a position of the scheduler."""
+        if step < 0:
+            return self.rate(0)
+        if step < self.warmup:
+            return self.peak * step / self.warmup
+        return self._decay(step - self.warmup, self.T - self.warmup)
+
+    def _decay(self, step: float, length: int) -> float:
+        if self.kind == "multistep":
+            return self.peak * 0.1 ** sum(step + self.warmup >= m for m in self.milestones)
+        if self.kind == "restarts":
+            length = self.T // 10
+            while step >= length:
+                step, length = step - length, 2 * length
+        share = min(step / length, 1.0)
+        weight = 1 - share if self.kind == "linear" else 0.5 * (1 + math.cos(math.pi * share))
+        return self.floor + (self.peak - self.floor) * weight
+
+
+class Case(NamedTuple):
+    """Rates that a loop wrote, and what was wrong with it: (name, parameters that must be found) of each fault."""
+
+    plan: Plan
+    clock: list[float]
+    rates: list[float]
+    truth: tuple[tuple[str, Parameters], ...]
+
+
+def train(
+    plan: Plan,
+    updates: int,
+    *,
+    used: Plan | None = None,
+    steps: int = 1,
+    every: int = 1,
+    begin: int = 0,
+    resume: int | None = None,
+    to: Callable[[int], int] = int,
+    resumed: Plan | None = None,
+    steps_after: int | None = None,
+    skip: tuple[int, ...] = (),
+    hand: Callable[[int, float], float] | None = None,
+) -> list[float]:
+    """The rates of a training loop.
+
+    used: the plan that the scheduler was really built from. steps: how often it is stepped after each update, or, with
+    `every`, after each so many. begin: the position it starts from. resume: the number of updates after which training
+    is resumed, at the position `to` makes of the saved one, with the plan `resumed` and `steps_after` steps. skip:
+    updates after which it is not stepped. hand: what is done to the rate of an update by hand.
+    """
+    used = used or plan
+    position, rates = begin, []
+    for n in range(updates):
+        if n == resume:
+            position, used = to(position), resumed or used
+            steps = steps_after or steps
+        rate = used.rate(position)
+        rates.append(rate if hand is None else hand(n, rate))
+        if (n + 1) % every == 0 and n + 1 not in skip:
+            position += steps
+    return rates
+
+
+def singles(plan: Plan, t: int = 437, k: int = 4) -> Iterator[Case]:
+    """One fault at a time. t: the updates before a resume. k: by how much a clock is wrong."""
+    n, T, W = plan.T, plan.T, plan.warmup
+
+    def case(name: str, rates: list[float], **parameters: Any) -> Case:
+        return Case(plan, [float(i) for i in range(1, len(rates) + 1)], rates, ((name, parameters),))
+
+    yield case("clock x k", train(plan, n, steps=k), k=k)
+    yield case("clock / k", [plan.rate(i / k) for i in range(n)], k=k)
+    if plan.kind != "multistep":  # a staircase shows neither
+        yield case("epoch for step", train(plan, n, every=25), updates_per_epoch=25)
+        yield case("held for an epoch", train(plan, n, every=25, steps=25), updates_per_epoch=25)
+    yield case("offset", train(plan, n, begin=57), by=57)
+    yield case("restart after resume", train(plan, n, resume=t, to=lambda _: 0), at=t)
+    yield case("double step after resume", train(plan, n, resume=t, to=lambda p: 2 * p), at=t)
+    yield case("clock x k", train(plan, n, resume=t, steps_after=k), at=t, k=k)
+    yield case("wrong peak", train(plan, n, used=replace(plan, peak=0.03, floor=plan.floor * 0.3)), peak=0.03)
+    yield case("old peak after resume", train(plan, n, hand=lambda i, r: 3 * r if i >= t else r), peak=0.3)
+    yield case("constant", train(plan, n, hand=lambda i, r: 0.1), rate=0.1)
+    stuck = {n // 2 - 1: 2.0, n // 4 - 1: 0.5}
+    yield case(
+        "isolated outliers", train(plan, n, hand=lambda i, r: stuck.get(i, 1) * r + 0.01 * (i in stuck)), count=2
+    )
+    skip = (201, 202, 463, 671)
+    yield case("skipped scheduler steps", train(plan, n, skip=skip), lag=4)
+    habit = train(plan, n, begin=1)
+    yield case("logged one early", habit, shift=0)
+    if plan.kind in ("cosine", "linear"):
+        shorter, longer = replace(plan, T=853), replace(plan, T=1417)
+        yield case("schedule shorter than the run", train(plan, n, used=shorter), horizon=853)
+        yield case("wrong horizon", train(plan, n, used=longer), horizon=1417)
+        yield case("rebound after the end", [plan.rate(i if i < T else 2 * T - i) for i in range(3 * n // 2)], end=T)
+    if plan.floor:
+        yield case("floor ignored", train(plan, n, used=replace(plan, floor=0.0)), floor=0)
+    if plan.kind == "multistep":
+        edited = (300, 690, 800)
+        yield case("milestones edited", train(plan, n, used=replace(plan, milestones=edited)), milestones=edited)
+    if W:
+        if plan.kind in ("cosine", "linear"):
+            yield case("warm-up missing", train(plan, n, used=replace(plan, warmup=0)))
+            clipped = replace(plan, warmup=W // 2)
+            yield case("warm-up clipped", train(plan, n, used=clipped), length=W // 2)
+        again = [plan.rate(i - t) if t <= i < t + W else plan.rate(i) for i in range(n)]
+        yield case("warm-up repeated", again, at=t)
+        jump = train(plan, n, hand=lambda i, r: 0.5 * r if i < W else r)
+        yield case("hand-over jump", jump, at=W)
+    trial, whole = train(replace(plan, peak=0.03), 100), train(plan, n)
+    clock = [float(i) for i in (*range(1, 101), *range(1, n + 1))]
+    yield Case(plan, clock, [*trial, *whole], (("several runs in one file", {"runs": 2}),))
+
+
+def doubles(plan: Plan, t: int = 437) -> Iterator[Case]:
+    """Two faults in one run."""
+    n = plan.T
+    small = replace(plan, peak=0.05, floor=plan.floor / 2)
+
+    def case(rates: list[float], *truth: tuple[str, Parameters]) -> Case:
+        return Case(plan, [float(i) for i in range(1, n + 1)], rates, truth)
+
+    peak = ("wrong peak", {"peak": 0.05})
+    restart = ("restart after resume", {"at": t})
+    yield case(train(plan, n, used=small, steps=4), peak, ("clock x k", {"k": 4}))
+    yield case([small.rate(i / 2) for i in range(n)], peak, ("clock / k", {"k": 2}))
+    yield case(train(plan, n, used=small, resume=t, to=lambda _: 0), peak, restart)
+    yield case(train(plan, n, used=small, resume=t, to=lambda p: 2 * p), peak, ("double step after resume", {"at": t}))
+    yield case(train(plan, n, steps=2, resume=t, to=lambda _: 0), ("clock x k", {"k": 2}), restart)
+    faster = ("clock x k", {"k": 2, "at": t})
+    yield case(train(plan, n, resume=t, to=lambda _: 0, steps_after=2), restart, faster)
+    yield case(train(plan, n, used=small, resume=t, steps_after=4), peak, ("clock x k", {"k": 4, "at": t}))
+    tripled = replace(plan, peak=0.3, floor=3 * plan.floor)
+    old = ("old peak after resume", {"peak": 0.3})
+    yield case(train(plan, n, resume=t, to=lambda _: 0, resumed=tripled), restart, old)
+    yield case(train(plan, n, steps=2, resume=t, resumed=tripled), ("clock x k", {"k": 2}), old)
+    skipped = ("skipped scheduler steps", {"lag": 3})
+    yield case(train(plan, n, used=small, skip=(211, 452, 640)), peak, skipped)
+    if plan.kind in ("cosine", "linear"):
+        yield case(train(plan, n, used=replace(small, T=1417)), peak, ("wrong horizon", {"horizon": 1417}))
+
+
+def thinned(case: Case, every: int) -> Case:
+    """The same run, of which only some updates are logged."""
+    kept = [i for i in range(len(case.clock)) if case.clock[i] % every == 0]
+    return case._replace(clock=[case.clock[i] for i in kept], rates=[case.rates[i] for i in kept])
+
+
+def write(case: Case, path: Path, form: str, digits: int = 17) -> Path:
+    """Write the rates as a real log: "trainer_state", "csv", "jsonl" or "console"; returns the path of the file."""
+    rows = [(int(c), float(f"{r:.{digits - 1}e}")) for c, r in zip(case.clock, case.rates, strict=True)]
+    if form == "trainer_state":
+        history = [{"step": step, "epoch": step / 100, "loss": 1.0, "learning_rate": rate} for step, rate in rows]
+        path.write_text(json.dumps({"global_step": rows[-1][0], "log_history": history}))
+    elif form == "csv":
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["step", "lr"])
+            writer.writerows(rows)
+    elif form == "jsonl":
+        path.write_text("".join(json.dumps({"step": step, "lr": rate}) + "\n" for step, rate in rows))
+    else:
+        lines = (f"step {step} | loss 1.0000 | lr {rate:.{digits - 1}e}\n" for step, rate in rows)
+        path.write_text("".join(lines))
+    return path
+
+
+def named(case: Case, faults: Any) -> bool:
+    """Whether faults of a verdict are those of the case, with its parameters.
+
+    On a staircase a time is known to the update that is logged next, and no better.
+    """
+    if len(faults) != len(case.truth):
+        return False
+    gap = case.clock[1] - case.clock[0] - 1 if case.plan.kind == "multistep" else 0.0
+    left = list(faults)
+    for name, parameters in case.truth:
+        found = next((one for one in left if one.name == name and _agrees(one.parameters, parameters, gap)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
+
+
+def visible(case: Case) -> bool:
+    """Whether the rates that were logged differ from the intended ones at all."""
+    return any(
+        abs(case.plan.rate(c - 1) - r) > 1e-9 * case.plan.peak for c, r in zip(case.clock, case.rates, strict=True)
+    )
+
+
+def _agrees(found: dict[str, Any], wanted: dict[str, Any], gap: float) -> bool:
+    def close(name: str, got: float, value: float) -> bool:
+        return math.isclose(got, value, rel_tol=1e-6, abs_tol=gap if name in ("at", "by", "milestones") else 1e-12)
+
+    for name, value in wanted.items():
+        if name == "horizon" and "first_run" in found:
+            continue
+        got: Any = found.get(name)
+        several = isinstance(value, tuple)
+        pairs = zip(got or (), value, strict=False) if several else [(got, value)]
+        if got is None or (several and len(got) != len(value)) or not all(close(name, a, b) for a, b in pairs):
+            return False
+    return True

@@ -1,0 +1,52 @@
+"""What of a schedule the faults speak of: its warm-up, its end, its peak and floor, its levels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import islice, takewhile
+
+from ..schedule import Schedule
+from ..times import END_OF_TIME
+
+MOST = 2000  # runs looked at
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Of a schedule: the end of its warm-up (0: none), its horizon, and the levels of one that is a staircase.
+
+    horizon: its end, or where it has none the end of its first run after the warm-up; None where that has none.
+    milestones: where a staircase comes to another level.
+    """
+
+    warmup: float
+    horizon: float | None
+    ends: bool
+    peak: float
+    floor: float
+    levels: tuple[float, ...]
+    milestones: tuple[float, ...]
+
+
+def landmarks(schedule: Schedule, until: float) -> Landmarks:
+    """The landmarks of a schedule, of which a log shows the time up to `until`."""
+    duration = schedule.duration
+    limit = max(until, duration or 0, 1)
+    spans = [schedule._span(span) for span in islice(schedule._spans(min(limit, END_OF_TIME)), MOST)]
+    rising = list(takewhile(lambda span: span.last > span.first, spans))
+    warmup = float(rising[-1].end) if rising and len(rising) < len(spans) else 0.0
+    decay = spans[len(rising) if warmup else 0 :]
+    horizon = float(duration) if duration is not None else float(decay[0].end)
+    values = [value for span in spans for value in (span.first, span.last)]
+    flat = all(span.first == span.last for span in spans)
+    levels = tuple(span.first for span in spans) if flat else ()
+    return Landmarks(
+        warmup=warmup,
+        horizon=None if math.isinf(horizon) else horizon,
+        ends=duration is not None,
+        peak=max(map(abs, values)),
+        floor=min([value for span in decay for value in (span.first, span.last)], default=0.0),
+        levels=levels,
+        milestones=tuple(float(span.begin) for span in spans[1:]) if flat else (),
+    )

@@ -1,0 +1,133 @@
+"""Recovering a schedule from a log alone: its family and its parameters, exactly where the digits allow it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...errors import ScheduleError
+from ...schedule import Schedule
+from ..log import Log
+from .curves import Array
+from .doubts import doubts
+from .named import named
+from .products import product
+from .recovered import Recovered
+from .search import Found, search
+from .stairs import stairs
+from .trace import Trace, trace
+from .written import written
+
+MOST_ROWS = 4000
+LOOSER = (1.0, 3.0, 30.0)
+PLAIN = 30.0  # the cost of a schedule with which the search is over
+MUCH_LONGER = 3.5  # an alternative is at most that much longer
+
+__all__ = ["Recovered", "recover"]
+
+
+def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
+    """The schedule that a log follows, from its rates alone.
+
+    log: a table of rates. group: which of its param groups, from 0. unit: "update" or "epoch"; by default what the
+    log counts, or its epochs where that is plainer. A ScheduleError names a group or a unit that the log lacks.
+
+    >>> import numpy as np
+    >>> clock = np.arange(0.0, 100, 5)
+    >>> rates = (0.05 * (1 + np.cos(np.pi * clock / 200)))[:, None]
+    >>> log = Log("csv", clock, rates, np.spacing(rates) / 2, np.zeros(20, int), ("lr",))
+    >>> found = recover(log)
+    >>> found.schedule, found.exact, found.residual < 1e-12
+    (cosine(0.1, 0, 200), True, True)
+    """
+    if unit not in (None, "update", "epoch"):
+        raise ScheduleError(f"unit must be 'update' or 'epoch', got {unit!r}")
+    units = [unit] if unit else [log.unit]
+    if unit is None and log.unit == "update" and log.epochs is not None and np.isfinite(log.epochs).all():
+        units.append("epoch")
+    found = [_recovered(trace(log, group, one), one, log.shift) for one in units]
+    return min(found, key=lambda one: (not one.exact, one.cost, one.residual))
+
+
+def _recovered(rows: Trace, unit: str, shift: int | None) -> Recovered:
+    with np.errstate(all="ignore"):  # guesses far off overflow, and are dropped
+        return _sought(rows, unit, shift)
+
+
+def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
+    some = rows.thinned(MOST_ROWS)
+    for looser in LOOSER:
+        results = _tried(some, rows, unit, shift, looser)
+        if results:
+            results.sort(key=lambda one: (not one.exact, one.cost))
+            best = results[0]
+            others = [one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
+            return replace(best, alternatives=tuple(others))
+    level = float(np.median(rows.rate))
+    off = float(np.abs(rows.rate - level).max() / (np.abs(rows.rate).max() or 1))
+    note = "no schedule of the known families fits; the residual is that of a constant"
+    return Recovered(None, 0, (), unit, off, False, notes=(*rows.notes, note))
+
+
+def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float) -> list[Recovered]:
+    """Schedules as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
+    slack = some.slack * looser
+    results: list[Recovered] = []
+    for moved in (0, -1, 1) if shift is None else (shift,):
+        if (levels := stairs(some.clock, some.rate, slack, moved)) is not None:
+            every, *table = levels
+            for found in search(*table, 0)[:2]:
+                if found.shift == 0 and not len(found.odd) and not found.lags:
+                    results += _results(replace(found, shift=moved), rows, unit, every)
+            if results and results[-1].exact:
+                return results
+    results += [
+        result for one in search(some.clock, some.rate, slack, shift)[:4] for result in _results(one, rows, unit)
+    ]
+    if not any(one.exact and one.cost < PLAIN for one in results):
+        warm = product(some.clock, some.rate, slack, shift)
+        if warm is not None:
+            schedule, moved, lags, cost, found = warm
+            made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)
+            residual, exact, _ = _checked(made, rows, np.array([]))
+            results.append(replace(made, residual=residual, exact=exact, cost=cost, pieces=_pieces(found)))
+    return results
+
+
+def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> list[Recovered]:
+    schedules: list[Schedule] = [written(found.model)]
+    if (recipe := named(found.model)) is not None:
+        schedules.insert(0, recipe)
+    if every is not None:
+        schedules = [_held(schedule, found.model.seen, every) for schedule in schedules]
+    for schedule in schedules:
+        result = Recovered(schedule, found.shift, found.lags, unit, 0.0, False)
+        residual, exact, _ = _checked(result, rows, found.odd)
+        if exact or schedule is schedules[-1]:
+            values = {"residual": residual, "exact": exact, "outliers": tuple(found.odd.tolist()), "notes": rows.notes}
+            values |= {"pieces": _pieces(found), "undetermined": doubts(found), "cost": found.cost}
+            return [replace(result, **values)]
+    raise AssertionError
+
+
+def _held(schedule: Schedule, seen: float, every: int) -> Schedule:
+    """A schedule as stairs; one without an end is cut after what was seen."""
+    endless = schedule.duration is None
+    return (schedule.until(int(seen) + every) if endless else schedule).held(every)
+
+
+def _checked(result: Recovered, rows: Trace, odd: Array) -> tuple[float, bool, Array]:
+    """The schedule itself, at every row: residual, whether exact, and the differences."""
+    off = np.abs(result.rates(rows.clock) - rows.rate)
+    kept = ~np.isin(rows.clock, odd)
+    peak = float(np.abs(rows.rate).max()) or 1.0
+    return float(off[kept].max(initial=0) / peak), bool((off <= rows.slack * (1 + 1e-6))[kept].all()), off
+
+
+def _pieces(found: Found) -> tuple[tuple[str, float, float, float, float], ...]:
+    n, parts = found.model.numbers, found.model.parts
+    ends = [n[part.start] for part in parts[1:]] + [max(found.model.seen, n[parts[-1].end])]
+    return tuple(
+        (part.kind, n[part.start], end, n[part.first], n[part.last]) for part, end in zip(parts, ends, strict=True)
+    )

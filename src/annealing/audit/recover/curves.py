@@ -1,0 +1,284 @@
+"""The elementary curves of which schedules are made, each fitted to rows by a search and Gauss-Newton steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+MOST_ROWS = 96  # rows that a fit looks at; all are checked afterwards
+MOST_SLOPE = 1e150  # squares of more are beyond the range of floats
+SEARCHED = 24  # rows that the search for a guess looks at
+
+
+@dataclass(frozen=True)
+class Family:
+    """Curves that are a sum of columns, each a function of scaled time and of a few inner numbers.
+
+    cost: how much longer a description gets by a curve of this family.
+    columns: the columns at times (n,) for inner numbers. guesses: inner numbers to begin with, for times and rates.
+    """
+
+    name: str
+    cost: float
+    columns: Callable[[Sequence[float], Array], list[Array]]
+    guesses: Callable[[Array, Array], Iterable[tuple[float, ...]]]
+    numbers: int
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One member of a family, in time (t - middle) / scale."""
+
+    family: Family
+    middle: float
+    scale: float
+    inner: tuple[float, ...]
+    weights: Array
+
+    def __call__(self, t: Any) -> Array:
+        scaled = (np.asarray(t, float) - self.middle) / self.scale
+        columns = self.family.columns(self.inner, scaled)
+        with np.errstate(all="ignore"):
+            return np.asarray(sum(w * column for w, column in zip(self.weights, columns, strict=True)))
+
+    def later(self, by: float) -> Curve:
+        return replace(self, middle=self.middle + by)
+
+
+def _flat(inner: Sequence[float], t: Array) -> list[Array]:
+    return [np.ones_like(t)]
+
+
+def _line(inner: Sequence[float], t: Array) -> list[Array]:
+    return [np.ones_like(t), t]
+
+
+def _sine(inner: Sequence[float], t: Array) -> list[Array]:
+    w = inner[0]
+    half = np.sin(w * t / 2) / w
+    return [np.ones_like(t), half * half, np.sin(w * t) / w]
+
+
+def _geometric(inner: Sequence[float], t: Array) -> list[Array]:
+    return [np.exp(np.clip(inner[0] * t, -700, 700))]
+
+
+def _shifted_geometric(inner: Sequence[float], t: Array) -> list[Array]:
+    return [np.ones_like(t), np.expm1(np.clip(inner[0] * t, -700, 700)) / inner[0]]
+
+
+def _power(inner: Sequence[float], t: Array) -> list[Array]:
+    """A power of the distance from a time outside; its sign says on which side."""
+    origin, exponent = inner
+    distance = (t - origin) if origin < 0 else (origin - t)
+    with np.errstate(all="ignore"):
+        return [np.where(distance > 0, np.maximum(distance, 1e-300) ** exponent, 0.0 if exponent > 0 else np.inf)]
+
+
+def _raised_power(inner: Sequence[float], t: Array) -> list[Array]:
+    return [np.ones_like(t), *_power(inner, t)]
+
+
+def _fixed(exponent: float, floor: bool) -> Callable[[Sequence[float], Array], list[Array]]:
+    columns = _raised_power if floor else _power
+    return lambda inner, t: columns((inner[0], exponent), t)
+
+
+_NEAR = [1 + x for x in np.geomspace(1e-6, 30, 14)]
+_EXPONENTS = (0.5, 0.9, 1.5, 2.0, 3.0, 4.0)
+
+
+def _outside(t: Array, y: Array) -> list[tuple[float, ...]]:
+    return [(sign * x,) for x in _NEAR for sign in (-1, 1)]
+
+
+def _outside_and_exponents(t: Array, y: Array) -> list[tuple[float, ...]]:
+    return [(origin, p) for (origin,) in _outside(t, y) for p in _EXPONENTS] + [
+        (-origin, p) for origin in _NEAR for p in (-0.3, -0.5, -1.0, -2.0)
+    ]
+
+
+def _logarithmic(t: Array, y: Array) -> list[tuple[float, ...]]:
+    if y.min() <= 0 or np.ptp(t) == 0:
+        return []
+    return [(float(np.polyfit(t, np.log(y), 1)[0]),)]
+
+
+def _root(exponent: float) -> Callable[[Array, Array], list[tuple[float, ...]]]:
+    """Where the rate to the power 1 / exponent is a line, it is 0 at the origin."""
+
+    def guess(t: Array, y: Array) -> list[tuple[float, ...]]:
+        if y.min() <= 0 or y.max() == y.min() or np.ptp(t) == 0:
+            return []
+        slope, level = np.polyfit(t, (y / y.max()) ** (1 / exponent), 1)
+        origin = -level / slope if slope else 0.0
+        return [(origin,)] if abs(origin) > 1 else [(np.copysign(1 + 1e-6, -slope),)]
+
+    return guess
+
+
+def _none(t: Array, y: Array) -> list[tuple[float, ...]]:
+    return [()]
+
+
+FAMILIES = (
+    Family("flat", 2.0, _flat, _none, 1),
+    Family("line", 3.0, _line, _none, 2),
+    Family("geometric", 3.6, _geometric, _logarithmic, 2),
+    Family("power -0.5", 3.6, _fixed(-0.5, False), _root(-0.5), 2),
+    Family("power -1", 3.8, _fixed(-1.0, False), _root(-1.0), 2),
+    Family("sine", 4.5, _sine, lambda t, y: [(w,) for w in np.geomspace(0.01, 6.5, 26)], 4),
+    Family("power 2", 4.9, _fixed(2.0, True), _outside, 3),
+    Family("power 0.5", 4.8, _fixed(0.5, True), _outside, 3),
+    Family("shifted geometric", 5.2, _shifted_geometric, lambda t, y: [(k,) for k in _rates()], 3),
+    Family("power", 5.4, _power, _outside_and_exponents, 3),
+    Family("raised power", 6.2, _raised_power, _outside_and_exponents, 4),
+)
+
+
+def _rates() -> list[float]:
+    sizes = np.geomspace(0.05, 12, 10)
+    return [float(sign * k) for k in sizes for sign in (-1, 1)]
+
+
+def fitted(
+    family: Family, t: Array, y: Array, slack: Array, near: Curve | None = None, search: bool = True
+) -> Curve | None:
+    """The curve of a family through rows within their slack, or None.
+
+    near: one to begin with. search: whether to look further than that.
+    """
+    rows = np.unique(np.linspace(0, len(t) - 1, min(len(t), MOST_ROWS)).astype(int))
+    middle, scale = float(t[0] + t[-1]) / 2, float(t[-1] - t[0]) / 2 or 1.0
+    x, rates, weight = (t[rows] - middle) / scale, y[rows], 1 / slack[rows]
+    for inner in [_moved(near, middle, scale)] if near is not None else []:
+        if (curve := _through(family, middle, scale, inner, x, rates, weight, t, y, slack)) is not None:
+            return curve
+    if near is not None and not search:
+        return None
+    guess = _searched(family, x, rates, weight, family.guesses(x, rates))
+    return None if guess is None else _through(family, middle, scale, guess, x, rates, weight, t, y, slack)
+
+
+def _through(
+    family: Family,
+    middle: float,
+    scale: float,
+    inner: tuple[float, ...],
+    x: Array,
+    rates: Array,
+    weight: Array,
+    t: Array,
+    y: Array,
+    slack: Array,
+) -> Curve | None:
+    columns = _weighted(family, inner, x, weight)
+    if not np.isfinite(columns).all():
+        return None
+    inner, weights = _polished(family, x, rates, weight, inner, _solved(columns, rates * weight))
+    curve = Curve(family, middle, scale, inner, weights)
+    return curve if covered(curve, t, y, slack) == len(t) else None
+
+
+def covered(curve: Curve, t: Array, y: Array, slack: Array) -> int:
+    """How many rows from the first on lie on a curve."""
+    off = ~(np.abs(curve(t) - y) <= slack)
+    return int(off.argmax()) if off.any() else len(t)
+
+
+def _moved(near: Curve, middle: float, scale: float) -> tuple[float, ...]:
+    """The inner numbers of a curve in another scaled time."""
+    ratio = scale / near.scale
+    if near.family.name in ("sine", "geometric", "shifted geometric"):
+        return (near.inner[0] * ratio,)
+    if not near.inner:
+        return ()
+    origin = (near.inner[0] * near.scale + near.middle - middle) / scale
+    return (float(np.copysign(max(abs(origin), 1 + 1e-9), near.inner[0])), *near.inner[1:])
+
+
+def _weighted(family: Family, inner: Sequence[float], x: Array, weight: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return np.stack(family.columns(inner, x), 1) * weight[:, None]
+
+
+def _searched(
+    family: Family, x: Array, y: Array, weight: Array, guesses: Iterable[tuple[float, ...]]
+) -> tuple[float, ...] | None:
+    """The guess from which the rows are nearest, by a few of them."""
+    tried = list(guesses)
+    if len(tried) < 2:
+        return tried[0] if tried else None
+    rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), SEARCHED)).astype(int))
+    columns = np.stack([_weighted(family, inner, x[rows], weight[rows]) for inner in tried])
+    good = np.isfinite(columns).all((1, 2))
+    if not good.any():
+        return None
+    target = (y * weight)[rows]
+    with np.errstate(all="ignore"):
+        scaled = columns[good] / np.maximum(np.abs(columns[good]).max(1, keepdims=True), 1e-300)
+    q = np.linalg.qr(scaled)[0]
+    off = target - np.einsum("gnk,gk->gn", q, np.einsum("gnk,n->gk", q, target))
+    return tried[int(np.flatnonzero(good)[np.abs(off).max(1).argmin()])]
+
+
+def _solved(columns: Array, target: Array) -> Array:
+    size = np.linalg.norm(columns, axis=0)
+    size[size == 0] = 1
+    return np.asarray(np.linalg.lstsq(columns / size, target, rcond=1e-15)[0] / size)
+
+
+def _polished(
+    family: Family, x: Array, y: Array, weight: Array, inner: tuple[float, ...], weights: Array
+) -> tuple[tuple[float, ...], Array]:
+    """Gauss-Newton steps, halved while they make it worse."""
+    if not inner:
+        return inner, weights
+
+    def off(inner: Sequence[float], weights: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return (y - np.stack(family.columns(inner, x), 1) @ weights) * weight
+
+    residual = off(inner, weights)
+    for _ in range(14):
+        columns = [np.stack(family.columns(inner, x), 1) * weight[:, None]]
+        for i, value in enumerate(inner):
+            step = 1e-6 * max(abs(value), 1e-3)
+            if value and i == 0 and family.name.startswith(("power", "raised")):
+                step = min(step, (abs(value) - 1) / 4 + 1e-12)
+            above, below = ((*inner[:i], value + sign * step, *inner[i + 1 :]) for sign in (1, -1))
+            columns.append(((off(below, weights) - off(above, weights)) / (2 * step))[:, None])
+        jacobian = np.concatenate(columns, 1)
+        if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > MOST_SLOPE:
+            break
+        norms = np.linalg.norm(jacobian, axis=0)
+        norms[norms == 0] = 1
+        move = np.linalg.lstsq(jacobian / norms, residual, rcond=1e-15)[0] / norms
+        for part in (1.0, 0.5, 0.25, 0.05):
+            tried = tuple(a + part * b for a, b in zip(inner, move[len(weights) :], strict=True))
+            if any(not np.isfinite(v) for v in tried) or (tried[0] * inner[0] <= 0):
+                continue
+            there = _weighted(family, tried, x, weight)
+            if not np.isfinite(there).all():
+                continue
+            again = tried, _solved(there, y * weight)
+            if np.linalg.norm(new := off(*again)) < np.linalg.norm(residual):
+                break
+        else:
+            break
+        gain = np.linalg.norm(new) / (np.linalg.norm(residual) or 1)
+        (inner, weights), residual = again, new
+        if gain > 0.999 or np.abs(residual).max() < 0.2:
+            break
+    return inner, weights
+
+
+__all__ = ["FAMILIES", "Array", "Curve", "Family", "covered", "fitted"]

@@ -1,0 +1,105 @@
+"""Parts one after another, whose numbers are shared slots: what is fitted, made plain, and written as a schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .curves import Array
+
+
+@dataclass
+class Part:
+    """A curve in force from `start` to the start of the next part: slots of its begin and end in time and in value.
+
+    A part that begins before it is in force, or is left before its end, is cut. `extra`: an exponent or a factor.
+    """
+
+    kind: str
+    start: int
+    begin: int
+    end: int
+    first: int
+    last: int
+    extra: int | None = None
+
+    def slots(self) -> list[int]:
+        used = [self.start, self.begin, self.end, self.first, self.last]
+        return used if self.extra is None else [*used, self.extra]
+
+
+@dataclass
+class Model:
+    """Parts and the numbers in their slots; fixed slots are no longer moved by a fit.
+
+    gaps: between which two times of the log each start lies.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+    numbers: list[float] = field(default_factory=list)
+    roles: list[str] = field(default_factory=list)  # "time", "value" or "extra"
+    fixed: set[int] = field(default_factory=set)
+    gaps: dict[int, tuple[float, float]] = field(default_factory=dict)
+    seen: float = 0.0  # the last time in the log
+
+    def slot(self, number: float, role: str, fixed: bool = False) -> int:
+        self.numbers.append(float(number))
+        self.roles.append(role)
+        if fixed:
+            self.fixed.add(len(self.numbers) - 1)
+        return len(self.numbers) - 1
+
+    def copy(self) -> Model:
+        parts = [Part(**vars(part)) for part in self.parts]
+        return Model(parts, list(self.numbers), list(self.roles), set(self.fixed), dict(self.gaps), self.seen)
+
+    def used(self) -> list[int]:
+        return sorted({slot for part in self.parts for slot in part.slots()})
+
+    def free(self) -> list[int]:
+        return [slot for slot in self.used() if slot not in self.fixed]
+
+    def starts(self) -> Array:
+        return np.array([self.numbers[part.start] for part in self.parts])
+
+    def __call__(self, u: Array, numbers: list[float] | None = None) -> Array:
+        n = self.numbers if numbers is None else numbers
+        which = np.searchsorted([n[part.start] for part in self.parts[1:]], u, "right")
+        result = np.empty(len(u))
+        for i, part in enumerate(self.parts):
+            rows = which == i
+            if rows.any():
+                extra = 0.0 if part.extra is None else n[part.extra]
+                result[rows] = _value(
+                    part.kind, u[rows], n[part.begin], n[part.end], n[part.first], n[part.last], extra
+                )
+        return result
+
+
+def _value(kind: str, u: Array, begin: float, end: float, first: float, last: float, extra: float) -> Array:
+    with np.errstate(all="ignore"):
+        if kind == "flat":
+            return np.full(len(u), first)
+        if kind == "tail exponential":
+            return last + (first - last) * extra ** np.maximum(u - begin, 0)
+        done = (u - begin) / (end - begin)
+        if kind == "tail power":
+            return last + (first - last) * (1 + np.maximum(done, 0)) ** -extra
+        if kind == "mirror":
+            return last + (first - last) * np.cos(np.pi / 2 * done) ** 2
+        done = np.clip(done, 0, 1)
+        left = np.clip((end - u) / (end - begin), 0, 1)
+        if kind == "linear":
+            return first * left + last * done
+        if kind == "cosine":
+            return last * np.sin(np.pi / 2 * done) ** 2 + first * np.sin(np.pi / 2 * left) ** 2
+        if kind == "power":
+            return last + (first - last) * left**extra
+        if kind == "root":
+            return first + (last - first) * done**extra
+        if kind == "geometric":
+            return first * (last / first) ** done
+        if kind == "halving":
+            return last + (first - last) * (2 * 0.5**done - 1)
+    raise AssertionError(kind)

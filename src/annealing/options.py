@@ -1,0 +1,62 @@
+"""What commands share: a schedule read from an argument, and the options that make a plan for its durations."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from .errors import ScheduleError
+from .notation import from_json, parse
+from .plan import Plan
+from .schedule import Schedule
+
+
+def plan_options(command: Any) -> Any:
+    """The options that make the Plan of durations with units; a command gets them as keywords of the same names."""
+    options = [
+        click.option("--examples", type=int, help='In the data set, for durations in epochs ("10ep").'),
+        click.option("--batch", type=int, help="Examples in a batch of one replica."),
+        click.option("--accumulation", type=int, help="Batches for one update (1)."),
+        click.option("--replicas", type=int, help="Processes that share the examples (1)."),
+        click.option("--drop-last", is_flag=True, default=None, help="A batch that would be short is left out."),
+        click.option("--sharding", help="What replicas do with a rest of the examples: pad, drop."),
+        click.option("--leftover", help="What becomes of batches too few for an update: update, drop, carry."),
+        click.option("--epochs", type=float, help="How long the training is; or --steps, or --tokens."),
+        click.option("--steps", type=int, help="How long it is, in updates."),
+        click.option("--tokens", type=float, help="How long it is, in tokens."),
+        click.option("--tokens-per-example", type=float, help='For durations in tokens ("2e9tok").'),
+    ]
+    return functools.reduce(lambda made, option: option(made), reversed(options), command)
+
+
+def planned(
+    notations: Sequence[str], options: dict[str, Any], name: str = "NOTATION"
+) -> tuple[list[Schedule], int | None]:
+    """The schedules in updates, and how many there are in the plan if options make one; stderr tells conversions.
+
+    name: what the argument is called, for errors; several are numbered.
+    """
+    names = [name] if name.startswith("--") else [f"{name} {number}" for number in range(1, len(notations) + 1)]
+    schedules = [_read(name, text) for name, text in zip(names, notations, strict=True)]
+    given = {name: value for name, value in options.items() if value is not None}
+    if not given:
+        for name, schedule in zip(names, schedules, strict=True):
+            if schedule._pending:
+                raise ScheduleError(
+                    f"{name} has durations with units, which need a plan: give --epochs, --steps or "
+                    f"--tokens, with --examples and --batch (see --help); it is {schedule}"
+                )
+        return schedules, None
+    plan = Plan(**given)
+    click.echo("\n".join(dict.fromkeys(line for s in schedules for line in plan.explain(s).splitlines())), err=True)
+    return [plan.resolve(schedule, beyond="hold") for schedule in schedules], plan.steps
+
+
+def _read(name: str, text: str) -> Schedule:
+    try:
+        return from_json(text) if text.lstrip().startswith("{") else parse(text)
+    except ScheduleError as error:
+        raise ScheduleError(f"{name}: {error}") from None

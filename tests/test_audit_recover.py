@@ -1,0 +1,152 @@
+"""Schedules recovered from rates alone: from handmade rates whose parameters are known, and from real logs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+
+from annealing import Schedule, ScheduleError, constant, cosine, linear, multistep, parse, step, warm_restarts
+from annealing.audit import Log
+from annealing.audit.recover import recover
+
+LOGS = Path(__file__).parents[2] / "shared" / "data" / "logs"
+real = pytest.mark.skipif(not LOGS.is_dir(), reason="the folder of real logs is not here")
+
+
+def a_log(clock: np.ndarray, rates: np.ndarray, half: np.ndarray | None = None, unit: str = "update") -> Log:
+    rates = np.asarray(rates, float)
+    half = np.spacing(np.abs(rates)) / 2 if half is None else half
+    clock = np.asarray(clock, float)
+    return Log("test", clock, rates[:, None], half[:, None], np.zeros(len(clock), np.int64), ("lr",), unit)
+
+
+def fifty_digits(clock: np.ndarray, warm: int, length: int, peak: str) -> np.ndarray:
+    """A line up and half a cosine wave down, in 50 digits."""
+    with mpmath.workdps(50):
+        top = mpmath.mpf(peak)
+        down = [top * (1 + mpmath.cos(mpmath.pi * (t - warm) / length)) / 2 for t in map(int, clock)]
+        return np.array([float(top * int(t) / warm if t < warm else v) for t, v in zip(clock, down, strict=True)])
+
+
+@pytest.mark.parametrize("stop", [8660, 3000])
+def test_a_warm_up_and_a_cosine_whole_or_cut(stop: int) -> None:
+    clock = np.arange(10, stop + 1, 10)
+    found = recover(a_log(clock, fifty_digits(clock, 866, 7794, "5e-05")))
+    assert str(found.schedule) == "linear(0, 5e-05, 866) >> cosine(5e-05, 0, 7794)"
+    assert found.exact
+    assert found.shift == 0
+    assert found.residual < 1e-12
+
+
+@pytest.mark.parametrize("shift", [-1, 0, 1])
+def test_the_shift_is_found(shift: int) -> None:
+    clock = np.arange(1, 301)
+    rates = 0.002 + 0.098 * (1 + np.cos(np.pi * (clock + shift) / 400)) / 2
+    found = recover(a_log(clock, rates))
+    assert (found.schedule, found.shift, found.exact) == (cosine(0.1, 0.002, 400), shift, True)
+
+
+def test_a_lag_that_grows() -> None:
+    clock = np.arange(10.0, 11901, 10)
+    lag = (clock >= 4010).astype(int) + (clock >= 8870)
+    found = recover(a_log(clock, 5e-05 * (1 + np.cos(np.pi * (clock - lag) / 11900))))
+    assert found.schedule == cosine(1e-4, 0, 11900)
+    assert found.lags == ((4010.0, 1), (8870.0, 2))
+    assert found.lag(np.array([4000, 4010, 9000])).tolist() == [0, 1, 2]
+
+
+MADE: list[tuple[str, Schedule]] = [
+    ("linear", linear(0.02, 0, 3000)),
+    ("third", linear(0.0025 / 3, 0.0025, 500) >> constant(0.0025)),
+    ("restarts", warm_restarts(0.05, 0, T_0=410, T_mult=2, eta_max_factor=0.5)),
+    ("exponential", parse("exponential(0.1, 0.999)")),
+    ("inverse", parse("inverse_sqrt(0.001, T_warmup=400)")),
+    ("wsd", parse("wsd(0.001, 0, T_warmup=100, T_stable=2000, T_cooldown=400, curve='1-sqrt')")),
+    ("stairs", cosine(0.1, 0, 3000).held(100)),
+    ("power", parse("polynomial(0.01, 0, 2500, power=2)")),
+]
+
+
+@pytest.mark.parametrize(("name", "schedule"), MADE, ids=[name for name, _ in MADE])
+def test_the_same_schedule_comes_back(name: str, schedule: Schedule) -> None:
+    clock = np.arange(0, 2601, 5)
+    found = recover(a_log(clock, schedule(clock)))
+    assert found.exact
+    assert parse(str(found.schedule)) == found.schedule
+    every = np.arange(0, 2600) - found.shift  # between the rows too
+    difference = np.abs(found.schedule(np.arange(0, 2600)) - schedule(every))  # type: ignore[misc]
+    assert difference.max() <= 1e-11 * schedule(clock).max()
+
+
+def test_few_digits_give_plain_numbers_and_say_what_is_open() -> None:
+    clock = np.arange(0, 501, 20)
+    rates = np.round(0.0025 * np.minimum(1, 1 / 3 + 2 / 3 * clock / 500), 6)
+    found = recover(a_log(clock, rates, np.full(len(clock), 5e-7)))
+    assert found.exact
+    assert found.pieces[0][4] == 0.0025
+    short = recover(a_log(clock[:4], np.round(0.1 * np.cos(np.pi * clock[:4] / 40000) ** 2, 4), np.full(4, 5e-5)))
+    assert short.undetermined
+
+
+@pytest.mark.parametrize(
+    ("milestones", "every"), [([32000, 48000, 60000], 100), ([60, 120, 160], 1)], ids=["updates", "epochs"]
+)
+def test_levels_with_the_roundest_milestones(milestones: list[int], every: int) -> None:
+    clock = np.arange(0, milestones[-1] + 20 * every, every)
+    rates = 0.1 * 0.2 ** np.searchsorted(milestones, clock, "right")
+    assert recover(a_log(clock, rates)).schedule == multistep(0.1, milestones, 0.2)
+
+
+def test_equal_steps_are_a_step_schedule() -> None:
+    clock = np.arange(0, 130)
+    assert recover(a_log(clock, 0.1 * 0.5 ** (clock // 30))).schedule == step(0.1, 30, 0.5)
+
+
+def test_nothing_fits_is_an_answer() -> None:
+    rates = np.random.default_rng(0).random(40)
+    found = recover(a_log(np.arange(40), rates))
+    assert found.schedule is None
+    assert not found.exact
+    assert found.residual > 0.1
+
+
+def test_one_odd_row_is_named() -> None:
+    clock = np.arange(0, 1000, 10)
+    rates = 0.05 * (1 + np.cos(np.pi * clock / 1000))
+    rates[60] *= 3
+    found = recover(a_log(clock, rates))
+    assert found.schedule == cosine(0.1, 0, 1000)
+    assert found.outliers == (600.0,)
+
+
+@pytest.mark.parametrize(("group", "unit"), [(1, None), (-1, None), (0, "epoch"), (0, "hour")])
+def test_a_group_or_unit_that_is_not_there(group: int, unit: str | None) -> None:
+    with pytest.raises(ScheduleError, match=r"group must be|unit must be"):
+        recover(a_log(np.arange(9), np.ones(9)), group, unit)
+
+
+@real
+def test_real_updates_with_skipped_steps() -> None:
+    state = json.loads((LOGS / "011_hf_trainer_state_ccks-e25.json").read_text())
+    rows = [(row["step"], row["learning_rate"]) for row in state["log_history"] if "learning_rate" in row]
+    found = recover(a_log(*np.array(rows, float).T))
+    assert found.schedule == cosine(1e-4, 0, 11900)
+    assert found.residual < 1e-12
+    assert [lag for _, lag in found.lags] == [1, 2, 3, 4]
+
+
+@real
+def test_a_real_warm_up_that_leads_to_the_decay_under_it() -> None:
+    with (LOGS / "054_ultralytics_results_yolov9c-1.csv").open(newline="") as file:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row][1:]
+    rates = np.array([float(row[-1]) for row in rows])
+    half = 0.5 * 10.0 ** (np.floor(np.log10(rates)) - 4)  # five digits
+    found = recover(a_log(np.array([float(row[0]) for row in rows]), rates, half, "epoch"))
+    assert found.exact
+    assert found.lags == ((5.0, 1),)
+    assert "linear(0.001, 1e-05, 100)" in str(found.schedule)  # lr0 0.001, lrf 0.01, 100 epochs
