@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..schedule import Schedule
-from .blocks import BLOCK, block, value
+from .blocks import BLOCK, block, columns, value
 from .groups import Groups, copied, marks, unchanged, write
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -35,7 +35,7 @@ class Momenta:
         place = time - self.begin
         if not 0 <= place < BLOCK:
             number, place = divmod(time, BLOCK)
-            self.begin, self.columns = number * BLOCK, [block(schedule, number) for schedule in self.schedules]
+            self.begin, self.columns = number * BLOCK, columns(self.schedules, number)
             self.column = self.columns[0]
         if self.one:
             momentum = self.column[place]
@@ -128,7 +128,7 @@ class Numbers(Course):
         return rates.copy()
 
     def _turn(self, number: int) -> None:
-        self.columns = [block(schedule, number) for schedule in self.schedules]
+        self.columns = columns(self.schedules, number)
 
 
 class OneNumber(Course):
@@ -211,8 +211,7 @@ class Tensors(Course):
         return last
 
     def _turn(self, number: int) -> None:
-        columns = [block(schedule, number) for schedule in self.different]
-        self.rows = self._tensor(columns)
+        self.rows = self._tensor([block(schedule, number) for schedule in self.different])
 
     def _tensor(self, columns: list[list[float]]) -> Tensor:
         like = self.tensors[0]
