@@ -8,7 +8,7 @@ demo: .venv/ready
 	$(BIN)/annealing compare --out demo
 
 test: .venv/ready
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import platform
 import statistics
 import subprocess
@@ -128,9 +129,12 @@ def peers() -> list[tuple[str, str]]:
 
 
 def imports() -> list[tuple[str, str]]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
     def seconds(code: str) -> float:
         timed = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
-        return float(subprocess.run([sys.executable, "-c", timed], capture_output=True, text=True, check=True).stdout)
+        command = [sys.executable, "-c", timed]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
 
     for code in ("import numpy", "import annealing"):
         seconds(code)

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from pathlib import Path
 
 from annealing import cosine, multistep, warm_restarts
-from annealing.compare import Arm, Experiment, Trial
+from annealing.compare import Arm, Experiment, Function, Trial
 from annealing.compare.records import Row
+from annealing.compare.store import open_store
+from annealing.compare.trials import run_trial
 
-
-@dataclass(frozen=True)
-class Paper:
-    """A task on paper: two updates an epoch, 100 test images, so that an image is a percent."""
-
-    name: str = "paper"
-    updates_per_epoch: int = 2
-    test_images: int = 100
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-
-    def description(self) -> dict[str, Any]:
-        return {"name": self.name}
-
-    def load(self) -> Any:
-        raise NotImplementedError
-
-
+PAPER = Function("on.paper:train", updates_per_epoch=2, test_images=100)  # so that an image is a percent
 step = Arm("step", "step decay", multistep(0.1, [4, 6], gamma=0.2), Fraction(8))
 short = Arm("short", "short step", multistep(0.1, [2, 3], gamma=0.2), Fraction(4))
 single = Arm("single", "one cosine", cosine(0.05, 0, 6), Fraction(6))
@@ -37,7 +21,7 @@ restarts = Arm("restarts", "restarts", warm_restarts(0.05, T_0=2, T_mult=2), Fra
 
 
 def experiment(*arms: Arm, seeds: Sequence[int] = (0, 1, 2)) -> Experiment:
-    return Experiment(Paper(), arms or (step, short, single, half, restarts), tuple(seeds), "step")
+    return Experiment(PAPER, arms or (step, short, single, half, restarts), "step", seeds=[*seeds])
 
 
 def rows(wrong: Sequence[int], marks: Sequence[int] | None = None, rate: float = 0.1) -> list[Row]:
@@ -55,3 +39,18 @@ records = {
     **{Trial("single", seed): rows([50, 40, 30, 20, 14, 9 + 2 * seed]) for seed in range(3)},
     **{Trial("restarts", seed): rows([50, 30 + seed, 60, 40, 20, 12 + seed, 50, 1]) for seed in range(3)},
 }
+
+
+def trained(made: Experiment, trial: Trial, directory: Path) -> list[Row]:
+    """The rows of one trial, trained in a new directory."""
+    opened = open_store(directory / f"{len([*directory.iterdir()])}", made)
+    run_trial(opened, trial)
+    found = opened.rows(trial)
+    assert found
+    return found
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """All records but the wall time."""
+    paths = [path for path in directory.rglob("*") if path.is_file() and path.name != "clock.jsonl"]
+    return {str(path.relative_to(directory)): path.read_bytes() for path in paths}

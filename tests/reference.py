@@ -108,6 +108,7 @@ def fall(shape: Any, done: Any) -> Any:
         "power": lambda p: power(1 - done, p),
         "geometric": lambda r: (power(r, done) - r) / (1 - r),
         "harmonic": lambda r: (1 / (1 + (1 / r - 1) * done) - r) / (1 - r),
+        "hyperbolic": lambda q: mpmath.sqrt((1 - done) * (1 - q * done)),
         "logarithmic": lambda r: 1 - mpmath.log(1 + (r - 1) * done) / mpmath.log(r),
         "tanh": lambda a, b: (mpmath.tanh(b) - mpmath.tanh(a + (b - a) * done)) / (mpmath.tanh(b) - mpmath.tanh(a)),
         "exponential": lambda gamma: exp(done * mpmath.log(gamma)),

@@ -118,6 +118,12 @@ def test_copies_with_factors_are_rounded_once() -> None:
         assert restarts(10 * i) == float(Fraction(0.05) * Fraction(0.7) ** i)
 
 
+def test_a_peak_that_grows_for_long_is_rounded_once() -> None:
+    schedule = warm_restarts(eta_max=0.05, T_0=10, eta_max_factor=1.5, runs=1000)
+    for i in (10, 256, 437, 438, 700, 999):
+        assert schedule(10 * i) == float(Fraction(0.05) * Fraction(3, 2) ** i)
+
+
 def test_before_the_beginning_and_long_after_the_end() -> None:
     for name, schedule in every.items():
         assert schedule(-5) == schedule(0), name

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
-from compare_cases import experiment, records, rows, single, step
+from compare_cases import experiment, records, rows, step
 
 from annealing import ScheduleError
 from annealing.compare import Trial, sgdr, store
@@ -14,6 +15,7 @@ from annealing.compare.records import Row, complete, from_lines, to_line
 from annealing.compare.store import load_store, open_store
 
 TRIAL = Trial("single", 1)
+FILES = ["metrics.jsonl", "result.json"]
 
 
 @pytest.fixture
@@ -34,64 +36,50 @@ def test_a_recorded_trial_is_finished(opened):
     assert opened.rows(TRIAL) == records[TRIAL]
     assert TRIAL not in opened.missing()
     assert len(opened.missing()) == 11
-    assert sorted(path.name for path in (opened.directory / "trials").iterdir()) == [
-        "single-seed1.json",
-        "single-seed1.jsonl",
-    ]
+    assert [path.name for path in (opened.directory / "trials").iterdir()] == ["single-seed1"]
+    assert sorted(path.name for path in opened.path(TRIAL).iterdir()) == FILES
 
 
 def test_recording_twice_gives_the_same_bytes(opened, tmp_path):
     again = open_store(tmp_path / "again", experiment())
     again.record(TRIAL, records[TRIAL])
-    for suffix in (".jsonl", ".json"):
-        assert again.path(TRIAL, suffix).read_bytes() == opened.path(TRIAL, suffix).read_bytes()
+    for name in FILES:
+        assert (again.path(TRIAL) / name).read_bytes() == (opened.path(TRIAL) / name).read_bytes()
 
 
-def test_a_trial_stopped_in_the_middle_is_not_finished(tmp_path):
-    def interrupted():
-        yield from records[TRIAL][:3]
-        raise KeyboardInterrupt
-
-    opened = open_store(tmp_path / "out", experiment())
-    with pytest.raises(KeyboardInterrupt):
-        opened.record(TRIAL, interrupted())
-    assert opened.rows(TRIAL) is None
-    opened.record(TRIAL, records[TRIAL])
-    assert opened.rows(TRIAL) == records[TRIAL]
-
-
-@pytest.mark.parametrize("suffix", [".jsonl", ".json"])
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("keep", [0, 0.5, 0.99])
-def test_a_truncated_file_is_not_finished(opened, suffix, keep):
-    path = opened.path(TRIAL, suffix)
+def test_a_truncated_file_is_not_finished(opened, name, keep):
+    path = opened.path(TRIAL) / name
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
     assert opened.rows(TRIAL) is None
+    assert "trials/single-seed1/metrics.jsonl" in opened.fault(TRIAL)
 
 
 def test_a_changed_number_is_not_finished(opened):
-    path = opened.path(TRIAL, ".jsonl")
+    path = opened.path(TRIAL) / "metrics.jsonl"
     path.write_text(path.read_text().replace('"wrong": 11', '"wrong": 10'))
     assert opened.rows(TRIAL) is None
+    assert "metrics.jsonl has not the SHA-256 of result.json" in opened.fault(TRIAL)
 
 
 def test_a_seal_of_another_trial_is_not_taken(opened):
     other = Trial("single", 2)
-    for suffix in (".jsonl", ".json"):
-        opened.path(other, suffix).write_bytes(opened.path(TRIAL, suffix).read_bytes())
+    shutil.copytree(opened.path(TRIAL), opened.path(other))
     assert opened.rows(other) is None
 
 
 def test_too_few_rows_are_not_finished(opened):
-    opened.record(TRIAL, records[TRIAL][:-1])
-    assert opened.rows(TRIAL) is None
+    with pytest.raises(ScheduleError, match="single with seed 1 has no row for some update"):
+        opened.record(TRIAL, records[TRIAL][:-1])
 
 
 def test_a_diverged_trial_is_finished(opened):
     lost = [*rows([50, 30]), Row(5, 2.5, 0.05, None, 100)]
     opened.record(TRIAL, lost)
     assert opened.rows(TRIAL) == lost
-    assert json.loads(opened.path(TRIAL, ".json").read_text())["diverged"] is True
+    assert json.loads((opened.path(TRIAL) / "result.json").read_text())["diverged"] is True
 
 
 def test_complete_rows_lie_at_the_marks():
@@ -100,6 +88,13 @@ def test_complete_rows_lie_at_the_marks():
     assert not complete([], [2, 4])
     assert not complete([Row(3, 1.5, 0.1, None, 100)], [2, 4])  # the row at 2 is missing
     assert complete([*rows([5]), Row(3, 1.5, 0.1, None, 100)], [2, 4])
+
+
+def test_more_seeds_go_on_in_the_same_directory(opened):
+    more = open_store(opened.directory, experiment(seeds=[0, 1, 2, 7]))
+    assert more.rows(TRIAL) == records[TRIAL]
+    assert Trial("single", 7) in more.missing()
+    assert load_store(opened.directory).experiment.seeds == (0, 1, 2, 7)
 
 
 def test_opening_again_goes_on(opened):
@@ -113,13 +108,15 @@ def test_opening_again_goes_on(opened):
         (experiment(seeds=[0, 1]), r"seeds \[0, 1, 2\] there, \[0, 1\] here"),
         (experiment(step), r"short is multistep\(0.1, \[2, 3\], gamma=0.2\) for 4 epochs there, absent here"),
         (
-            experiment(*(replace(arm, epochs=arm.epochs + (arm == single)) for arm in experiment().arms)),
-            r"single is cosine\(0.05, 0, 6\) for 6 epochs there, cosine\(0.05, 0, 6\) for 7 epochs here",
+            experiment(*(replace(arm, epochs=arm.epochs + (arm == step)) for arm in experiment().arms)),
+            r"step is multistep\(0.1, \[4, 6\], gamma=0.2\) for 8 epochs there, .* for 9 epochs here",
         ),
     ],
 )
 def test_another_experiment_is_refused(opened, other, said):
-    with pytest.raises(ScheduleError, match=f"out must be a new directory or hold this experiment, but .*{said}"):
+    with pytest.raises(
+        ScheduleError, match=f"out must be a new directory or hold this experiment, but .* another one: {said}"
+    ):
         open_store(opened.directory, other)
 
 
@@ -137,7 +134,7 @@ def test_trials_without_a_manifest_are_refused(opened):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"format": "something else"}', '{"format": "annealing.compare/1"}']
+    "content", ["", "{", "[]", '{"format": "something else"}', '{"format": "annealing.compare/2"}']
 )
 def test_a_foreign_manifest_is_refused(tmp_path, content):
     (tmp_path / "manifest.json").write_text(content)
@@ -180,6 +177,8 @@ def test_a_manifest_makes_the_experiment_again(tmp_path):
 def test_a_manifest_with_another_schedule_is_refused(tmp_path):
     open_store(tmp_path / "out", sgdr(budget=7, seeds=2))
     path = tmp_path / "out" / "manifest.json"
-    path.write_text(path.read_text().replace("cosine(0.05, 0, 3.5)", "cosine(0.05, 0, 3.25)"))
-    with pytest.raises(ScheduleError, match="schedule of 'cosine-100' has another fingerprint"):
+    path.write_text(path.read_text().replace("cosine(0.05, 0, 3.5)", "cosine(0.06, 0, 3.5)"))
+    with pytest.raises(
+        ScheduleError, match=r"schedules.cosine-100: this schedule has another fingerprint than recorded"
+    ):
         load_store(tmp_path / "out")

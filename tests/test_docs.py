@@ -105,6 +105,13 @@ def test_snippets_are_the_same_in_both_languages() -> None:
     assert fenced(CHINESE, "math") == fenced(ENGLISH, "math")
 
 
+def test_the_recipes_are_the_same_in_both_languages() -> None:
+    english, chinese = ROOT / "docs" / "recipes.md", ROOT / "docs" / "recipes.zh.md"
+    assert len(examples(english)) > 5
+    assert examples(chinese) == examples(english)
+    assert len(prose(chinese)) == len(prose(english))
+
+
 def test_guides_have_the_same_parts() -> None:
     """Line by line the same kind of part, and in each the same numbers."""
 

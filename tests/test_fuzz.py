@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from catalogue import every
 
-from annealing import Schedule, ScheduleError, from_json, parse, recipes, shapes
+from annealing import Plan, Schedule, ScheduleError, from_json, parse, recipes, shapes
 from annealing.notation import METHODS, NODES
+from annealing.recipes.listed import TIMES
 
 SECONDS = 10  # for one case; the slowest takes well below 1
 MEGABYTES = 64
@@ -35,10 +36,20 @@ NUMBERS = [
     ),
     *("None", "True", "nan", "'x'", "[]", "[1, 2]", "()", "shapes.linear", "1j", "'10ep'", "'5%'", "1_000", "0x10"),
 ]
+UNITS = ["'10ep'", "'1/3 ep'", "'500st'", "'5%'", "'95%'", "'2e9tok'", "'1e4ex'", "'0.1ep'", "'-5%'"]
+WRONG_UNITS = ["'10epp'", "'1e999999999ep'", "'1/0ep'", "'ep'", "'9' * 9", "'٣ep'", "'1e99tok'", "'-0st'"]
+PLAN = Plan(examples=50_000, batch=128, steps=10_000, tokens_per_example=4096)
 PLAIN = ["0", "0.1", "1", "2", "3.5", "10", "100", "0.5", "0.01"]
-TOKEN = re.compile(r"[A-Za-z_.]+|[0-9][0-9.e+-]*|\S")
-TEXTS = [str(schedule) for schedule in every.values()]
-TREES = [json.loads(schedule.to_json()) for schedule in every.values()]
+TOKEN = re.compile(r"'[^']*'|[A-Za-z_.]+|[0-9][0-9.e+-]*|\S")
+WAITING = [
+    parse("linear(0, 0.1, '5%') >> cosine(0.1, 0, '95%')"),
+    parse("wsd(0.1, T_warmup='1ep', T_stable='50%', T_cooldown='2e9tok', curve='1-sqrt') * 2 + 0.1"),
+    parse("multistep(0.1, ['30%', '60%', 9000]).shifted('-5%').held('1ep')"),
+    parse("runs([('1ep', 0.1, 0), (40, 0.2, 0)]).until('60st').beyond('mirror')"),
+    parse("warmup(Repeat(Run(shapes.power(2), 0, 1, '1e4ex'), growth=2), '5%', place='over').clip(0, 1)"),
+]
+TEXTS = [str(schedule) for schedule in [*every.values(), *WAITING]]
+TREES = [json.loads(schedule.to_json()) for schedule in [*every.values(), *WAITING * 5]]
 SYMBOLS = [
     *">>+*()[],=.-'",
     ">>",
@@ -63,6 +74,8 @@ def argument(draw: random.Random, name: str, depth: int) -> str:
         return draw.choice(NUMBERS)
     if name in ("part", "schedule", "parts") or draw.random() < 0.03:
         return grown(draw, depth + 1)
+    if name in TIMES and draw.random() < 0.2:
+        return draw.choice(UNITS if draw.random() < 0.9 else WRONG_UNITS)
     if name in ("shape", "outer", "inner"):
         return draw.choice([f"shapes.{shape}" for shape in shapes.named] + ["shapes.power(2)", "shapes.geometric(0.1)"])
     return draw.choice(PLAIN)
@@ -79,7 +92,7 @@ def grown(draw: random.Random, depth: int = 0) -> str:
         words = [f"{p.name}=" if p.kind == p.KEYWORD_ONLY else "" for p in kept]
         return f"{name}({', '.join(w + argument(draw, p.name, depth) for w, p in zip(words, kept, strict=True))})"
     if kind == 4:
-        value = draw.choice([*PLAIN, draw.choice(NUMBERS), "'repeat'", "'mirror'"])
+        value = draw.choice([*PLAIN, draw.choice(NUMBERS), draw.choice(UNITS), "'repeat'", "'mirror'"])
         return f"{grown(draw, depth + 1)}.{draw.choice(METHODS)}({value})"
     if kind == 5:
         return f"{draw.choice(PLAIN)} * {grown(draw, depth + 1)}"
@@ -91,7 +104,7 @@ def mutated(draw: random.Random, text: str) -> str:
     tokens = TOKEN.findall(text)
     numbers = [i for i, token in enumerate(tokens) if token[0].isdigit()]
     if numbers and draw.random() < 0.5:
-        tokens[draw.choice(numbers)] = draw.choice(NUMBERS)
+        tokens[draw.choice(numbers)] = draw.choice(draw.choice([NUMBERS, UNITS, WRONG_UNITS]))
         return "".join(tokens)
     for _ in range(draw.randrange(1, 4)):
         i = draw.randrange(len(tokens))
@@ -107,7 +120,24 @@ def mutated(draw: random.Random, text: str) -> str:
 def changed(draw: random.Random, tree: Any) -> Any:
     """A tree with one place changed."""
     if draw.random() < 0.25 or not isinstance(tree, dict | list) or not tree:
-        extreme = [0, -1, 1e308, 2**60, 10**400, 1e-320, None, True, "", "1/3", "1/0", [], {}, float("nan")]
+        extreme = [
+            0,
+            -1,
+            1e308,
+            2**60,
+            10**400,
+            1e-320,
+            None,
+            True,
+            "",
+            "1/3",
+            "1/0",
+            "5%",
+            "1e4ep",
+            [],
+            {},
+            float("nan"),
+        ]
         return draw.choice([*extreme, draw.choice(TREES), [tree], {"join": [tree]}, {"part": tree}])
     keys = list(tree) if isinstance(tree, dict) else list(range(len(tree)))
     key = draw.choice(keys)
@@ -136,15 +166,21 @@ def cases(seed: int, count: int) -> Iterator[tuple[str, str]]:
 
 
 def outcome(kind: str, text: str) -> str:
-    """What becomes of a case: whatever reads must also have values, or say why not, and read back as itself."""
+    """What becomes of a case: whatever reads must also have values, or say why not, and read back as itself.
+
+    What waits for a plan reads back as itself, too, and so does what the plan makes of it, or it says why not.
+    """
     try:
         schedule: Schedule = parse(text) if kind == "text" else from_json(text)
+        if waits := schedule._pending:
+            assert parse(str(schedule)) == from_json(schedule.to_json()) == schedule
+            schedule = PLAN.resolve(schedule, beyond="hold")
         for t in (0, 0.5, 7, 1e6, 2**53):
             schedule(t)
     except ScheduleError:
         return "refused"
     assert parse(str(schedule)) == from_json(schedule.to_json()) == schedule
-    return "read"
+    return "resolved" if waits else "read"
 
 
 def too_slow(number: int, frame: FrameType | None) -> None:
@@ -152,7 +188,7 @@ def too_slow(number: int, frame: FrameType | None) -> None:
 
 
 def run(seed: int, count: int) -> dict[str, int]:
-    before, found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, {"read": 0, "refused": 0}
+    before, found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, {"read": 0, "resolved": 0, "refused": 0}
     previous = signal.signal(signal.SIGALRM, too_slow)
     try:
         for kind, text in cases(seed, count):
@@ -173,6 +209,7 @@ def run(seed: int, count: int) -> dict[str, int]:
 def test_a_few_thousand(seed: int) -> None:
     found = run(seed, 1000)
     assert found["read"] > 50
+    assert found["resolved"] > 20
     assert found["refused"] > 300
 
 

@@ -71,6 +71,15 @@ def test_the_continuous_policy_leads_the_new_curve_through_the_rate() -> None:
     assert changed(16) == 0.2
 
 
+@pytest.mark.parametrize("end", [0, 0.013])
+def test_the_continuous_policy_meets_the_rate_bit_for_bit(end: float) -> None:
+    schedule = cosine(0.1, end, 997)
+    for at in range(1, 900, 7):
+        changed = change_horizon(schedule, at, 1500, policy="continuous")
+        assert changed(at) == changed.left(at) == schedule(at)
+        assert changed(1500) == changed.left(1500) == end
+
+
 def test_holding_and_warming_up_again() -> None:
     held = change_horizon(linear(1, 0, 10), 5, 25, policy="hold", length=4, curve="1-square")
     assert [held(t) for t in (5, 20.9, 21, 23, 25)] == [0.5, 0.5, 0.5, 0.375, 0.0]
@@ -109,10 +118,10 @@ def wrong(**options: object) -> Callable[[], Schedule]:
         (wrong(policy="rewarm", length=3, eta_max=0.4), "eta_max must be at least the rate 0.5 at 5, got 0.4"),
         (lambda: change_horizon(warm_restarts(1, T_0=10), 5, 20, policy="restretch"), "schedule must end"),
         (lambda: change_horizon(0.1, 5, 20, policy="restretch"), "schedule must be a schedule, got 0.1"),  # type: ignore[arg-type]
-        (lambda: linear(1, 0, 10).branch_cooldown(12, 5), "time must be at most the duration 10, got 12"),
+        (lambda: linear(1, 0, 10).branch_cooldown(12, 5), "at must be at most the duration 10, got 12"),
         (lambda: linear(1, 0, 10).branch_cooldown(5, 5, "sqrt"), "curve must be one of linear, cosine, 1-sqrt"),
-        (lambda: cooldown(1, 0, 5, "geometric"), 'start and end must be above 0 for curve "geometric", got 1 and 0'),
-        (lambda: half_life(1, T_half=1, length=1000), "length must be at most 900 half-lives, got 1000"),
+        (lambda: cooldown(1, 0, 5, "geometric"), 'end must be above 0 for curve "geometric", got 0'),
+        (lambda: half_life(1, T_half=1, length=1000), "length must be at most 900 T_half, got 1000"),
     ],
 )
 def test_what_is_refused(make: Callable[[], Schedule], message: str) -> None:

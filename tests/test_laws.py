@@ -42,3 +42,5 @@ def test_a_broken_schedule_is_found(law: str) -> None:
 
 class Unfrozen(Schedule):
     """A schedule that takes any attribute."""
+
+    __setattr__ = object.__setattr__

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import annealing
 from annealing import (
     Join,
+    Plan,
     Repeat,
     Run,
     Schedule,
@@ -28,6 +29,7 @@ from annealing import (
     step,
     warm_restarts,
 )
+from annealing.durations import UNITS
 
 values = st.floats(-1e6, 1e6) | st.integers(-5, 5)
 lengths = st.integers(1, 1000) | st.fractions(Fraction(1, 50), 100, max_denominator=60) | st.floats(1e-3, 1e6)
@@ -51,6 +53,29 @@ finite = st.recursive(
     ),
     max_leaves=6,
 )
+amounts = st.integers(1, 90) | st.floats(1e-3, 90) | st.fractions(Fraction(1, 50), 90, max_denominator=60)
+durations = st.builds(
+    lambda x, unit, gap: f"{x}{gap}{unit}", amounts, st.sampled_from(UNITS), st.sampled_from(["", " "])
+)
+times = durations | st.integers(100, 1000)
+waiting = st.recursive(
+    st.builds(lambda a, b, T: cosine(max(a, b), min(a, b), T), values, values, durations)
+    | st.builds(Run, st.sampled_from([shapes.flat, shapes.power(2)]), values, values, durations)
+    | st.builds(lambda T, k: warm_restarts(1, T_0=T, T_mult=k, runs=2), durations, st.sampled_from([1, 1.5]))
+    | st.builds(lambda a, b: runs([(a, 1, 0.5), (b, 0.1, -0.0)]), durations, times),
+    lambda inner: st.one_of(
+        st.builds(lambda a, b: a >> b, inner, inner | leaves),
+        st.builds(lambda a, b: b + a, inner, inner | values),
+        st.builds(lambda a, b: a * b, inner, inner | values),
+        st.builds(lambda a, n: Repeat(a, n, growth=2), inner, st.integers(1, 3)),
+        st.builds(lambda a, by: a.shifted(by), inner, times),
+        st.builds(lambda a, by: a.stretched(by), inner, lengths.filter(lambda x: x < 1000)),
+        st.builds(lambda a, policy: a.beyond(policy), inner, st.sampled_from(["hold", "raise"])),
+        st.builds(lambda a, b: annealing.maximum(a, b), inner, inner | values),
+        st.builds(lambda a, T: annealing.warmup(a, T, place="before"), inner, times),
+    ),
+    max_leaves=5,
+)
 endless = st.builds(lambda a, policy: a.beyond(policy), finite, st.sampled_from(["repeat", "mirror"]))
 
 
@@ -65,10 +90,26 @@ def test_what_is_printed_reads_back(schedule: Schedule) -> None:
     assert text(0) == schedule(0)
 
 
+@settings(max_examples=60, deadline=None)
+@given(waiting)
+def test_what_waits_for_a_plan_reads_back(schedule: Schedule) -> None:
+    text = parse(str(schedule))
+    assert text == schedule
+    assert str(text) == str(schedule)
+    tree = from_json(schedule.to_json())
+    assert tree == schedule == parse(str(tree))
+    assert tree.to_json() == schedule.to_json()
+    plan = Plan(examples=10**6, batch=100, steps=10**6, tokens_per_example=0.01)
+    with contextlib.suppress(ScheduleError):  # what becomes longer than 2^53, say
+        assert plan.resolve(text, beyond="hold") == plan.resolve(tree, beyond="hold")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "linear(0, 0.1, 5) >> cosine(0.1, 0, 195)",
+        "linear(0, 0.1, '5%') >> cosine(0.1, 0, '95%')",
+        "Repeat(Run(shapes.power(2), 0, 0.1, '1/3ep') + 1, growth=2).shifted('-5%').held('1ep').until('10ep')",
         "warm_restarts(eta_max=0.05, T_0=10, T_mult=2)",
         "0.1 * warm_restarts(eta_max=1, T_0=10, T_mult=2, eta_max_factor=0.5)",
         "(linear(0, 1, 5) + 0.5) * cosine(1, 0, 10)",
@@ -155,6 +196,12 @@ WRONG = {
     "linear(0, 1, 5).beyond('back')": "policy must be one of 'hold'",
     "linear(0, 1, 5) if 1 else 2": "may stand",
     "linear(0, 1, 5); 2": "invalid syntax",
+    "linear(0, 1, '5epp')": 'length must be a number, or a duration such as "10ep"',
+    "linear(0, 1, '1e999999999ep')": "length must be a number, or a duration",
+    "linear('5ep', 1, '5ep')": "start must be a real number, got '5ep'",
+    "linear(0, 1, 5).stretched('5ep')": "by must be a number",
+    "'5ep'": "a schedule is expected",
+    "'5ep' * 2": "needs a schedule beside it",
     "linear(0, 1, 5\x00)": "notation|null|invalid",
     "(" * 500: "notation|nested|never closed",
     "linear(0, 1, " + "9" * 5000 + ")": "notation|digits|integer",
@@ -190,6 +237,16 @@ def test_an_error_points_at_the_place() -> None:
         '{"run": {"shape": "cosine", "start": 1, "end": 0, "length": "1/0"}}',
         '{"run": {"shape": "cosine", "start": 1, "end": 0, "length": 1, "more": 2}}',
         '{"run": {"shape": ["cosine"], "start": 1, "end": 0, "length": 1}}',
+        '{"run": {"shape": "cosine", "start": 1, "end": 0, "length": "1e999999999"}}',
+        '{"run": {"shape": "cosine", "start": 1, "end": 0, "length": "5epp"}}',
+        '{"recipe": {"name": "cosine", "arguments": []}}',
+        '{"recipe": {"name": "cosin", "arguments": {}}}',
+        '{"recipe": {"name": ["cosine"], "arguments": {}}}',
+        '{"recipe": {"name": "cosine", "arguments": {"eta_max": 1, "eta_min": 0}}}',
+        '{"recipe": {"name": "cosine", "arguments": {"eta_max": 1, "eta_min": 0, "T_max": "5ep", "T": 1}}}',
+        '{"recipe": {"name": "cosine", "arguments": {"eta_max": 1, "eta_min": 0, "T_max": "1/0"}}}',
+        '{"recipe": {"name": "cosine", "arguments": {"eta_max": 1, "eta_min": 0, "T_max": {"shape": "cosine"}}}}',
+        '{"recipe": {"name": "multistep", "arguments": {"eta_max": 1, "milestones": ' + "[" * 200 + "]" * 200 + "}}}",
         '{"join": []}',
         '{"join": [1]}',
         '{"sum": [1, 2]}',
@@ -225,7 +282,22 @@ def test_mutated_text_gives_a_schedule_or_the_declared_error(data: st.DataObject
         lambda x: (
             st.lists(x, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["run", "join", "sum", "part", "shape", "repeat", "beyond", "policy", "times"]),
+                st.sampled_from(
+                    [
+                        "run",
+                        "join",
+                        "sum",
+                        "part",
+                        "shape",
+                        "repeat",
+                        "beyond",
+                        "policy",
+                        "times",
+                        "recipe",
+                        "name",
+                        "arguments",
+                    ]
+                ),
                 x,
                 max_size=3,
             )

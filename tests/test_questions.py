@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import re
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+import catalogue
 import mpmath
 import pytest
 from catalogue import every
@@ -25,6 +28,7 @@ from annealing import (
     jumps,
     linear,
     lint,
+    maximum,
     minimum,
     runs,
     shapes,
@@ -205,7 +209,18 @@ FOUND: list[tuple[Schedule, dict[str, Any], dict[str, float]]] = [
     (warm >> cosine(0.1, 0, 95), {"updates": 98}, {"never-reaches-floor": 97, "longer-than-the-plan": 98}),
     (warm >> cosine(0.1, 0, 95), {"updates": 101}, {"shorter-than-the-plan": 100}),
     ((warm >> cosine(0.1, 0, 1)).beyond("raise"), {"updates": 9}, {"shorter-than-the-plan": 6}),
-    (linear(0.1, -0.1, 5) >> cosine(0.1, 0, 5), {}, {"negative": 5}),
+    (linear(0.1, -0.1, 5) >> cosine(0.1, 0, 5), {}, {"below-the-floor": 5}),
+    (Run(shapes.flat, -0.1, 0, 5) >> cosine(0.1, 0, 5), {}, {"below-the-floor": 0}),
+    (cosine(0.1, 0.001, 50) >> cosine(0.1, 0.01, 50), {}, {"below-the-floor": 50}),
+    (cosine(0.1, 0.001, 50) >> cosine(0.1, 0.01, 50), {"until": 49}, {}),  # it is not used
+    (cosine(0.1, 0.01, 50) >> cosine(0.1, 0.001, 50), {}, {}),  # the floor is lowered
+    (cosine(0.1, 0.01, 50) >> linear(0.01, 0, 50), {}, {}),
+    (warm_restarts(0.1, 0.01, T_0=10, eta_min_factor=0.5, runs=4), {}, {}),
+    (warm_restarts(0.1, 0.01, T_0=10, eta_min_factor=2, runs=3), {}, {"below-the-floor": 10}),  # 0.01, 0.02, 0.04
+    (linear(0.1, 0.05, 5) >> linear(0.05, 0.01, 5), {}, {}),  # one fall in two runs
+    # a warm-up that multiplies brings the rate below the floor of the first run, 0.01 * 0.7
+    (linear(0.1, 1, 15) * warm_restarts(eta_max=0.1, eta_min=0.01, T_0=10), {"updates": 40}, {"below-the-floor": 10}),
+    (maximum(linear(0.1, 1, 15) * warm_restarts(0.1, 0.01, T_0=10), 0.01), {"updates": 40}, {}),
     (warm >> cosine(0.2, 0, 95), {}, {"jump-at-hand-over": 5}),
     (warm >> cosine(0.05, 0, 95), {}, {"jump-at-hand-over": 5}),
     (warm >> cosine(0.05, 0, 95), {"until": 5}, {"warm-up-as-long-as-the-run": 0}),
@@ -219,6 +234,17 @@ FOUND: list[tuple[Schedule, dict[str, Any], dict[str, float]]] = [
     (cosine(0.1, 0, 10).beyond("mirror"), {"updates": 11}, {}),
     (cosine(0.1, 0, 10).beyond("mirror"), {"updates": 12}, {"rises-after-the-end": 10}),
     ((3 * cosine(0.1, 0, 10).beyond("mirror")).stretched(2), {"until": 60}, {"rises-after-the-end": 20}),
+    (cosine(0.1, 0, 10).beyond("repeat"), {"updates": 10}, {}),
+    (cosine(0.1, 0, 10).beyond("repeat"), {"until": 10}, {}),
+    (cosine(0.1, 0, 10).beyond("repeat"), {"updates": 11}, {"rises-after-the-end": 10, "never-reaches-floor": 10}),
+    (cosine(0.1, 0, 10).beyond("repeat"), {"updates": 20}, {"rises-after-the-end": 10}),
+    (linear(0.01, 0.1, 10).beyond("repeat"), {"updates": 20}, {"rises-after-the-end": 10}),  # after a jump down
+    (Run(shapes.flat, 0.1, 0.1, 10).beyond("repeat"), {"updates": 20}, {}),
+    (cosine(0.1, 0, 10).beyond("repeat").shifted(3), {"updates": 23}, {"rises-after-the-end": 13}),
+    (cosine(0.1, 0, 10).beyond("repeat").held(3).stretched(2), {"updates": 36}, {"rises-after-the-end": 24}),
+    (warm >> cosine(0.1, 0, 10).beyond("mirror"), {"updates": 25}, {"rises-after-the-end": 15}),
+    (minimum(cosine(0.1, 0, 10).beyond("mirror"), 0.05), {"updates": 20}, {"rises-after-the-end": 10}),
+    (Repeat(cosine(0.1, 0, 10).beyond("mirror").until(20)), {"updates": 40}, {}),  # it is meant
     (Repeat(cosine(0.1, 0.01, 5) >> linear(0.01, 0.1, 5)), {"updates": 40}, {}),  # it rises because it says so
     (warm_restarts(eta_max=0.1, T_0=10), {"updates": 40}, {}),
     (warm_restarts(eta_max=0.1, T_0=10), {"updates": 45}, {"never-reaches-floor": 44}),
@@ -235,6 +261,30 @@ FOUND: list[tuple[Schedule, dict[str, Any], dict[str, float]]] = [
 @pytest.mark.parametrize(("schedule", "options", "wanted"), FOUND, ids=str)
 def test_findings(schedule: Schedule, options: dict[str, Any], wanted: dict[str, float]) -> None:
     assert names(schedule, **options) == wanted
+
+
+def test_every_finding_is_found_and_told() -> None:
+    """Each name of the docstring is found somewhere above and missed elsewhere; it comes with numbers and a remedy."""
+    page = inspect.getdoc(lint) or ""
+    listed = {name for line in re.findall(r"^- ([a-z, -]+):", page, re.MULTILINE) for name in line.split(", ")}
+    found = [finding for schedule, options, _ in FOUND for finding in lint(schedule, **options)]
+    assert {finding.name for finding in found} == listed
+    assert len(listed) == 9
+    for finding in found:
+        assert re.search(r"\d", finding.message), finding
+        assert finding.remedy, finding
+
+
+ALL_UP = {"linear up", "geometric, recipe", "untuned warm-up", *(name for name in catalogue.recipes if "ramp" in name)}
+
+
+@pytest.mark.parametrize("name", catalogue.recipes)
+def test_nothing_is_found_in_a_good_schedule(name: str) -> None:
+    schedule = catalogue.recipes[name]
+    planned = isinstance(schedule.duration, int)
+    found = set(names(schedule, updates=schedule.duration) if planned else names(schedule, until=100))
+    wanted = {"zero-first-update"} if schedule(0) == 0 else set()
+    assert found == wanted | ({"warm-up-as-long-as-the-run"} if name in ALL_UP else set())
 
 
 @pytest.mark.parametrize("name", every)

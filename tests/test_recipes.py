@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +27,8 @@ HIGH, LOW = number(0.1), number(0.001)  # the floats themselves
 def mixed(weight: Any) -> Any:
     return LOW + (HIGH - LOW) * weight
 
+
+FRACTAL = (0, 7, 3, 4, 1, 6, 2, 5)  # arXiv 2103.01338, from (0, 3, 1, 2) and 7 minus these
 
 FORMULAS: dict[str, tuple[Schedule, Callable[[Any], Any], int]] = {
     "constant": (an.constant(0.1), lambda t: HIGH, 90),
@@ -74,6 +77,11 @@ FORMULAS: dict[str, tuple[Schedule, Callable[[Any], Any], int]] = {
         lambda t: HIGH * t / 10 if t < 10 else HIGH if t < 60 else mixed(1 - sqrt((t - 60) / 30)),
         90,
     ),
+    "wsd, half-life": (
+        an.wsd(0.1, T_warmup=10, T_stable=50, T_cooldown=30, T_half=5, start=0.001),
+        lambda t: mixed(t / 10) if t < 10 else HIGH * m(2) ** (-max(t - 60, 0) / 5),
+        90,
+    ),
     "wsd_s": (
         an.wsd_s(0.1, 0.001, T_warmup=10, periods=[40, 40], T_cooldown=20),
         lambda t: HIGH * t / 10 if t < 10 else mixed(1 - max((t - 10) % 40 - 20, 0) / 20) if t < 90 else LOW,
@@ -94,22 +102,48 @@ FORMULAS: dict[str, tuple[Schedule, Callable[[Any], Any], int]] = {
         lambda t: HIGH * (t / 10 if t < 10 else 1 if t < 30 else (90 - t) / 60),
         90,
     ),
+    "power_scheduler": (  # 0.2 t^-1/2 is 0.1 at 4, and 0.02 at 100, where the cooldown begins
+        an.power_scheduler(0.1, 2, T_warmup=1, T_max=120, T_cooldown=20, a=0.1, b=-0.5),
+        lambda t: HIGH * min(t, 2 / sqrt(max(t, 1)), 1) if t < 100 else HIGH / 5 * (120 - t) / 20,
+        120,
+    ),
+    "power_scheduler, below its limit": (  # at the end of the warm-up it is 0.4 / 5
+        an.power_scheduler(0.1, 4, T_warmup=25, T_max=120, T_cooldown=20, a=0.1, b=-0.5),
+        lambda t: HIGH * (4 * t / 125 if t < 25 else 4 / sqrt(t) if t < 100 else (120 - t) / 50),
+        120,
+    ),
+    "hyperbolic": (
+        an.hyperbolic(0.1, 0.001, 90, T_upper=200),
+        lambda t: HIGH + (HIGH - LOW) * (sqrt((90 - t) * (310 - t)) - sqrt(m(90) * 310)) / 200,
+        90,
+    ),
+    "exp_hyperbolic": (
+        an.exp_hyperbolic(0.1, 0.001, 90, T_upper=200),
+        lambda t: HIGH * (HIGH / LOW) ** ((sqrt((90 - t) * (310 - t)) - sqrt(m(90) * 310)) / 200),
+        90,
+    ),
+    "chebyshev": (  # the roots of the polynomial of degree 8 between the curvatures 10 and 1000
+        an.chebyshev(0.1, 0.001, steps=8, length=10),
+        lambda t: 2 / (1 / LOW + 1 / HIGH - (1 / LOW - 1 / HIGH) * cos((2 * FRACTAL[int(t) // 10] + 1) / m(16))),
+        79,
+    ),
     "slanted_triangular": (  # p rises to 1 at the cut and falls to 0; eta_max * (1 + p * (ratio - 1)) / ratio
         an.slanted_triangular(0.1, 100, cut_frac=0.25, ratio=32),
         lambda t: HIGH * (1 + (t / 25 if t < 25 else (100 - t) / 75) * 31) / 32,
         100,
     ),
     "jagged_restarts": (
-        an.jagged_restarts(an.linear(0.1, 0, 100), every=20, T_ramp=4),
-        lambda t: HIGH * (1 - t / 100) * (1 if t < 20 else min((t % 20) / 4, 1)),
-        100,
+        an.jagged_restarts(an.linear(0.1, 0.001, 82), every=20, T_ramp=4),
+        lambda t: mixed(1 - min(t, 82) / 82) * (1 if t < 20 else min((min(t, 82) % 20) / 4, 1)),
+        150,  # after its end, which is in the middle of a ramp, too
     ),
     "warmup_restarts": (
         an.warmup_restarts(0.1, 0.001, T_0=20, T_warmup=5),
         lambda t: mixed((t % 20) / 5 if t % 20 < 5 else (1 + cos((t % 20 - 5) / 15)) / 2),
         100,
     ),
-    "ramp": (an.ramp(0.1, 10, "log"), lambda t: HIGH * log(1 + 9 * t / 10) / log(10), 10),
+    "ramp": (an.ramp(0.1, 10, "log"), lambda t: HIGH * log(1 + t) / log(11), 10),
+    "ramp, harmonic": (an.ramp(0.1, 10, "harmonic", start=0.001), lambda t: 1 / (1000 + (10 - 1000) * t / 10), 10),
     "ramp, 1-sqrt": (an.ramp(0.1, 10, "1-sqrt", start=0.001), lambda t: mixed(1 - sqrt(1 - t / 10)), 10),
     "ramp, quadratic": (an.ramp(0.1, 10, "quadratic"), lambda t: HIGH * (t / 10) ** 2, 10),
     "ramp, 1-square": (an.ramp(0.1, 10, "1-square"), lambda t: HIGH * (1 - (1 - t / 10) ** 2), 10),
@@ -176,17 +210,21 @@ def test_polynomial_and_exponential_are_pytorchs() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["cos", "linear"])
-def test_one_cycle_is_pytorchs(strategy: str) -> None:
+@pytest.mark.parametrize("three_phase", [False, True])
+@pytest.mark.parametrize(("N", "pct_start"), [(101, Fraction(3, 10)), (58, Fraction(2, 5))])
+def test_one_cycle_is_pytorchs(strategy: str, three_phase: bool, N: int, pct_start: Fraction) -> None:
     curve = {"cos": "cosine", "linear": "linear"}[strategy]
 
-    def theirs(key: str) -> list[float]:
-        return peer(lambda o: lr_scheduler.OneCycleLR(o, 0.1, total_steps=101, anneal_strategy=strategy), 100, key)
+    options = {"total_steps": N, "pct_start": float(pct_start), "anneal_strategy": strategy, "three_phase": three_phase}
 
-    share = (Fraction(3, 10) * 101 - 1) / 100
-    ours = an.one_cycle(0.1, 100, pct_start=share, curve=curve)
-    assert [ours(n) for n in range(100)] == pytest.approx(theirs("lr"), rel=CLOSE)
-    momentum = an.one_cycle_momentum(0.85, 0.95, 100, pct_start=share, curve=curve)
-    assert [momentum(n) for n in range(100)] == pytest.approx(theirs("momentum"), rel=CLOSE)
+    def theirs(key: str) -> list[float]:
+        return peer(lambda o: lr_scheduler.OneCycleLR(o, 0.1, **options), N - 1, key)
+
+    share = (pct_start * N - 1) / (N - 1)
+    ours = an.one_cycle(0.1, N - 1, pct_start=share, curve=curve, three_phase=three_phase)
+    assert [ours(n) for n in range(N - 1)] == pytest.approx(theirs("lr"), rel=CLOSE)
+    momentum = an.one_cycle_momentum(0.85, 0.95, N - 1, pct_start=share, curve=curve, three_phase=three_phase)
+    assert [momentum(n) for n in range(N - 1)] == pytest.approx(theirs("momentum"), rel=CLOSE)
 
 
 def test_three_phases_end_where_they_should() -> None:
@@ -209,6 +247,19 @@ def test_cycles_are_pytorchs(mode: str) -> None:
     assert [ours(n) for n in range(100)] == pytest.approx(theirs, rel=CLOSE)
 
 
+def test_deepspeeds_logarithmic_warm_up() -> None:
+    """WarmupLR: min(1, log(step + 1) / log(warmup_num_steps)), at its peak at step 99 of 100 already."""
+    ours = an.ramp(0.1, 99, "log")
+    theirs = [min(1, log(step + 1) / log(100)) * HIGH for step in range(120)]
+    assert all(abs(number(ours(step)) - wanted) <= 1e-16 * wanted * 8 for step, wanted in enumerate(theirs))
+
+
+def test_jagged_restarts_end_with_their_schedule() -> None:
+    assert an.jagged_restarts(an.cosine(0.1, 0.01, 50), every=20, T_ramp=4).duration == 50
+    assert an.jagged_restarts(an.cosine(0.1, 0.01, 60), every=20, T_ramp=4)(60) == 0.01  # no restart at the end
+    assert an.jagged_restarts(an.step(0.1, 30), every=20, T_ramp=4).duration is None
+
+
 def test_a_schedule_may_be_an_argument() -> None:
     schedule = an.warmup(0.5 * an.cosine(0.1, 0, 90), 10, place="before")
     assert str(schedule) == "warmup(0.5 * cosine(0.1, 0, 90), 10, place='before')"
@@ -220,9 +271,9 @@ def test_a_schedule_may_be_an_argument() -> None:
     [
         ("polynomial(0.1, 0.2, 90, power=2)", "eta_min must be at most eta_max = 0.1, got 0.2"),
         ("polynomial(0.1, 0, 0, power=2)", "T_max must be above 0"),
-        ("polynomial(0.1, 0, 90, power=0)", "exponent must be above 0"),
+        ("polynomial(0.1, 0, 90, power=0)", "power must be above 0"),
         ("cosine_linear(0.1, 0, 90, 90)", "T_linear must be below T_max = 90, got 90"),
-        ("geometric(0.1, 0, 90)", "start and end must be above 0, got 0.1 and 0"),
+        ("geometric(0.1, 0, 90)", "end must be above 0, got 0"),
         ("rex(0.1, 0, 90, beta=0)", "beta must be above 0, got 0"),
         ("tanh_decay(0.1, 0, 90, lower=3, upper=3)", "lower must be below upper"),
         ("exponential(0.1, 1)", "gamma must be below 1"),
@@ -231,15 +282,15 @@ def test_a_schedule_may_be_an_argument() -> None:
         ("flat_anneal(0.1, 0, 90, 1)", "pct_start must be above 0 and below 1, got 1"),
         ("inverse_sqrt(0.1, 0)", "T_warmup must be above 0"),
         ("noam(0, 10)", "d_model must be above 0, got 0"),
-        ("rsqrt(0.1, 10, 10, -1)", "shift must be at least 0, got -1"),
+        ("rsqrt(0.1, 10, 10, -1)", "shift must be at least 0, and with timescale at most 2^53, got -1"),
         ("power_law(0.1, -0.5, 10)", "exponent must be above 0"),
         ("wsd(0.1, T_warmup=-1, T_stable=5, T_cooldown=5)", "T_warmup must be at least 0, got -1"),
         ("wsd(0.1, T_warmup=1, T_stable=5, T_cooldown=0)", "T_cooldown must be above 0"),
         ("wsd(0.1, T_warmup=1, T_stable=5, T_cooldown=5, curve='exponential')", "curve must be one of linear, cosine"),
         ("wsd_s(0.1, T_warmup=1, periods=[5], T_cooldown=5)", "periods must be above T_cooldown = 5, got 5"),
         ("wsd_s(0.1, T_warmup=1, periods=[], T_cooldown=5)", "periods must be a list of lengths"),
-        ("infinite(0.1, 0.2, T_warmup=1, T_cooldown=5)", "eta_min must be at most"),
-        ("tri_stage(0.1, T_warmup=1, T_stable=1, T_decay=1, final_scale=0)", "final_scale above 0"),
+        ("infinite(0.1, 0.2, T_warmup=1, T_cooldown=5)", "eta_const must be at most eta_max = 0.1, got 0.2"),
+        ("tri_stage(0.1, T_warmup=1, T_stable=1, T_decay=1, final_scale=0)", "final_scale must be above 1e-300"),
         ("knee(0.1, T_warmup=10, T_explore=20, T_max=30)", "T_max must be above T_warmup + T_explore = 30, got 30"),
         ("one_cycle(0.1, 100, pct_start=0.5, three_phase=1)", "three_phase must be True or False, got 1"),
         ("one_cycle(0.1, 100, pct_start=1)", "pct_start must be above 0 and below 1, got 1"),
@@ -255,11 +306,21 @@ def test_a_schedule_may_be_an_argument() -> None:
         ("jagged_restarts(cosine(1, 0, 5), 5, 5)", "T_ramp must be below every = 5, got 5"),
         ("warmup_restarts(0.1, T_0=10, T_warmup=10)", "T_warmup must be below T_0 = 10, got 10"),
         ("warmup_restarts(0.1, T_0=10, T_warmup=1, T_mult=0.5)", "T_mult must be at least 1, got 0.5"),
-        ("ramp(0.1, 1, 'log')", 'length must be above 1 for curve "log", got 1'),
-        ("ramp(0.1, 1, 'geometric')", 'start and end must be above 0 for curve "geometric"'),
+        ("ramp(0.1, 1e13, 'log')", 'length must be from 1e-12 to 1e12 for curve "log", got 1'),
+        ("ramp(0.1, 1, 'geometric')", 'start must be above 0 for curve "geometric", got 0'),
         ("ramp(0.1, 1, 'exp')", "curve must be one of linear, quadratic"),
         ("warmup(cosine(1, 0, 5), 2, place='prefix')", "place must be one of before, over, squeezed, times, got 'pre"),
-        ("warmup(cosine(1, 0, 5), 5, place='squeezed')", "length must be below that of the schedule for place"),
+        (
+            "warmup(cosine(1, 0, 5), 5, place='squeezed')",
+            "length must be below the schedule's, 5, for place 'squeezed'",
+        ),
+        ("warmup(cosine(1, 0, 5), 6, place='over')", "length must be below the schedule's, 5, for place 'over', got 6"),
+        ("warmup(cosine(1, 0, 5), 5.5, place='times')", "the schedule's, 5, for place 'times', got 5.5"),
+        ("warmup(step(1, 5), 5, place='squeezed')", "schedule must end for place 'squeezed', got step(1, 5)"),
+        ("wsd(1, T_warmup=1, T_stable=5, T_cooldown=5, T_half=2, curve='cosine')", "curve has no meaning with T_half"),
+        ("wsd(1, 0.1, T_warmup=1, T_stable=5, T_cooldown=5, T_half=2)", "eta_min has no meaning with T_half = 2, got"),
+        ("chebyshev(1, 0.1, steps=6)", "steps must be a power of 2, at most 4096, got 6"),
+        ("hyperbolic(1, 0.1, 100, 99)", "T_upper must be at least T_max = 100, got 99"),
         ("untuned_warmup(1)", "beta2 must be from 0 and below 1, got 1"),
         ("untuned_warmup(0.9, 'radam')", "curve must be one of linear, exponential, got 'radam'"),
     ],
@@ -270,11 +331,30 @@ def test_what_is_refused(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+ROW = re.compile(r"^\| `((\w+)\(.*?\))` \| (.*) \| (.*) \|$", re.MULTILINE)
+SYMBOLS = re.compile(r"\w*_\w+|\d+(?:\.\d+)?|[*/^=+]|\b(?:cos|sin|sqrt|tanh|floor|min|pi)\b|`.*?`")
+
+
+def rows(page: str) -> dict[str, tuple[str, str, str]]:
+    """By name: the call, what it is, and the source, as a page of the docs has them."""
+    text = (Path(__file__).parents[1] / "docs" / page).read_text("utf-8").replace("\\*", "*")
+    return {name: (call, what, source) for call, name, what, source in ROW.findall(text)}
+
+
 def test_every_recipe_says_where_it_is_from() -> None:
-    rows = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text("utf-8").replace("\\*", "*")
+    listed = rows("recipes.md")
+    assert set(listed) == set(recipes.named)
     for name, recipe in recipes.named.items():
         page = inspect.getdoc(recipe) or ""
         assert ">>> " in page, name
-        assert "Source: " in page, name
-        first = " ".join(page.partition("\n\n")[0].split())
-        assert f"| `{name}({', '.join(inspect.signature(recipe).parameters)})` | {first} |" in rows, name
+        first, source = (" ".join(part.split()) for part in (page.partition("\n\n")[0], page.partition("Source: ")[2]))
+        call = f"{name}({', '.join(inspect.signature(recipe).parameters)})"
+        assert listed[name] == (call, first, source.removesuffix(".")), name
+
+
+def test_the_chinese_page_has_the_same_formulas() -> None:
+    english, chinese = rows("recipes.md"), rows("recipes.zh.md")
+    assert list(chinese) == list(english)
+    for name, (call, what, source) in english.items():
+        assert (chinese[name][0], chinese[name][2]) == (call, source)
+        assert sorted(SYMBOLS.findall(chinese[name][1])) == sorted(SYMBOLS.findall(what)), name

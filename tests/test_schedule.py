@@ -64,6 +64,16 @@ def test_the_snapshots_of_the_paper(T_0: int, T_mult: int) -> None:
         (0.5 * warm_restarts(eta_max=1, T_0=25) + 0.1, [25, 50, 75], [25, 50, 75]),
         (warm_restarts(eta_max=1, T_0=25).stretched(2), [50], [50]),
         (warm_restarts(eta_max=1, T_0=25).shifted(3), [28, 53, 78], [28, 53, 78]),
+        # what a cut leaves of a copy or of a run does not begin anything
+        (linear(0, 1, 5) >> warm_restarts(eta_max=1, T_0=10, T_mult=2).shifted(-15), [20, 60], [20, 60]),
+        (linear(0, 1, 5) >> warm_restarts(eta_max=1, T_0=25).shifted(-30), [25, 50, 75], [25, 50, 75]),
+        (linear(0, 1, 5) >> warm_restarts(eta_max=1, T_0=25).shifted(-25), [30, 55, 80], [30, 55, 80]),
+        (
+            linear(0, 1, 5) >> warm_restarts(eta_max=1, T_0=25, eta_max_factor=0.5).shifted(-25),
+            [30, 55, 80],
+            [30, 55, 80],
+        ),
+        (cosine(1, 0, 20).until(9) >> cosine(1, 0, 20).shifted(-9) >> cosine(1, 0, 20), [20], [20, 40]),
         (warm_restarts(eta_max=1, T_0=22.5), [22.5, 45, 67.5, 90], [22.5, 45, 67.5, 90]),
         (warm_restarts(eta_max=1, eta_min=0.5, T_0=30, eta_max_factor=0.5), [30, 60, 90], []),
     ],
@@ -182,7 +192,7 @@ BAD: list[tuple[Any, str]] = [
     (lambda: cosine(0.1, 0, -1.5), "T_max must be above 0 and at most 2^53, got -1.5"),
     (lambda: cosine(0.1, 0, 2**53 + 1), "T_max must be above 0 and at most 2^53"),
     (lambda: cosine(0.1, 0, math.nan), "T_max must be finite, got nan"),
-    (lambda: cosine(0.1, 0, "10ep"), "T_max must be a number"),  # type: ignore[arg-type]
+    (lambda: cosine(0.1, 0, "10epp"), "T_max must be a number"),  # type: ignore[arg-type]
     (lambda: cosine(0.1, 0, None), "T_max must be a number"),  # type: ignore[arg-type]
     (lambda: linear(0, 10**400, 5), "end must be finite"),
     (lambda: linear(0, 1, 1j), "length must be a number"),  # type: ignore[arg-type]
@@ -200,7 +210,8 @@ BAD: list[tuple[Any, str]] = [
     (lambda: cosine(1, 0, Fraction(1, 10**400)), "T_max must be above 0"),
     (lambda: runs([]), "listed must be a list of"),
     (lambda: runs([(1, 2)]), r"listed must hold \(T_i, eta_max_i, eta_min_i\) for each run, got \(1, 2\)"),  # type: ignore[list-item]
-    (lambda: runs([(0, 1, 0)]), "T_max must be above 0"),
+    (lambda: runs([(0, 1, 0)]), "T_0 of listed must be above 0"),
+    (lambda: step(1, 256).held(1), "every must be at least 2 where copies change, got 1"),
     (lambda: step(0.1, 0), "step_size must be above 0"),
     (lambda: step(0.1, 10, gamma=1.5), "gamma must be between 0 and 1, got 1.5"),
     (lambda: multistep(0.1, [10, 10]), r"milestones must be above 0 and increase, got \[10, 10\]"),

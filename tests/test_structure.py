@@ -11,7 +11,7 @@ import annealing
 
 SOURCE = Path(annealing.__file__).parent
 LAYERS = [
-    ["errors", "times", "literals"],
+    ["errors", "times", "literals", "values", "durations"],
     ["libraries"],
     ["shapes"],
     ["pieces"],
@@ -21,11 +21,13 @@ LAYERS = [
     ["columns"],
     ["table"],
     ["schedule"],
-    ["canonical"],
+    ["canonical", "deferred"],
     ["nodes", "wrappers", "operations"],
     ["recipes"],
     ["notation"],
     ["plan"],
+    ["stretches"],
+    ["findings"],
     ["paper", "testing", "curves", "questions"],
     ["plots", "terminal", "torch"],
     ["compare", "audit"],
@@ -33,9 +35,21 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 LATE = {
-    ("schedule", name) for name in ("canonical", "nodes", "wrappers", "operations", "recipes", "plots")
+    ("schedule", name) for name in ("canonical", "deferred", "nodes", "wrappers", "operations", "recipes", "plots")
 }  # when called
-FRAMEWORKS = {"torch", "jax", "jaxlib", "matplotlib", "sklearn", "scipy", "rich", "click"}
+FRAMEWORKS = {
+    "torch",
+    "jax",
+    "jaxlib",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "rich",
+    "click",
+    "yaml",
+    "pooch",
+    "safetensors",
+}
 
 
 def imported(file: Path) -> set[tuple[str, bool]]:

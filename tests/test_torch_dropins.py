@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
-import io
+import inspect
 import math
 import pickle
 import warnings
@@ -17,6 +17,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler as pytorch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch_dropins_cases import change, kinds, near, optimizer, rates, saved, walk
 
 import annealing
 from annealing import Schedule, ScheduleError
@@ -36,39 +37,11 @@ CASES = [
     ("CosineAnnealingWarmRestarts", {"T_0": 1, "T_mult": 3}),
 ]
 cases = pytest.mark.parametrize(("name", "arguments"), CASES)
-kinds = pytest.mark.parametrize("tensor", [False, True], ids=["float", "tensor"])
 NAMES = ["StepLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"]
-
-
-def optimizer(rates: tuple[float, ...] = (0.1, 0.05), tensor: bool = False) -> torch.optim.SGD:
-    groups = [{"params": [torch.zeros(1)], "lr": torch.tensor(rate) if tensor else rate} for rate in rates]
-    return torch.optim.SGD(groups)
 
 
 def build(library: Any, name: str, arguments: dict[str, Any], o: torch.optim.Optimizer, **more: Any) -> Any:
     return getattr(library, name)(o, **arguments, **more)
-
-
-def rates(scheduler: Any) -> list[float]:
-    return [float(group["lr"]) for group in scheduler.optimizer.param_groups]
-
-
-def walk(scheduler: Any, steps: int) -> list[list[float]]:
-    """The rates after each of so many steps."""
-    walked = []
-    for _ in range(steps):
-        scheduler.optimizer.step()
-        scheduler.step()
-        walked.append(rates(scheduler))
-    return walked
-
-
-def change(o: torch.optim.Optimizer, rates: tuple[float, float]) -> None:
-    for group, rate in zip(o.param_groups, rates, strict=True):
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
 
 
 def reference(name: str, arguments: dict[str, Any], base: float, t: float) -> Any:
@@ -85,11 +58,6 @@ def reference(name: str, arguments: dict[str, Any], base: float, t: float) -> An
             t -= length
             length *= arguments.get("T_mult", 1)
     return eta_min + (base - eta_min) * (1 + mpmath.cospi(t / length)) / 2
-
-
-def near(got: float, exact: Any, ulps: float = 8, digits: int = 53) -> bool:
-    """Within so many units in the last of so many binary digits, and equal where the exact value is 0."""
-    return abs(got - exact) <= ulps * abs(exact) * mpmath.mpf(2) ** (1 - digits)
 
 
 def rounding_of_pytorch(tensor: bool) -> float:
@@ -239,14 +207,6 @@ def test_float32_rates_do_not_drift() -> None:
 
 
 # Resuming
-
-
-def saved(scheduler: Any) -> tuple[Any, Any]:
-    """The states of optimizer and scheduler, as torch.load reads them back with weights_only."""
-    buffer = io.BytesIO()
-    torch.save((scheduler.optimizer.state_dict(), scheduler.state_dict()), buffer)
-    buffer.seek(0)
-    return torch.load(buffer, weights_only=True)
 
 
 @cases
@@ -478,12 +438,109 @@ def test_a_later_group_in_a_loaded_state() -> None:
     assert walked[0] == [pytest.approx(row, rel=1e-14) for row in walked[1]]
 
 
-def test_a_later_group_is_refused_as_in_pytorch() -> None:
-    for library in (ours, pytorch):
-        scheduler = library.CosineAnnealingWarmRestarts(optimizer(), 10)
-        scheduler.optimizer.add_param_group({"params": [torch.ones(1)], "lr": 0.2})
-        with pytest.raises(ValueError, match="shorter"):
-            scheduler.step()
+@pytest.mark.parametrize("name", ["LinearLR", "CosineAnnealingWarmRestarts"])
+def test_a_later_group_follows_the_curve_where_pytorch_s_fails(name: str) -> None:
+    """PyTorch's LinearLR takes such a group above its own rate, and its warm restarts fail."""
+    arguments = {"LinearLR": (0.1, 1.0, 10), "CosineAnnealingWarmRestarts": (10,)}[name]
+    mine = getattr(ours, name)(optimizer(), *arguments)
+    walk(mine, 3)
+    mine.optimizer.add_param_group({"params": [torch.ones(1)], "lr": 0.2})
+    assert all(row[2] == pytest.approx(2 * row[0], rel=1e-15) for row in walk(mine, 9))
+
+
+def test_a_tensor_shared_by_the_groups_is_not_shared_any_more() -> None:
+    o = torch.optim.SGD([{"params": [torch.zeros(1)]} for _ in range(2)], lr=torch.tensor(0.1))
+    mine = ours.LambdaLR(o, [lambda epoch: 0.5**epoch, lambda epoch: 0.9**epoch])
+    walk(mine, 3)
+    assert rates(mine) == pytest.approx([0.0125, 0.0729], rel=1e-6)
+
+
+def test_one_cycle_at_its_end() -> None:
+    """PyTorch's has a negative rate there; a loop that steps after each of its updates takes this step."""
+    mine = ours.OneCycleLR(optimizer(), 0.1, total_steps=10, anneal_strategy="linear")
+    assert walk(mine, 10)[-2:] == [pytest.approx([4e-7, 4e-7], rel=1e-12)] * 2
+    with pytest.raises(ScheduleError, match="total_steps = 10"):
+        mine.step()
+    assert mine.last_epoch == 10
+
+
+@pytest.mark.parametrize(("total", "share"), [(10, 0.1), (100, 0.01), (5, 0.2), (2, 0.5), (1, 1.0)])
+def test_one_cycle_without_a_way_up(total: int, share: float) -> None:
+    """PyTorch divides by zero; the rate begins at its peak."""
+    mine = ours.OneCycleLR(optimizer(), 0.1, total_steps=total, pct_start=share)
+    assert rates(mine)[0] == (0.1 if total > 1 else mine.optimizer.param_groups[0]["min_lr"])
+
+
+def test_a_cosine_built_where_another_has_ended() -> None:
+    mine = ours.CosineAnnealingLR(optimizer(), 10)
+    walk(mine, 10)
+    again = ours.CosineAnnealingLR(mine.optimizer, 10)
+    assert rates(again) == [0.1, 0.05]
+
+
+def test_a_sequence_as_a_part() -> None:
+    def inner(o: torch.optim.Optimizer) -> Any:
+        return ours.SequentialLR(o, [ours.ConstantLR(o, 0.1, 2), ours.ExponentialLR(o, 0.9)], [2])
+
+    o = optimizer((0.1,))
+    first = ours.SequentialLR(o, [inner(o), ours.CosineAnnealingLR(o, 10)], [4])
+    walked = [rates(first), *walk(first, 3)]
+    assert [rate for (rate,) in walked] == pytest.approx([0.01, 0.01, 0.1, 0.09], rel=1e-15)
+    o = optimizer((0.1,))
+    second = ours.SequentialLR(o, [ours.ConstantLR(o, 0.5, 9), inner(o)], [2])
+    walked = [rates(second), *walk(second, 5)]
+    assert [rate for (rate,) in walked] == pytest.approx([0.05, 0.05, 0.01, 0.01, 0.1, 0.09], rel=1e-15)
+
+
+STATES = [
+    "StepLR",
+    "ExponentialLR",
+    "CosineAnnealingLR",
+    "LinearLR",
+    "CosineAnnealingWarmRestarts",
+    "ReduceLROnPlateau",
+]
+
+
+@pytest.mark.parametrize("target", STATES)
+@pytest.mark.parametrize("source", STATES)
+def test_foreign_and_truncated_states_change_nothing(source: str, target: str) -> None:
+    arguments = {
+        "StepLR": (3,),
+        "ExponentialLR": (0.9,),
+        "CosineAnnealingLR": (9,),
+        "CosineAnnealingWarmRestarts": (9,),
+    }
+    one, other = (getattr(ours, name)(optimizer(), *arguments.get(name, ())) for name in (source, target))
+    state = one.state_dict()
+    if source == target:
+        state.pop("last_epoch")
+    before = (dict(other.state_dict()), rates(other))
+    for bad in (state, None, {}):
+        with pytest.raises(ScheduleError, match=f"state of a {target}"):
+            other.load_state_dict(bad)
+    assert (other.state_dict(), rates(other)) == before
+
+
+def test_a_state_with_bad_arguments_changes_nothing() -> None:
+    mine = ours.CosineAnnealingLR(optimizer(), 9)
+    with pytest.raises(ScheduleError, match="T_max"):
+        mine.load_state_dict({**mine.state_dict(), "T_max": 0})
+    assert mine.T_max == 9
+
+
+def test_an_optimizer_without_groups() -> None:
+    o = optimizer()
+    o.param_groups.clear()
+    with pytest.raises(ScheduleError, match="at least one parameter group"):
+        ours.StepLR(o, 3)
+
+
+def test_everything_is_there() -> None:
+    for name in [*pytorch.__all__, "SWALR"]:
+        theirs = torch.optim.swa_utils.SWALR if name == "SWALR" else getattr(pytorch, name)
+        assert issubclass(getattr(ours, name), theirs)
+        assert inspect.signature(getattr(ours, name)) == inspect.signature(theirs)
 
 
 # Arguments changed on the object
@@ -636,6 +693,11 @@ BAD = [
     ("CosineAnnealingLR", {"T_max": None}, "T_max"),
     ("CosineAnnealingLR", {"T_max": 10, "eta_min": "1e-5"}, "eta_min"),
     ("CosineAnnealingWarmRestarts", {"T_0": 10, "eta_min": math.inf}, "eta_min"),
+    ("LinearLR", {"total_iters": 0}, "total_iters"),
+    ("PolynomialLR", {"total_iters": 0}, "total_iters"),
+    ("ConstantLR", {"total_iters": 0}, "total_iters"),
+    ("ConstantLR", {"factor": 0}, "factor"),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.2, "step_size_up": 0, "cycle_momentum": False}, "step_size_up"),
 ]
 
 

@@ -1,22 +1,23 @@
 """Learning-rate schedules as values: write one once, see it, run it in any framework, compare it by training."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import shapes
 from .errors import ScheduleError
 from .nodes import Join, Repeat, Run, Tail
-from .notation import from_json, parse
 from .operations import Maximum, Minimum, Product, Sum, maximum, minimum
-from .questions import budget, diff, jumps, lint
 from .recipes import (
     branch_cooldown,
     change_horizon,
+    chebyshev,
     constant,
     cooldown,
     cosine,
     cosine_constant,
     cosine_linear,
     cosine_power,
+    exp_hyperbolic,
     exp_range,
     exponential,
     exponential_warmup,
@@ -25,6 +26,7 @@ from .recipes import (
     half_cosine,
     half_life,
     harmonic,
+    hyperbolic,
     infinite,
     inverse_sqrt,
     inverse_time,
@@ -39,6 +41,7 @@ from .recipes import (
     one_cycle_momentum,
     polynomial,
     power_law,
+    power_scheduler,
     ramp,
     rex,
     rsqrt,
@@ -60,7 +63,10 @@ from .schedule import RunSpan, Schedule
 from .wrappers import Beyond, Held, Shifted, Stretched, Until
 
 if TYPE_CHECKING:
+    from .notation import from_json, parse
+    from .plan import Plan
     from .plots import plot
+    from .questions import budget, diff, jumps, lint
 
 __version__ = "0.1.0"
 __all__ = [
@@ -69,6 +75,7 @@ __all__ = [
     "Join",
     "Maximum",
     "Minimum",
+    "Plan",
     "Product",
     "Repeat",
     "Run",
@@ -83,6 +90,7 @@ __all__ = [
     "branch_cooldown",
     "budget",
     "change_horizon",
+    "chebyshev",
     "constant",
     "cooldown",
     "cosine",
@@ -90,6 +98,7 @@ __all__ = [
     "cosine_linear",
     "cosine_power",
     "diff",
+    "exp_hyperbolic",
     "exp_range",
     "exponential",
     "exponential_warmup",
@@ -99,6 +108,7 @@ __all__ = [
     "half_cosine",
     "half_life",
     "harmonic",
+    "hyperbolic",
     "infinite",
     "inverse_sqrt",
     "inverse_time",
@@ -119,6 +129,7 @@ __all__ = [
     "plot",
     "polynomial",
     "power_law",
+    "power_scheduler",
     "ramp",
     "rex",
     "rsqrt",
@@ -139,9 +150,21 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "plot":  # matplotlib is loaded when something is drawn
-        from .plots import plot
+LATE = {  # what is loaded when it is first used, so that importing annealing costs little more than importing NumPy
+    "notation": ("from_json", "parse"),
+    "plan": ("Plan",),
+    "plots": ("plot",),
+    "questions": ("budget", "diff", "jumps", "lint"),
+}
 
-        return plot
+
+def __getattr__(name: str) -> Any:
+    for module, names in LATE.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f".{module}", __name__), name)
+            return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

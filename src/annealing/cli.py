@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,24 @@ class Group(click.Group):
             raise click.UsageError(str(error)) from None
 
 
+def plan_options(command: Any) -> Any:
+    """The options that make the Plan of durations with units; a command gets them as keywords of the same names."""
+    options = [
+        click.option("--examples", type=int, help='In the data set, for durations in epochs ("10ep").'),
+        click.option("--batch", type=int, help="Examples in a batch of one replica."),
+        click.option("--accumulation", type=int, help="Batches for one update (1)."),
+        click.option("--replicas", type=int, help="Processes that share the examples (1)."),
+        click.option("--drop-last", is_flag=True, default=None, help="A batch that would be short is left out."),
+        click.option("--sharding", help="What replicas do with a rest of the examples: pad, drop."),
+        click.option("--leftover", help="What becomes of batches too few for an update: update, drop, carry."),
+        click.option("--epochs", type=float, help="How long the training is; or --steps, or --tokens."),
+        click.option("--steps", type=int, help="How long it is, in updates."),
+        click.option("--tokens", type=float, help="How long it is, in tokens."),
+        click.option("--tokens-per-example", type=float, help='For durations in tokens ("2e9tok").'),
+    ]
+    return functools.reduce(lambda made, option: option(made), reversed(options), command)
+
+
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="annealing")
 def main() -> None:
@@ -43,12 +62,16 @@ def main() -> None:
 @click.option("--out", type=Path, metavar="FILE", help="Write a picture (.png or .svg) and print no curve.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each schedule, and no curve.")
 @click.option("--width", type=click.IntRange(min=40), help="In characters; by default the terminal's, else 80.")
-def show(notations: tuple[str, ...], until: float | None, out: Path | None, as_json: bool, width: int | None) -> None:
+@plan_options
+def show(
+    notations: tuple[str, ...], until: float | None, out: Path | None, as_json: bool, width: int | None, **plan: Any
+) -> None:
     """Show the curves of schedules, and for each a table of its runs.
 
-    NOTATION is a schedule as it is printed, such as "warm_restarts(0.1, T_0=10, T_mult=2)", or its JSON.
+    NOTATION is a schedule as it is printed, such as "warm_restarts(0.1, T_0=10, T_mult=2)", or its JSON. One with
+    durations such as "10ep" or "5%" needs the options of a plan, and is shown in updates.
     """
-    schedules = [_schedule(f"NOTATION {number}", text) for number, text in enumerate(notations, start=1)]
+    schedules, _ = _planned(notations, plan)
     if out:
         plots = _plots()
         plots.picture_path(out)
@@ -82,22 +105,24 @@ def figure(name: str, out: Path | None) -> None:
 @click.argument("notations", metavar="NOTATION...", nargs=-1, required=True)
 @click.option("--updates", type=click.IntRange(min=1), metavar="N", help="How many updates will be made.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each finding.")
-def lint(notations: tuple[str, ...], updates: int | None, as_json: bool) -> None:
+@plan_options
+def lint(notations: tuple[str, ...], updates: int | None, as_json: bool, **plan: Any) -> None:
     """Name what in schedules is often a mistake; exit status 1 if anything is found.
 
     NOTATION is a schedule as it is printed, or its JSON; its time is in updates. --updates is needed where it never
-    ends, and holds the schedule against the plan.
+    ends, and holds the schedule against the plan; so do the options of a plan, which durations such as "10ep" need.
     """
     from .questions import lint
 
-    schedules = [_schedule(f"NOTATION {number}", text) for number, text in enumerate(notations, start=1)]
+    schedules, steps = _planned(notations, plan)
+    updates = updates or steps
     found = [(schedule, finding) for schedule in schedules for finding in lint(schedule, updates=updates)]
     for schedule, finding in found:
         if as_json:
             click.echo(json.dumps({"schedule": str(schedule), **finding._asdict()}))
         else:
             which = f"{schedule}: " if len(schedules) > 1 else ""
-            click.echo(f"{which}{finding.name} at {finding.time}: {finding.message}")
+            click.echo(f"{which}{finding.name} at {finding.time}: {finding.message}; {finding.remedy}")
     if not found and not as_json:
         click.echo("nothing found")
     click.get_current_context().exit(1 if found else 0)
@@ -116,6 +141,25 @@ def _schedule(name: str, text: str) -> Schedule:
         return from_json(text) if text.lstrip().startswith("{") else parse(text)
     except ScheduleError as error:
         raise ScheduleError(f"{name}: {error}") from None
+
+
+def _planned(notations: tuple[str, ...], options: dict[str, Any]) -> tuple[list[Schedule], int | None]:
+    """The schedules in updates, and how many there are in the plan if options make one; stderr tells conversions."""
+    schedules = [_schedule(f"NOTATION {number}", text) for number, text in enumerate(notations, start=1)]
+    given = {name: value for name, value in options.items() if value is not None}
+    if not given:
+        for number, schedule in enumerate(schedules, start=1):
+            if schedule._pending:
+                raise ScheduleError(
+                    f"NOTATION {number} has durations with units, which need a plan: give --epochs, --steps or "
+                    f"--tokens, with --examples and --batch (see --help); it is {schedule}"
+                )
+        return schedules, None
+    from . import Plan
+
+    plan = Plan(**given)
+    click.echo("\n".join(dict.fromkeys(line for s in schedules for line in plan.explain(s).splitlines())), err=True)
+    return [plan.resolve(schedule, beyond="hold") for schedule in schedules], plan.steps
 
 
 def _save(figure: Any, out: Path) -> None:

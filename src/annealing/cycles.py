@@ -13,6 +13,8 @@ from .ends import ROWS, Ends, ends, later
 from .libraries import NumpyTime, Scalars
 from .pieces import Cycle, Piece
 
+Evaluator = Callable[[int, int], float]
+
 
 class Numbers(NamedTuple):
     """A run in whole numbers: its origin and length in units of 1 / `unit`."""
@@ -29,19 +31,31 @@ class Numbers(NamedTuple):
         weight = piece.shape.rise if piece.start < piece.end else piece.shape.fall
         return cls(int(piece.origin * unit), int(piece.length * unit), unit, ends(piece), weight)
 
-    def value(self, ends: Ends, elapsed: int, length: int) -> float:
-        """The value `elapsed` of `length` after the origin; both divisions round once."""
-        if elapsed == 0:
-            first: float = ends.first
-            return first
-        weight = self.weight(elapsed / length, (length - elapsed) / length, Scalars)
-        value: float = ends.base + (ends.top - ends.base) * weight
-        top: float = ends.top
-        return value if value < top else top
+    def evaluator(self, ends: Ends, unit: int) -> Evaluator:
+        """The value between `ends` at time top / bottom, which counts units of 1 / `unit` of the run's own units.
 
-    def left(self, ends: Ends, elapsed: int, length: int) -> float:
-        """The limit as the time since the origin goes up to `elapsed`."""
-        return float(ends.last) if elapsed == length else self.value(ends, elapsed, length)
+        Both divisions round once.
+        """
+        origin, length, weight = self.origin, self.length, self.weight
+        first, base, most = float(ends.first), float(ends.base), float(ends.top)
+        width = most - base
+        if width == 0:
+            return lambda top, bottom: most
+
+        def value(top: int, bottom: int) -> float:
+            elapsed, whole = top * unit - origin * bottom, length * bottom
+            if elapsed == 0:
+                return first
+            found: float = base + width * weight(elapsed / whole, (whole - elapsed) / whole, Scalars)
+            return found if found < most else most
+
+        return value
+
+    def left(self, ends: Ends, unit: int, top: int, bottom: int) -> float:
+        """The limit from the left at time top / bottom."""
+        if top * unit - self.origin * bottom == self.length * bottom:
+            return float(ends.last)
+        return self.evaluator(ends, unit)(top, bottom)
 
 
 class CycleTable:
@@ -56,6 +70,7 @@ class CycleTable:
         self.offsets = [int(piece.begin * self.unit) for piece in cycle.pieces]
         self.numbers = [Numbers.of(piece, self.unit) for piece in cycle.pieces]
         self.rows: list[list[Ends]] = []
+        self.evaluators: list[list[Evaluator]] = []  # one for each of the rows
         self.settled = False  # whether every later copy is as the last row
         self._changes = cycle.copies.changes()
 
@@ -63,7 +78,9 @@ class CycleTable:
         """Whether the rows, written as far as this copy, hold it."""
         while len(self.rows) <= copy and len(self.rows) < ROWS and not self.settled:
             change = next(self._changes)
-            self.rows.append([ends(piece.valued(change)) for piece in self.cycle.pieces])
+            row = [ends(piece.valued(change)) for piece in self.cycle.pieces]
+            self.rows.append(row)
+            self.evaluators.append([run.evaluator(ends, 1) for run, ends in zip(self.numbers, row, strict=True)])
             self.settled = self.cycle.copies.settled(change)
         return copy < len(self.rows) or self.settled
 
@@ -77,16 +94,26 @@ class CycleTable:
             return self.rows[min(copy, len(self.rows) - 1)][j]
         return later(self.cycle.copies, copy, ends(self.cycle.pieces[j]), Scalars)
 
-    def value(self, top: int, bottom: int) -> float:
-        copy, rest = divmod(top * self.unit - self.origin * bottom, self.period * bottom)
-        j = bisect_right(self.offsets, rest // bottom) - 1
-        numbers = self.numbers[j]
-        return numbers.value(self.ends(copy, j), rest - numbers.origin * bottom, numbers.length * bottom)
+    def evaluator(self) -> Evaluator:
+        """The value at time top / bottom."""
+        unit, origin, period, offsets = self.unit, self.origin, self.period, self.offsets
+        if self.tabulated(0) and self.settled and len(offsets) == 1:
+            ((only,),) = self.evaluators
+            return lambda top, bottom: only((top * unit - origin * bottom) % (period * bottom), bottom)
+        evaluators = self.evaluators
+
+        def value(top: int, bottom: int) -> float:
+            copy, rest = divmod(top * unit - origin * bottom, period * bottom)
+            j = bisect_right(offsets, rest // bottom) - 1
+            if copy >= len(evaluators) and not self.tabulated(copy):
+                return self.numbers[j].evaluator(self.ends(copy, j), 1)(rest, bottom)
+            return evaluators[copy if copy < len(evaluators) else -1][j](rest, bottom)
+
+        return value
 
     def left(self, top: int, bottom: int) -> float:
         copy, rest = divmod(top * self.unit - self.origin * bottom, self.period * bottom)
         if rest == 0:
             copy, rest = copy - 1, self.period * bottom
         j = bisect_left(self.offsets, -(-rest // bottom)) - 1
-        numbers = self.numbers[j]
-        return numbers.left(self.ends(copy, j), rest - numbers.origin * bottom, numbers.length * bottom)
+        return self.numbers[j].left(self.ends(copy, j), 1, rest, bottom)

@@ -6,7 +6,6 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -45,7 +44,7 @@ def stretched(lowered: Lowered, by: Fraction) -> Lowered:
     def change(pieces: Pieces) -> Pieces:
         cycle = pieces.cycle and pieces.cycle.stretched(by)
         end = None if pieces.end is None else pieces.end * by
-        return replace(pieces, head=tuple(piece.stretched(by) for piece in pieces.head), cycle=cycle, end=end)
+        return pieces._replace(head=tuple(piece.stretched(by) for piece in pieces.head), cycle=cycle, end=end)
 
     return lowered.each(change)
 
@@ -64,7 +63,7 @@ def shifted(lowered: Lowered, by: Fraction, first: Callable[[Pieces], float]) ->
         cycle = pieces.cycle and pieces.cycle.moved(by).cut()
         over = cycle is not None and cycle.begin == 0  # the cycle is in force from the beginning
         kept = () if over else tuple(in_force((piece.moved(by) for piece in pieces.head), Fraction(0)))
-        return replace(pieces, head=kept, cycle=cycle, end=None if pieces.end is None else pieces.end + by)
+        return pieces._replace(head=kept, cycle=cycle, end=None if pieces.end is None else pieces.end + by)
 
     return lowered if by == 0 else lowered.each(later if by > 0 else earlier)
 
@@ -85,7 +84,7 @@ def until(lowered: Lowered, time: Fraction, final: Callable[[Pieces], float]) ->
 def guarded(lowered: Lowered) -> Lowered:
     """The same, and times after its end are refused."""
     end = lowered.end
-    return lowered.each(lambda pieces: replace(pieces, strict=end is not None and pieces.end == end))
+    return lowered.each(lambda pieces: pieces._replace(strict=end is not None and pieces.end == end))
 
 
 def mirrored(lowered: Lowered, length: Fraction) -> Lowered:
@@ -126,7 +125,7 @@ def _joined(*parts: Pieces) -> Pieces:
         begin += part.end
     cycle = last.cycle and last.cycle.moved(begin)
     end = None if last.end is None else begin + last.end
-    return replace(last, head=(*head, *(piece.moved(begin) for piece in last.head)), cycle=cycle, end=end)
+    return last._replace(head=(*head, *(piece.moved(begin) for piece in last.head)), cycle=cycle, end=end)
 
 
 def repeat(
@@ -153,7 +152,7 @@ def repeat(
             final = pieces.final if times is None else _nth(copies, times - 1)(pieces.final)
             repeated = Pieces((), cycle, end, final)
             short = times is not None and times * len(runs) <= SHORT
-            return replace(repeated, head=tuple(repeated.written_out()), cycle=None) if short else repeated
+            return repeated._replace(head=tuple(repeated.written_out()), cycle=None) if short else repeated
         return _grown(runs, length, times, growth, copies, pieces.final)
 
     return part.each(change)
@@ -202,10 +201,21 @@ def _too_many(growth: Fraction) -> ScheduleError:
     )
 
 
+def crowded(pieces: Pieces, end: Fraction) -> bool:
+    """Whether too many runs to be written out begin before `end`, as far as their cycle tells without writing them."""
+    cycle = pieces.cycle
+    if cycle is None or cycle.copies.floor == cycle.copies.peak:
+        return False
+    copies = (end - cycle.begin) / cycle.period - 1
+    return copies * len(cycle.pieces) > MOST_WRITTEN
+
+
 def _bounded(pieces: Pieces) -> list[Piece]:
     """The runs of pieces that end, written out."""
-    runs = list(itertools.islice(pieces.written_out(), MOST_WRITTEN + 1))
-    if len(runs) > MOST_WRITTEN:
+    assert pieces.end is not None
+    many = crowded(pieces, pieces.end)
+    runs = [] if many else list(itertools.islice(pieces.written_out(), MOST_WRITTEN + 1))
+    if many or len(runs) > MOST_WRITTEN:
         raise ScheduleError(f"more than {MOST_WRITTEN:,} runs would have to be written out: repeat fewer of them")
     return runs
 
@@ -214,14 +224,14 @@ def _padded(pieces: Pieces, length: Fraction) -> Pieces:
     """Held at its final value until `length`."""
     assert pieces.end is not None
     if pieces.end == length:
-        return replace(pieces, strict=False)
+        return pieces._replace(strict=False)
     return _joined(pieces, flat_pieces(pieces.final, length - pieces.end))
 
 
 def _then(lowered: Lowered, length: Fraction, value: float) -> Lowered:
     """The same until `length`, and from there on the number `value`."""
     if isinstance(lowered, Pieces):
-        return replace(_padded(lowered, length), final=value)
+        return _padded(lowered, length)._replace(final=value)
     return Operation(lowered.name, tuple(_then(part, length, v) for part, v in _shared(lowered, value)))
 
 
@@ -229,7 +239,7 @@ def _after(length: Fraction, lowered: Lowered, value: float) -> Lowered:
     """The number `value` until `length`, and from there on the same, later."""
     if isinstance(lowered, Pieces):
         if lowered.end == 0:
-            return replace(flat_pieces(value, length), final=lowered.final)
+            return flat_pieces(value, length)._replace(final=lowered.final)
         return _joined(flat_pieces(value, length), lowered)
     return Operation(lowered.name, tuple(_after(length, part, v) for part, v in _shared(lowered, value)))
 
@@ -267,7 +277,8 @@ def spans(lowered: Lowered) -> Iterator[Span]:
 def _begins(pieces: Pieces) -> Iterator[tuple[Fraction, bool, bool]]:
     before: Piece | None = None
     for piece in pieces.written_out():
-        resumed = before is not None and before.falling_cosine and piece.falling_cosine
+        whole = piece.begin == piece.origin  # what a cut leaves of a run goes on, and does not begin
+        resumed = whole and before is not None and before.falling_cosine and piece.falling_cosine
         yield piece.begin, piece.again or resumed, piece.stair
         before = piece
     if pieces.end is not None:

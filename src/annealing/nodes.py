@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -17,7 +16,6 @@ from .shapes import Shape
 from .times import END_OF_TIME, positive
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Run(Schedule):
     """One finite piece: from `start` to `end` along a shape.
 
@@ -33,6 +31,8 @@ class Run(Schedule):
     start: float
     end: float
     length: Any
+
+    _times = ("length",)
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, Shape) or self.shape.endless:
@@ -52,7 +52,6 @@ class Run(Schedule):
         return f"Run({self.shape}, {values})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Tail(Schedule):
     """A formula without an end: from `start` on, coming ever closer to `end`.
 
@@ -68,6 +67,8 @@ class Tail(Schedule):
     start: float
     end: float
     timescale: Any
+
+    _times = ("timescale",)
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, Shape) or not self.shape.endless:
@@ -87,7 +88,6 @@ class Tail(Schedule):
         return f"Tail({self.shape}, {values})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Join(Schedule):
     """One part after another, each in its own local time; at a boundary the later part is in force.
 
@@ -103,7 +103,7 @@ class Join(Schedule):
     def __post_init__(self) -> None:
         parts = schedules(self.parts, "parts of a Join")
         for part in parts[:-1]:
-            if part._length is None:
+            if part._endless:
                 raise ScheduleError(f"only the last part of a Join may go on for ever, but this one does too: {part}")
         self._set(parts=parts)
 
@@ -111,6 +111,14 @@ class Join(Schedule):
     def _length(self) -> Fraction | None:
         lengths = [part._length for part in self.parts]
         return None if lengths[-1] is None else sum((length for length in lengths if length is not None), Fraction(0))
+
+    @property
+    def _endless(self) -> bool:
+        return self.parts[-1]._endless
+
+    @cached_property
+    def _pending(self) -> bool:  # type: ignore[override]
+        return any(part._pending for part in self.parts)
 
     def _lowered(self) -> Lowered:
         return lower.join([part._flat for part in self.parts])
@@ -122,7 +130,6 @@ class Join(Schedule):
         return " >> ".join(bracketed(part, SUM if i else JOIN) for i, part in enumerate(self.parts)), JOIN
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Repeat(Schedule):
     """A part again and again; copy i is `growth`^i as long.
 
@@ -143,6 +150,8 @@ class Repeat(Schedule):
     growth: Any = 1
     peak_factor: float = 1.0
     floor_factor: float = 1.0
+
+    _times = ()
 
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "the part of a Repeat")

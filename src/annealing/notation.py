@@ -192,7 +192,7 @@ def from_json(tree: str | Mapping[str, Any]) -> Schedule:
             tree = json.loads(tree, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise ScheduleError(f"this is not JSON: {error}") from None
-    value = _node(tree, 0)
+    value: Schedule | Any = _node(tree, 0)
     if not isinstance(value, Schedule):
         raise ScheduleError(
             f"JSON of a schedule must be an object such as {{'run': ...}}, got {_shortened(repr(tree))}"
@@ -236,6 +236,8 @@ def _node(tree: Any, depth: int) -> Any:
         if set(content) != set(allowed):
             raise ScheduleError(f"{name} must have the fields {', '.join(allowed)}, got {', '.join(map(str, content))}")
         return make(**{key: _field(key, content[key], depth + 1) for key in allowed})
+    if name == "recipe" and isinstance(content, Mapping):
+        return _recipe(content, depth + 1)
     raise ScheduleError(f"unknown node {name!r}: known are {', '.join([*FIELDS, *LISTS])}")
 
 
@@ -245,11 +247,45 @@ def _field(key: str, value: Any, depth: int) -> Any:
     if key == "shape":
         return _shape(value, depth)
     if key in ("length", "timescale", "by", "growth", "every", "time") and isinstance(value, str):
-        try:
-            return Fraction(value)
-        except (ValueError, ZeroDivisionError):
-            raise ScheduleError(f"{key} must be a number or 'n/d', got {_shortened(repr(value))}") from None
+        return _ratio(value)
     return value
+
+
+def _ratio(text: str) -> Fraction | str:
+    """A fraction "n/d"; other text, a duration with a unit for instance, is left to those who can take it."""
+    top, slash, bottom = text.partition("/")
+    digits = f"{top.removeprefix('-')}{bottom}"
+    if not slash or not (digits.isascii() and digits.isdigit()):
+        return text
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise ScheduleError(f"a fraction must be 'n/d', d above 0, got {_shortened(repr(text))}") from None
+
+
+def _recipe(content: Mapping[str, Any], depth: int) -> Schedule:
+    """The call of a recipe, which has a JSON of its own where it waits for a plan."""
+    name, arguments = content.get("name"), content.get("arguments")
+    if len(content) != 2 or not isinstance(arguments, Mapping) or not isinstance(name, str):
+        raise ScheduleError("recipe must have the fields name, a text, and arguments, an object")
+    if name not in recipes.named:
+        raise ScheduleError(f"unknown recipe {_shortened(repr(name))}: known are {', '.join(sorted(recipes.named))}")
+    recipe, given = recipes.named[name], {key: _argument(value, depth) for key, value in arguments.items()}
+    try:
+        bound = inspect.signature(recipe).bind(**given)
+        return recipe(*bound.args, **bound.kwargs)
+    except (TypeError, ZeroDivisionError) as error:
+        raise ScheduleError(f"{name}: {error}") from None
+
+
+def _argument(value: Any, depth: int) -> Any:
+    if depth > DEEPEST:
+        raise ScheduleError(f"JSON of a schedule must be at most {DEEPEST} levels deep")
+    if isinstance(value, list):
+        return [_argument(item, depth + 1) for item in value]
+    if isinstance(value, Mapping):
+        return _shape(value["shape"], depth) if set(value) == {"shape"} else _node(value, depth)
+    return _ratio(value) if isinstance(value, str) else value
 
 
 def _shape(tree: Any, depth: int) -> Any:

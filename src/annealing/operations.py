@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, ClassVar
@@ -14,7 +13,6 @@ from .pieces import Lowered, Name
 from .schedule import Schedule
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Combined(Schedule):
     """Schedules and numbers in an operation; each schedule holds its final value until the last one ends."""
 
@@ -33,6 +31,14 @@ class Combined(Schedule):
         finite = [length for length in lengths if length is not None]
         return max(finite) if len(finite) == len(lengths) else None
 
+    @property
+    def _endless(self) -> bool:
+        return any(part._endless for part in self.parts if isinstance(part, Schedule))
+
+    @cached_property
+    def _pending(self) -> bool:  # type: ignore[override]
+        return any(part._pending for part in self.parts if isinstance(part, Schedule))
+
     def _lowered(self) -> Lowered:
         parts = [part._flat if isinstance(part, Schedule) else lower.constant(part) for part in self.parts]
         return lower.operation(self.symbol, parts)
@@ -45,21 +51,18 @@ class Combined(Schedule):
         return f" {self.symbol} ".join(parts), self.binds
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Sum(Combined):
     """The sum of schedules and numbers, written `a + b`."""
 
     symbol, key, binds = "+", "sum", SUM
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Product(Combined):
     """The product of schedules and numbers, written `a * b`."""
 
     symbol, key, binds = "*", "product", PRODUCT
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Extreme(Combined):
     """The least or the greatest of schedules and numbers at every time."""
 
@@ -69,14 +72,12 @@ class Extreme(Combined):
         return f"{self.symbol}({', '.join(bracketed(part, JOIN) for part in self.parts)})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Minimum(Extreme):
     """The least of schedules and numbers, written `minimum(a, b)`."""
 
     symbol, key = "minimum", "minimum"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Maximum(Extreme):
     """The greatest of schedules and numbers, written `maximum(a, b)`."""
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from . import shapes
 from .errors import ScheduleError
@@ -23,8 +22,7 @@ def _same(value: float) -> float:
     return value
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A run in force from `begin`; its shape counts time from `origin`, which is earlier where the run was cut."""
 
     begin: Fraction
@@ -73,14 +71,14 @@ class Piece:
         begin, origin, length = self.begin * by, self.origin * by, self.length * by
         if length < SHORTEST:
             raise ScheduleError(f"a run must be at least 1e-100 long, but this one would become {float(length)!r}")
-        return replace(self, begin=begin, origin=origin, length=length)
+        return self._replace(begin=begin, origin=origin, length=length)
 
     def valued(self, change: Callable[[float], float]) -> Piece:
-        return replace(self, start=change(self.start), end=change(self.end))
+        start, end = change(self.start), change(self.end)
+        return Piece(self.begin, self.origin, self.length, self.shape, start, end, self.again, self.stair)
 
 
-@dataclass(frozen=True)
-class Copies:
+class Copies(NamedTuple):
     """How the ends of a part change from copy to copy: the line through (floor, peak) goes to the scaled two."""
 
     floor: float
@@ -116,8 +114,7 @@ class Copies:
         return self.equal or (flat and (self.floor_factor == 1 or change(self.peak) == 0))
 
 
-@dataclass(frozen=True)
-class Cycle:
+class Cycle(NamedTuple):
     """Runs (in their own time, from 0) repeated from `origin` on, each `period` long, in force from `begin`."""
 
     begin: Fraction
@@ -128,17 +125,16 @@ class Cycle:
     restarts: bool = True  # whether a copy that begins is a restart
 
     def moved(self, by: Fraction) -> Cycle:
-        return replace(self, begin=self.begin + by, origin=self.origin + by)
+        return self._replace(begin=self.begin + by, origin=self.origin + by)
 
     def cut(self) -> Cycle:
         """In force from 0 on at the earliest; equal copies that are over by then are forgotten."""
         begin = max(self.begin, Fraction(0))
         over = (begin - self.origin) // self.period if self.copies.equal else 0
-        return replace(self, begin=begin, origin=self.origin + over * self.period)
+        return self._replace(begin=begin, origin=self.origin + over * self.period)
 
     def stretched(self, by: Fraction) -> Cycle:
-        return replace(
-            self,
+        return self._replace(
             begin=self.begin * by,
             origin=self.origin * by,
             period=self.period * by,
@@ -149,19 +145,18 @@ class Cycle:
         """Its runs one by one, without end; a cycle of one value is one run."""
         flat = self.copies.floor == self.copies.peak
         if flat and self.copies.equal:
-            yield replace(self.pieces[0], begin=self.begin, origin=self.begin, shape=shapes.flat)
+            yield self.pieces[0]._replace(begin=self.begin, origin=self.begin, shape=shapes.flat)
             return
         for i, change in enumerate(self.copies.changes()):
             begin = self.origin + i * self.period
             if flat and begin >= self.begin and self.copies.settled(change):  # one value from here on
-                yield replace(self.pieces[0].copied(begin, change), begin=begin, origin=begin, shape=shapes.flat)
+                yield self.pieces[0].copied(begin, change)._replace(begin=begin, origin=begin, shape=shapes.flat)
                 return
             for j, piece in enumerate(self.pieces):
                 yield piece.copied(begin, change, again=self.restarts and i > 0 and j == 0 and not flat)
 
 
-@dataclass(frozen=True)
-class Pieces:
+class Pieces(NamedTuple):
     """Runs, then perhaps a cycle, up to `end` (None: for ever); at the end and after it the value is `final`."""
 
     head: tuple[Piece, ...]
@@ -188,22 +183,21 @@ class Pieces:
 
 
 def in_force(pieces: Iterable[Piece], begin: Fraction) -> Iterator[Piece]:
-    """The runs that are in force from a time on: of those that begin by then, the last."""
+    """The runs that are in force from a time on: of those that begin by then, the last, which begins nothing again."""
     current: Piece | None = None
     for piece in pieces:
         if piece.begin > begin:
             if current is not None:
-                yield replace(current, begin=begin)
+                yield current._replace(begin=begin, again=False)
                 current = None
             yield piece
         else:
             current = piece
     if current is not None:
-        yield replace(current, begin=begin)
+        yield current._replace(begin=begin, again=False)
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(NamedTuple):
     """A sum, a product, or the least or greatest of schedules that all span the whole time."""
 
     name: Name

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import ScheduleError, whole
+from .findings import Finding, findings
 from .schedule import Schedule
-from .times import END_OF_TIME, plain, positive
+from .stretches import Stretch, stretches
+from .times import plain, positive
 
-ULPS = 8  # a smaller difference between two runs is rounding, not a jump
 MOST_UPDATES = 10**8  # more rates than this are not added up
 BLOCK = 2**16  # rates computed at a time
 GRID = 1001  # times at which two schedules are compared, besides whole times and begins of runs
@@ -38,32 +38,6 @@ class Budget(NamedTuple):
     share_near_peak: float
 
 
-class Finding(NamedTuple):
-    """Something in a schedule that is often a mistake: its stable name, where it is, and a sentence."""
-
-    name: str
-    time: int | float
-    message: str
-
-
-class Stretch(NamedTuple):
-    """A run with exact times: from value `first` up or down to the limit `last`; `again`: begins a copy."""
-
-    begin: Fraction
-    end: Fraction | None
-    again: bool
-    first: float
-    last: float
-
-    @property
-    def direction(self) -> int:
-        """1 if it rises, -1 if it falls, 0 if both its ends are the same but for rounding."""
-        return 0 if _same(self.first, self.last) else 1 if self.last > self.first else -1
-
-    def jumps_to(self, after: Stretch) -> bool:
-        return not _same(self.last, after.first, self.first, after.last)
-
-
 def jumps(schedule: Schedule, until: Any = None) -> list[Jump]:
     """The times at which the limit from the left differs from the value, in order.
 
@@ -75,7 +49,7 @@ def jumps(schedule: Schedule, until: Any = None) -> list[Jump]:
     >>> jumps(linear(0, 0.1, 5) >> step(0.2, step_size=30, gamma=0.5), until=40)
     [Jump(time=5, before=0.1, after=0.2), Jump(time=35, before=0.2, after=0.1)]
     """
-    found, end = list(_stretches(schedule, until, included=True)), schedule._length
+    found, end = list(stretches(schedule, until, included=True)), schedule._length
     if end is not None and end <= schedule._until(until):
         found.append(Stretch(end, None, False, schedule(end), schedule(end)))
     return [Jump(plain(two.begin), one.last, two.first) for one, two in pairwise(found) if one.jumps_to(two)]
@@ -121,7 +95,7 @@ def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
         return "equal"
     both = (one, two)
     last = max(positive(s._until(until), "until") for s in both)
-    found = [list(_stretches(s, last, included=True)) for s in both]
+    found = [list(stretches(s, last, included=True)) for s in both]
     whole_times = range(min(math.floor(last), MOST_WHOLE) + 1)
     begins = [float(plain(run.begin)) for runs in found for run in runs]
     times = np.unique([*begins, *np.linspace(0, float(last), GRID), *whole_times])
@@ -152,11 +126,14 @@ def lint(schedule: Schedule, until: Any = None, updates: int | None = None) -> l
     Time is in updates (stretch epochs first). A run rises if its last value is above its first. The names are stable:
 
     - zero-first-update: the value at 0 is 0.
-    - negative: a run has a value below 0 at its begin or its end (in between is not looked at).
+    - below-the-floor: a run has a value below 0 at its begin or its end (in between is not looked at), or a run that
+      comes down (and does not fall on in the next run) ends below where a later one does: below the floor that the
+      rest of the schedule declares.
     - jump-at-hand-over: after a rising run there is a jump (see `jumps`), where no copy of something repeated begins.
     - peak-twice: exactly two updates in a row use the value that a rising run reached, those beside them use less.
     - warm-up-as-long-as-the-run: the first run rises and is not over before `until`.
-    - rises-after-the-end: a schedule made by `.beyond("mirror")` (and not repeated as a whole) turns back and rises.
+    - rises-after-the-end: a part made by `.beyond("mirror")` or `.beyond("repeat")` is over, and a run rises or begins
+      with a jump up. What is repeated or cut as a whole after that is meant, and so is a Repeat.
     - never-reaches-floor: the last of `updates` is in a run that falls, ends more than one update after them, and has
       not come to its last value.
     - longer-than-the-plan, shorter-than-the-plan: the duration is above, or below, `updates`.
@@ -176,64 +153,7 @@ def lint(schedule: Schedule, until: Any = None, updates: int | None = None) -> l
     if until is None and planned is None and schedule.duration is None:
         raise ScheduleError(f"updates or until must be given, since this schedule never ends: {schedule}")
     limit = positive(schedule._until(planned if until is None else until), "until")
-    found = list(_stretches(schedule, limit))
-    findings = [*_at_the_begin(found, limit), *_at_hand_overs(schedule, found, min(limit, schedule._length or limit))]
-    findings += _mirrored(schedule, found, limit if planned is None else min(limit, Fraction(planned - 1)))
-    findings += _against_the_plan(schedule, planned) if planned else ()
-    first = {finding.name: finding for finding in sorted(findings, key=lambda finding: finding.time, reverse=True)}
-    return sorted(first.values(), key=lambda finding: finding.time)
-
-
-def _at_the_begin(found: list[Stretch], limit: Fraction) -> Iterator[Finding]:
-    if found[0].first == 0:
-        yield Finding("zero-first-update", 0, "the first update has rate 0 and changes nothing")
-    for run in found:
-        for time, value in ((run.begin, run.first), (run.end, run.last)):
-            if value < 0 and time is not None and time <= limit:
-                yield Finding("negative", plain(time), f"the value is below 0: {value!r}")
-    if found[0].direction > 0 and found[0].end is not None and found[0].end >= limit:
-        yield Finding("warm-up-as-long-as-the-run", 0, f"it does nothing but rise until {plain(limit)}")
-
-
-def _at_hand_overs(schedule: Schedule, found: list[Stretch], limit: Fraction) -> Iterator[Finding]:
-    for one, two in pairwise(found):
-        if one.direction > 0 and one.jumps_to(two) and not two.again:
-            message = f"a rising run reaches {one.last!r}, but what follows begins with {two.first!r}"
-            yield Finding("jump-at-hand-over", plain(two.begin), message)
-        for time in (math.ceil(two.begin) - 1, math.ceil(two.begin)):
-            if one.direction > 0 and 1 <= time < limit - 2:
-                before, once, twice, after = (schedule(time + i) for i in (-1, 0, 1, 2))
-                if before < once == twice == one.last > after:
-                    yield Finding("peak-twice", time, f"two updates use the peak {once!r}, at {time} and {time + 1}")
-
-
-def _mirrored(schedule: Schedule, found: list[Stretch], used: Fraction) -> Iterator[Finding]:
-    cycles = [leaf.cycle for leaf in schedule._flat.leaves if leaf.cycle and not leaf.cycle.restarts]
-    for run in found:
-        back = any((run.begin - cycle.origin) % cycle.period == cycle.period / 2 for cycle in cycles)
-        if back and run.direction > 0 and 0 < run.begin < used:
-            yield Finding("rises-after-the-end", plain(run.begin), f"mirrored, it rises again to {run.last!r}")
-
-
-def _against_the_plan(schedule: Schedule, planned: int) -> Iterator[Finding]:
-    *_, run = _stretches(schedule, planned)
-    if run.direction < 0 and run.end is not None and run.end > planned + 1:
-        rate = schedule(planned - 1)
-        message = f"the last update uses {rate!r}, in a run that goes down to {run.last!r} at {plain(run.end)}"
-        yield from [] if _same(rate, run.last) else [Finding("never-reaches-floor", planned - 1, message)]
-    if (length := schedule._length) is not None and length != planned:
-        name = "longer-than-the-plan" if length > planned else "shorter-than-the-plan"
-        yield Finding(name, min(plain(length), planned), f"it lasts {plain(length)}, the plan is {planned} updates")
-
-
-def _stretches(schedule: Schedule, until: Any, included: bool = False) -> Iterator[Stretch]:
-    for span in schedule._spans(until, included):
-        last = schedule(END_OF_TIME) if span.end is None else schedule.left(span.end)
-        yield Stretch(span.begin, span.end, span.again, schedule(span.begin), last)
-
-
-def _same(one: float, two: float, *beside: float) -> bool:
-    return one == two or abs(one - two) <= ULPS * math.ulp(max(map(abs, (one, two, *beside))))
+    return findings(schedule, limit, planned)
 
 
 def _rates(schedule: Schedule, count: int) -> Iterator[Any]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import math
 from collections.abc import Iterator
-from dataclasses import fields
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from . import lower
+from .durations import unread
 from .errors import ScheduleError, finite
 from .libraries import Scalars, library, refused
 from .pieces import Lowered
 from .table import Program, many, program
-from .times import END_OF_TIME, MOST_RUNS, exact, plain
+from .times import END_OF_TIME, MOST_RUNS, exact, exact_number, plain
+from .values import Value
 
 
 class RunSpan(NamedTuple):
@@ -32,14 +31,25 @@ class RunSpan(NamedTuple):
     last: float
 
 
-class Schedule:
+class Schedule(Value):
     """A learning rate (or any number) as a function of time: a frozen value made of nodes.
 
     Call it with a time; compare, hash and print it; `a >> b` is one after another, `a + b` and `a * b` are the sum
     and the product (numbers may stand on either side).
     """
 
-    _label: str | None = None
+    _label: ClassVar[str | None] = None
+    _pending: ClassVar[bool] = False  # whether durations in it wait for a plan
+    _times: ClassVar[tuple[str, ...] | None] = None  # the arguments of a node that are times; None: its parts may wait
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A node, or if it waits for a plan the call of it that is kept until then."""
+        waiting = None
+        if cls._times is not None and any(map(unread, (*args, *kwargs.values()))):
+            from .deferred import node
+
+            waiting = node(cls, args, kwargs)
+        return waiting or super().__new__(cls)
 
     def _lowered(self) -> Lowered:
         raise NotImplementedError
@@ -62,11 +72,22 @@ class Schedule:
 
     @cached_property
     def _json(self) -> str:
+        import json
+
         return json.dumps(self._tree(), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @cached_property
     def _length(self) -> Fraction | None:
         return self._flat.end
+
+    @property
+    def _endless(self) -> bool:
+        return self._length is None
+
+    @property
+    def _unguarded(self) -> Schedule:
+        """The same, but for a policy of its own that refuses what comes after its end."""
+        return self
 
     def __call__(self, t: Any) -> Any:
         """The value at time t, as the limit from the right; before 0 it is the first value.
@@ -134,7 +155,7 @@ class Schedule:
         at, left = self._program.at, self._program.left
 
         def jumps_up(span: lower.Span) -> bool:
-            return not span.stair and left(_exact(span.begin)) < at(plain(span.begin))
+            return not span.stair and left(exact_number(span.begin)) < at(plain(span.begin))
 
         later = [span for span in self._spans(until) if span.begin > 0]
         return [plain(span.begin) for span in later if span.again or jumps_up(span)]
@@ -148,18 +169,20 @@ class Schedule:
         >>> warm_restarts(eta_max=0.05, T_0=10, T_mult=2).snapshots(until=200)
         [10, 30, 70, 150]
         """
-        found, down, before = [], False, None
-        for span in map(self._span, self._spans(until, included=True)):
+        found = [time for time, kept in self._begins(map(self._span, self._spans(until, included=True))) if kept]
+        end = self._length
+        return found if end is None or end > self._until(until) else [*found, plain(end)]
+
+    def _begins(self, spans: Iterator[RunSpan]) -> Iterator[tuple[int | float, bool]]:
+        """The begin of every run but the first, and whether the value has come down and is about to rise there."""
+        down, before = False, None
+        for span in spans:
             if before is not None:
-                if down and (span.first > before.last or span.last > span.first):
-                    found.append(before.end)
-                    down = False
-                down = down or span.first < before.last
+                kept = down and (span.first > before.last or span.last > span.first)
+                yield span.begin, kept
+                down = (down and not kept) or span.first < before.last
             down = span.last < span.first or (down and span.last == span.first)
             before = span
-        if before is not None and self._length is not None and self._length <= self._until(until):
-            found.append(before.end)
-        return found
 
     def _spans(self, until: Any, included: bool = False) -> Iterator[lower.Span]:
         """The runs that begin before `until` (or at it, if that is included)."""
@@ -176,7 +199,7 @@ class Schedule:
         first = self._program.at(begin)
         if span.end is None:
             return RunSpan(begin, math.inf, first, self._program.at(END_OF_TIME))
-        return RunSpan(begin, plain(span.end), first, self._program.left(_exact(span.end)))
+        return RunSpan(begin, plain(span.end), first, self._program.left(exact_number(span.end)))
 
     def _until(self, until: Any) -> Fraction:
         if until is not None:
@@ -264,8 +287,7 @@ class Schedule:
         """
         from .wrappers import Beyond
 
-        inner = self.part if isinstance(self, Beyond) and self.policy == "raise" else self
-        return inner if policy == "hold" else Beyond(inner, policy)
+        return self._unguarded if policy == "hold" else Beyond(self._unguarded, policy)
 
     def to_json(self) -> str:
         """The canonical tree as JSON text, which `annealing.from_json` reads back."""
@@ -279,6 +301,8 @@ class Schedule:
         >>> cosine(0.1, 0, 200).fingerprint == cosine(eta_max=0.1, eta_min=0.0, T_max=200.0).fingerprint
         True
         """
+        import hashlib
+
         return "an1:" + hashlib.sha256(self._json.encode()).hexdigest()[:16]
 
     def plot(self, until: Any = None, **options: Any) -> Any:
@@ -293,6 +317,8 @@ class Schedule:
         return plot(self, until, **options)
 
     def _repr_svg_(self) -> str | None:
+        if self._pending:
+            return None
         try:
             from .plots import svg
         except ModuleNotFoundError:
@@ -339,12 +365,8 @@ class Schedule:
     __repr__ = __str__
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {field.name for field in fields(self)} | {"_label"}  # type: ignore[arg-type]
+        kept = {*self._fields, "_label"}
         return {name: value for name, value in self.__dict__.items() if name in kept}
-
-    def _set(self, **values: Any) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
 
     def _labelled(self, label: str) -> Schedule:
         """The same value, printed as `label`."""
@@ -360,8 +382,3 @@ def _number(t: Any) -> Any:
     if isinstance(t, bool) or not isinstance(t, int | float):
         raise refused(t)
     return t
-
-
-def _exact(time: Fraction) -> int | Fraction:
-    """The same time, as an int where it is one: these are faster."""
-    return int(time) if time.denominator == 1 else time

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from fractions import Fraction
 
 from . import shapes
 from .errors import ScheduleError
 from .literals import literal
-from .lower import MOST_WRITTEN
+from .lower import MOST_WRITTEN, crowded
 from .pieces import Copies, Cycle, Lowered, Piece, Pieces
+
+MOST_CHANGING = 128  # stairs in a copy of a cycle that changes: every copy has a row of them in a table
 
 Values = Callable[[Fraction], float]
 
@@ -24,13 +25,13 @@ def held(lowered: Lowered, every: Fraction, values: Callable[[Pieces], Values]) 
             return pieces
         if pieces.end is not None:
             end = _next(pieces.end, every)
-            return replace(pieces, head=tuple(_stairs(pieces, end, every, values)), cycle=None, end=end)
+            return pieces._replace(head=tuple(_stairs(pieces, end, every, values)), cycle=None, end=end)
         if pieces.cycle is None:
             raise ScheduleError(
                 f"what is held for {literal(every)} at a time must end or repeat: cut it by .until(time)"
             )
         cycle = (_equal if pieces.cycle.copies.equal else _changing)(pieces, pieces.cycle, every, values)
-        return replace(pieces, head=tuple(_stairs(pieces, cycle.begin, every, values)), cycle=cycle)
+        return pieces._replace(head=tuple(_stairs(pieces, cycle.begin, every, values)), cycle=cycle)
 
     return lowered.each(change)
 
@@ -45,11 +46,12 @@ def _stairs(
     """The stairs from `begin` to `end`, in the time of the pieces; one begins again where a run inside does."""
     if (end - begin) / every > MOST_WRITTEN:
         raise ScheduleError(f"every must be at least {float((end - begin) / MOST_WRITTEN):g}, got {literal(every)}")
+    most = 0 if crowded(pieces, end) else MOST_WRITTEN
     value, stair, again = values(pieces), begin, set[Fraction]()
     for number, piece in enumerate(pieces.written_out()):
         if piece.begin >= end:
             break
-        if number >= MOST_WRITTEN:
+        if number >= most:
             raise ScheduleError(f"every must not hold over more than {MOST_WRITTEN:,} runs, got {literal(every)}")
         if piece.again:
             again.add(_next(piece.begin, every))
@@ -67,9 +69,8 @@ def _equal(pieces: Pieces, cycle: Cycle, every: Fraction, values: Callable[[Piec
     begin = _next(cycle.origin + copy * cycle.period, every)
     stairs = [piece.moved(-begin) for piece in _stairs(pieces, begin + period, every, values, begin)]
     heights = [stair.start for stair in stairs]
-    first = replace(stairs[0], again=False)
-    return replace(
-        cycle,
+    first = stairs[0]._replace(again=False)
+    return cycle._replace(
         begin=begin,
         origin=begin,
         period=period,
@@ -85,6 +86,9 @@ def _changing(pieces: Pieces, cycle: Cycle, every: Fraction, values: Callable[[P
             f"every must divide the length {literal(cycle.period)} of the copies that change "
             f"and their begin {literal(cycle.origin)}, got {literal(every)}"
         )
+    if cycle.period / every > MOST_CHANGING:
+        least = literal(cycle.period / MOST_CHANGING)
+        raise ScheduleError(f"every must be at least {least} where copies change, got {literal(every)}")
     once = Copies(cycle.copies.floor, cycle.copies.peak)
-    alone = Pieces((), replace(cycle, begin=Fraction(0), origin=Fraction(0), copies=once), None, pieces.final)
-    return replace(cycle, begin=_next(cycle.begin, every), pieces=tuple(_stairs(alone, cycle.period, every, values)))
+    alone = Pieces((), cycle._replace(begin=Fraction(0), origin=Fraction(0), copies=once), None, pieces.final)
+    return cycle._replace(begin=_next(cycle.begin, every), pieces=tuple(_stairs(alone, cycle.period, every, values)))

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .columns import Columns
-from .cycles import CycleTable, Numbers
+from .cycles import CycleTable, Evaluator, Numbers
 from .errors import ScheduleError
 from .libraries import Jax32Time, NumpyTime, array_time, library
 from .pieces import Lowered, Operation, Piece, Pieces
@@ -92,33 +92,34 @@ class Table:
         self.begins = begins
         self.bounds = [ceiling(begin) for begin in begins]
         self.numbers = [Numbers.of(run) if run else None for run in self.runs]
+        self.evaluators = [self._evaluator(numbers) for numbers in self.numbers]
+        self.last = pieces.end if pieces.strict and pieces.end is not None else END_OF_TIME
         self.fits_float32 = self.cycle is None or self.cycle.fits(Jax32Time)
         self._columns: dict[Any, Columns] = {}
 
     def at(self, t: Any) -> float:
-        t = self._within(t)
+        if not 0 < t <= self.last:
+            t = self._within(t)
         place = bisect_right(self.bounds, t) - 1 if type(t) is not Fraction else self._place(t)
-        return self._value(place, *t.as_integer_ratio())
+        return self.evaluators[place](*t.as_integer_ratio())
 
     def left(self, t: Any) -> float:
         t = self._within(t)
         place = self._place(t)
         top, bottom = t.as_integer_ratio()
         if not top:
-            return self._value(place, top, bottom)
+            return self.evaluators[place](top, bottom)
         if Fraction(top, bottom) == self.begins[place]:
             place -= 1
         numbers = self.numbers[place]
         if numbers is None:
             assert self.cycle
             return self.cycle.left(top, bottom)
-        return numbers.left(numbers.ends, top * numbers.unit - numbers.origin * bottom, numbers.length * bottom)
+        return numbers.left(numbers.ends, numbers.unit, top, bottom)
 
     def _within(self, t: Any) -> Any:
-        if 0 < t <= END_OF_TIME and not self.pieces.strict:
-            return t
         if t > 0:
-            if self.pieces.strict and t > self.pieces.end:
+            if t > self.last < END_OF_TIME:
                 raise self._beyond(t)
             return min(t, END_OF_TIME)
         if t <= 0:
@@ -137,12 +138,11 @@ class Table:
             place -= 1
         return place
 
-    def _value(self, place: int, top: int, bottom: int) -> float:
-        numbers = self.numbers[place]
+    def _evaluator(self, numbers: Numbers | None) -> Evaluator:
         if numbers is None:
             assert self.cycle
-            return self.cycle.value(top, bottom)
-        return numbers.value(numbers.ends, top * numbers.unit - numbers.origin * bottom, numbers.length * bottom)
+            return self.cycle.evaluator()
+        return numbers.evaluator(numbers.ends, numbers.unit)
 
     def values(self, time: NumpyTime) -> Any:
         if self.cycle and not self.cycle.fits(time):

@@ -178,7 +178,7 @@ def wrong_times_are_refused(schedule: Schedule) -> None:
 def it_is_frozen(schedule: Schedule) -> None:
     """Neither assignment nor evaluation changes it."""
     try:
-        schedule.part = None  # type: ignore[attr-defined]
+        schedule.part = None
     except AttributeError:
         pass
     else:

@@ -39,6 +39,11 @@ def positive(value: Any, name: str) -> Fraction:
     return length
 
 
+def exact_number(time: Fraction) -> int | Fraction:
+    """The same time, as an int where it is one: these are faster, and shorter to read."""
+    return int(time) if time.denominator == 1 else time
+
+
 def plain(time: Fraction) -> int | float:
     """The first int or float at which `time` has been reached."""
     return int(time) if time.denominator == 1 else ceiling(time)
@@ -61,6 +66,8 @@ def trimmed(number: Fraction) -> Fraction:
     if number.denominator.bit_length() <= DIGITS:
         return number
     shift = DIGITS - number.numerator.bit_length() + number.denominator.bit_length()
+    if shift < 0:  # above 2^256
+        return Fraction(number.numerator // (number.denominator << -shift) << -shift)
     return Fraction((number.numerator << shift) // number.denominator, 1 << shift)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -18,12 +17,13 @@ from .times import END_OF_TIME, exact, positive
 POLICIES = ("hold", "raise", "repeat", "mirror")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Shifted(Schedule):
     """A schedule moved in time: see `Schedule.shifted`."""
 
     part: Schedule
     by: Any
+
+    _times = ("by",)
 
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what is shifted")
@@ -46,12 +46,13 @@ class Shifted(Schedule):
         return f"{bracketed(self.part, CALL)}.shifted({literal(self.by)})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Stretched(Schedule):
     """A schedule with all its lengths multiplied: see `Schedule.stretched`."""
 
     part: Schedule
     by: Any
+
+    _times = ()
 
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what is stretched")
@@ -74,12 +75,13 @@ class Stretched(Schedule):
         return f"{bracketed(self.part, CALL)}.stretched({literal(self.by)})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Held(Schedule):
     """A schedule as a staircase: see `Schedule.held`."""
 
     part: Schedule
     every: Any
+
+    _times = ("every",)
 
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what is held")
@@ -98,17 +100,22 @@ class Held(Schedule):
         return f"{bracketed(self.part, CALL)}.held({literal(self.every)})", CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Beyond(Schedule):
     """A schedule with another policy for times after its end: see `Schedule.beyond`."""
 
     part: Schedule
     policy: str
 
+    _times = ()
+
     def __post_init__(self) -> None:
         schedules((self.part,), "what is continued")
         if self.policy not in POLICIES:
             raise ScheduleError(f"policy must be one of {', '.join(map(repr, POLICIES))}, got {self.policy!r}")
+
+    @property
+    def _unguarded(self) -> Schedule:
+        return self.part if self.policy == "raise" else self
 
     def _lowered(self) -> Lowered:
         part, length = self.part._flat, self.part._length
@@ -129,12 +136,13 @@ class Beyond(Schedule):
         return f'{bracketed(self.part, CALL)}.beyond("{self.policy}")', CALL
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Until(Schedule):
     """A schedule that ends at a time: see `Schedule.until`."""
 
     part: Schedule
     time: Any
+
+    _times = ("time",)
 
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what ends at a time")

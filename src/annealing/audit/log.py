@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class LogError(ValueError):
+    """A file that holds no readable log; the message names the file and says what was expected."""
+
+
 @dataclass(frozen=True, eq=False)
 class Log:
     """The learning rates that a run wrote down, in the order in which they were written.

@@ -12,17 +12,17 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from pathlib import Path
 
 from .experiment import Trial
+from .store import Store
 
-ATTEMPTS = 3  # how often a trial is begun before it is given up
+ATTEMPTS = 3  # how often a trial is begun, without an evaluation in between, before it is given up
 MOST_LOST = 2  # when so many are given up, no other is begun
 Watch = Callable[[Trial, str], None]
 
 
 class WorkerError(RuntimeError):
-    """Trials whose worker process died again and again."""
+    """Trials that could not be finished: their process died again and again, they failed, or the disk is full."""
 
 
 def processors() -> int:
@@ -30,11 +30,11 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(directory: Path, trials: Sequence[Trial], workers: int, watch: Watch) -> None:
-    """Run trials of the store in a directory, `workers` at a time.
+def run(store: Store, trials: Sequence[Trial], workers: int, watch: Watch) -> None:
+    """Run trials of a store, `workers` at a time.
 
-    watch: called with a trial and "begin", "row" (after each row), "died" or "done", from several threads.
-    A WorkerError names the trials that could not be finished. When this is interrupted, the workers are ended.
+    watch: called with a trial and "begin", "row" (after each row), "note ...", "died", "failed" or "done", from several
+    threads. A WorkerError names the trials that could not be finished. When this is interrupted, the workers are ended.
     """
     waiting: queue.SimpleQueue[Trial] = queue.SimpleQueue()
     for trial in trials:
@@ -50,22 +50,23 @@ def run(directory: Path, trials: Sequence[Trial], workers: int, watch: Watch) ->
                 trial = waiting.get_nowait()
             except queue.Empty:
                 break
-            for _ in range(ATTEMPTS):
+            attempts = 0
+            while attempts < ATTEMPTS and not stopped.is_set():
                 if child is None:
-                    child = Child(directory)
+                    child = Child(store)
                     children.add(child)
-                if stopped.is_set():
-                    break
                 watch(trial, "begin")
-                if child.train(trial, watch):
-                    watch(trial, "done")
+                word, said, rows = child.train(trial, watch)
+                attempts = 1 if rows else attempts + 1
+                if word == "died":
+                    said = f"a worker process died {attempts} times, {child.end()}"
+                    child = None
+                watch(trial, word)
+                if word != "died":
                     break
-                reason = child.end()
-                child = None
-                watch(trial, "died")
-            else:
-                lost.append(f"{trial.arm} with seed {trial.seed} ({reason})")
-                if len(lost) >= MOST_LOST:
+            if word == "full" or (word != "done" and not stopped.is_set()):
+                lost.append(f"{trial.arm} with seed {trial.seed}: {said}")
+                if word == "full" or len(lost) >= MOST_LOST:
                     stopped.set()
         if child is not None:
             child.end()
@@ -82,24 +83,24 @@ def run(directory: Path, trials: Sequence[Trial], workers: int, watch: Watch) ->
         future.result()
     if lost:
         raise WorkerError(
-            f"a worker process died {ATTEMPTS} times at {' and at '.join(sorted(lost))}; "
-            "what is done is kept, and the same command goes on with what is missing"
+            f"{'; '.join(sorted(lost))}. What is done is kept, and the same command goes on with what is missing"
         )
 
 
-def command(directory: Path) -> list[str]:
+def command(store: Store) -> list[str]:
     """How a worker is started."""
-    return [sys.executable, "-P", "-m", "annealing.compare.worker", str(directory)]
+    data = [str(store.experiment.data)] if store.experiment.data else []
+    return [sys.executable, "-P", "-m", "annealing.compare.worker", str(store.directory), *data]
 
 
 class Child:
     """A worker process."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, store: Store) -> None:
         modules = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self.process = subprocess.Popen(
-            command(directory),
+            command(store),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -108,19 +109,20 @@ class Child:
             start_new_session=True,
         )
 
-    def train(self, trial: Trial, watch: Watch) -> bool:
-        """Have a trial trained; False if the process died."""
+    def train(self, trial: Trial, watch: Watch) -> tuple[str, str, bool]:
+        """Have a trial trained: "done", "failed", "full" or "died", what was said of it, and whether a row came."""
         assert self.process.stdin
         assert self.process.stdout
-        try:
+        rows = False
+        with suppress(OSError):
             print(json.dumps(trial), file=self.process.stdin, flush=True)
-        except OSError:
-            return False
         for line in self.process.stdout:
-            if line == "done\n":
-                return True
-            watch(trial, "row")
-        return False
+            word, _, said = line.strip().partition(" ")
+            if word in ("done", "failed", "full"):
+                return word, said, rows
+            rows = rows or word == "row"
+            watch(trial, line.strip())
+        return "died", "", rows
 
     def kill(self) -> None:
         self.process.kill()

@@ -1,22 +1,30 @@
-"""What is compared: schedules, seeds and a task, as frozen values that go to JSON and back."""
+"""What is compared: a task, a model, an optimizer, schedules and seeds, as one frozen value that YAML and JSON hold."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import Schedule, ScheduleError, parse
-from ..errors import whole
-from .tasks import Task, from_description
+import numpy as np
 
-KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
+from .. import Schedule, ScheduleError
+from ..errors import whole
+from ..literals import time_json
+from .arms import Arm, read_arms
+from .keys import choice, duration, number
+from .models import Cnn, Model, read_model
+from .optimizers import Sgd, read_optimizer
+from .tasks import Function, Task, read_task
+
+MOST_UPDATES = 100_000_000
+FREE = ("seeds", "checkpoint_seconds")  # what decides no number of a trial
 
 
 class Trial(NamedTuple):
@@ -26,74 +34,151 @@ class Trial(NamedTuple):
     seed: int
 
 
-@dataclass(frozen=True)
-class Arm:
-    """One schedule of a comparison.
-
-    key: its name in records and file names (lower-case letters, digits, dots and hyphens). title: its name for people.
-    schedule: in epochs. epochs: how long it is trained. paper: what it is called in the paper, if it comes from there.
-    """
-
-    key: str
-    title: str
-    schedule: Schedule
-    epochs: Fraction
-    paper: str | None = None
-
-    def __post_init__(self) -> None:
-        if not KEY.fullmatch(self.key):
-            raise ScheduleError(f"key must be lower-case letters, digits, dots and hyphens, got {self.key!r}")
-        if not isinstance(self.schedule, Schedule):
-            raise ScheduleError(f"schedule of the arm {self.key!r} must be a Schedule, got {self.schedule!r}")
-        if self.epochs <= 0:
-            raise ScheduleError(f"epochs of the arm {self.key!r} must be above 0, got {self.epochs}")
-
-    def description(self) -> dict[str, Any]:
-        identity = {"key": self.key, "fingerprint": self.schedule.fingerprint, "epochs": str(self.epochs)}
-        return {**identity, "title": self.title, "schedule": str(self.schedule), "paper": self.paper}
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Experiment:
-    """Arms that are trained on one task with the same seeds: a seed fixes initial weights and data order for all arms.
+    """Schedules trained on one task with the same seeds; a seed fixes initial weights and data for all of them.
 
-    baseline: the key of the arm whose final error is the level that the others are asked to reach.
-    A ScheduleError names a doubled key or seed, or a baseline that is no arm.
+    task: `digits`, `fashion-mnist`, `cifar10`, `cifar100`, or a mapping with `name` and the fields of `Images`; or a
+    mapping with the fields of `Function`, for a training function of one's own. schedules: names (lower-case letters,
+    digits, dots, hyphens) with a schedule in epochs, its notation, or a mapping with `schedule`, `epochs`, `title`.
+    baseline: the name of the one whose final error is the level that the others are asked to reach. epochs: how long
+    each is trained that does not say so itself. seeds: how many (0, 1, ...), or which. model: a mapping with `name` and
+    the fields of `Cnn` or `Wrn`. optimizer: the same for `Sgd`. batch: images an update. threads: of the processor, for
+    each trial. device: `cpu` or `cuda`. evaluate_every: epochs between evaluations; the ends of runs and of training
+    are always evaluated. snapshots: whether the models there are kept. ensemble: how many of the last of them predict
+    together. checkpoint_seconds: about how much training a kill may cost at most. data: the directory with the images;
+    it is no part of the records.
+
+    A ScheduleError names the key, its value and what is allowed.
+
+    >>> experiment = Experiment(
+    ...     task="digits",
+    ...     schedules={"step": "multistep(0.1, [4, 8], 0.2)", "cosine": "cosine(0.1, 0, 12)"},
+    ...     baseline="step",
+    ...     epochs=12,
+    ...     seeds=3,
+    ... )
+    >>> [arm.key for arm in experiment.arms], experiment.updates_per_epoch, len(experiment.trials())
+    (['step', 'cosine'], 20, 6)
     """
 
     task: Task
-    arms: tuple[Arm, ...]
-    seeds: tuple[int, ...]
+    schedules: tuple[Arm, ...]
     baseline: str
+    seeds: tuple[int, ...]
+    model: Model | None
+    optimizer: Sgd | None
+    batch: int | None
+    threads: int
+    device: str
+    evaluate_every: Fraction
+    snapshots: bool
+    ensemble: int
+    checkpoint_seconds: float = field(compare=False)
+    data: Path | None = field(compare=False)
 
-    def __post_init__(self) -> None:
-        keys = [arm.key for arm in self.arms]
+    def __init__(
+        self,
+        task: str | Mapping[str, Any] | Task,
+        schedules: Mapping[str, Schedule | str | Mapping[str, Any]] | Sequence[Arm],
+        baseline: str,
+        epochs: int | float | Fraction | None = None,
+        seeds: int | Sequence[int] = 5,
+        model: str | Mapping[str, Any] | Model | None = None,
+        optimizer: str | Mapping[str, Any] | Sgd | None = None,
+        batch: int | None = None,
+        threads: int = 1,
+        device: str = "cpu",
+        evaluate_every: int | float | Fraction = 1,
+        snapshots: bool = True,
+        ensemble: int = 3,
+        checkpoint_seconds: float = 5,
+        data: str | Path | None = None,
+    ) -> None:
+        task = read_task(task)
+        arms = read_arms(schedules, None if epochs is None else duration(epochs, "epochs"))
+        if isinstance(task, Function):
+            if given := [name for name, value in _built(model, optimizer, batch).items() if value is not None]:
+                raise ScheduleError(f"{given[0]} belongs to the built-in tasks; give task.parameters to {task.name}")
+        else:
+            defaults = (Cnn((8, 32), "flatten"), 60) if task.name == "digits" else (None, 128)
+            if model is None and defaults[0] is None:
+                raise ScheduleError("model must be given, such as {name: wrn, depth: 10, width: 1}")
+            model = read_model(defaults[0] if model is None else model)
+            optimizer = read_optimizer(Sgd() if optimizer is None else optimizer)
+            batch = defaults[1] if batch is None else whole(batch, "batch")
+            if batch > (task.epoch_images or 0):
+                raise ScheduleError(f"batch must be at most the {task.epoch_images} images of an epoch, got {batch!r}")
+        if data is not None and not isinstance(data, str | Path):
+            raise ScheduleError(f"data must be a directory, got {data!r}")
+        values = {
+            "task": task,
+            "schedules": arms,
+            "baseline": baseline,
+            "seeds": _read_seeds(seeds),
+            **_built(model, optimizer, batch),
+            "threads": whole(threads, "threads"),
+            "device": choice(device, "device", ["cpu", "cuda"]),
+            "evaluate_every": duration(evaluate_every, "evaluate_every"),
+            "snapshots": choice(snapshots, "snapshots", [True, False]),
+            "ensemble": whole(ensemble, "ensemble", 2),
+            "checkpoint_seconds": number(checkpoint_seconds, "checkpoint_seconds"),
+            "data": None if data is None else Path(data).expanduser(),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        keys = [arm.key for arm in arms]
         if len(set(keys)) < len(keys):
-            raise ScheduleError(f"keys of arms must differ, got {', '.join(keys)}")
-        if self.baseline not in keys:
-            raise ScheduleError(f"baseline must be one of {', '.join(keys)}, got {self.baseline!r}")
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise ScheduleError(f"seeds must be different whole numbers, at least one, got {self.seeds!r}")
-        for seed in self.seeds:
-            whole(seed, "a seed", least=0)
+            raise ScheduleError(f"keys of schedules must differ, got {', '.join(keys)}")
+        choice(baseline, "baseline", keys)
+        for arm in arms:
+            self._check(arm)
+
+    def _check(self, arm: Arm) -> None:
+        if self.updates(arm) > MOST_UPDATES:
+            raise ScheduleError(f"schedules.{arm.key}: at most {MOST_UPDATES:,} updates, got {self.updates(arm):,}")
+        try:
+            least = np.min(self._stretched(arm)(np.arange(self.updates(arm))))
+        except ScheduleError as error:
+            raise ScheduleError(f"schedules.{arm.key}: {error}") from None
+        if least < 0:
+            raise ScheduleError(f"schedules.{arm.key}: rates must be at least 0, the least is {least}")
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return self.schedules
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Whole batches in an epoch; images that fill none are left out, others in every epoch."""
+        if isinstance(self.task, Function):
+            return self.task.updates_per_epoch
+        return (self.task.epoch_images or 0) // (self.batch or 1)
+
+    @property
+    def test_images(self) -> int:
+        """How many images errors are shares of; 1 for a task that counts none."""
+        return self.task.test_images or 1
 
     def arm(self, key: str) -> Arm:
         return next(arm for arm in self.arms if arm.key == key)
 
     def updates(self, arm: Arm) -> int:
         """How many updates its training takes."""
-        return math.ceil(arm.epochs * self.task.updates_per_epoch)
+        return math.ceil(arm.epochs * self.updates_per_epoch)
 
     def kept(self, arm: Arm) -> tuple[int, ...]:
         """The updates after which a run of the schedule is over: the models it recommends; none for step decay."""
-        stretched = arm.schedule.stretched(self.task.updates_per_epoch)
-        times = stretched.snapshots(until=arm.epochs * self.task.updates_per_epoch)
+        times = self._stretched(arm).snapshots(until=arm.epochs * self.updates_per_epoch)
         return tuple(sorted({math.ceil(time) for time in times}))
 
     def rates(self, arm: Arm) -> list[float]:
         """The learning rate of every update: number n, from 1, uses the schedule at n - 1."""
-        stretched = arm.schedule.stretched(self.task.updates_per_epoch)
+        stretched = self._stretched(arm)
         return [stretched(n - 1) for n in range(1, self.updates(arm) + 1)]
+
+    def _stretched(self, arm: Arm) -> Schedule:
+        return arm.schedule.stretched(self.updates_per_epoch)
 
     @cached_property
     def sources(self) -> dict[str, str]:
@@ -108,14 +193,20 @@ class Experiment:
                 trained.append(arm.key)
         return found
 
-    def marks(self, key: str) -> tuple[int, ...]:
-        """The updates after which the training of an arm is evaluated: whole epochs, ends of runs and of arms."""
-        every = self.task.updates_per_epoch
-        marks = set(range(every, self.updates(self.arm(key)) + 1, every))
+    def ends(self, key: str) -> tuple[int, ...]:
+        """The updates after which the training of an arm gives a model that is kept: ends of runs and of arms."""
+        ends: set[int] = set()
         for arm in self.arms:
             if self.sources[arm.key] == key:
-                marks.update(self.kept(arm), [self.updates(arm)])
-        return tuple(sorted(marks))
+                ends.update(self.kept(arm), [self.updates(arm)])
+        return tuple(sorted(ends))
+
+    def marks(self, key: str) -> tuple[int, ...]:
+        """The updates after which the training of an arm is evaluated: every so many epochs, and at its ends."""
+        every = self.evaluate_every * self.updates_per_epoch
+        updates = self.updates(self.arm(key))
+        regular = {math.ceil(every * count) for count in range(1, math.floor(updates / every) + 1)}
+        return tuple(sorted(regular | {*self.ends(key)}))
 
     def trials(self) -> list[Trial]:
         """What has to be trained, the longest first."""
@@ -123,34 +214,39 @@ class Experiment:
         return [Trial(key, seed) for key in keys for seed in self.seeds]
 
     def description(self) -> dict[str, Any]:
-        """The experiment as plain data, from which `read` makes it again."""
-        arms = [arm.description() for arm in self.arms]
-        return {"task": self.task.description(), "baseline": self.baseline, "seeds": [*self.seeds], "arms": arms}
+        """The experiment as plain data with the keys of a file, from which `Experiment(**data)` makes it again."""
+        built = _built(self.model, self.optimizer, self.batch)
+        return {
+            "task": self.task.description(),
+            **{name: getattr(value, "description", lambda value=value: value)() for name, value in built.items()},
+            "seeds": [*self.seeds],
+            "schedules": {arm.key: arm.description() for arm in self.arms},
+            "baseline": self.baseline,
+            "threads": self.threads,
+            "device": self.device,
+            "evaluate_every": time_json(self.evaluate_every),
+            "snapshots": self.snapshots,
+            "ensemble": self.ensemble,
+            "checkpoint_seconds": self.checkpoint_seconds,
+        }
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits for all that decides the numbers: task, seeds, schedules and their lengths."""
-        identity = self.description()
-        identity["arms"] = [[arm["key"], arm["fingerprint"], arm["epochs"]] for arm in identity["arms"]]
-        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        """16 hexadecimal digits for all that decides the numbers of its trials but their seeds."""
+        identity = {name: value for name, value in self.description().items() if name not in FREE}
+        arms = [[arm.key, arm.schedule.fingerprint, str(arm.epochs)] for arm in self.arms]
+        return hashlib.sha256(json.dumps({**identity, "schedules": arms}, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def read(description: dict[str, Any]) -> Experiment:
-    """Make an experiment from its description; a ScheduleError tells if a schedule is not what it was."""
-    arms = []
-    for row in description["arms"]:
-        schedule = parse(row["schedule"])
-        if schedule.fingerprint != row["fingerprint"]:
-            raise ScheduleError(f"the schedule of {row['key']!r} has another fingerprint than recorded: {schedule}")
-        arms.append(Arm(row["key"], row["title"], schedule, Fraction(row["epochs"]), row["paper"]))
-    task = from_description(description["task"])
-    return Experiment(task, tuple(arms), tuple(description["seeds"]), description["baseline"])
+def _built(model: Any, optimizer: Any, batch: Any) -> dict[str, Any]:
+    """What belongs to the built-in tasks."""
+    return {"model": model, "optimizer": optimizer, "batch": batch}
 
 
-def chosen(arms: Sequence[Arm], only: Sequence[str]) -> tuple[Arm, ...]:
-    """The arms with these keys, in the order of `arms`; all if none is named."""
-    keys = [arm.key for arm in arms]
-    for key in only:
-        if key not in keys:
-            raise ScheduleError(f"only must name schedules among {', '.join(keys)}, got {key!r}")
-    return tuple(arm for arm in arms if not only or arm.key in only)
+def _read_seeds(seeds: Any) -> tuple[int, ...]:
+    if isinstance(seeds, list | tuple):
+        found = tuple(whole(seed, "a seed", 0) for seed in seeds)
+        if not found or len({*found}) < len(found):
+            raise ScheduleError(f"seeds must be different whole numbers, at least one, got {seeds!r}")
+        return found
+    return tuple(range(whole(seeds, "seeds")))

@@ -15,7 +15,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..curves import traced
-from .experiment import Arm, Experiment
+from .arms import Arm
+from .experiment import Experiment
 from .statistics import Curve
 from .table import Table
 
@@ -72,7 +73,7 @@ def errors(experiment: Experiment, drawn: Mapping[str, Curve], table: Table) -> 
         panel.fill_between(curve.times, low, high, color=style["color"], alpha=0.22, linewidth=0)
         panel.plot(curve.times, percent * np.median(curve.errors, axis=0), linewidth=WIDTH, **style)
         kept = experiment.kept(arm) or (experiment.updates(arm),)
-        recommended = curve.at(np.array(kept) / experiment.task.updates_per_epoch)
+        recommended = curve.at(np.array(kept) / experiment.updates_per_epoch)
         medians = percent * np.median(recommended.errors, axis=0)
         panel.plot(recommended.times, medians, "o", clip_on=False, zorder=3, **_dot(experiment, arm))
         _percentages(panel)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 from .. import ScheduleError, cosine
 from ..errors import whole
 from ..paper import paper_schedules
-from .experiment import Arm, Experiment, chosen
-from .tasks import Digits, Task
+from .arms import Arm, chosen
+from .experiment import Experiment
 
 BASELINE = "step-0.1"
 PAPER_EPOCHS = 200
 MOST_EPOCHS = 10_000
 
 
-def sgdr(budget: int = 40, seeds: int = 5, only: Sequence[str] = (), task: Task | None = None) -> Experiment:
+def sgdr(budget: int = 40, seeds: int = 5, only: Sequence[str] = (), task: Any = "digits") -> Experiment:
     """The comparison of Loshchilov and Hutter with every length times budget / 200, and its missing controls.
 
     budget: epochs, from 1 to 10,000. seeds: how many, the seeds are 0, 1, ... only: keys of arms to keep (all if
-    empty); the baseline, step decay from 0.1, must be among them. task: Digits() unless given.
+    empty); the baseline, step decay from 0.1, must be among them. task: as for `Experiment`.
     A ScheduleError names an argument that is none of these.
 
     >>> [arm.key for arm in sgdr(budget=40).arms if arm.paper is None]
@@ -34,7 +35,7 @@ def sgdr(budget: int = 40, seeds: int = 5, only: Sequence[str] = (), task: Task 
     arms = chosen([*_steps(scale), *_cosines(scale), *_restarts(scale)], only)
     if BASELINE not in [arm.key for arm in arms]:
         raise ScheduleError(f"only must name the baseline {BASELINE!r} as well, got {', '.join(only)}")
-    return Experiment(task or Digits(), arms, tuple(range(whole(seeds, "seeds"))), BASELINE)
+    return Experiment(task, arms, BASELINE, seeds=whole(seeds, "seeds"))
 
 
 def _steps(scale: Fraction) -> list[Arm]:

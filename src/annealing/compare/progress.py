@@ -28,14 +28,18 @@ class Bars:
 
     def __call__(self, trial: Trial, event: str) -> None:
         """Draw what happened to a trial."""
+        word, _, said = event.partition(" ")
         with self.lock:
-            if event == "row":
-                self.progress.advance(self.bars[trial])
+            bar = self.bars[trial]
+            if word == "note":
+                self.progress.console.print(f"{trial.arm}, seed {trial.seed}: {said}", markup=False, highlight=False)
+            elif word == "row":
+                self.progress.advance(bar)
+            elif word == "begin":
+                self.progress.update(bar, visible=True)
+            elif word == "done":
+                self.progress.update(bar, completed=self.rows[trial], visible=False)
             else:
-                self.progress.update(self.bars[trial], visible=event == "begin")
-            if event == "died":
-                self.progress.reset(self.bars[trial], visible=False)
-            if event == "done":
-                self.progress.update(self.bars[trial], completed=self.rows[trial])
+                self.progress.reset(bar, visible=False)
             done = sum(self.progress.tasks[bar].completed for bar in self.bars.values())
             self.progress.update(self.all, completed=done)

@@ -13,7 +13,8 @@ from rich.table import Table as Grid
 
 from . import figures, words
 from .experiment import Trial
-from .records import Row, write
+from .files import write
+from .records import Row
 from .statistics import CONFIDENCE
 from .store import Store
 from .table import Line, Table, curves, tabulate

@@ -1,87 +1,113 @@
-"""The records of one experiment in one directory: what is finished, what is missing, and whose directory it is."""
+"""The records of one experiment in one directory: what is finished, what is missing, and whose directory it is.
+
+    manifest.json               format, fingerprint, command, versions, and the experiment with the keys of a file
+    trials/ARM-seedN/           one trial: an arm that is found in no longer one, and a seed
+        trial.json              what its numbers depend on: schedule and fingerprint, seed, versions, processor,
+                                threads, SHA-256 of the data (or of the file with the user's function)
+        metrics.jsonl           a row for every evaluation: step, epoch, lr, loss, wrong, error (see `records.Row`)
+        result.json             the seal: a trial without it, or with one that does not fit, is not finished. Names
+                                experiment, arm, seed and schedule; `sha256` of metrics.jsonl, `rows`, `diverged`;
+                                `snapshots`, a list of {step, sha256, wrong, error}; `ensembles`, a list of {steps,
+                                wrong, error}: one for the end of every run but the first, of the last models there
+        snapshots/STEP.safetensors   the model after update STEP, at ends of runs and of training; the last end of a
+                                run (without runs, the end) gives the recommended one
+        clock.jsonl             wall time: begin (time, host, pid), row (step, seconds since begin), note (text), end
+                                (seconds); several begins where it was interrupted. The only record that differs
+                                between two runs of an experiment
+        checkpoints/            only until it is finished
+
+While a trial runs, metrics.jsonl grows, and its last line may be torn.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .. import ScheduleError, __version__
-from .experiment import Experiment, Trial, read
-from .records import SCRATCH, Row, complete, from_lines, to_line, write
+from .experiment import Experiment, Trial
+from .files import SCRATCH, sha256, write
+from .records import Row, complete, from_lines, to_line
 
-FORMAT = "annealing.compare/1"
+FORMAT = "annealing.compare/2"
 MANIFEST = "manifest.json"
+ROWS = "metrics.jsonl"
+RESULT = "result.json"
 FIELDS = {"fingerprint", "versions", "experiment"}
-DECISIVE = ("annealing", "torch", "numpy", "scikit-learn")  # other versions of these may give other numbers
+DECISIVE = (
+    "annealing",
+    "torch",
+    "numpy",
+    "scikit-learn",
+    "safetensors",
+)  # other versions of these may give other numbers
 
 
 class Store:
-    """A directory with the records of an experiment.
-
-    manifest.json says what the experiment is; trials/ARM-seedN.jsonl holds the rows of a trial, and the .json beside it
-    is the seal without which they do not count: what they belong to, and their SHA-256. times.jsonl, the seconds that
-    trials took, is the only record that differs between two runs of the same experiment.
-    """
+    """A directory with the records of an experiment."""
 
     def __init__(self, directory: Path, experiment: Experiment) -> None:
         self.directory = directory
         self.experiment = experiment
 
-    def path(self, trial: Trial, suffix: str) -> Path:
-        return self.directory / "trials" / f"{trial.arm}-seed{trial.seed}{suffix}"
+    def path(self, trial: Trial) -> Path:
+        """The directory of a trial."""
+        return self.directory / "trials" / f"{trial.arm}-seed{trial.seed}"
 
     def rows(self, trial: Trial) -> list[Row] | None:
         """The rows of a finished trial of this experiment, else None."""
-        try:
-            text = self.path(trial, ".jsonl").read_text()
-            seal = json.loads(self.path(trial, ".json").read_text())
-            rows = from_lines(text)
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        whole = complete(rows, self.experiment.marks(trial.arm))
-        return rows if whole and seal == self._seal(trial, rows, text) else None
+        rows, _ = self._read(trial)
+        return rows
+
+    def fault(self, trial: Trial) -> str | None:
+        """None if a trial is finished, "" if it is not, else what is wrong with its records."""
+        rows, fault = self._read(trial)
+        return None if rows is not None else fault
 
     def missing(self) -> list[Trial]:
         """The trials that are not finished, the longest first."""
         return [trial for trial in self.experiment.trials() if self.rows(trial) is None]
 
-    def record(self, trial: Trial, rows: Iterable[Row], seen: Callable[[], None] = lambda: None) -> None:
-        """Write the rows of a trial as they come, and at the end its files; `seen` is called after every row."""
-        images = self.experiment.task.test_images
-        partial = self.path(trial, ".partial.jsonl")
-        kept = []
-        with open(partial, "w") as file:
-            for row in rows:
-                kept.append(row)
-                file.write(to_line(row, images))
-                file.flush()
-                seen()
-        text = "".join(to_line(row, images) for row in kept)
-        write(self.path(trial, ".jsonl"), text)
-        write(self.path(trial, ".json"), json.dumps(self._seal(trial, kept, text), indent=1) + "\n")
-        partial.unlink(missing_ok=True)
+    def record(self, trial: Trial, rows: Sequence[Row], models: Mapping[str, Any] | None = None) -> None:
+        """Write the rows of a whole trial and what is known of its models, and with that it is finished."""
+        if not complete(rows, self.experiment.marks(trial.arm)):
+            raise ScheduleError(f"{trial.arm} with seed {trial.seed} has no row for some update that calls for one")
+        self.path(trial).mkdir(parents=True, exist_ok=True)
+        text = "".join(to_line(row, self.experiment.test_images) for row in rows)
+        write(self.path(trial) / ROWS, text)
+        result = {**self._seal(trial, rows, text), **(models or {})}
+        write(self.path(trial) / RESULT, json.dumps(result, indent=1, allow_nan=False) + "\n")
 
-    def clock(self, trial: Trial, seconds: float) -> None:
-        """Note how long a trial took."""
-        with open(self.directory / "times.jsonl", "a") as file:
-            file.write(json.dumps({**trial._asdict(), "seconds": round(seconds, 3)}) + "\n")
+    def _read(self, trial: Trial) -> tuple[list[Row] | None, str]:
+        name = f"trials/{self.path(trial).name}"
+        if not (self.path(trial) / RESULT).exists():
+            return None, ""
+        try:
+            text = (self.path(trial) / ROWS).read_text()
+            seal = json.loads((self.path(trial) / RESULT).read_text())
+            rows = from_lines(text)
+            sealed = self._seal(trial, rows, text).items() <= seal.items()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None, f"{name}/{ROWS} or {RESULT} is damaged or missing"
+        if not sealed or not complete(rows, self.experiment.marks(trial.arm)):
+            return None, f"{name}/{ROWS} has not the SHA-256 of {RESULT}, or belongs to another trial"
+        return rows, ""
 
-    def _seal(self, trial: Trial, rows: list[Row], text: str) -> dict[str, Any]:
+    def _seal(self, trial: Trial, rows: Sequence[Row], text: str) -> dict[str, Any]:
         belongs = {"experiment": self.experiment.fingerprint, "arm": trial.arm, "seed": trial.seed}
         belongs["schedule"] = self.experiment.arm(trial.arm).schedule.fingerprint
         diverged = rows[-1].diverged if rows else False
-        sha256 = hashlib.sha256(text.encode()).hexdigest()
-        return {**belongs, "rows": len(rows), "diverged": diverged, "sha256": sha256}
+        return {**belongs, "rows": len(rows), "diverged": diverged, "sha256": sha256(text.encode())}
 
 
 def open_store(out: str | Path, experiment: Experiment, command: str | None = None) -> Store:
-    """Make a directory the store of an experiment, or go on with one that is.
+    """Make a directory the store of an experiment, or go on with one that is, or that is with fewer seeds.
 
     A ScheduleError names a directory that holds something else, or whose missing trials would be trained with other
     versions of the libraries than the finished ones.
@@ -91,21 +117,15 @@ def open_store(out: str | Path, experiment: Experiment, command: str | None = No
     versions = installed()
     try:
         known = _manifest(directory, out)
-        if known is None:
-            (directory / "trials").mkdir(parents=True, exist_ok=True)
+        (directory / "trials").mkdir(parents=True, exist_ok=True)
+        if known is not None:
+            _check(out, store, known, versions)
+        if known is None or known["experiment"] != experiment.description():
             manifest: dict[str, Any] = {"format": FORMAT, "fingerprint": experiment.fingerprint, "command": command}
             manifest |= {"versions": versions, "experiment": experiment.description()}
             write(directory / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-            return store
-        (directory / "trials").mkdir(exist_ok=True)
     except OSError as error:
         raise ScheduleError(f"out must be a directory that can be written, got {out}: {error.strerror}") from None
-    if known["fingerprint"] != experiment.fingerprint:
-        there, here = known["experiment"], experiment.description()
-        raise ScheduleError(
-            f"out must be a new directory or hold this experiment, but {out} holds {_apart(there, here)}"
-        )
-    _same_versions(out, store, known["versions"], versions)
     return store
 
 
@@ -114,16 +134,17 @@ def load_store(directory: str | Path) -> Store:
     known = _manifest(Path(directory), directory)
     if known is None:
         raise ScheduleError(f"no comparison is kept in {directory}")
-    store = Store(Path(directory), read(known["experiment"]))
+    store = Store(Path(directory), Experiment(**known["experiment"]))
     if store.experiment.fingerprint != known["fingerprint"]:
         raise ScheduleError(f"the manifest of {directory} does not fit its fingerprint")
     return store
 
 
+@cache
 def installed() -> dict[str, str]:
     """The versions of what decides the numbers."""
     versions = {"annealing": __version__, "python": platform.python_version()}
-    for name in ("torch", "numpy", "scikit-learn", "scipy", "matplotlib"):
+    for name in ("torch", "numpy", "scikit-learn", "safetensors", "scipy", "matplotlib"):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -150,16 +171,29 @@ def _manifest(directory: Path, out: str | Path) -> dict[str, Any] | None:
     )
 
 
+def _check(out: str | Path, store: Store, known: dict[str, Any], versions: dict[str, str]) -> None:
+    """A ScheduleError if a directory with a known manifest cannot go on with the experiment of a store."""
+    experiment = store.experiment
+    fewer = {*known["experiment"]["seeds"]} <= {*experiment.seeds}
+    if known["fingerprint"] != experiment.fingerprint or not fewer:
+        apart = _apart(known["experiment"], experiment.description())
+        raise ScheduleError(
+            f"out must be a new directory or hold this experiment, but {out} holds another one: {apart}"
+        )
+    _same_versions(out, store, known["versions"], versions)
+
+
 def _apart(there: dict[str, Any], here: dict[str, Any]) -> str:
     """Words for the first thing in which two experiments differ."""
-    for name in ("seeds", "task", "baseline"):
-        if there[name] != here[name]:
-            return f"another one: {name} {there[name]} there, {here[name]} here"
+    for name in here:
+        if name not in ("schedules", "checkpoint_seconds") and there.get(name) != here[name]:
+            return f"{name} {there.get(name)} there, {here[name]} here"
     then, now = (
-        {arm["key"]: f"{arm['schedule']} for {arm['epochs']} epochs" for arm in x["arms"]} for x in (there, here)
+        {key: f"{arm['schedule']} for {arm['epochs']} epochs" for key, arm in x["schedules"].items()}
+        for x in (there, here)
     )
     key = next((key for key in then | now if then.get(key) != now.get(key)), "")
-    return f"another one: {key} is {then.get(key, 'absent')} there, {now.get(key, 'absent')} here"
+    return f"{key} is {then.get(key, 'absent')} there, {now.get(key, 'absent')} here"
 
 
 def _same_versions(out: str | Path, store: Store, then: dict[str, str], now: dict[str, str]) -> None:

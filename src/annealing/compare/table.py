@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .experiment import Arm, Experiment, Trial
+from .arms import Arm
+from .experiment import Experiment, Trial
 from .records import Row
 from .statistics import Curve, Interval, first_reached, median_interval, speed_up
 
@@ -97,7 +98,7 @@ def curves(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> di
 
 def tabulate(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> Table:
     """The table of an experiment from the rows of all its trials."""
-    images = experiment.task.test_images
+    images = experiment.test_images
     drawn = curves(experiment, records)
     trailing = drawn[experiment.baseline].whole_epochs().trailing()
     final = trailing.errors[:, -1]
@@ -152,14 +153,14 @@ def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Ro
     marks = [mark for mark in experiment.marks(source) if mark <= experiment.updates(arm)]
     errors = []
     for seed in experiment.seeds:
-        wrong = {row.updates: row.wrong for row in records[Trial(source, seed)]}
-        errors.append([wrong.get(mark, experiment.task.test_images) for mark in marks])
-    return Curve(np.array(marks) / experiment.task.updates_per_epoch, np.array(errors, float))
+        wrong = {row.step: row.wrong for row in records[Trial(source, seed)]}
+        errors.append([wrong.get(mark, experiment.test_images) for mark in marks])
+    return Curve(np.array(marks) / experiment.updates_per_epoch, np.array(errors, float))
 
 
 def _recommended(experiment: Experiment, arm: Arm, curve: Curve) -> Curve:
     kept = experiment.kept(arm) or (experiment.updates(arm),)
-    return curve.at(np.array(kept) / experiment.task.updates_per_epoch)
+    return curve.at(np.array(kept) / experiment.updates_per_epoch)
 
 
 def _single(experiment: Experiment, arm: Arm) -> bool:
@@ -169,7 +170,7 @@ def _single(experiment: Experiment, arm: Arm) -> bool:
 
 def _diverged(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]]) -> list[int]:
     last = {seed: records[Trial(experiment.sources[arm.key], seed)][-1] for seed in experiment.seeds}
-    return [seed for seed, row in last.items() if row.diverged and row.updates <= experiment.updates(arm)]
+    return [seed for seed, row in last.items() if row.diverged and row.step <= experiment.updates(arm)]
 
 
 def _plain(value: Any) -> Any:

@@ -1,88 +1,174 @@
-"""Tasks: what is trained and on which data. Their parameters are plain values; torch is imported when one is loaded."""
+"""Tasks: what is trained on which data, as plain values; torch is imported when one is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .. import ScheduleError
+from ..errors import whole
+from .keys import choice, plain_data, section
+from .sources import SOURCES, Part, Source
 
 if TYPE_CHECKING:
-    import torch
+    from .problem import Problem
 
-
-class Problem(Protocol):
-    """A loaded task. `batches` depends on its arguments alone, `model` on the seed alone."""
-
-    def model(self, seed: int) -> torch.nn.Module: ...
-
-    def batches(self, seed: int, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """The batches of an epoch, counted from 0."""
-
-    def wrong(self, model: torch.nn.Module) -> int:
-        """How many test images the model gets wrong."""
-
-
-class Task(Protocol):
-    """The parameters of a task: a frozen dataclass."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def updates_per_epoch(self) -> int: ...
-    @property
-    def test_images(self) -> int: ...
-    @property
-    def momentum(self) -> float: ...
-    @property
-    def weight_decay(self) -> float: ...
-
-    def description(self) -> dict[str, Any]: ...
-    def load(self) -> Problem: ...
+FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
-class Digits:
-    """scikit-learn's 1,797 digits of 8 x 8 pixels, 1,200 to train on and 597 to test on, and a small network.
+class Images:
+    """Classification of images: `digits` (scikit-learn's, embedded), `fashion-mnist`, `cifar10` or `cifar100`.
 
-    batch: images an update, a divisor of 1,200. channels: of its two convolutions, the second of stride 2. shift: in
-    every epoch each training image is moved by up to so many pixels either way. momentum, weight_decay: of torch's SGD.
-    split_seed: fixes the stratified split, the same for all trials.
+    train: how many training images, the first ones, or a list of the official files (`data_batch_4`); all unless given.
+    test: how many test images, the first ones. size: the side to which images are reduced, by exact means of blocks.
+    flip: half of the images are mirrored. crop: pixels of padding on each side, before a random cut of the old size.
+    padding: `zero` (after normalisation) or `reflect`. normalise: less the `mean` of each pixel over the training
+    images, or channel by channel less the mean and over the deviation, `mean-std`.
+    epoch_images: how many images an epoch is, the training images, or twice as many, each and its mirror image as in
+    the paper (with `flip`).
     """
 
-    batch: int = 60
-    channels: tuple[int, int] = (8, 32)
-    shift: int = 1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    split_seed: int = 0
-
-    name: ClassVar[str] = "digits"
-    train_images: ClassVar[int] = 1200
-    test_images: ClassVar[int] = 597
+    name: str
+    train: int | tuple[str, ...] | None = None
+    test: int | None = None
+    size: int | None = None
+    flip: bool | None = None
+    crop: int | None = None
+    padding: str = "zero"
+    normalise: str = "mean"
+    epoch_images: int | None = None
 
     def __post_init__(self) -> None:
-        if self.batch < 1 or self.train_images % self.batch:
-            raise ScheduleError(f"batch must be a divisor of {self.train_images}, got {self.batch!r}")
+        source = self.source
+        defaults = {"size": source.side, "test": source.test_images, **source.defaults}
+        for name, value in defaults.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        if self.train is not None and not isinstance(self.train, int):
+            known = [part.name for part in source.train]
+            if not isinstance(self.train, list | tuple) or not self.train or len({*self.train}) < len(self.train):
+                raise ScheduleError(f"train must be a number or a list of different files, got {self.train!r}")
+            object.__setattr__(self, "train", tuple(choice(file, "train", known) for file in self.train))
+        elif self.train is not None and whole(self.train, "train") > source.train_images:
+            raise ScheduleError(f"train must be at most {source.train_images}, got {self.train!r}")
+        if whole(self.test, "test") > source.test_images:
+            raise ScheduleError(f"test must be at most {source.test_images}, got {self.test!r}")
+        choice(self.size, "size", [side for side in range(4, source.side + 1) if source.side % side == 0])
+        choice(self.flip, "flip", [False, True])
+        if whole(self.crop, "crop", 0) >= self.side:
+            raise ScheduleError(f"crop must be below the side of {self.side} pixels, got {self.crop!r}")
+        choice(self.padding, "padding", ["zero", "reflect"])
+        choice(self.normalise, "normalise", ["mean", "mean-std"])
+        if self.epoch_images is None:
+            object.__setattr__(self, "epoch_images", self.train_images)
+        doubled = [2 * self.train_images] if self.flip else []
+        choice(self.epoch_images, "epoch_images", [self.train_images, *doubled])
 
     @property
-    def updates_per_epoch(self) -> int:
-        return self.train_images // self.batch
+    def source(self) -> Source:
+        return SOURCES[self.name]
+
+    @property
+    def side(self) -> int:
+        assert self.size is not None
+        return self.size
+
+    @property
+    def parts(self) -> list[Part]:
+        """The files that hold the training images."""
+        if isinstance(self.train, tuple):
+            return [next(part for part in self.source.train if part.name == name) for name in self.train]
+        found, images = [], 0
+        for part in self.source.train:
+            if images < self.train_images:
+                found.append(part)
+                images += part.images
+        return found
+
+    @property
+    def train_images(self) -> int:
+        if isinstance(self.train, tuple):
+            return sum(part.images for part in self.parts)
+        return self.source.train_images if self.train is None else self.train
+
+    @property
+    def test_images(self) -> int:
+        assert self.test is not None
+        return self.test
 
     def description(self) -> dict[str, Any]:
-        return {"name": self.name, **asdict(self), "channels": [*self.channels]}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "train": [*self.train] if isinstance(self.train, tuple) else self.train}
 
-    def load(self) -> Problem:
-        from .digits import load
+    def load(self, directory: Path | None = None, device: str = "cpu") -> Problem:
+        """The images, ready for training; a ScheduleError names a file that is missing or wrong."""
+        from .problem import problem
 
-        return load(self)
+        return problem(self, directory, device)
 
 
-def from_description(description: dict[str, Any]) -> Task:
-    """The task that a manifest describes."""
-    values = dict(description)
-    name = values.pop("name", None)
-    if name != Digits.name:
-        raise ScheduleError(f"task must be {Digits.name!r}, got {name!r}")
-    return Digits(**{**values, "channels": tuple(values["channels"])})
+@dataclass(frozen=True)
+class Function:
+    """A training function of the user's, `package.module:function`; it takes a `Session`.
+
+    updates_per_epoch: how many updates it makes in an epoch. test_images: what its errors are shares of, where it
+    counts images. parameters: plain data for the function, a part of what is compared.
+    """
+
+    name: str
+    updates_per_epoch: int
+    test_images: int | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not FUNCTION.fullmatch(self.name):
+            raise ScheduleError(f"name must be package.module:function, got {self.name!r}")
+        whole(self.updates_per_epoch, "updates_per_epoch")
+        if self.test_images is not None:
+            whole(self.test_images, "test_images")
+        object.__setattr__(self, "parameters", plain_data(self.parameters, "parameters"))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def description(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+Task = Images | Function
+
+
+def read_task(value: Any) -> Task:
+    """A task from its name, a mapping or itself."""
+    name = value.get("name") if isinstance(value, dict) else value
+    if isinstance(name, str) and ":" in name:
+        if isinstance(value, str):
+            raise ScheduleError(
+                f"task.updates_per_epoch must be given: task: {{name: {value!r}, updates_per_epoch: NUMBER}}"
+            )
+        kinds: dict[str, type] = {name: Function}
+    else:
+        kinds = dict.fromkeys(SOURCES, Images)
+    if isinstance(value, Images | Function):
+        return value
+    if isinstance(name, str) and name not in kinds:
+        allowed = f"{', '.join(SOURCES)}, or package.module:function"
+        raise ScheduleError(f"task must be one of {allowed}, got {name!r}")
+    task: Task = section(value, "task", kinds)
+    return task
+
+
+def prepare(task: Task, directory: Path | None) -> None:
+    """A ScheduleError if the data or the code of a task are not there; data are downloaded if no directory is named."""
+    if isinstance(task, Function):
+        from .functions import findable
+
+        findable(task.name)
+    else:
+        from .data import load
+
+        for parts in (task.parts, task.source.test):
+            load(task.name, parts, directory)

@@ -1,53 +1,65 @@
-"""One trial: plain SGD with momentum under a schedule, one record for every evaluation."""
+"""The training of the built-in tasks: plain SGD under a schedule, one row for every evaluation."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
+from typing import Any
 
-import torch
 from torch.nn.functional import cross_entropy
 
-from .experiment import Experiment, Trial
-from .records import Row
-from .tasks import Problem
+from .experiment import Experiment
+from .problem import Problem
+from .session import Session
 
 
-def train(experiment: Experiment, trial: Trial) -> Iterator[Row]:
-    """Train one arm with one seed, and give a row after every mark; a loss that is not finite ends it.
+class Losses:
+    """The losses since the epoch began."""
 
-    The rows depend on the arguments alone (for one version of torch, one type of processor and one thread): initial
-    weights on the seed, data on the seed and the epoch.
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"values": [*self.values]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.values = [*state["values"]]
+
+
+def train(experiment: Experiment, session: Session, problem: Problem) -> None:
+    """Train a trial to its end, from where it stands; a loss that is not finite ends it.
+
+    What is reported depends on the experiment, the schedule and the seed alone (for one version of torch, one type of
+    processor and one number of threads): initial weights on the seed, data on the seed and the update.
     """
-    task = experiment.task
-    problem = task.load()
-    model = problem.model(trial.seed)
-    rates = experiment.rates(experiment.arm(trial.arm))
-    marks = set(experiment.marks(trial.arm))
-    optimizer = torch.optim.SGD(model.parameters(), lr=rates[0], momentum=task.momentum, weight_decay=task.weight_decay)
+    assert experiment.model
+    assert experiment.optimizer
+    assert experiment.batch
+    model = experiment.model.build(session.seed, problem.shape, problem.task.source.classes)
+    model = model.to(device=problem.images.device, memory_format=problem.memory_format)  # type: ignore[call-overload]
+    optimizer = experiment.optimizer.make(model, session.rate())
+    losses = Losses()
+    state = {"model": model, "optimizer": optimizer, "losses": losses}
+    scheduler = session.scheduler(optimizer)
+    session.restore(**state)
     model.train()
-    losses: list[float] = []
-    for n, (rate, (images, classes)) in enumerate(zip(rates, batches(problem, trial.seed), strict=False), start=1):
-        if (n - 1) % task.updates_per_epoch == 0:
-            losses.clear()
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = cross_entropy(model(images), classes)
-        losses.append(loss.item())
-        if not math.isfinite(losses[-1]):
-            yield Row(n, n / task.updates_per_epoch, rate, None, task.test_images)
-            return
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        if n in marks:
-            used = optimizer.param_groups[0]["lr"]
-            loss_so_far = math.fsum(losses) / len(losses)
-            yield Row(n, n / task.updates_per_epoch, used, loss_so_far, problem.wrong(model))
-
-
-def batches(problem: Problem, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """The batches of one epoch after another, without end."""
-    for epoch in itertools.count():
-        yield from problem.batches(seed, epoch)
+    for epoch in session.epochs():
+        begin = session.step % session.updates_per_epoch
+        if not begin:
+            losses.values.clear()
+        for images, classes in problem.batches(session.seed, epoch, experiment.batch, begin):
+            loss = cross_entropy(model(images), classes)
+            losses.values.append(loss.item())
+            if not math.isfinite(losses.values[-1]):
+                scheduler.step()
+                session.report(loss=math.nan, wrong=session.images)
+                return
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            scheduler.step()
+            if session.due:
+                wrong = problem.wrong(problem.logits(model))
+                session.report(loss=math.fsum(losses.values) / len(losses.values), wrong=wrong)
+            session.checkpoint(**state)
+            if session.over:
+                return

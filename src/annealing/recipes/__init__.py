@@ -3,6 +3,7 @@
 from .classic import cosine, linear, multistep, runs, step, warm_restarts
 from .cooldowns import cooldown, half_life
 from .cycles import (
+    chebyshev,
     exp_range,
     jagged_restarts,
     one_cycle,
@@ -30,19 +31,22 @@ from .decays import (
     tanh_decay,
 )
 from .horizon import branch_cooldown, change_horizon
+from .hyperbolic import exp_hyperbolic, hyperbolic
 from .listed import named
-from .stages import infinite, inverse_sqrt, knee, noam, power_law, rsqrt, tri_stage, wsd, wsd_s
+from .stages import infinite, inverse_sqrt, knee, noam, power_law, power_scheduler, rsqrt, tri_stage, wsd, wsd_s
 from .warmups import exponential_warmup, ramp, untuned_warmup, warmup
 
 __all__ = [
     "branch_cooldown",
     "change_horizon",
+    "chebyshev",
     "constant",
     "cooldown",
     "cosine",
     "cosine_constant",
     "cosine_linear",
     "cosine_power",
+    "exp_hyperbolic",
     "exp_range",
     "exponential",
     "exponential_warmup",
@@ -51,6 +55,7 @@ __all__ = [
     "half_cosine",
     "half_life",
     "harmonic",
+    "hyperbolic",
     "infinite",
     "inverse_sqrt",
     "inverse_time",
@@ -66,6 +71,7 @@ __all__ = [
     "one_cycle_momentum",
     "polynomial",
     "power_law",
+    "power_scheduler",
     "ramp",
     "rex",
     "rsqrt",

@@ -11,6 +11,7 @@ from ..errors import ScheduleError, finite, whole
 from ..nodes import Join, Repeat, Run
 from ..schedule import Schedule
 from ..times import exact, positive
+from .arguments import below
 from .listed import decay_factor, ordered, recipe
 
 
@@ -70,8 +71,7 @@ def warm_restarts(
     Source: Loshchilov and Hutter 2017, arXiv 1608.03983, eq. 5; eta_max_factor as asked for in pytorch issue 62640.
     """
     first = cosine(eta_max, eta_min, positive(T_0, "T_0"))
-    growth = exact(T_mult, "T_mult")
-    if growth < 1:
+    if (growth := positive(T_mult, "T_mult")) < 1:
         raise ScheduleError(f"T_mult must be at least 1, got {T_mult!r}")
     times = None if runs is None else whole(runs, "runs")
     factors = {"eta_max_factor": finite(eta_max_factor, "eta_max_factor")}
@@ -97,10 +97,14 @@ def runs(listed: Sequence[tuple[float | Fraction, float, float]]) -> Schedule:
     """
     if not isinstance(listed, list | tuple) or not listed:
         raise ScheduleError(f"listed must be a list of (T_i, eta_max_i, eta_min_i), at least one, got {listed!r}")
-    for row in listed:
+    parts = list[Schedule]()
+    for i, row in enumerate(listed):
         if not isinstance(row, list | tuple) or len(row) != 3:
             raise ScheduleError(f"listed must hold (T_i, eta_max_i, eta_min_i) for each run, got {row!r}")
-    return Join(tuple(cosine(eta_max, eta_min, T) for T, eta_max, eta_min in listed))
+        T, eta_max, eta_min = row
+        below(**{f"eta_max_{i} of listed": eta_max, f"eta_min_{i} of listed": eta_min})
+        parts.append(Run(shapes.cosine, eta_max, eta_min, positive(T, f"T_{i} of listed")))
+    return Join(tuple(parts))
 
 
 @recipe
@@ -114,9 +118,8 @@ def step(eta_max: float, step_size: float | Fraction, gamma: float = 0.1) -> Sch
 
     Source: torch.optim.lr_scheduler.StepLR.
     """
-    return Repeat(
-        Run(shapes.flat, eta_max, eta_max, positive(step_size, "step_size")), None, 1, *[decay_factor(gamma)] * 2
-    )
+    first = finite(eta_max, "eta_max")
+    return Repeat(Run(shapes.flat, first, first, positive(step_size, "step_size")), None, 1, *[decay_factor(gamma)] * 2)
 
 
 @recipe

@@ -10,18 +10,10 @@ from ..nodes import Run
 from ..schedule import Schedule
 from ..shapes import Shape
 from ..times import positive
+from .curves import FALLING, curve_shape
 from .listed import recipe
 
 MOST_HALVINGS = 900
-
-CURVES: dict[str, Shape] = {
-    "linear": shapes.linear,
-    "cosine": shapes.cosine,
-    "1-sqrt": shapes.mirrored(shapes.power(0.5)),
-    "1-square": shapes.mirrored(shapes.power(2)),
-    "mirror-cosine": shapes.mirror_cosine,
-    "halving": shapes.geometric(0.5),
-}
 
 
 @recipe
@@ -29,46 +21,41 @@ def cooldown(start: float, end: float, length: float | Fraction, curve: str | Sh
     """From `start` to `end` along a curve: end + (start - end) * f(v), where v = t / length.
 
     f(v) of each curve: "linear" 1 - v; "cosine" (1 + cos(pi v)) / 2; "1-sqrt" 1 - sqrt(v); "1-square" 1 - v^2;
-    "mirror-cosine" 2 (1 - v) - (1 + cos(pi v)) / 2; "geometric", which is start * (end / start)^v; "halving"
-    2 * 0.5^v - 1. The last two are both called exponential elsewhere, and so is `half_life`. Any bounded value of
-    annealing.shapes is a curve too.
+    "mirror-cosine" 2 (1 - v) - (1 + cos(pi v)) / 2; "halving" 2 * 0.5^v - 1; "geometric", which is
+    start * (end / start)^v; "harmonic", where 1 / eta goes straight from 1 / start to 1 / end. "halving", "geometric"
+    and `half_life` are each called exponential elsewhere. Any bounded value of annealing.shapes is a curve too.
 
-    start, end: finite, in any order; "geometric" needs both above 0. length: above 0. After it `end` is held.
+    start, end: finite, in any order; "geometric" and "harmonic" need both above 0. length: above 0. After it `end` is
+    held.
 
     >>> [round(cooldown(1, 0.1, 20, curve)(10), 4) for curve in ("linear", "1-sqrt", "geometric", "halving")]
     [0.55, 0.3636, 0.3162, 0.4728]
 
-    Source: Hägele et al. 2024, arXiv 2405.18392; "geometric" as in its code; "halving" Megatron-LM's exponential.
+    Source: Hägele et al. 2024, arXiv 2405.18392; "geometric" as in its code; "halving" Megatron-LM's exponential;
+    "harmonic" levanter's "inv".
     """
-    return Run(cooldown_shape(curve, start, end), start, end, length)
+    return Run(curve_shape(curve, FALLING, start=start, end=end), start, end, length)
 
 
 @recipe
 def half_life(start: float, T_half: float | Fraction, length: float | Fraction) -> Schedule:
     """Exponential decay by its half-life, start * 0.5^(t / T_half), up to `length`; then the last value is held.
 
-    start: finite. T_half, length: above 0.
+    start: finite. T_half: above 0. length: above 0, at most 900 T_half.
 
     >>> [half_life(1, T_half=5, length=20)(t) for t in (0, 5, 10, 20, 30)]
     [1.0, 0.5, 0.25, 0.0625, 0.0625]
 
     Source: Hu et al. 2024, arXiv 2404.06395 (MiniCPM), the decay of its warm-up, stable, decay schedule.
     """
-    halvings = float(positive(length, "length") / positive(T_half, "T_half"))
-    if not halvings <= MOST_HALVINGS:
-        raise ScheduleError(f"length must be at most {MOST_HALVINGS} half-lives, got {halvings:g}")
-    ratio = 0.5**halvings
-    return Run(shapes.geometric(ratio), start, finite(start, "start") * ratio, length)
+    return halved(finite(start, "start"), T_half, length=length)
 
 
-def cooldown_shape(curve: str | Shape, start: float, end: float) -> Shape:
-    """The shape of a curve by its name; that of "geometric" follows from the values."""
-    if isinstance(curve, Shape):
-        return curve
-    if curve == "geometric":
-        if min(finite(start, "start"), finite(end, "end")) <= 0:
-            raise ScheduleError(f'start and end must be above 0 for curve "geometric", got {start!r} and {end!r}')
-        return shapes.geometric(end / start)
-    if not isinstance(curve, str) or curve not in CURVES:
-        raise ScheduleError(f"curve must be one of {', '.join([*CURVES, 'geometric'])}, or a shape, got {curve!r}")
-    return CURVES[curve]
+def halved(start: float, T_half: float | Fraction, **length: float | Fraction) -> Schedule:
+    """Decay by a half-life; the length goes by the name that the caller has for it."""
+    ((name, time),) = length.items()
+    halvings = 1 / positive(T_half, "T_half") * positive(time, name)
+    if halvings > MOST_HALVINGS:
+        raise ScheduleError(f"{name} must be at most {MOST_HALVINGS} T_half, got {time!r}")
+    ratio = 0.5 ** float(halvings)
+    return Run(shapes.geometric(ratio), start, start * ratio, time)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from .. import shapes
-from ..errors import ScheduleError, finite
+from ..errors import ScheduleError, finite, whole
 from ..nodes import Join, Repeat, Run
 from ..schedule import Schedule
-from ..times import exact, positive
+from ..times import positive
+from .arguments import above_0, below, ratio, share
 from .classic import warm_restarts
 from .decays import exponential
 from .listed import a_schedule, ordered, recipe
 
+MOST_STEPS = 4096
 CURVES = {"cosine": shapes.cosine, "linear": shapes.linear}
 
 
@@ -32,18 +35,16 @@ def one_cycle(
     T_max: the whole length, above 0. pct_start: the share of it that goes up, above 0 and below 1 (below 1/2 with
     three_phase, which goes down to the first value as long, and only then to the last). div_factor,
     final_div_factor: above 0. curve: "cosine" or "linear". PyTorch's, with total_steps N and pct_start p, is this with
-    T_max = N - 1 and pct_start = (p * N - 1) / (N - 1); with three phases its phases end an update apart from these.
+    T_max = N - 1 and pct_start = (p * N - 1) / (N - 1), in two phases and in three.
 
     >>> [round(one_cycle(1, 100)(t), 6) for t in (0, 15, 30, 65, 100)]
     [0.04, 0.52, 1.0, 0.500002, 4e-06]
 
     Source: Smith and Topin 2018, arXiv 1708.07120; torch.optim.lr_scheduler.OneCycleLR.
     """
-    for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
-        if finite(factor, name) <= 0:
-            raise ScheduleError(f"{name} must be above 0, got {factor!r}")
-    start = finite(eta_max, "eta_max") / div_factor
-    return _up_and_down([start, eta_max, start, start / final_div_factor], T_max, pct_start, curve, three_phase)
+    start = finite(eta_max, "eta_max") / above_0(div_factor, "div_factor")
+    last = start / above_0(final_div_factor, "final_div_factor")
+    return _up_and_down([start, eta_max, start, last], T_max, pct_start, curve, three_phase)
 
 
 @recipe
@@ -65,8 +66,7 @@ def one_cycle_momentum(
 
     Source: Smith and Topin 2018, arXiv 1708.07120; torch.optim.lr_scheduler.OneCycleLR.
     """
-    if finite(momentum_min, "momentum_min") > finite(momentum_max, "momentum_max"):
-        raise ScheduleError(f"momentum_min must be at most momentum_max = {momentum_max!r}, got {momentum_min!r}")
+    below(momentum_max=momentum_max, momentum_min=momentum_min)
     values = [momentum_max, momentum_min, momentum_max, momentum_max]
     return _up_and_down(values, T_max, pct_start, curve, three_phase)
 
@@ -79,11 +79,9 @@ def _up_and_down(
         raise ScheduleError(f"three_phase must be True or False, got {three_phase!r}")
     if not isinstance(curve, str) or curve not in CURVES:
         raise ScheduleError(f"curve must be one of {', '.join(CURVES)}, got {curve!r}")
-    T, share = positive(T_max, "T_max"), exact(pct_start, "pct_start")
-    most = Fraction(1, 2) if three_phase else Fraction(1)
-    if not 0 < share < most:
-        raise ScheduleError(f"pct_start must be above 0 and below {float(most):g}, got {pct_start!r}")
-    lengths = [share * T, share * T, T - 2 * share * T] if three_phase else [share * T, T - share * T]
+    T = positive(T_max, "T_max")
+    up = T * share(pct_start, "pct_start", Fraction(1, 2) if three_phase else Fraction(1))
+    lengths = [up, up, T - 2 * up] if three_phase else [up, T - up]
     values = values if three_phase else [values[0], values[1], values[3]]
     pairs = zip(values, values[1:], lengths, strict=False)
     return Join(tuple(Run(CURVES[curve], start, end, length) for start, end, length in pairs))
@@ -162,13 +160,38 @@ def slanted_triangular(
 
     Source: Howard and Ruder 2018, arXiv 1801.06146.
     """
-    T, share = positive(T_max, "T_max"), exact(cut_frac, "cut_frac")
-    if not 0 < share < 1:
-        raise ScheduleError(f"cut_frac must be above 0 and below 1, got {cut_frac!r}")
+    T, cut = positive(T_max, "T_max"), share(cut_frac, "cut_frac")
     if finite(ratio, "ratio") < 1:
         raise ScheduleError(f"ratio must be at least 1, got {ratio!r}")
     low = finite(eta_max, "eta_max") / ratio
-    return Run(shapes.linear, low, eta_max, share * T) >> Run(shapes.linear, eta_max, low, (1 - share) * T)
+    return Run(shapes.linear, low, eta_max, cut * T) >> Run(shapes.linear, eta_max, low, (1 - cut) * T)
+
+
+@recipe
+def chebyshev(eta_max: float, eta_min: float, steps: int, length: float | Fraction = 1) -> Schedule:
+    """Fractal Chebyshev steps: eta_min / (sin(x)^2 + eta_min / eta_max * cos(x)^2), where x = pi (k + 1/2) / (2 steps).
+
+    Each step is held for a while, in the order k = 0, 1 (of two), 0, 3, 1, 2 (of four), 0, 7, 3, 4, 1, 6, 2, 5 and so
+    on: after each k of the order before comes what is left of the new one when its count, less 1, loses k.
+
+    eta_max, eta_min: above 0, eta_min <= eta_max, the inverses of the least and the greatest curvature; all steps are
+    between them. steps: how many, a power of 2, at most 4096. length: of one step, above 0.
+
+    >>> [round(chebyshev(1, 0.1, steps=4)(t), 6) for t in range(4)]
+    [0.744856, 0.103547, 0.264696, 0.138464]
+
+    Source: Agarwal, Goel and Zhang 2021, arXiv 2103.01338.
+    """
+    low = ratio(eta_max=eta_max, eta_min=eta_min)
+    ordered(eta_max, eta_min)
+    if whole(steps, "steps") > MOST_STEPS or steps & (steps - 1):
+        raise ScheduleError(f"steps must be a power of 2, at most {MOST_STEPS}, got {steps!r}")
+    part, order = positive(length, "length"), [0]
+    while len(order) < steps:
+        order = [k for j in order for k in (j, 2 * len(order) - 1 - j)]
+    angles = (math.pi * (2 * k + 1) / (4 * steps) for k in order)
+    etas = [eta_min / (math.sin(x) ** 2 + low * math.cos(x) ** 2) for x in angles]
+    return Join(tuple(Run(shapes.flat, eta, eta, part) for eta in etas))
 
 
 @recipe
@@ -177,7 +200,7 @@ def jagged_restarts(
 ) -> Schedule:
     """A schedule that is set back at every multiple of `every`, and comes up again within T_ramp.
 
-    At these times (not at 0) the rate is multiplied by a line from `start` to 1.
+    At these times (not at 0) the rate is multiplied by a line from `start` to 1. It ends where the schedule ends.
 
     every: above T_ramp, which is above 0. start: a factor, from 0 to 1.
 
@@ -187,13 +210,15 @@ def jagged_restarts(
 
     Source: Lialin et al. 2023, arXiv 2307.05695 (ReLoRA); axolotl's JaggedLRRestartScheduler.
     """
+    schedule = a_schedule(schedule, "schedule")
     period, ramp = positive(every, "every"), positive(T_ramp, "T_ramp")
     if ramp >= period:
         raise ScheduleError(f"T_ramp must be below every = {every!r}, got {T_ramp!r}")
     if not 0 <= finite(start, "start") <= 1:
         raise ScheduleError(f"start must be between 0 and 1, got {start!r}")
     again = Repeat(Run(shapes.linear, start, 1, ramp) >> Run(shapes.flat, 1, 1, period - ramp))
-    return a_schedule(schedule, "schedule") * (Run(shapes.flat, 1, 1, period) >> again)
+    factor: Schedule = Run(shapes.flat, 1, 1, period) >> again
+    return schedule * (factor if schedule._length is None else factor.until(schedule._length))
 
 
 @recipe

@@ -9,7 +9,8 @@ from .. import shapes
 from ..errors import ScheduleError, finite
 from ..nodes import Repeat, Run, Tail
 from ..schedule import Schedule
-from ..times import exact, positive
+from ..times import END_OF_TIME, positive
+from .arguments import above_0, power_shape, ratio, share
 from .listed import ordered, recipe
 
 E_INVERSE = math.exp(-1)
@@ -24,16 +25,15 @@ def constant(eta: float, length: float | Fraction | None = None) -> Schedule:
 
     Source: the constant schedule of every framework.
     """
-    if length is None:
-        return Repeat(Run(shapes.flat, eta, eta, 1))
-    return Run(shapes.flat, eta, eta, length)
+    value = finite(eta, "eta")
+    return Repeat(Run(shapes.flat, value, value, 1)) if length is None else Run(shapes.flat, value, value, length)
 
 
 @recipe
 def polynomial(eta_max: float, eta_min: float, T_max: float | Fraction, power: float, k: float = 1) -> Schedule:
     """Polynomial decay: eta_min + (eta_max - eta_min) * (1 - u^k)^power, where u = t / T_max.
 
-    eta_min <= eta_max. T_max, power, k: above 0. PyTorch's PolynomialLR has no floor.
+    eta_min <= eta_max. T_max: above 0. power, k: above 0, at most 100. PyTorch's PolynomialLR has no floor.
 
     >>> polynomial(1, 0, 100, power=2)(50), polynomial(1, 0, 100, power=2, k=2)(50)
     (0.25, 0.5625)
@@ -41,7 +41,7 @@ def polynomial(eta_max: float, eta_min: float, T_max: float | Fraction, power: f
     Source: torch.optim.lr_scheduler.PolynomialLR; k: Zhang and Li 2020, arXiv 2004.05909 (timm's k_decay).
     """
     ordered(eta_max, eta_min)
-    shape = shapes.composed(shapes.power(power), shapes.mirrored(shapes.power(k)))
+    shape = shapes.composed(power_shape(power, "power"), shapes.mirrored(power_shape(k, "k")))
     return Run(shape, eta_max, eta_min, positive(T_max, "T_max"))
 
 
@@ -64,7 +64,7 @@ def cosine_power(eta_max: float, eta_min: float, T_max: float | Fraction, expone
 def k_decay(eta_max: float, eta_min: float, T_max: float | Fraction, k: float) -> Schedule:
     """Cosine annealing with k-decay: eta_min + (eta_max - eta_min) / 2 * (1 + cos(pi u^k)), where u = t / T_max.
 
-    eta_min <= eta_max. T_max, k: above 0.
+    eta_min <= eta_max. T_max: above 0. k: above 0, at most 100.
 
     >>> round(k_decay(1, 0, 100, k=2)(50), 6), k_decay(1, 0, 100, k=1)(50)
     (0.853553, 0.5)
@@ -72,7 +72,7 @@ def k_decay(eta_max: float, eta_min: float, T_max: float | Fraction, k: float) -
     Source: Zhang and Li 2020, arXiv 2004.05909; timm's CosineLRScheduler (k_decay).
     """
     ordered(eta_max, eta_min)
-    shape = shapes.composed(shapes.cosine, shapes.mirrored(shapes.power(k)))
+    shape = shapes.composed(shapes.cosine, shapes.mirrored(power_shape(k, "k")))
     return Run(shape, eta_max, eta_min, positive(T_max, "T_max"))
 
 
@@ -138,7 +138,7 @@ def geometric(start: float, end: float, length: float | Fraction) -> Schedule:
 
     Source: the learning-rate range test (Smith 2017, arXiv 1506.01186, on a logarithmic axis).
     """
-    return Run(shapes.geometric(_ratio(start, end)), start, end, length)
+    return Run(shapes.geometric(ratio(start=start, end=end)), start, end, length)
 
 
 @recipe
@@ -152,7 +152,7 @@ def harmonic(start: float, end: float, length: float | Fraction) -> Schedule:
 
     Source: levanter's "inv" decay, 1 / ((1 / m - 1) u + 1).
     """
-    return Run(shapes.harmonic(_ratio(start, end)), start, end, length)
+    return Run(shapes.harmonic(ratio(start=start, end=end)), start, end, length)
 
 
 @recipe
@@ -167,9 +167,7 @@ def rex(eta_max: float, eta_min: float, T_max: float | Fraction, beta: float = 0
     Source: Chen, Wolfe and Kyrillidis 2021, arXiv 2107.04197.
     """
     ordered(eta_max, eta_min)
-    if finite(beta, "beta") <= 0:
-        raise ScheduleError(f"beta must be above 0, got {beta!r}")
-    return Run(shapes.harmonic(1 / beta), eta_max, eta_min, positive(T_max, "T_max"))
+    return Run(shapes.harmonic(1 / above_0(beta, "beta")), eta_max, eta_min, positive(T_max, "T_max"))
 
 
 @recipe
@@ -203,7 +201,7 @@ def exponential(eta_max: float, gamma: float, timescale: float | Fraction = 1) -
 
     Source: torch.optim.lr_scheduler.ExponentialLR; optax.exponential_decay.
     """
-    return Tail(shapes.exponential(gamma), eta_max, 0.0, positive(timescale, "timescale"))
+    return Tail(shapes.exponential(gamma), finite(eta_max, "eta_max"), 0.0, positive(timescale, "timescale"))
 
 
 @recipe
@@ -217,7 +215,7 @@ def natural_exponential(eta_max: float, k: float | Fraction) -> Schedule:
 
     Source: paddle.optimizer.lr.NaturalExpDecay; MindSpore's NaturalExpDecayLR.
     """
-    return Tail(shapes.exponential(E_INVERSE), eta_max, 0.0, 1 / positive(k, "k"))
+    return Tail(shapes.exponential(E_INVERSE), finite(eta_max, "eta_max"), 0.0, _timescale(k))
 
 
 @recipe
@@ -231,7 +229,7 @@ def inverse_time(eta_max: float, k: float | Fraction) -> Schedule:
 
     Source: keras.optimizers.schedules.InverseTimeDecay; Robbins and Monro 1951.
     """
-    return Tail(shapes.inverse_power(1), eta_max, 0.0, 1 / positive(k, "k"))
+    return Tail(shapes.inverse_power(1), finite(eta_max, "eta_max"), 0.0, _timescale(k))
 
 
 @recipe
@@ -248,14 +246,11 @@ def flat_anneal(
     Source: fastai's fit_flat_cos.
     """
     ordered(eta_max, eta_min)
-    T, share = positive(T_max, "T_max"), exact(pct_start, "pct_start")
-    if not 0 < share < 1:
-        raise ScheduleError(f"pct_start must be above 0 and below 1, got {pct_start!r}")
-    flat = Run(shapes.flat, eta_max, eta_max, share * T)
-    return flat >> Run(shapes.cosine, eta_max, eta_min, (1 - share) * T)
+    T, flat = positive(T_max, "T_max"), share(pct_start, "pct_start")
+    return Run(shapes.flat, eta_max, eta_max, flat * T) >> Run(shapes.cosine, eta_max, eta_min, (1 - flat) * T)
 
 
-def _ratio(start: float, end: float) -> float:
-    if min(finite(start, "start"), finite(end, "end")) <= 0:
-        raise ScheduleError(f"start and end must be above 0, got {start!r} and {end!r}")
-    return end / start
+def _timescale(k: float | Fraction) -> Fraction:
+    if (timescale := 1 / positive(k, "k")) > END_OF_TIME:
+        raise ScheduleError(f"k must be at least 2^-53, got {k!r}")
+    return timescale

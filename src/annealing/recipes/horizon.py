@@ -10,7 +10,7 @@ from ..errors import ScheduleError, finite
 from ..nodes import Run
 from ..schedule import Schedule
 from ..shapes import Shape
-from ..times import exact, positive
+from ..times import exact, plain, positive
 from .cooldowns import cooldown
 from .listed import a_schedule, recipe
 
@@ -31,8 +31,10 @@ def branch_cooldown(
 
     Source: Zhai et al. 2022, arXiv 2106.04560 (cooldowns off one endless run); Hägele et al. 2024, arXiv 2405.18392.
     """
-    schedule = a_schedule(schedule, "schedule")
-    return schedule.until(at) >> cooldown(schedule(exact(at, "at")), end, length, curve)
+    schedule, time = a_schedule(schedule, "schedule"), positive(at, "at")
+    if (T := schedule._length) is not None and time > T:
+        raise ScheduleError(f"at must be at most the duration {plain(T)}, got {at!r}")
+    return schedule.until(time) >> cooldown(schedule(time), end, length, curve)
 
 
 @recipe
@@ -88,7 +90,8 @@ def change_horizon(
         scale: float = (rate - end) / (met - end)
         rest: Schedule = whole.shifted(-at)
         moved: Schedule = scale * rest if end == 0 else end + scale * (rest + -end)
-        return before >> moved
+        rounded = rate - moved(0)  # away from the rate, which is to be met exactly
+        return before >> (moved + Run(shapes.linear, rounded, 0.0, left) if rounded else moved)
     length = positive(length, "length")
     if length >= left:
         raise ScheduleError(f"length must be less than T_new - at = {float(left):g}, got {float(length):g}")
@@ -111,7 +114,7 @@ POLICIES = {
 
 def _only(policy: str, **given: Any) -> None:
     """Refuse a policy that is not known, and options that it lacks or that say nothing to it."""
-    if policy not in POLICIES:
+    if not isinstance(policy, str) or policy not in POLICIES:
         raise ScheduleError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
     needed, allowed = POLICIES[policy]
     for name, value in given.items():

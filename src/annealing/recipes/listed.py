@@ -7,11 +7,19 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
+from ..durations import unread
 from ..errors import ScheduleError, finite
 from ..literals import literal
 from ..schedule import Schedule
+from .arguments import below
 
 P = ParamSpec("P")
+
+TIMES = {
+    *("T_0", "T_constant", "T_cooldown", "T_decay", "T_explore", "T_half", "T_linear", "T_max", "T_new", "T_ramp"),
+    *("T_stable", "T_warmup", "at", "every", "length", "listed", "milestones", "periods", "shift"),
+    *("step_size", "step_size_down", "step_size_up", "timescale"),
+}  # the arguments that are times
 
 named: dict[str, Callable[..., Schedule]] = {}
 
@@ -23,8 +31,14 @@ def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
     def make(*args: P.args, **kwargs: P.kwargs) -> Schedule:
         written = [*map(literal, args), *(f"{name}={literal(value)}" for name, value in kwargs.items())]
         call = f"{function.__name__}({', '.join(written)})"
-        inspect.signature(function).bind(*args, **kwargs)
+        given = inspect.signature(function).bind(*args, **kwargs).arguments
         try:
+            if any(map(unread, given.values())):
+                from ..deferred import kept
+
+                if waiting := kept(make, TIMES, given):
+                    waiting._set(_label=call)
+                    return waiting
             return function(*args, **kwargs)._labelled(call)
         except ScheduleError as error:
             raise ScheduleError(f"{error}; in {call}") from None
@@ -34,8 +48,7 @@ def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
 
 
 def ordered(eta_max: float, eta_min: float) -> None:
-    if finite(eta_min, "eta_min") > finite(eta_max, "eta_max"):
-        raise ScheduleError(f"eta_min must be at most eta_max = {eta_max!r}, got {eta_min!r}")
+    below(eta_max=eta_max, eta_min=eta_min)
 
 
 def decay_factor(gamma: float) -> float:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 from .. import shapes
 from ..errors import ScheduleError, finite
 from ..nodes import Join, Repeat, Run, Tail
 from ..schedule import Schedule
 from ..shapes import Shape
-from ..times import exact, positive
-from .cooldowns import cooldown
+from ..times import END_OF_TIME, exact, plain, positive
+from .arguments import above_0, below
+from .cooldowns import halved
+from .curves import FALLING, curve_shape
 from .listed import ordered, recipe
+
+SMALLEST_SCALE = 1e-300  # of a geometric progression
+MOST_LOG = 700  # e to it is a float
 
 
 @recipe
@@ -41,9 +47,8 @@ def noam(d_model: int, T_warmup: float | Fraction, factor: float = 1.0) -> Sched
 
     Source: Vaswani et al. 2017, arXiv 1706.03762, section 5.3, with t for the update number.
     """
-    if finite(d_model, "d_model") <= 0:
-        raise ScheduleError(f"d_model must be above 0, got {d_model!r}")
-    peak = finite(factor, "factor") / math.sqrt(d_model * float(positive(T_warmup, "T_warmup")))
+    width = above_0(d_model, "d_model")
+    peak = finite(factor, "factor") / math.sqrt(width * positive(T_warmup, "T_warmup"))
     return power_law(peak, 0.5, T_warmup)
 
 
@@ -61,10 +66,10 @@ def rsqrt(
     Source: big_vision's "rsqrt"; the inverse square root of T5 (arXiv 1910.10683).
     """
     scale, moved = positive(timescale, "timescale"), exact(shift, "shift")
-    if moved < 0:
-        raise ScheduleError(f"shift must be at least 0, got {shift!r}")
+    if not 0 <= moved <= END_OF_TIME - scale:
+        raise ScheduleError(f"shift must be at least 0, and with timescale at most 2^53, got {shift!r}")
     peak = finite(eta_max, "eta_max") / math.sqrt(1 + moved / scale)
-    return _warmed(peak, T_warmup) >> Tail(shapes.inverse_power(0.5), peak, 0.0, scale + moved)
+    return _risen(peak, T_warmup) >> Tail(shapes.inverse_power(0.5), peak, 0.0, scale + moved)
 
 
 @recipe
@@ -78,7 +83,7 @@ def power_law(eta_max: float, exponent: float, T_warmup: float | Fraction) -> Sc
 
     Source: OLMo-core's PowerLR; Shen et al. 2024, arXiv 2408.13359, which begins to fall where a * n^-b is eta_max.
     """
-    return _warmed(eta_max, T_warmup) >> Tail(shapes.inverse_power(exponent), eta_max, 0.0, T_warmup)
+    return _risen(finite(eta_max, "eta_max"), T_warmup) >> Tail(shapes.inverse_power(exponent), eta_max, 0.0, T_warmup)
 
 
 @recipe
@@ -90,22 +95,32 @@ def wsd(
     T_stable: float | Fraction,
     T_cooldown: float | Fraction,
     curve: str | Shape = "linear",
+    T_half: float | Fraction | None = None,
+    start: float = 0.0,
 ) -> Schedule:
-    """Warm-up, stable, decay (a trapezoid): a line from 0 to eta_max, eta_max, and a cooldown to eta_min.
+    """Warm-up, stable, decay (a trapezoid): a line from `start` to eta_max, eta_max, and a cooldown to eta_min.
 
-    eta_min <= eta_max. T_warmup, T_stable: at least 0. T_cooldown: above 0. curve: see `cooldown`; with a half-life it
-    is `wsd(...).branch_cooldown` or `half_life` in place of the last part.
+    start, eta_min <= eta_max. T_warmup, T_stable: at least 0. T_cooldown: above 0. curve: see `cooldown`; what others
+    call exponential is "geometric", "halving", or a T_half: the cooldown is then `half_life`, with no other end or
+    curve.
 
     >>> schedule = wsd(1, T_warmup=10, T_stable=70, T_cooldown=20, curve="1-sqrt")
     >>> [schedule(t) for t in (5, 10, 80, 85, 100)]
     [0.5, 1.0, 1.0, 0.5, 0.0]
+    >>> wsd(1, T_warmup=10, T_stable=70, T_cooldown=20, T_half=5)(90)
+    0.25
 
     Source: Hu et al. 2024, arXiv 2404.06395; Hägele et al. 2024, arXiv 2405.18392.
     """
     ordered(eta_max, eta_min)
-    before = [_line(0.0, eta_max, T_warmup, "T_warmup"), _line(eta_max, eta_max, T_stable, "T_stable")]
-    last = cooldown(eta_max, eta_min, positive(T_cooldown, "T_cooldown"), curve)
-    return Join((*(part for part in before if part), last))
+    up, stable = _warmed(eta_max, T_warmup, start), _line(eta_max, eta_max, T_stable=T_stable)
+    if T_half is None:
+        return Join((*up, *stable, _down(eta_max, eta_min, T_cooldown, curve)))
+    last = halved(eta_max, T_half, T_cooldown=T_cooldown)
+    for name, value, default in (("eta_min", eta_min, 0), ("curve", curve, "linear")):
+        if value != default:
+            raise ScheduleError(f"{name} has no meaning with T_half = {T_half!r}, got {value!r}")
+    return Join((*up, *stable, last))
 
 
 @recipe
@@ -117,10 +132,12 @@ def wsd_s(
     periods: Sequence[float | Fraction],
     T_cooldown: float | Fraction,
     curve: str | Shape = "linear",
+    start: float = 0.0,
 ) -> Schedule:
     """WSD-S: one warm-up, then periods, each stable at eta_max and cooled down to eta_min in its last T_cooldown.
 
-    eta_min <= eta_max. T_warmup: at least 0. periods: lengths, each above T_cooldown. curve: see `cooldown`.
+    start (of the warm-up), eta_min <= eta_max. T_warmup: at least 0. T_cooldown: above 0. periods: lengths, each above
+    T_cooldown. curve: see `cooldown`.
 
     >>> schedule = wsd_s(1, T_warmup=10, periods=[50, 100], T_cooldown=10)
     >>> [schedule(t) for t in (10, 50, 55, 60, 150, 155)], schedule.snapshots()
@@ -131,12 +148,12 @@ def wsd_s(
     ordered(eta_max, eta_min)
     if not isinstance(periods, list | tuple) or not periods:
         raise ScheduleError(f"periods must be a list of lengths, at least one, got {periods!r}")
-    cool, parts = positive(T_cooldown, "T_cooldown"), [_line(0.0, eta_max, T_warmup, "T_warmup")]
+    down, parts = _down(eta_max, eta_min, T_cooldown, curve), _warmed(eta_max, T_warmup, start)
     for period in periods:
-        if (stable := positive(period, "periods") - cool) <= 0:
+        if (stable := positive(period, "periods") - positive(T_cooldown, "T_cooldown")) <= 0:
             raise ScheduleError(f"periods must be above T_cooldown = {T_cooldown!r}, got {period!r}")
-        parts += [_line(eta_max, eta_max, stable, "periods"), cooldown(eta_max, eta_min, cool, curve)]
-    return Join(tuple(part for part in parts if part))
+        parts += [Run(shapes.flat, eta_max, eta_max, stable), down]
+    return Join(tuple(parts))
 
 
 @recipe
@@ -147,11 +164,12 @@ def infinite(
     T_warmup: float | Fraction,
     T_cooldown: float | Fraction,
     curve: str | Shape = "cosine",
+    start: float = 0.0,
 ) -> Schedule:
     """An infinite schedule: a warm-up to eta_max, a cooldown to eta_const, and that for ever.
 
-    eta_const <= eta_max. T_warmup: at least 0. T_cooldown: above 0. curve: see `cooldown`. To finish at any time:
-    `.branch_cooldown(at, length)`.
+    start (of the warm-up), eta_const <= eta_max. T_warmup: at least 0. T_cooldown: above 0. curve: see `cooldown`. To
+    finish at any time: `.branch_cooldown(at, length)`.
 
     >>> schedule = infinite(1, 0.5, T_warmup=10, T_cooldown=90)
     >>> schedule(10), schedule(55), schedule(10**6), schedule.branch_cooldown(at=1000, length=100)(1050)
@@ -159,10 +177,9 @@ def infinite(
 
     Source: Ibrahim et al. 2024, arXiv 2403.08763.
     """
-    ordered(eta_max, eta_const)
-    down = cooldown(eta_max, eta_const, positive(T_cooldown, "T_cooldown"), curve)
-    for_ever = Repeat(Run(shapes.flat, eta_const, eta_const, 1))
-    return Join(tuple(part for part in (_line(0.0, eta_max, T_warmup, "T_warmup"), down, for_ever) if part))
+    below(eta_max=eta_max, eta_const=eta_const)
+    down, up = _down(eta_max, eta_const, T_cooldown, curve, "eta_const"), _warmed(eta_max, T_warmup, start)
+    return Join((*up, down, Repeat(Run(shapes.flat, eta_const, eta_const, 1))))
 
 
 @recipe
@@ -177,7 +194,7 @@ def tri_stage(
 ) -> Schedule:
     """Three stages: a line from init_scale * eta_max, eta_max, and exponential decay to final_scale * eta_max.
 
-    T_warmup, T_decay: above 0. T_stable: at least 0. init_scale: at least 0. final_scale: above 0.
+    T_warmup, T_decay: above 0. T_stable: at least 0. init_scale: at least 0. final_scale: above 0, at most 1.
 
     >>> schedule = tri_stage(1, T_warmup=10, T_stable=40, T_decay=50)
     >>> [round(schedule(t), 9) for t in (0, 10, 50, 75, 100)]
@@ -185,42 +202,105 @@ def tri_stage(
 
     Source: Park et al. 2019, arXiv 1904.08779; fairseq's tri_stage.
     """
-    if finite(init_scale, "init_scale") < 0 or finite(final_scale, "final_scale") <= 0:
-        raise ScheduleError(
-            f"init_scale must be at least 0 and final_scale above 0, got {init_scale!r} and {final_scale!r}"
-        )
+    if finite(init_scale, "init_scale") < 0:
+        raise ScheduleError(f"init_scale must be at least 0, got {init_scale!r}")
+    if not SMALLEST_SCALE < finite(final_scale, "final_scale") <= 1:
+        raise ScheduleError(f"final_scale must be above {SMALLEST_SCALE:g} and at most 1, got {final_scale!r}")
     up = Run(shapes.linear, init_scale * finite(eta_max, "eta_max"), eta_max, positive(T_warmup, "T_warmup"))
     down = Run(shapes.geometric(final_scale), eta_max, final_scale * eta_max, positive(T_decay, "T_decay"))
-    return Join(tuple(part for part in (up, _line(eta_max, eta_max, T_stable, "T_stable"), down) if part))
+    return Join((up, *_line(eta_max, eta_max, T_stable=T_stable), down))
 
 
 @recipe
 def knee(
-    eta_max: float, *, T_warmup: float | Fraction, T_explore: float | Fraction, T_max: float | Fraction
+    eta_max: float,
+    *,
+    T_warmup: float | Fraction,
+    T_explore: float | Fraction,
+    T_max: float | Fraction,
+    start: float = 0.0,
 ) -> Schedule:
     """The knee schedule (explore, then exploit): a warm-up, eta_max for T_explore, then a line to 0 at T_max.
 
-    T_warmup: at least 0. T_explore: above 0. T_max: the whole length, above T_warmup + T_explore.
+    start (of the warm-up) <= eta_max. T_warmup: at least 0. T_explore: above 0. T_max: the whole length, above
+    T_warmup + T_explore.
 
     >>> [knee(1, T_warmup=10, T_explore=40, T_max=100)(t) for t in (5, 50, 75, 100)]
     [0.5, 1.0, 0.5, 0.0]
 
     Source: Iyer et al. 2020, arXiv 2003.03977.
     """
-    warm, explore = exact(T_warmup, "T_warmup"), positive(T_explore, "T_explore")
-    left = positive(T_max, "T_max") - warm - explore
-    if left <= 0:
-        raise ScheduleError(f"T_max must be above T_warmup + T_explore = {float(warm + explore):g}, got {T_max!r}")
-    return wsd(eta_max, T_warmup=warm, T_stable=explore, T_cooldown=left)
+    up, explore = _warmed(eta_max, T_warmup, start), positive(T_explore, "T_explore")
+    flat = exact(T_warmup, "T_warmup") + explore
+    if (left := positive(T_max, "T_max") - flat) <= 0:
+        raise ScheduleError(f"T_max must be above T_warmup + T_explore = {plain(flat)}, got {T_max!r}")
+    return Join((*up, Run(shapes.flat, eta_max, eta_max, explore), Run(shapes.linear, eta_max, 0.0, left)))
 
 
-def _warmed(peak: float, T_warmup: float | Fraction) -> Schedule:
+@recipe
+def power_scheduler(
+    eta_max: float,
+    batch: float,
+    *,
+    T_warmup: float | Fraction,
+    T_max: float | Fraction,
+    T_cooldown: float | Fraction,
+    a: float = 4.6,
+    b: float = -0.51,
+    eta_min: float = 0.0,
+    curve: str | Shape = "linear",
+) -> Schedule:
+    """The power scheduler: a line up, min(eta_max, batch * a * t^b) for t in tokens, and a cooldown up to T_max.
+
+    The line leads from 0 to what the formula gives at T_warmup; at T_max - T_cooldown the cooldown to eta_min begins.
+    Lengths are in tokens: `.stretched(Fraction(1, tokens))` makes them updates of so many tokens each.
+
+    eta_max, batch, a: above 0. b: below 0, at least -100. T_warmup, T_cooldown: above 0, together at most T_max.
+    eta_min: not above the rate at which the cooldown begins. curve: see `cooldown`.
+
+    >>> schedule = power_scheduler(0.02, 4, T_warmup=2000, T_max=40000, T_cooldown=8000, a=0.1, b=-0.5)
+    >>> [round(schedule(t), 9) for t in (1000, 2000, 10000, 32000, 36000, 40000)]
+    [0.004472136, 0.008944272, 0.004, 0.002236068, 0.001118034, 0.0]
+
+    Source: Shen et al. 2024, arXiv 2408.13359, whose a and b are the values here; batch is its batch size.
+    """
+    scale = above_0(batch, "batch") * above_0(a, "a")
+    if not -100 <= finite(b, "b") < 0:
+        raise ScheduleError(f"b must be below 0 and at least -100, got {b!r}")
+    warm, cool = positive(T_warmup, "T_warmup"), positive(T_cooldown, "T_cooldown")
+    if (stop := positive(T_max, "T_max") - cool) < warm:
+        raise ScheduleError(f"T_max must be at least T_warmup + T_cooldown = {plain(warm + cool)}, got {T_max!r}")
+    log_ratio = math.log(above_0(eta_max, "eta_max")) - math.log(scale)
+    reached = math.exp(min(log_ratio / b, MOST_LOG))  # the time at which the formula is eta_max
+    begin = max(warm, min(Fraction(reached), stop))
+    peak = eta_max if begin > warm else min(eta_max, scale * float(warm) ** b)
+    law = Tail(shapes.inverse_power(-b), peak, 0.0, begin)
+    parts = [Run(shapes.linear, 0.0, peak, warm), *_line(peak, peak, T_warmup=begin - warm)]
+    parts += [law.until(stop - begin)] if stop > begin else []
+    if finite(eta_min, "eta_min") > (rate := law(stop - begin)):
+        raise ScheduleError(f"eta_min must be at most {rate!r}, the rate at T_max - T_cooldown, got {eta_min!r}")
+    return Join((*parts, _down(rate, eta_min, cool, curve)))
+
+
+def _risen(peak: float, T_warmup: float | Fraction) -> Schedule:
     return Run(shapes.linear, 0.0, peak, positive(T_warmup, "T_warmup"))
 
 
-def _line(start: float, end: float, length: float | Fraction, name: str) -> Schedule | None:
+def _warmed(eta_max: float, T_warmup: float | Fraction, start: float) -> list[Schedule]:
+    """A line up, or nothing for a length of 0."""
+    below(eta_max=eta_max, start=start)
+    return _line(start, eta_max, T_warmup=T_warmup)
+
+
+def _line(start: float, end: float, **length: float | Fraction) -> list[Schedule]:
     """A line, or nothing for a length of 0."""
-    if (time := exact(length, name)) < 0:
-        raise ScheduleError(f"{name} must be at least 0, got {length!r}")
+    ((name, given),) = length.items()
+    if (time := exact(given, name)) < 0:
+        raise ScheduleError(f"{name} must be at least 0, got {given!r}")
     shape = shapes.flat if start == end else shapes.linear
-    return Run(shape, start, end, positive(time, name)) if time else None
+    return [Run(shape, start, end, positive(given, name))] if time else []
+
+
+def _down(eta_max: float, end: float, T_cooldown: float | Fraction, curve: Any, name: str = "eta_min") -> Schedule:
+    shape = curve_shape(curve, FALLING, **{"eta_max": eta_max, name: end})
+    return Run(shape, eta_max, end, positive(T_cooldown, "T_cooldown"))

@@ -5,21 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 
 from .. import shapes
-from ..errors import ScheduleError, finite
+from ..errors import ScheduleError
 from ..nodes import Run, Tail
 from ..schedule import Schedule
 from ..shapes import Shape
-from ..times import exact, positive
+from ..times import exact, plain, positive
+from .curves import RISING, curve_shape, logarithmic
 from .decays import E_INVERSE
 from .listed import a_schedule, recipe
 
-CURVES: dict[str, Shape] = {
-    "linear": shapes.linear,
-    "quadratic": shapes.mirrored(shapes.power(2)),
-    "1-square": shapes.power(2),
-    "1-sqrt": shapes.power(0.5),
-    "cosine": shapes.cosine,
-}
 PLACES = ("before", "over", "squeezed", "times")
 
 
@@ -28,18 +22,21 @@ def ramp(end: float, length: float | Fraction, curve: str | Shape = "linear", st
     """A warm-up from `start` to `end` along a curve: start + (end - start) * f(x), where x = t / length.
 
     f(x) of each curve: "linear" x; "quadratic" x^2; "1-square" 1 - (1 - x)^2; "1-sqrt" 1 - sqrt(1 - x); "cosine"
-    (1 - cos(pi x)) / 2; "log" log(1 + (L - 1) x) / log(L), where L is the length; "geometric", which is
-    start * (end / start)^x. Any bounded value of annealing.shapes is a curve too.
+    (1 - cos(pi x)) / 2; "log" log(1 + t) / log(1 + length); "geometric", which is start * (end / start)^x; "harmonic",
+    where 1 / eta goes straight from 1 / start to 1 / end. Any bounded value of annealing.shapes is a curve too.
 
-    start, end: finite; "geometric" needs both above 0. length: above 0; "log" needs it above 1.
+    start, end: finite; "geometric" and "harmonic" need both above 0. length: above 0. DeepSpeed's logarithmic warm-up,
+    log(t + 1) / log(W) with W its warmup_num_steps, reaches its peak at t = W - 1: it is "log" with length W - 1.
 
     >>> [ramp(1, 100, curve)(50) for curve in ("linear", "quadratic", "1-square", "cosine")]
     [0.5, 0.25, 0.75, 0.5]
+    >>> [round(ramp(1, 99, "log")(t), 12) for t in (0, 9, 99)]
+    [0.0, 0.5, 1.0]
 
     Source: "1-square" fms-fsdp; "1-sqrt" and "cosine" transformers; "log" DeepSpeed's WarmupLR.
     """
-    shape = curve if isinstance(curve, Shape) else _shape(curve, start, end, length)
-    return Run(shape, start, end, positive(length, "length"))
+    T = positive(length, "length")
+    return Run(curve_shape(curve, {**RISING, "log": lambda: logarithmic(T)}, start=start, end=end), start, end, T)
 
 
 @recipe
@@ -58,7 +55,8 @@ def warmup(
     - "squeezed": in its length. The ramp leads to its first value, and all of it is squeezed into what is left.
     - "times": in its length. It is multiplied by a ramp from `start` (a factor here) to 1.
 
-    length: above 0, for "squeezed" below that of the schedule, which must end. curve, start: see `ramp`.
+    length: above 0, and for all but "before" below that of the schedule, which must end to be squeezed. curve, start:
+    see `ramp`.
 
     >>> from annealing import linear
     >>> for place in ("before", "over", "squeezed", "times"):
@@ -71,19 +69,21 @@ def warmup(
 
     Source: "before" timm's warmup_prefix; "over" and "squeezed" fvcore's fixed and rescaled; "times" pytorch_warmup.
     """
-    schedule = a_schedule(schedule, "schedule")
-    warm = positive(length, "length")
+    schedule, warm = a_schedule(schedule, "schedule"), positive(length, "length")
+    if place not in PLACES:
+        raise ScheduleError(f"place must be one of {', '.join(PLACES)}, got {place!r}")
+    T = schedule._length
+    if place != "before" and T is not None and warm >= T:
+        raise ScheduleError(f"length must be below the schedule's, {plain(T)}, for place {place!r}, got {length!r}")
     if place == "before":
         return ramp(schedule(0), warm, curve, start) >> schedule
     if place == "over":
         return ramp(schedule(warm), warm, curve, start) >> schedule.shifted(-warm)
     if place == "squeezed":
-        if (T := schedule._length) is None or warm >= T:
-            raise ScheduleError(f'length must be below that of the schedule for place "squeezed", got {length!r}')
+        if T is None:
+            raise ScheduleError(f"schedule must end for place {place!r}, got {schedule}")
         return ramp(schedule(0), warm, curve, start) >> schedule.stretched((T - warm) / T)
-    if place == "times":
-        return ramp(1.0, warm, curve, start) * schedule
-    raise ScheduleError(f"place must be one of {', '.join(PLACES)}, got {place!r}")
+    return ramp(1.0, warm, curve, start) * schedule
 
 
 @recipe
@@ -118,19 +118,3 @@ def untuned_warmup(beta2: float | Fraction, curve: str = "linear") -> Schedule:
     if curve == "exponential":
         return exponential_warmup(1 / (1 - beta))
     raise ScheduleError(f"curve must be one of linear, exponential, got {curve!r}")
-
-
-def _shape(curve: str, start: float, end: float, length: float | Fraction) -> Shape:
-    if curve == "log":
-        if (units := positive(length, "length")) <= 1:
-            raise ScheduleError(f'length must be above 1 for curve "log", got {length!r}')
-        return shapes.logarithmic(float(units))
-    if curve == "geometric":
-        if min(finite(start, "start"), finite(end, "end")) <= 0:
-            raise ScheduleError(f'start and end must be above 0 for curve "geometric", got {start!r} and {end!r}')
-        return shapes.geometric(end / start)
-    if not isinstance(curve, str) or curve not in CURVES:
-        raise ScheduleError(
-            f"curve must be one of {', '.join([*CURVES, 'log', 'geometric'])}, or a shape, got {curve!r}"
-        )
-    return CURVES[curve]

@@ -7,13 +7,24 @@ the run behind and ahead (done + left = 1, each rounded once from exact times; 1
 
 from collections.abc import Callable
 
-from .families import exponential, geometric, harmonic, inverse_power, logarithmic, power, tanh
+from .families import exponential, geometric, harmonic, hyperbolic, inverse_power, logarithmic, power, tanh
 from .shape import Shape, composed, cosine, flat, half_cosine, linear, mirror_cosine, mirrored
 
 named: dict[str, Shape] = {shape.name: shape for shape in (flat, linear, cosine, half_cosine, mirror_cosine)}
 families: dict[str, Callable[..., Shape]] = {
     family.__name__: family
-    for family in (power, geometric, harmonic, logarithmic, tanh, exponential, inverse_power, mirrored, composed)
+    for family in (
+        power,
+        geometric,
+        harmonic,
+        hyperbolic,
+        logarithmic,
+        tanh,
+        exponential,
+        inverse_power,
+        mirrored,
+        composed,
+    )
 }
 
 __all__ = [
@@ -26,6 +37,7 @@ __all__ = [
     "geometric",
     "half_cosine",
     "harmonic",
+    "hyperbolic",
     "inverse_power",
     "linear",
     "logarithmic",

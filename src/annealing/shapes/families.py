@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ScheduleError, finite
@@ -12,7 +11,6 @@ from .shape import Shape, linear
 SMALLEST = 2.0**-1022  # by which what is at most 1 can be divided
 
 
-@dataclass(frozen=True, repr=False)
 class Power(Shape):
     exponent: float
 
@@ -23,7 +21,6 @@ class Power(Shape):
         return -xp.expm1(-self.exponent * xp.log1p(done / xp.clip(left, SMALLEST, 1.0)))
 
 
-@dataclass(frozen=True, repr=False)
 class Geometric(Shape):
     ratio: float
 
@@ -42,7 +39,6 @@ def _geometric(ratio: float, done: Any, left: Any, xp: Any) -> Any:
     return xp.where(done < left, (ratio**done - ratio) / (1 - ratio), ahead)
 
 
-@dataclass(frozen=True, repr=False)
 class Harmonic(Shape):
     ratio: float
 
@@ -53,7 +49,16 @@ class Harmonic(Shape):
         return done / (self.ratio * left + done)
 
 
-@dataclass(frozen=True, repr=False)
+class Hyperbolic(Shape):
+    ratio: float
+
+    def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        return (left * (1 - self.ratio + self.ratio * left)) ** 0.5
+
+    def rise(self, done: Any, left: Any, xp: Any) -> Any:
+        return done * (1 + self.ratio * left) / (1 + self.fall(done, left, xp))
+
+
 class Logarithmic(Shape):
     ratio: float
 
@@ -64,7 +69,6 @@ class Logarithmic(Shape):
         return xp.log1p((self.ratio - 1) * done) / math.log(self.ratio)
 
 
-@dataclass(frozen=True, repr=False)
 class Tanh(Shape):
     lower: float
     upper: float
@@ -84,7 +88,6 @@ def _logistic(lower: float, upper: float, done: Any, left: Any, xp: Any) -> Any:
     return gone * ((1 + math.exp(2 * lower)) / (1 + xp.exp(2 * x)))
 
 
-@dataclass(frozen=True, repr=False)
 class Exponential(Shape):
     gamma: float
 
@@ -101,7 +104,6 @@ class Exponential(Shape):
         return -xp.expm1(done * math.log(self.gamma))
 
 
-@dataclass(frozen=True, repr=False)
 class InversePower(Shape):
     exponent: float
 
@@ -161,6 +163,19 @@ def harmonic(ratio: float) -> Shape:
     return linear if (ratio := _between(ratio, "ratio", 1e-300, 1e300)) == 1 else Harmonic(ratio)
 
 
+def hyperbolic(ratio: float) -> Shape:
+    """The weight of the start is sqrt(left * (1 - ratio * done)): a hyperbola that meets 0 at a right angle.
+
+    ratio: above 0, at most 1; 1 is the straight line. It is T / (2 U - T) for a run of length T under the bound U.
+
+    >>> round(hyperbolic(0.25)(0.5, 0.5), 12), round(hyperbolic(0.25).rest(0.5, 0.5), 12)
+    (0.661437827766, 0.338562172234)
+
+    Source: Kim 2024, arXiv 2407.15200 (HyperbolicLR).
+    """
+    return linear if (ratio := _between(ratio, "ratio", 0, 1)) == 1 else Hyperbolic(ratio)
+
+
 def logarithmic(ratio: float) -> Shape:
     """The weight of the end is log(1 + (ratio - 1) * done) / log(ratio): steep at first, the inverse of `geometric`.
 
@@ -169,7 +184,8 @@ def logarithmic(ratio: float) -> Shape:
     >>> logarithmic(100).rest(1 / 11, 10 / 11), round(logarithmic(100).rest(9 / 99, 90 / 99), 12)
     (0.5, 0.5)
 
-    Source: the logarithmic warm-up of DeepSpeed (WarmupLR), log(t + 1) / log(W), is this with ratio W over W - 1.
+    Source: the logarithmic warm-up of DeepSpeed (WarmupLR), log(t + 1) / log(W), is this with ratio W over W - 1: it
+    reaches its peak one update before W.
     """
     return Logarithmic(_between(ratio, "ratio", 1, 1e15))
 

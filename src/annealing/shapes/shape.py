@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ScheduleError
 from ..libraries import library
 from ..literals import literal
+from ..values import Value
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(Value):
     """What every shape can do; a subclass gives `fall` and `rise`, which take an array library as `xp`.
 
     `reach` says where its weights can be computed: between 0 and it, or anywhere. An endless shape, whose reach is
@@ -54,7 +53,13 @@ class Shape:
         return {self.name: values} if values else self.name
 
     def _arguments(self) -> list[tuple[str, Any]]:
-        return [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return [(name, getattr(self, name)) for name in self._fields]
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.__dict__.values()))
 
     def __str__(self) -> str:
         arguments = ", ".join(str(v) if isinstance(v, Shape) else literal(v) for _, v in self._arguments())
@@ -63,7 +68,6 @@ class Shape:
     __repr__ = __str__
 
 
-@dataclass(frozen=True, repr=False)
 class Symmetric(Shape):
     """A shape that looks the same from both ends: its rise is its fall, seen from the other end."""
 
@@ -74,7 +78,6 @@ class Symmetric(Shape):
         return self
 
 
-@dataclass(frozen=True, repr=False)
 class Linear(Symmetric):
     """A straight line: the weight is what is left."""
 
@@ -86,7 +89,6 @@ class Linear(Symmetric):
         return left
 
 
-@dataclass(frozen=True, repr=False)
 class Cosine(Symmetric):
     """Half a cosine wave, (1 + cos(pi * done)) / 2 (SGDR, eq. 5), from one sine that loses no digits.
 
@@ -106,7 +108,6 @@ class Cosine(Symmetric):
         return xp.where(done < left, 1 - weight, weight)
 
 
-@dataclass(frozen=True, repr=False)
 class Flat(Shape):
     """The start, all the way; the end is taken only when the run is over."""
 
@@ -121,7 +122,6 @@ class Flat(Shape):
         return 0 * left
 
 
-@dataclass(frozen=True, repr=False)
 class HalfCosine(Shape):
     """The second half of half a cosine wave, 1 - sin(pi * done / 2): steep at first, level at the end."""
 
@@ -133,7 +133,6 @@ class HalfCosine(Shape):
         return xp.sin(done * (math.pi / 2))
 
 
-@dataclass(frozen=True, repr=False)
 class MirrorCosine(Symmetric):
     """Half a cosine wave reflected in the straight line: 2 * left - (1 + cos(pi * done)) / 2."""
 
@@ -141,7 +140,6 @@ class MirrorCosine(Symmetric):
         return 2 * left - cosine.fall(done, left, xp)
 
 
-@dataclass(frozen=True, repr=False)
 class Mirrored(Shape):
     """Another shape run backwards."""
 
@@ -161,7 +159,6 @@ class Mirrored(Shape):
         return self.shape
 
 
-@dataclass(frozen=True, repr=False)
 class Composed(Shape):
     """One shape of another."""
 

@@ -1,5 +1,31 @@
-"""Schedules in PyTorch: drop-ins for the classes of torch.optim.lr_scheduler."""
+"""Schedules in PyTorch: the native Scheduler, and drop-ins for the classes of torch.optim.lr_scheduler."""
 
-from .dropins import CosineAnnealingLR, CosineAnnealingWarmRestarts, StepLR
+from torch.optim.lr_scheduler import LRScheduler
 
-__all__ = ["CosineAnnealingLR", "CosineAnnealingWarmRestarts", "StepLR"]
+from .averaging import SWALR
+from .composed import ChainedScheduler, SequentialLR
+from .cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
+from .decays import ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+from .found import LambdaLR, MultiplicativeLR, ReduceLROnPlateau
+from .scheduler import Scheduler
+
+__all__ = [
+    "SWALR",
+    "ChainedScheduler",
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "MultiplicativeLR",
+    "OneCycleLR",
+    "PolynomialLR",
+    "ReduceLROnPlateau",
+    "Scheduler",
+    "SequentialLR",
+    "StepLR",
+]

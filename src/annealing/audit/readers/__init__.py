@@ -1,0 +1,160 @@
+"""Readers: any known log of learning rates as one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+from ..log import Log, LogError
+from . import console, events, records, separated, text
+from .kinds import TABLES, Format
+from .names import Roles
+from .rows import Rows
+from .source import Progress, Source
+from .texts import TEXTS, TextFormat
+
+Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
+CSV = {"csv", "lightning", "keras", "ultralytics", "yolov5"}
+JSON = {"json", "trainer_state", "llamafactory", "mmengine_json", "detectron2_json", "detr"}
+
+
+def formats() -> dict[str, str]:
+    """The names of the formats, each with what it is in words."""
+    return {form.name: form.words for form in (*TABLES.values(), *(row.form for row in TEXTS))}
+
+
+def read(
+    path: Paths,
+    format: str | None = None,
+    columns: Mapping[str, str | Sequence[str]] | None = None,
+    patterns: str | Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Log:
+    r"""Read the learning rates that a run logged.
+
+    path: a file; several files of one resumed run, in order; or a directory of event files or of Lightning's versions.
+    format: one of `formats()`; by default it is found from what the files hold, not from their names.
+    columns: names of columns (or TensorBoard tags): {"update": name, "epoch": name, "rate": name or names}.
+    patterns: regular expressions with groups named update, epoch, rate (or rate_NAME for each of several groups); a
+        rate belongs to the update in its line, else to the last one before.
+    progress: called with the bytes read so far and in all.
+    Errors: `LogError`, which names the file and what was expected.
+
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "log.txt")
+    >>> _ = file.write_text("Epoch: 1\nLearning rate: 0.0050\nEpoch: 2\nLearning rate: 0.0140\n")
+    >>> log = read(file)
+    >>> log.format, log.unit, log.clock.tolist(), log.rates[:, 0].tolist(), log.half[:, 0].tolist()
+    ('text', 'epoch', [1.0, 2.0], [0.005, 0.014], [5e-05, 5e-05])
+    """
+    files = _files(path)
+    named = _columns(columns)
+    sizes = [_size(file) for file in files]
+    form: Format | TextFormat | None = None
+    if patterns is not None:
+        form = text.user_format([patterns] if isinstance(patterns, str) else list(patterns))
+    elif format is not None and format not in formats():
+        raise LogError(f"format must be one of {', '.join(formats())}; got {format!r}")
+    rows: Rows | None = None
+    for number, file in enumerate(files):
+        source = Source(file, sum(sizes[:number]), sum(sizes), progress)
+        this = form or _form(source, format, named)
+        rows = rows or Rows(this if isinstance(this, Format) else this.form)
+        if (name := this.name if isinstance(this, Format) else this.form.name) != rows.form.name:
+            raise LogError(f"{file}: its format is {name}, that of the file before {rows.form.name}; give one run")
+        before = rows.count
+        rows.start(file.name)
+        _read(source, rows, this, named)
+        rows.end()
+        for sentence in source.repairs:
+            rows.repair(f"{file.name}: {sentence}")
+        if len(files) > 1 and rows.count == before:
+            rows.repair(f"{file.name}: no rates in it")
+    assert rows
+    expected = f"columns or tags {', '.join(named.rates)}" if named else rows.form.words
+    return rows.log(" ".join(map(str, files[:3])), expected)
+
+
+def _read(source: Source, rows: Rows, form: Format | TextFormat, columns: Roles | None) -> None:
+    if isinstance(form, TextFormat):
+        (console if form.form.name == "transformers" else text).read(source, rows, form)
+    elif form.name == "tensorboard":
+        events.read(source, rows, columns)
+    elif form.name in CSV or (form.name == "wandb" and not source.sample().lstrip().startswith(("{", "["))):
+        separated.read(source, rows, columns)
+    else:
+        records.read(source, rows, columns)
+
+
+def _form(source: Source, name: str | None, columns: Roles | None) -> Format | TextFormat:
+    """The format that is named, else the one that the content shows."""
+    if name == "tensorboard" or (name is None and events.recognise(source.head)):
+        if not events.recognise(source.head):
+            raise LogError(f"{source.path}: not a TensorBoard event file: it does not begin with a TFRecord")
+        return TABLES["tensorboard"]
+    source.check_text()
+    if name in TABLES:
+        return TABLES[name]
+    sample = source.sample()
+    if name is None:
+        if found := records.recognise(sample) or separated.recognise(sample):
+            return found
+        if columns:
+            return TABLES["json" if sample.lstrip().startswith(("{", "[")) else "csv"]
+    rows = [row for row in TEXTS if name in (None, row.form.name)]
+    if (row := text.recognise(sample[:65536]) or text.recognise(sample)) and row in rows:
+        return row
+    if name is not None:
+        return next((row for row in rows if text.shows(row, sample)), rows[0])
+    for piece in Source(source.path).pieces():
+        if row := text.recognise(piece):
+            return row
+    raise LogError(f"{source.path}: no learning rate found; name the format, the columns or patterns to look for")
+
+
+def _columns(columns: Mapping[str, str | Sequence[str]] | None) -> Roles | None:
+    if columns is None:
+        return None
+    if not isinstance(columns, Mapping) or not {"rate"} <= set(columns) <= {"rate", "update", "epoch"}:
+        raise LogError(f'columns must be {{"update": name, "epoch": name, "rate": name or names}}, got {columns!r}')
+    rate, update, epoch = (columns.get(name) for name in ("rate", "update", "epoch"))
+    rates = tuple(rate) if isinstance(rate, list | tuple) else (rate,)
+    if not rates or not all(isinstance(name, str) for name in (*rates, update or "", epoch or "")):
+        raise LogError(f"columns must hold names, got {columns!r}")
+    return Roles(rates, update, epoch)  # type: ignore[arg-type]
+
+
+def _files(path: Paths) -> list[Path]:
+    """The files of the run, in order."""
+    given = [path] if isinstance(path, str | PathLike) else list(path)
+    if not given:
+        raise LogError("path must name at least one file")
+    return [file for each in given for file in _inside(Path(each))]
+
+
+def _inside(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    for pattern in ("*tfevents*", "trainer_state.json", "metrics.csv", "version_*/metrics.csv", "version_*/*tfevents*"):
+        if found := [file for file in path.glob(pattern) if file.is_file()]:
+            return sorted(found, key=_natural)
+    if len(found := [file for file in path.iterdir() if file.is_file() and file.name[0] != "."]) == 1:
+        return found
+    raise LogError(f"{path}: a directory without event files, metrics.csv or trainer_state.json; name the files")
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """A key in which version_10 comes after version_9."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", str(path))]
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except (OSError, ValueError) as error:
+        raise LogError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+
+
+__all__ = ["formats", "read"]

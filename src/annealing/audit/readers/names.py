@@ -1,0 +1,71 @@
+"""Which columns or keys of a table are rates, updates and epochs, by the names in use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+RATE = re.compile(
+    r"(?:^|.*[/._\s-])(?:train_|base_|min_|max_|current_|optimizer_)?(?:lrs?|learning[ _-]?rates?)"
+    r"(?:[0-9]+|[-/._\s(\[].*)?",
+    re.IGNORECASE | re.ASCII,
+)
+OTHER = re.compile(
+    r"scale|mult|decay|ratio|schedul|factor|drop|warm|momentum|find|__MIN$|__MAX$|__step$|loss", re.IGNORECASE
+)
+UPDATES = (
+    "train/global_step",
+    "trainer/global_step",
+    "global_step",
+    "current_steps",
+    "num_updates",
+    "num_update",
+    "update",
+    "updates",
+    "step",
+    "steps",
+    "iteration",
+    "iterations",
+    "iter",
+    "train_step",
+    "train/step",
+    "_step",
+    "batch",
+)
+EPOCHS = ("epoch", "epochs", "train/epoch", "trainer/epoch")
+SAID = re.compile(
+    r"(?i:.*(?:lr|rate))[\s:=]+[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*"
+)  # "lr 0.1" is no name, but a line of text
+LESSER = re.compile(r"(?:.*[/._\s-])?(?:base|min|max)_lr", re.IGNORECASE)
+
+
+class Roles(NamedTuple):
+    """The names of the columns that hold the rates, the update number and the epoch."""
+
+    rates: tuple[str, ...]
+    update: str | None = None
+    epoch: str | None = None
+
+
+def is_rate(name: str) -> bool:
+    if len(name) > 200 or OTHER.search(name.rpartition(" - ")[2]) or SAID.fullmatch(name):
+        return False  # W&B's charts write the name of the run before " - "
+    return RATE.fullmatch(name.strip()) is not None
+
+
+def rate_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of rates; base_lr and its like only where no rate itself is there."""
+    found = [name for name in names if is_rate(name)]
+    return tuple([name for name in found if not LESSER.fullmatch(name.strip())] or found)
+
+
+def roles(names: Iterable[str]) -> Roles:
+    """What each column holds, by its name."""
+    names = list(names)
+    plain = {name.strip().lower(): name for name in reversed(names)}
+
+    def first(wanted: Iterable[str]) -> str | None:
+        return next((plain[name] for name in wanted if name in plain), None)
+
+    return Roles(rate_names(names), first(UPDATES), first(EPOCHS))

@@ -1,0 +1,193 @@
+"""The rows of a log while it is read, column by column, and the table that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..log import Log, LogError
+from .kinds import Format
+from .numbers import Floats, Printed, Texts, bytes_of, values_of
+
+MOST_GROUPS = 256
+GENERAL = {"text", "patterns", "csv", "json"}  # whose updates may be counted in all or in an epoch
+PLAIN = {int, float, type(None)}
+Column = Sequence[Any] | Floats | Texts
+
+
+class Rows:
+    """The rows read so far; rates are added as printed texts or as numbers, one column for each group."""
+
+    def __init__(self, form: Format) -> None:
+        self.form = form
+        self.updates: list[Floats] = []
+        self.epochs: list[Floats] = []
+        self.pers: list[Floats] = []
+        self.file = ""
+        self.starts: list[int] = []
+        self.torn_rows: list[int] = []
+        self.rates: dict[str, Printed] = {}
+        self.count = 0
+        self.stated: dict[str, Any] = {}
+        self.repairs: list[str] = []
+        self.unit: str | None = form.unit
+        self.first: int | None = None
+        self.inner = False  # whether updates begin again in every epoch; `first` is the first epoch's number
+        self.uncounted = False  # whether rows without an update are counted even where epochs are known
+        self.torn = False  # the last number touches the end of a file without a line end
+
+    def start(self, file: str = "") -> None:
+        """From here on the rows are those of another file or process."""
+        self.file = file or self.file
+        self.starts.append(self.count)
+
+    def end(self) -> None:
+        """A file ends here, perhaps inside its last number, which then has fewer digits than all before."""
+        short = any(column.final < column.least_before < 99 for column in self.rates.values())
+        if self.torn and short and self.count > self.starts[-1]:
+            self.torn_rows.append(self.count - 1)
+            self.repair(f"{self.file}: its last row left out: the file ends inside a number")
+        self.torn = False
+
+    def add(
+        self,
+        rates: Mapping[str, Column],
+        updates: Column | None,
+        epochs: Column | None,
+        pers: Column | None = None,
+    ) -> None:
+        """Add rows: each column printed texts, or numbers (None where a row has none).
+
+        pers: updates in an epoch, where the log says so.
+        """
+        count = max(len(column) for column in rates.values())
+        for name in rates:
+            if name not in self.rates:
+                if len(self.rates) == MOST_GROUPS:
+                    raise LogError(
+                        f"{self.file}: more than {MOST_GROUPS} columns look like rates; name them with columns="
+                    )
+                self.rates[name] = Printed(self.form.style)
+                self.rates[name].missing(self.count)
+        for name, printed in self.rates.items():
+            column = rates.get(name)
+            if column is None:
+                printed.missing(count)
+            elif (texts := _texts(column)) is not None:
+                printed.texts(texts)
+            else:
+                printed.numbers(floats(column))
+        empty = np.full(count, np.nan)
+        for kept, given in ((self.updates, updates), (self.epochs, epochs), (self.pers, pers)):
+            kept.append(empty if given is None else floats(given))
+        self.count += count
+
+    def repair(self, sentence: str) -> None:
+        if sentence not in self.repairs and len(self.repairs) < 50:
+            self.repairs.append(sentence)
+
+    def log(self, where: str, expected: str) -> Log:
+        """The table; rows without a finite rate or without a clock are left out, which the repairs say."""
+        if not self.count:
+            raise LogError(f"{where}: no learning rate found; expected {expected}")
+        process = np.zeros(self.count, np.int64)
+        for begin in self.starts[1:]:
+            process[begin:] += 1
+        names = list(self.rates)
+        pairs = [self.rates[name].column() for name in names]
+        values, half = (np.stack(columns, axis=1) for columns in zip(*pairs, strict=True))
+        updates, epochs, pers = (np.concatenate(column) for column in (self.updates, self.epochs, self.pers))
+        values[~np.isfinite(values)] = np.nan
+        keep = np.isfinite(values).any(axis=1)
+        if lost := int(np.sum(~keep)):
+            self.repair(f"{counted(lost, 'row')} without a finite rate left out")
+        keep[self.torn_rows] = False
+        clock, unit = self._clock(updates, epochs, pers, keep)
+        if lost := int(np.sum(keep & ~np.isfinite(clock))):
+            thing = "an update number" if unit == "update" else "an epoch"
+            self.repair(f"{counted(lost, 'row')} without {thing} left out")
+        keep &= np.isfinite(clock)
+        if not keep.any():
+            raise LogError(f"{where}: no row has a finite rate; expected {expected}")
+        groups = np.isfinite(values[keep]).any(axis=0)
+        half[np.isnan(values)] = np.nan
+        said = np.isfinite(epochs[keep]).any()
+        return Log(
+            format=self.form.name,
+            clock=clock[keep],
+            rates=values[keep][:, groups],
+            half=half[keep][:, groups],
+            process=process[keep],
+            groups=tuple(name.strip() for name, used in zip(names, groups, strict=True) if used),
+            unit="epoch" if unit == "epoch" else "update",
+            epochs=epochs[keep] if said else None,
+            shift=self.form.shift,
+            stated=self.stated,
+            repairs=tuple(self.repairs),
+        )
+
+    def _clock(self, updates: Floats, epochs: Floats, pers: Floats, keep: NDArray[np.bool_]) -> tuple[Floats, str]:
+        """What the log counts: updates where any row has one, else epochs, else the rows."""
+        counts, said = (bool(np.isfinite(column[keep]).any()) for column in (updates, epochs))
+        general = self.form.name in GENERAL
+        if counts and said and (self.inner or (general and _begins_again(updates[keep], epochs[keep]))):
+            if np.unique(updates[keep]).size == 1 < np.unique(epochs[keep]).size:
+                return epochs, "epoch"
+            if np.isfinite(pers[keep]).any():
+                first = self.first if self.first is not None else int(np.nanmin(epochs[keep]) > 0)
+                return (epochs - first) * pers + updates, "update"
+            self.repair(
+                "its updates begin again in every epoch, and it does not say how many there are: epochs are used"
+            )
+            return epochs, "epoch"
+        if counts and self.unit != "epoch":
+            return updates, "update"
+        if said and not self.uncounted:
+            return epochs, "epoch"
+        self.repair("the log says no update number: its rows are counted, from 1")
+        clock = np.full(self.count, np.nan)
+        clock[keep] = np.arange(1, int(keep.sum()) + 1)
+        return clock, "update"
+
+
+def _begins_again(updates: Floats, epochs: Floats) -> bool:
+    """Whether the updates do not rise where the epoch does."""
+    both = np.isfinite(updates) & np.isfinite(epochs)
+    rises = np.diff(epochs[both]) > 0
+    return bool(rises.any() and np.mean(np.diff(updates[both])[rises] <= 0) >= 0.5)
+
+
+def floats(column: Column) -> Floats:
+    """Numbers, or texts of numbers, as float64; NaN for anything else."""
+    if (texts := _texts(column)) is not None:
+        return values_of(texts)
+    try:
+        if isinstance(column, np.ndarray) or set(map(type, column)) <= PLAIN:
+            return np.array(column, np.float64)
+    except OverflowError:
+        pass
+    return np.array([_number(cell) for cell in column], np.float64)
+
+
+def _texts(column: Column) -> Texts | None:
+    """A column as texts, if any of it is text."""
+    if isinstance(column, np.ndarray):
+        return column.astype(np.bytes_) if column.dtype.kind == "S" else None
+    kinds = set(map(type, column))
+    if str not in kinds:
+        return None
+    return bytes_of(column if kinds == {str} else ["" if cell is None else str(cell) for cell in column])
+
+
+def _number(cell: Any) -> float:
+    try:
+        return float(cell) if type(cell) in (int, float) else np.nan
+    except OverflowError:
+        return np.nan
+
+
+def counted(number: int, thing: str) -> str:
+    return f"1 {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -1,0 +1,57 @@
+"""SGD with momentum, in torch's form and in the paper's, as plain values; torch is imported when one is made."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .. import ScheduleError
+from .keys import choice, number, section
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Sgd:
+    """Stochastic gradient descent with momentum and weight decay.
+
+    momentum: mu, from 0 to below 1. momentum_form: `torch` (v = mu v + g, x = x - lr v) or `paper` (v = mu v - lr g,
+    x = x + v); they differ when the rate changes. nesterov: only in torch's form. weight_decay: of torch's kind, a part
+    of the gradient. decay_form: `torch` (of every parameter) or `paper` (of the weights and of the scales of batch
+    normalisation, and twice as strong, as its code adds the sum of squares without a half).
+
+    Source of the paper's forms: Loshchilov and Hutter 2017, arXiv 1608.03983, equations 3 and 4, and its code.
+    """
+
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    nesterov: bool = False
+    momentum_form: str = "torch"
+    decay_form: str = "torch"
+
+    name: ClassVar[str] = "sgd"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "momentum", number(self.momentum, "momentum", below=1))
+        object.__setattr__(self, "weight_decay", number(self.weight_decay, "weight_decay"))
+        choice(self.nesterov, "nesterov", [False, True])
+        choice(self.momentum_form, "momentum_form", ["torch", "paper"])
+        choice(self.decay_form, "decay_form", ["torch", "paper"])
+        if self.nesterov and (self.momentum_form == "paper" or not self.momentum):
+            raise ScheduleError("nesterov needs a momentum above 0 in the form of torch, got true")
+
+    def description(self) -> dict[str, Any]:
+        return {"name": self.name, **asdict(self)}
+
+    def make(self, model: torch.nn.Module, lr: float) -> torch.optim.Optimizer:
+        """The optimizer of a model, with a rate to begin with."""
+        from .velocity import groups, optimizer
+
+        return optimizer(self, groups(model, self.weight_decay, self.decay_form), lr)
+
+
+def read_optimizer(value: Any) -> Sgd:
+    """An optimizer from its name, a mapping or itself."""
+    found: Sgd = section(value, "optimizer", {"sgd": Sgd})
+    return found

@@ -1,0 +1,237 @@
+"""A trial as its training function sees it: the rates, where it stands, what it reports, and its state on disk."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from .. import ScheduleError
+from .experiment import Experiment, Trial
+from .files import sha256, synced, write
+from .records import Row, to_line
+from .tasks import Function
+
+if TYPE_CHECKING:
+    import torch
+
+    from .checkpoints import Checkpoints
+    from .clock import Clock
+
+LEAST_SHARE = 30  # a state is saved when the training since the last one took so many times as long as saving it
+
+
+class Session:
+    """One trial: a schedule and a seed, and how far its training is.
+
+    schedule: in epochs. seed: should decide all that is random. length: in epochs. updates, updates_per_epoch: the same
+    in updates. parameters: those of the task. step: how many updates are made; a resumed trial begins with more than 0.
+    A training function makes its model and optimizer, then `scheduler` and `restore`, and goes through `steps` or
+    `epochs`; after updates at which `due` holds it calls `report`, and then `checkpoint`.
+    """
+
+    def __init__(
+        self, experiment: Experiment, trial: Trial, directory: Path, checkpoints: Checkpoints, clock: Clock
+    ) -> None:
+        arm = experiment.arm(trial.arm)
+        self.schedule, self.seed, self.length = arm.schedule, trial.seed, arm.epochs
+        self.updates, self.updates_per_epoch = experiment.updates(arm), experiment.updates_per_epoch
+        self.parameters = experiment.task.parameters if isinstance(experiment.task, Function) else {}
+        self.step = 0
+        self.rows: list[Row] = []
+        self.snapshots: dict[int, str] = {}
+        self._schedulers: list[Scheduler] = []
+        self._rates = experiment.rates(arm)
+        self._marks = {*experiment.marks(trial.arm)}
+        self._ends = {*experiment.ends(trial.arm)} if experiment.snapshots else set()
+        self.images = experiment.test_images
+        self._lr = math.nan
+        self._directory, self._checkpoints, self._clock = directory, checkpoints, clock
+        self._seconds = experiment.checkpoint_seconds
+        self._saved_at, self._saving = time.monotonic(), 0.0
+        (directory / "metrics.jsonl").unlink(missing_ok=True)
+
+    def scheduler(self, optimizer: torch.optim.Optimizer) -> Scheduler:
+        """What sets the rate of every group of an optimizer; its `step()` follows each `optimizer.step()`."""
+        self._schedulers.append(Scheduler(self, optimizer))
+        return self._schedulers[-1]
+
+    def rate(self) -> float:
+        """The rate of the next update."""
+        return self._rates[min(self.step, self.updates - 1)]
+
+    @property
+    def due(self) -> bool:
+        """Whether the update that was just made is followed by a report: at ends of epochs, of runs, of training."""
+        return self.step in self._marks
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to train: all updates are made, or the loss was no longer finite."""
+        return self.step >= self.updates or self.diverged
+
+    @property
+    def diverged(self) -> bool:
+        return bool(self.rows) and self.rows[-1].diverged
+
+    def steps(self) -> Iterator[int]:
+        """The updates that are left, counted from 0: number n of the update n + 1."""
+        while not self.over:
+            before = self.step
+            yield before
+            self._moved_on(before)
+
+    def epochs(self) -> Iterator[int]:
+        """The epochs that are left, counted from 0, for a function that checkpoints at their ends."""
+        while not self.over:
+            before = self.step
+            yield before // self.updates_per_epoch
+            self._moved_on(before)
+
+    def report(self, *, error: float | None = None, wrong: float | None = None, loss: float | None = None) -> None:
+        """Record an evaluation after the last update.
+
+        error: the share of test images of a wrong class (or any number to be compared, the less the better), or wrong:
+        how many. loss: of training. If one of them is not finite, the trial has diverged and ends.
+        """
+        if error is not None:
+            counted = error * self.images
+            near = math.isfinite(counted) and self.images > 1 and abs(counted - round(counted)) < 1e-6
+            wrong = round(counted) if near else counted
+        if wrong is None:
+            raise ScheduleError("report needs error or wrong")
+        finite = math.isfinite(wrong) and (loss is None or math.isfinite(loss))
+        if not self.due and finite:
+            raise ScheduleError(f"report after update {self.step} is not due: see trial.due")
+        if self.rows and self.rows[-1].step == self.step:
+            raise ScheduleError(f"report after update {self.step} was made already")
+        kept = (0.0 if loss is None else loss, wrong) if finite else (None, self.images)
+        self._add(Row(self.step, self.step / self.updates_per_epoch, self._lr, *kept))
+
+    def restore(self, **objects: Any) -> None:
+        """Load the last good state, if there is one, into what has a `state_dict`; and the random states."""
+        state = self._last_state()
+        if state is None:
+            return
+        if state["objects"].keys() != objects.keys():
+            raise ScheduleError(
+                f"restore must get {', '.join(state['objects'])}, as checkpoint, got {', '.join(objects)}"
+            )
+        for name, value in objects.items():
+            value.load_state_dict(state["objects"][name])
+        _restore_random(state["random"])
+        self.step, self._lr = state["step"], state["lr"]
+        for scheduler in self._schedulers:
+            scheduler.set()
+        self.snapshots = dict(state["snapshots"])
+        rows = [Row(*row) for row in state["rows"]]
+        write(self._directory / "metrics.jsonl", "".join(to_line(row, self.images) for row in rows))
+        self.rows = rows
+
+    def checkpoint(self, **objects: Any) -> None:
+        """Note that the trial may go on from here; call it after any update, it decides what is saved.
+
+        The state is written every few seconds. At ends of runs the object `model` is kept for good.
+        """
+        if self.due and (not self.rows or self.rows[-1].step != self.step):
+            raise ScheduleError(f"checkpoint after update {self.step} must follow report")
+        if self.step in self._ends and self.step not in self.snapshots and "model" in objects:
+            self.snapshots[self.step] = self._snapshot(objects["model"])
+        now = time.monotonic()
+        if self.over or now - self._saved_at < max(self._seconds, LEAST_SHARE * self._saving):
+            return
+        self.save({name: value.state_dict() for name, value in objects.items()})
+        self._saved_at = time.monotonic()
+        self._saving = self._saved_at - now
+
+    def save(self, objects: dict[str, Any]) -> None:
+        """Write the state to disk."""
+        state = {"step": self.step, "lr": self._lr, "rows": [tuple(row) for row in self.rows]}
+        state |= {"snapshots": self.snapshots, "objects": objects, "random": _random_states()}
+        self._checkpoints.save(self.step, state)
+
+    def made(self, lr: float) -> None:
+        """Count an update, made with a rate."""
+        self.step += 1
+        self._lr = lr
+
+    def _add(self, row: Row) -> None:
+        self.rows.append(row)
+        with open(self._directory / "metrics.jsonl", "a") as file:
+            file.write(to_line(row, self.images))
+        self._clock.row(row.step)
+
+    def _moved_on(self, before: int) -> None:
+        if self.step == before and not self.diverged:
+            raise ScheduleError(f"the scheduler made no step after update {before}: call its step() after each update")
+
+    def _snapshot(self, model: torch.nn.Module) -> str:
+        from safetensors.torch import save
+
+        folder = self._directory / "snapshots"
+        if not folder.exists():
+            folder.mkdir()
+            synced(self._directory)
+        tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+        return write(folder / f"{self.step}.safetensors", save(tensors))
+
+    def _last_state(self) -> dict[str, Any] | None:
+        for state, fault in self._checkpoints.states():
+            fault = fault or self._lost(state["snapshots"])
+            self._clock.say(fault or f"goes on after update {state['step']}")
+            if not fault:
+                return state
+        return None
+
+    def _lost(self, snapshots: dict[int, str]) -> str:
+        """What is wrong with the models that were kept before a state."""
+        for step, known in snapshots.items():
+            path = self._directory / "snapshots" / f"{step}.safetensors"
+            if not path.is_file() or sha256(path.read_bytes()) != known:
+                return f"snapshots/{path.name} is missing or damaged: its SHA-256 is not that of the checkpoint"
+        return ""
+
+
+class Scheduler:
+    """Sets the rates of an optimizer, and counts the updates of its trial."""
+
+    def __init__(self, session: Session, optimizer: torch.optim.Optimizer) -> None:
+        self.session = session
+        self.optimizer = optimizer
+        self.set()
+
+    def step(self) -> None:
+        """Count the update that was made, with the rate that the optimizer holds, and set the rate of the next."""
+        self.session.made(float(self.optimizer.param_groups[0]["lr"]))
+        self.set()
+
+    def set(self) -> None:
+        """Give every group the rate of the next update."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.session.rate()
+
+
+def _random_states() -> dict[str, Any]:
+    import numpy as np
+    import torch
+
+    name, keys, *others = cast(tuple[Any, ...], np.random.get_state())  # noqa: NPY002
+    states: dict[str, Any] = {"torch": torch.get_rng_state(), "python": random.getstate()}
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    return {**states, "numpy": [name, torch.from_numpy(keys.astype(np.int64)), *others]}
+
+
+def _restore_random(states: dict[str, Any]) -> None:
+    import numpy as np
+    import torch
+
+    torch.set_rng_state(states["torch"])
+    random.setstate(states["python"])
+    if "cuda" in states:
+        torch.cuda.set_rng_state_all(states["cuda"])
+    name, keys, *others = states["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *others))  # noqa: NPY002

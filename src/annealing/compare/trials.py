@@ -1,0 +1,104 @@
+"""One trial, trained to its end from wherever it stands: what every engine runs."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .. import ScheduleError
+from .clock import Clock, locked
+from .experiment import Experiment, Trial
+from .files import sha256, sweep, write
+from .functions import code, imported
+from .session import Session
+from .store import DECISIVE, Store, installed
+from .tasks import Function
+
+
+def run_trial(
+    store: Store, trial: Trial, data: Path | None = None, tell: Callable[[str], None] = lambda _: None
+) -> None:
+    """Train one trial into its directory, from its last good state; not at all if it is finished.
+
+    A function of the experiment, the trial and its directory: any process may run it at any time, and again; two at
+    once wait for each other. data: the directory with the images. tell: called with "row" after every evaluation, and
+    with "note ..." when something is worth a word.
+    An OSError where nothing can be written; a ScheduleError where the data or the function are not what is needed.
+    """
+    directory = store.path(trial)
+    directory.mkdir(parents=True, exist_ok=True)
+    with locked(directory / "clock.jsonl") as file:
+        fault = store.fault(trial)
+        if fault is None:
+            return
+        clock = Clock(file, tell)
+        if fault:
+            clock.say(f"{fault}; trained again")
+        _train(store, trial, data, clock)
+        clock.end()
+
+
+def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> None:
+    import torch
+
+    from .checkpoints import Checkpoints
+
+    experiment, directory = store.experiment, store.path(trial)
+    for place in (directory, directory / "snapshots"):
+        sweep(place)
+    (directory / "result.json").unlink(missing_ok=True)
+    torch.set_num_threads(experiment.threads)
+    if isinstance(experiment.task, Function):
+        function = imported(experiment.task.name)
+        problem, made_of = None, {"code": code(function)}
+    else:
+        problem = experiment.task.load(data, experiment.device)
+        made_of = {"data": problem.sha256}
+    text = json.dumps(_identity(experiment, trial) | made_of, indent=1) + "\n"
+    write(directory / "trial.json", text)
+    checkpoints = Checkpoints(directory / "checkpoints", sha256(text.encode()))
+    session = Session(experiment, trial, directory, checkpoints, clock)
+    if problem is None:
+        function(session)
+        if not session.over:
+            raise ScheduleError(f"{experiment.task.name} returned after {session.step} of {session.updates} updates")
+        models: dict[str, Any] = {"snapshots": [{"step": n, "sha256": known} for n, known in session.snapshots.items()]}
+    else:
+        from .ensembles import kept_models
+        from .training import train
+
+        train(experiment, session, problem)
+        models = kept_models(experiment, trial, directory, session.snapshots, problem)
+    store.record(trial, session.rows, models)
+    checkpoints.clear()
+
+
+def processor() -> str:
+    """The type of processor, as bits depend on it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _identity(experiment: Experiment, trial: Trial) -> dict[str, Any]:
+    """What the numbers of a trial depend on."""
+    arm = experiment.arm(trial.arm)
+    return {
+        "experiment": experiment.fingerprint,
+        "arm": trial.arm,
+        "seed": trial.seed,
+        "schedule": str(arm.schedule),
+        "fingerprint": arm.schedule.fingerprint,
+        "epochs": str(arm.epochs),
+        "updates": experiment.updates(arm),
+        "versions": {name: installed()[name] for name in DECISIVE},
+        "processor": processor(),
+        "threads": experiment.threads,
+        "device": experiment.device,
+    }

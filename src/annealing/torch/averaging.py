@@ -1,0 +1,70 @@
+"""PyTorch's schedule for averaged weights by its own name, with exact values."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any
+
+from torch.optim import swa_utils
+
+from .. import recipes
+from ..errors import finite
+from ..nodes import Run
+from ..recipes.cycles import CURVES
+from ..schedule import Schedule
+from .exact import Exact, Key
+from .groups import Groups, kept_on_error, shared
+from .states import Loading
+
+
+class SWALR(Loading, swa_utils.SWALR, Exact):
+    """From each group's rate to `swa_lr` in `anneal_epochs` steps, and then held, for averaging weights.
+
+    optimizer: any torch.optim.Optimizer. swa_lr: a number, or one for each group. anneal_epochs: at least 0.
+    anneal_strategy: "cos" or "linear". last_epoch: -1, or one less than the number of steps already taken.
+    A ValueError names a bad argument and leaves the optimizer as it was.
+
+    >>> import torch
+    >>> from annealing.torch import SWALR
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    >>> scheduler = SWALR(optimizer, swa_lr=0.05, anneal_epochs=2)
+    >>> for _ in range(3):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     print([round(rate, 12) for rate in scheduler.get_last_lr()])
+    [0.075]
+    [0.05]
+    [0.05]
+
+    Source: torch.optim.swa_utils.SWALR; Izmailov et al. 2018, arXiv 1803.05407.
+    """
+
+    _arguments = ("anneal_epochs", "_anneal_strategy")
+    _takes_in = True
+    _absolute = False
+    _first = 1  # before its first step it waits beside another scheduler, whose rates are the ones to keep
+
+    @wraps(swa_utils.SWALR.__init__)  # type: ignore[misc]
+    def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
+        with kept_on_error(optimizer):
+            super().__init__(optimizer, *args, **kwargs)
+        self.__dict__["_step_count"] = self.last_epoch + 1  # by which PyTorch's steps count
+
+    def _examine(self, groups: Groups) -> None:
+        for group in groups:
+            self._curve(float(group["lr"]), float(group["swa_lr"]))
+
+    def _keys(self) -> list[Key]:
+        groups = self.optimizer.param_groups
+        return [(float(base), float(group["swa_lr"])) for base, group in zip(self.base_lrs, groups, strict=False)]
+
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        swa_lr = finite(others[0], "swa_lr")
+        if self.anneal_epochs == 0:
+            return recipes.constant(swa_lr)
+        return Run(CURVES["cosine" if self._anneal_strategy == "cos" else "linear"], base, swa_lr, self.anneal_epochs)
+
+    def _join(self, group: dict[str, Any]) -> None:
+        others = self.optimizer.param_groups[: len(self.base_lrs)]
+        group["swa_lr"] = shared([other["swa_lr"] for other in others], "swa_lr")
+        super()._join(group)

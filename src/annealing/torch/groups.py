@@ -1,0 +1,107 @@
+"""The rates in an optimizer's parameter groups: read, marked, written and given back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, full_like
+from torch.optim import Optimizer
+
+from ..errors import ScheduleError
+
+Groups = list[dict[str, Any]]
+Marks = list[tuple[Any, int | None]]
+
+
+def rates(optimizer: Optimizer) -> list[Any]:
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+def copied(rates: list[Any]) -> list[Any]:
+    return [rate.clone() if isinstance(rate, Tensor) else rate for rate in rates]
+
+
+def write(groups: Groups, values: list[Any]) -> None:
+    """Give each group its rate: a tensor is filled, a number is replaced."""
+    for group, value in zip(groups, values, strict=True):
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(value)
+        else:
+            group["lr"] = value.item() if isinstance(value, Tensor) else value
+
+
+def marks(rates: list[Any]) -> Marks:
+    return [(rate, rate._version if isinstance(rate, Tensor) else None) for rate in rates]
+
+
+def unchanged(marks: Marks, rates: list[Any]) -> bool:
+    """Whether the rates are the marked objects, in the versions that they had."""
+    if len(marks) != len(rates):
+        return False
+    for (marked, version), rate in zip(marks, rates, strict=True):
+        if rate is not marked or (version is not None and rate._version != version):
+            return False
+    return True
+
+
+def hold(rates: list[Any], values: list[float] | None) -> bool:
+    """Whether the rates are these values in their own precision; this reads tensors."""
+    if values is None or len(rates) != len(values):
+        return False
+    return all(
+        bool((rate == full_like(rate, value)).all()) if isinstance(rate, Tensor) else rate == value
+        for rate, value in zip(rates, values, strict=True)
+    )
+
+
+def separate(optimizer: Optimizer) -> None:
+    """Give each group a tensor of its own where several share one, so that each can have its own rate."""
+    seen = set[tuple[Any, int]]()
+    for group in optimizer.param_groups:
+        rate = group["lr"]
+        if isinstance(rate, Tensor):
+            place = (rate.device, rate.data_ptr() or id(rate))
+            if place in seen:
+                group["lr"] = rate.clone()
+            seen.add(place)
+
+
+def checked(optimizer: Any) -> Optimizer:
+    """The optimizer itself, if it is one that has parameter groups."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+    if not optimizer.param_groups:
+        raise ScheduleError("optimizer must have at least one parameter group, got none")
+    return optimizer
+
+
+def shared(values: list[Any], name: str) -> Any:
+    """The value that all groups have, for a group that was added later."""
+    if any(bool(value != values[0]) for value in values):
+        raise ScheduleError(f"{name} must be the same for all groups where a group is added later, got {values!r}")
+    return values[0]
+
+
+def joined(bases: list[Any], group: dict[str, Any]) -> list[Any]:
+    """The base rates with that of a group that was added later: the rate that it came with."""
+    group.setdefault("initial_lr", *copied([group["lr"]]))
+    return [*bases, *copied([group["initial_lr"]])]
+
+
+@contextmanager
+def kept_on_error(optimizer: Any) -> Iterator[None]:
+    """If what follows fails, the groups are as they were; for constructors that write before they check."""
+    groups = checked(optimizer).param_groups
+    before, values, wrapped = [dict(group) for group in groups], copied(rates(optimizer)), "step" in vars(optimizer)
+    try:
+        yield
+    except BaseException:
+        for group, old in zip(groups, before, strict=True):
+            group.clear()
+            group.update(old)
+        write(groups, values)
+        if not wrapped:
+            vars(optimizer).pop("step", None)
+        raise

@@ -1,0 +1,208 @@
+"""Schedules of an optimizer's hyperparameters: read from arguments, evaluated for every group, written into it."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import chain, islice
+from typing import Any
+
+from torch import Tensor
+
+from .. import lower
+from ..errors import ScheduleError, finite
+from ..recipes import constant
+from ..schedule import RunSpan, Schedule
+from .places import Groups, Places, filled_in
+
+Given = Schedule | list[Schedule]  # one for all groups, or one for each
+
+MOST = sys.float_info.max
+NOT_NEGATIVE = (0.0, MOST, "a finite number of at least 0")
+RANGES = {
+    **dict.fromkeys(("lr", "weight_decay", "momentum", "eps"), NOT_NEGATIVE),
+    "betas": (0.0, math.nextafter(1, 0), "at least 0 and below 1"),
+}
+ANY = (-MOST, MOST, "a finite number")
+SCALES = ("base", "lr_scale")
+RUNS_LOOKED_AT = 20  # the ends of so many runs are checked before training begins, later ones when they come
+
+
+class Hyperparameter:
+    """One number of every group (`index`: its place where the group holds several), and the schedule it follows.
+
+    schedules: one for all groups, or a list with one for each. scale: None, or what each group's value is multiplied
+    by: "base", the value that the group had before any schedule, or "lr_scale", the group's own entry of that name.
+    """
+
+    def __init__(self, name: str, index: int | None, schedules: Given, scale: str | None) -> None:
+        self.name, self.index, self.schedules, self.scale = name, index, schedules, scale
+        self.key = name if index is None else f"{name}[{index}]"
+        self.distinct = list(dict.fromkeys(schedules)) if isinstance(schedules, list) else [schedules]
+        self.which = [self.distinct.index(schedule) for schedule in schedules] if isinstance(schedules, list) else None
+        self.range = RANGES.get(name, ANY)
+        self.factor_key = f"initial_{self.key}" if scale == "base" else "lr_scale"
+        self._known_factors: tuple[list[Any], list[float]] = ([], [])
+        self._places: Places | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_places": None, "_known_factors": ([], [])}
+
+    def following(self, schedules: Given) -> Hyperparameter:
+        """The same hyperparameter under other schedules."""
+        return Hyperparameter(self.name, self.index, schedules, self.scale)
+
+    def values(self, position: float, groups: Groups) -> list[float]:
+        """What every group is to hold at this position, in its range."""
+        self._count(groups)
+        found = self._checked([schedule(position) for schedule in self.distinct], position)
+        values = found * len(groups) if self.which is None else [found[i] for i in self.which]
+        if self.scale is None:
+            return values
+        scaled = [value * factor for value, factor in zip(values, self._factors(groups), strict=True)]
+        self._checked(scaled, position)
+        return scaled
+
+    def check(self, groups: Groups) -> None:
+        """Refuse schedules whose runs begin or end out of range, and groups that cannot be scaled."""
+        self._count(groups)
+        factors = {1.0} if self.scale is None else set(self._factors(groups))
+        for schedule in self.distinct:
+            for run in first_runs(schedule):
+                self._checked([run.first * factor for factor in factors], run.begin)
+                self._checked([run.last * factor for factor in factors], run.end)
+
+    def write(self, values: list[float], groups: Groups) -> None:
+        """Write them: numbers are replaced, tensors filled in place."""
+        if self.scale == "base":
+            known, factors = self._known_factors
+            for group, given, factor in zip(groups, known, factors, strict=True):
+                if given is None:
+                    group[self.factor_key] = factor
+        if self.index is not None:
+            self._write_parts(values, groups)
+            return
+        if self._places is None or not self._places.still_in(groups):
+            self._places = Places(self.name, groups)
+        self._places.write(values, groups, same=self.scale is None and len(self.distinct) == 1)
+
+    def _write_parts(self, values: list[float], groups: Groups) -> None:
+        assert self.index is not None
+        filled: list[Tensor] = []
+        for group, value in zip(groups, values, strict=True):
+            parts = list(group[self.name])
+            part = parts[self.index]
+            parts[self.index] = filled_in(part, value, filled) if isinstance(part, Tensor) else value
+            group[self.name] = type(group[self.name])(parts)
+
+    def _count(self, groups: Groups) -> None:
+        if self.which is not None and len(self.which) != len(groups):
+            raise ScheduleError(
+                f"{self.name} must have one schedule for each of the {len(groups)} parameter groups, got "
+                f"{len(self.which)}; for a group added later call scheduler.add_group({self.name}=...)"
+            )
+
+    def _checked(self, values: list[float], position: float) -> list[float]:
+        least, most, allowed = self.range
+        for value in values:
+            if not least <= value <= most:
+                many = ", ".join(map(str, self.distinct))
+                raise ScheduleError(f"{self.key} must be {allowed}, got {value!r} at {position!r} from {many}")
+        return values
+
+    def _factors(self, groups: Groups) -> list[float]:
+        """What each group's value is multiplied by, read again where a group holds another object than before."""
+        key = self.factor_key
+        found = [group.get(key) for group in groups]
+        known, factors = self._known_factors
+        if len(known) != len(found) or any(map(operator.is_not, found, known)):
+            factors = [self._factor(group, given) for group, given in zip(groups, found, strict=True)]
+            self._known_factors = found, factors
+        return factors
+
+    def _factor(self, group: dict[str, Any], given: Any) -> float:
+        if given is None:
+            if self.scale == "lr_scale":
+                return 1.0
+            given = group[self.name] if self.index is None else group[self.name][self.index]
+        return finite(given.item() if isinstance(given, Tensor) else given, self.factor_key)
+
+
+@lru_cache(maxsize=256)
+def first_runs(schedule: Schedule) -> list[RunSpan]:
+    return [schedule._span(span) for span in islice(lower.spans(schedule._flat), RUNS_LOOKED_AT)]
+
+
+def read(given: Mapping[str, Any], scale: Any, groups: Groups) -> list[Hyperparameter]:
+    """The hyperparameters under schedules, from the arguments of a scheduler."""
+    if not given:
+        raise ScheduleError(f"a schedule must be given for at least one of {', '.join(known(groups))}")
+    scales = read_scale(scale, given)
+    return list(chain.from_iterable(_read_one(name, given[name], scales.get(name), groups) for name in given))
+
+
+def read_scale(scale: Any, given: Mapping[str, Any]) -> dict[str, str]:
+    """What the values are multiplied by, for each hyperparameter; a word alone is for lr."""
+    scales = scale if isinstance(scale, dict) else {} if scale is None else {"lr": scale}
+    for name, word in scales.items():
+        if name not in given:
+            raise ScheduleError(f"scale names {name!r}, for which there is no schedule, got {scale!r}")
+        if word not in SCALES:
+            raise ScheduleError(f"scale must be None, 'base' or 'lr_scale', for {name} got {word!r}")
+    return dict(scales)
+
+
+def _read_one(name: str, given: Any, scale: str | None, groups: Groups) -> list[Hyperparameter]:
+    if name not in known(groups):
+        raise ScheduleError(f"{name!r} is no hyperparameter of every group; these are: {', '.join(known(groups))}")
+    each = given if isinstance(given, list) else [given]
+    if not each:
+        raise ScheduleError(f"{name} must have one schedule for each parameter group, got []")
+    columns = [read_value(name, one, groups[0][name]) for one in each]
+    if any(column.keys() != columns[0].keys() for column in columns):
+        raise ScheduleError(f"{name} must be given in the same form for every group, got {given!r}")
+    found = []
+    for index in columns[0]:
+        schedules = [column[index] for column in columns]
+        found.append(Hyperparameter(name, index, schedules if isinstance(given, list) else schedules[0], scale))
+    return found
+
+
+def read_value(name: str, given: Any, held: Any) -> dict[int | None, Schedule]:
+    """The schedule of a group, or its schedules by place where a group holds several numbers."""
+    if not isinstance(held, tuple | list):
+        return {None: _schedule(name, given)}
+    each = given if isinstance(given, tuple) else (given,)
+    if not 0 < len(each) <= len(held):
+        raise ScheduleError(f"{name} must be at most {len(held)} schedules or numbers, got {given!r}")
+    return {index: _schedule(f"{name}[{index}]", one) for index, one in enumerate(each)}
+
+
+def _schedule(name: str, given: Any) -> Schedule:
+    if isinstance(given, Schedule):
+        return given
+    if isinstance(given, numbers.Real) and not isinstance(given, bool):
+        return constant(finite(given, name))
+    hint = " (annealing.parse reads a notation)" if isinstance(given, str) else ""
+    raise ScheduleError(
+        f"{name} must be a schedule or a number, or a list with one for each group, got {given!r}{hint}"
+    )
+
+
+def known(groups: Groups) -> list[str]:
+    """The numeric hyperparameters that every group has."""
+    return [name for name in groups[0] if all(_numeric(name, group.get(name)) for group in groups)]
+
+
+def _numeric(name: str, value: Any) -> bool:
+    if name == "params" or name.startswith("initial_") or name in SCALES:
+        return False
+    if isinstance(value, tuple | list):
+        return bool(value) and _numeric(name, value[0])
+    if isinstance(value, Tensor):
+        return value.is_floating_point() and value.numel() == 1
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -1,0 +1,172 @@
+"""The state of a scheduler: written, read, held against the schedules in use, and what to do when they differ."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..errors import ScheduleError
+from ..notation import from_json
+from ..questions import diff
+from ..recipes import change_horizon
+from ..schedule import Schedule
+from .hyperparameters import SCALES, Given, Hyperparameter
+
+POLICIES = ("saved", "new", "new-from-0", "restretch")
+LOOKED_AT = 1000  # updates of schedules without an end, at least, in which a difference is looked for
+
+
+class Resumed(NamedTuple):
+    """Where to go on, and with what."""
+
+    position: float
+    before: float
+    hyperparameters: list[Hyperparameter]
+
+
+class Saved(NamedTuple):
+    """A state that has been read."""
+
+    position: float
+    before: float
+    schedules: dict[str, Given]
+    scales: dict[str, str | None]
+
+
+def checked(policy: Any) -> str | None:
+    if policy is not None and policy not in POLICIES:
+        raise ScheduleError(f"policy must be None or one of {', '.join(map(repr, POLICIES))}, got {policy!r}")
+    return None if policy is None else str(policy)
+
+
+def state(steered: list[Hyperparameter], position: float, before: float) -> dict[str, Any]:
+    return {
+        "position": position,
+        "before": before,
+        "schedules": {one.key: _each(one.schedules, Schedule.to_json) for one in steered},
+        "fingerprints": {one.key: _each(one.schedules, lambda schedule: schedule.fingerprint) for one in steered},
+        "scales": {one.key: one.scale for one in steered},
+    }
+
+
+def read(found: Any, steered: list[Hyperparameter], policy: str | None) -> Resumed:
+    """Where a state and a policy lead."""
+    saved = _read(found)
+    if not _changes(saved, steered):
+        return Resumed(saved.position, saved.before, steered)
+    if policy == "new":
+        return Resumed(saved.position, saved.before, steered)
+    if policy == "new-from-0":
+        return Resumed(0, -1, steered)
+    if policy is None or saved.schedules.keys() != {one.key for one in steered}:
+        raise ScheduleError(_refusal(saved, steered, policy))
+    kept = {one.key: saved.schedules[one.key] for one in steered}
+    if policy == "restretch":
+        kept = {one.key: _restretched(kept[one.key], one, saved.position) for one in steered}
+    going_on = [Hyperparameter(one.name, one.index, kept[one.key], saved.scales[one.key]) for one in steered]
+    return Resumed(saved.position, saved.before, going_on)
+
+
+def written(steered: list[Hyperparameter]) -> str:
+    """The schedules as arguments."""
+    scales = {one.key: one.scale for one in steered if one.scale}
+    scale = f", scale={scales}" if scales else ""
+    return ", ".join(f"{one.key}={one.schedules}" for one in steered) + scale
+
+
+def _read(found: Any) -> Saved:
+    names = ("position", "before", "schedules", "fingerprints", "scales")
+    if not isinstance(found, dict) or (missing := [name for name in names if name not in found]):
+        lacks = f"it lacks {', '.join(missing)}" if isinstance(found, dict) else f"got {type(found).__name__}"
+        raise ScheduleError(f"this is no state of an annealing.torch.Scheduler: {lacks}")
+    position, before = (_number(found[name], name) for name in ("position", "before"))
+    if not max(before, 0) <= position:
+        raise _damaged("before", found["before"])
+    schedules, prints, scales = (found[name] for name in names[2:])
+    if not isinstance(schedules, dict) or not isinstance(prints, dict) or not isinstance(scales, dict):
+        raise _damaged("schedules", schedules)
+    read = {key: _each(text, _schedule) for key, text in schedules.items()}
+    for key, schedule in read.items():
+        if _each(schedule, lambda one: one.fingerprint) != prints.get(key):
+            raise _damaged(f"fingerprints of {key}", prints.get(key))
+        if scales.get(key, "") not in (None, *SCALES):
+            raise _damaged(f"scales of {key}", scales.get(key))
+    return Saved(position, before, read, scales)
+
+
+def _schedule(text: Any) -> Schedule:
+    if not isinstance(text, str):
+        raise _damaged("schedules", text)
+    return from_json(text)
+
+
+def _number(value: Any, name: str) -> float:
+    if type(value) not in (int, float) or not -1 <= value < float("inf"):
+        raise _damaged(name, value)
+    return value  # type: ignore[no-any-return]
+
+
+def _damaged(name: str, value: Any) -> ScheduleError:
+    return ScheduleError(f"the state of the scheduler is damaged: its {name} cannot be {value!r}")
+
+
+def _each(value: Any, function: Any) -> Any:
+    return [function(one) for one in value] if isinstance(value, list) else function(value)
+
+
+def _changes(saved: Saved, steered: list[Hyperparameter]) -> bool:
+    return saved.schedules != {one.key: one.schedules for one in steered} or any(
+        saved.scales[one.key] != one.scale for one in steered
+    )
+
+
+def _restretched(saved: Given, one: Hyperparameter, position: float) -> Given:
+    if isinstance(saved, list) != isinstance(one.schedules, list):
+        raise ScheduleError(f"{one.key} must have one schedule for all groups, or one for each, as in the state")
+    if isinstance(saved, list) and isinstance(one.schedules, list):
+        if len(saved) != len(one.schedules):
+            raise ScheduleError(f"{one.key} must have {len(saved)} schedules, as in the state")
+        return [_stretched_on(*both, position) for both in zip(saved, one.schedules, strict=True)]
+    assert isinstance(saved, Schedule)
+    assert isinstance(one.schedules, Schedule)
+    return _stretched_on(saved, one.schedules, position)
+
+
+def _stretched_on(saved: Schedule, new: Schedule, position: float) -> Schedule:
+    """The saved schedule, what is left of it stretched to end with the new one."""
+    if saved.duration == new.duration:
+        return saved
+    if saved._length is None or new._length is None:
+        raise ScheduleError(f"policy 'restretch' needs schedules that end, got {saved} and {new}")
+    if position == 0:
+        return saved.stretched(new._length / saved._length)
+    return change_horizon(saved, position, new._length, policy="restretch")
+
+
+def _refusal(saved: Saved, steered: list[Hyperparameter], policy: str | None) -> str:
+    here = {one.key: one.schedules for one in steered}
+    lines = ["the state is of other schedules than this scheduler's"]
+    for key in dict.fromkeys((*saved.schedules, *here)):
+        before, now = saved.schedules.get(key), here.get(key)
+        if before is None or now is None:
+            lines.append(f"{key} has a schedule in {'the state' if now is None else 'this scheduler'} alone")
+        elif before != now:
+            lines += [f"{key} in the state:  {before}", f"{key} in this scheduler:  {now}"]
+            if isinstance(before, Schedule) and isinstance(now, Schedule):
+                lines += [f"  {line}" for line in _differences(before, now, saved.position)]
+    for one in steered:
+        if one.key in saved.scales and saved.scales[one.key] != one.scale:
+            lines.append(f"{one.key} is scaled by {saved.scales[one.key]!r} in the state, here by {one.scale!r}")
+    if policy is None:
+        lines.append(f"to go on, name a policy: one of {', '.join(map(repr, POLICIES))}")
+    else:
+        lines.append(f"policy {policy!r} needs schedules for the same hyperparameters; 'new' and 'new-from-0' do not")
+    return "\n".join(lines)
+
+
+def _differences(before: Schedule, now: Schedule, position: float) -> list[str]:
+    ends = [schedule.duration for schedule in (before, now)]
+    until = None if None not in ends else max(LOOKED_AT, 2 * position, *(end for end in ends if end is not None))
+    try:
+        return diff(before, now, until).splitlines()
+    except ScheduleError as error:
+        return [str(error)]

@@ -1,0 +1,76 @@
+"""States of schedulers: what is not a scheduler's own is refused before anything is changed."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Any
+
+from torch.optim import lr_scheduler, swa_utils
+from torch.optim.lr_scheduler import LRScheduler
+
+from ..errors import ScheduleError
+from .groups import separate, write
+
+SINCE = {"_is_initial", "_get_lr_called_within_step", "_last_lr"}  # what states of other versions may lack
+
+
+@cache
+def arguments_of_all() -> frozenset[str]:
+    """The names of the arguments of every scheduler of PyTorch: one that a state should not have marks another's."""
+    classes = [getattr(lr_scheduler, name) for name in lr_scheduler.__all__]
+    names = {name for kind in [*classes, swa_utils.SWALR] for name in inspect.signature(kind).parameters}
+    return frozenset(names - {"optimizer", "last_epoch"})
+
+
+def check(scheduler: LRScheduler, state: Any) -> None:
+    """Refuse a state that is not one of such a scheduler; that of a composite with the states of its parts."""
+    kind = type(scheduler).__name__
+    if not isinstance(state, dict):
+        raise ScheduleError(f"state_dict must be a dict, the state of a {kind}, got {type(state).__name__}")
+    own = scheduler.state_dict()
+    missing = sorted(own.keys() - state.keys() - SINCE)
+    other = sorted((state.keys() - own.keys()) & arguments_of_all())
+    if missing or other:
+        found = [f"{words} {', '.join(names)}" for words, names in (("lacks", missing), ("has", other)) if names]
+        raise ScheduleError(f"state_dict must be the state of a {kind}, but this one {' and '.join(found)}")
+    groups = len(scheduler.optimizer.param_groups)
+    for name in ("base_lrs", "_last_lr"):
+        values = state.get(name, [])
+        if not isinstance(values, list | tuple) or len(values) > groups:
+            raise ScheduleError(f"{name} in state_dict must be a list for {groups} parameter groups, got {values!r}")
+    if "last_epoch" in own and (isinstance(state["last_epoch"], bool) or not isinstance(state["last_epoch"], int)):
+        raise ScheduleError(f"last_epoch in state_dict must be a whole number, got {state['last_epoch']!r}")
+    parts = getattr(scheduler, "_schedulers", ())
+    if parts and (not isinstance(state["_schedulers"], list | tuple) or len(state["_schedulers"]) != len(parts)):
+        raise ScheduleError(f"_schedulers in state_dict must be a list of {len(parts)} states of the parts of a {kind}")
+    for part, its in zip(parts, state.get("_schedulers", ()), strict=True):
+        check(part, its)
+    rehearse = getattr(scheduler, "_rehearse", None)
+    if rehearse:
+        rehearse(state)
+
+
+class Loading(LRScheduler):
+    """Loads a state, and writes its rates into the groups."""
+
+    _first = 0  # from which epoch on a state has rates to write; before it waits as a later part of a sequence
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a state that this class or PyTorch's has saved, and write its rates into the groups.
+
+        An optimizer's state that is loaded later brings its own rates. A ScheduleError says what makes the state
+        another's, and leaves the scheduler and the optimizer as they were.
+        """
+        check(self, state_dict)
+        super().load_state_dict(dict(state_dict))
+        forget = getattr(self, "_forget", None)
+        if forget:
+            forget()
+        if getattr(self, "last_epoch", self._first) >= self._first:
+            groups, last = self.optimizer.param_groups, self.__dict__.get("_last_lr", [])
+            separate(self.optimizer)
+            write(groups[: len(last)], list(last))
+            beside = getattr(self, "_write_others", None)
+            if beside:
+                beside()

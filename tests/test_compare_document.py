@@ -1,0 +1,105 @@
+"""Experiments as YAML files: what they mean, and one clear error for what they cannot mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from annealing import ScheduleError
+from annealing.cli import main
+from annealing.compare import Experiment, read_experiment
+
+GOOD = {
+    "task": "{name: cifar10, size: 16}",
+    "model": "{name: wrn, depth: 10, width: 1}",
+    "optimizer": "{name: sgd, momentum: 0.9}",
+    "epochs": "63",
+    "schedules": "{step: 'multistep(0.1, [19, 38], 0.2)', cosine: {schedule: 'cosine(0.1, 0, 31)', epochs: 31}}",
+    "baseline": "step",
+}
+
+
+def written(tmp_path: Path, **changes: str | None) -> Path:
+    path = tmp_path / "experiment.yaml"
+    path.write_text("".join(f"{key}: {value}\n" for key, value in {**GOOD, **changes}.items() if value is not None))
+    return path
+
+
+def test_a_file_and_a_call_make_the_same_experiment(tmp_path):
+    called = Experiment(
+        task={"name": "cifar10", "size": 16},
+        model={"name": "wrn", "depth": 10, "width": 1},
+        epochs=63,
+        schedules={
+            "step": "multistep(0.1, [19, 38], 0.2)",
+            "cosine": {"schedule": "cosine(0.1, 0, 31)", "epochs": 31},
+        },
+        baseline="step",
+    )
+    read = read_experiment(written(tmp_path))
+    assert read == called == Experiment(**read.description())
+    assert read.fingerprint == called.fingerprint
+    assert (read.updates_per_epoch, read.seeds) == (390, (0, 1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml")), ids=lambda p: p.name
+)
+def test_the_experiments_at_hand_can_be_read(path):
+    experiment = read_experiment(path)
+    ends = {end for arm in experiment.arms for end in experiment.kept(arm)}
+    single = {experiment.updates(arm) for arm in experiment.arms if "cosine" in arm.key}
+    assert single <= ends
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"optimiser": "sgd"}, r"experiment.optimiser is no key \(did you mean optimizer\?\); the keys are task, "),
+        ({"optimizer": "{name: sgd, momentun: 1}"}, r"optimizer.momentun is no key \(did you mean momentum\?\)"),
+        ({"optimizer": "{name: sgd, weight_decay: 5e-4}"}, "weight_decay must be .*which YAML reads as text"),
+        ({"optimizer": "adam"}, "optimizer.name must be one of sgd, got 'adam'"),
+        ({"model": "{name: wrn, depth: 10}"}, "model.width must be given"),
+        ({"model": "{name: wrn, depth: 12, width: 1}"}, r"model.depth must be 6 n \+ 4"),
+        ({"task": "imagenet"}, "task must be one of digits, fashion-mnist, cifar10, cifar100, or package.module:"),
+        ({"task": "own:train"}, "task.updates_per_epoch must be given"),
+        ({"task": "{name: cifar10, size: 15}"}, "task.size must be one of 4, 8, 16, 32, got 15"),
+        (
+            {"task": "{name: cifar10, train: [data_batch_9]}"},
+            "task.train must be one of data_batch_1, .*'data_batch_9'",
+        ),
+        ({"batch": "60000"}, "batch must be at most the 50000 images of an epoch, got 60000"),
+        ({"epochs": "0"}, "epochs must be above 0"),
+        ({"epochs": None}, "epochs must be given, or schedules.step.epochs"),
+        ({"seeds": "0"}, "seeds must be a whole number of at least 1, got 0"),
+        ({"baseline": "cosin"}, "baseline must be one of step, cosine, got 'cosin'"),
+        ({"baseline": None}, "baseline must be given"),
+        ({"threads": "none"}, "threads must be a whole number of at least 1, got 'none'"),
+        ({"schedules": "{step: 'multistep(0.1'}"}, "schedules.step: "),
+        ({"schedules": "{step: 'open(1)'}"}, "schedules.step: "),
+        ({"schedules": "{step: 'cosine(0.1, 0, 64)'}"}, "ends at 64, but is trained for 63 epochs.*by .until.63."),
+        ({"schedules": "{step: 'cosine(0.1, 0, 60)'}"}, "ends at 60, but is trained for 63 epochs.*by >>"),
+        ({"schedules": "{step: 'linear(0.1, -0.1, 63)'}"}, "schedules.step: rates must be at least 0"),
+        ({"schedules": "[]"}, "schedules must be a mapping of at least one name to a schedule"),
+        ({"schedules": "{step: {epochs: 3}}"}, "schedules.step.schedule must be given"),
+        ({"schedules": "{a: 'cosine(1, 0, 63)', a: 'cosine(2, 0, 63)'}"}, r"schedules.a stands there twice \(line 5\)"),
+        ({"task": "[unclosed"}, "is no YAML"),
+        ({"task": "!!python/object/apply:os.system ['true']"}, "is no YAML"),
+    ],
+)
+def test_one_error_names_the_key_and_what_is_allowed(tmp_path, changes, said):
+    path = written(tmp_path, **changes)
+    with pytest.raises(ScheduleError, match=said) as error:
+        read_experiment(path)
+    assert str(path) in str(error.value)
+    result = CliRunner().invoke(main, ["compare", str(path), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ScheduleError, match=r"none\.yaml cannot be read: No such file or directory"):
+        read_experiment(tmp_path / "none.yaml")

@@ -1,0 +1,132 @@
+"""What the tests of the drop-ins share: the classes with arguments, optimizers, and walks along a schedule."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import mpmath
+import pytest
+import torch
+from torch.optim import lr_scheduler, swa_utils
+
+from annealing import torch as ours
+
+mpmath.mp.dps = 50
+
+
+class Library(NamedTuple):
+    """PyTorch's classes by the names that the drop-ins have."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(swa_utils if name == "SWALR" else lr_scheduler, name)
+
+
+pytorch = Library()
+RATES = (0.1, 0.05)
+Build = Callable[..., Any]
+
+
+def built(name: str, **arguments: Any) -> Build:
+    def build(library: Any, o: torch.optim.Optimizer, **more: Any) -> Any:
+        return getattr(library, name)(o, **arguments, **more)
+
+    return build
+
+
+def half(epoch: int) -> float:
+    return 0.99**epoch
+
+
+def factor(epoch: int) -> float:
+    return 0.97 if epoch % 3 else 0.9
+
+
+def in_sequence(library: Any, o: torch.optim.Optimizer, **more: Any) -> Any:
+    parts = [
+        library.LinearLR(o, 0.1, total_iters=8),
+        library.CosineAnnealingLR(o, 60, 0.001),
+        library.StepLR(o, 7, 0.7),
+    ]
+    return library.SequentialLR(o, parts, [8, 68], **more)
+
+
+def nested(library: Any, o: torch.optim.Optimizer, **more: Any) -> Any:
+    inner = [library.ConstantLR(o, 0.1, 2), library.ExponentialLR(o, 0.9)]
+    parts = [library.SequentialLR(o, inner, [2]), library.CosineAnnealingWarmRestarts(o, 5, 2)]
+    return library.SequentialLR(o, parts, [4], **more)
+
+
+def in_chain(library: Any, o: torch.optim.Optimizer, **more: Any) -> Any:
+    return library.ChainedScheduler([library.ConstantLR(o, 0.5, 30, **more), library.ExponentialLR(o, 0.98, **more)])
+
+
+CLASSES: dict[str, Build] = {
+    "StepLR": built("StepLR", step_size=7, gamma=0.8),
+    "MultiStepLR": built("MultiStepLR", milestones=[30, 10, 30, 150], gamma=0.5),
+    "ConstantLR": built("ConstantLR", factor=0.25, total_iters=40),
+    "LinearLR": built("LinearLR", start_factor=0.1, total_iters=120),
+    "ExponentialLR": built("ExponentialLR", gamma=0.99),
+    "PolynomialLR": built("PolynomialLR", total_iters=150, power=2.0),
+    "CosineAnnealingLR": built("CosineAnnealingLR", T_max=150, eta_min=0.001),
+    "CosineAnnealingWarmRestarts": built("CosineAnnealingWarmRestarts", T_0=5, T_mult=2),
+    "CyclicLR": built("CyclicLR", base_lr=0.01, max_lr=0.2, step_size_up=11, step_size_down=5, mode="triangular2"),
+    "OneCycleLR": built("OneCycleLR", max_lr=0.3, total_steps=210),
+    "SWALR": built("SWALR", swa_lr=0.02, anneal_epochs=150),
+    "LambdaLR": built("LambdaLR", lr_lambda=half),
+    "MultiplicativeLR": built("MultiplicativeLR", lr_lambda=factor),
+    "SequentialLR": in_sequence,
+    "nested SequentialLR": nested,
+    "ChainedScheduler": in_chain,
+}
+kinds = pytest.mark.parametrize("tensor", [False, True], ids=["float", "tensor"])
+classes = pytest.mark.parametrize("name", CLASSES)
+
+
+def optimizer(rates: tuple[float, ...] = RATES, tensor: bool = False) -> torch.optim.SGD:
+    groups = [{"params": [torch.zeros(1)], "lr": torch.tensor(rate) if tensor else rate} for rate in rates]
+    return torch.optim.SGD(groups, momentum=0.9)
+
+
+def rates(scheduler: Any) -> list[float]:
+    return [float(group["lr"]) for group in scheduler.optimizer.param_groups]
+
+
+def momenta(scheduler: Any) -> list[float]:
+    return [group["momentum"] for group in scheduler.optimizer.param_groups]
+
+
+def walk(scheduler: Any, steps: int) -> list[list[float]]:
+    """The rates after each of so many steps."""
+    walked = []
+    for _ in range(steps):
+        scheduler.optimizer.step()
+        scheduler.step()
+        walked.append(rates(scheduler))
+    return walked
+
+
+def change(o: torch.optim.Optimizer, rates: tuple[float, ...]) -> None:
+    for group, rate in zip(o.param_groups, rates, strict=True):
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def near(got: float, exact: Any, ulps: float = 8, digits: int = 53) -> bool:
+    """Within so many units in the last of so many binary digits, and equal where the exact value is 0."""
+    return bool(abs(got - exact) <= ulps * abs(exact) * mpmath.mpf(2) ** (1 - digits))
+
+
+def saved(scheduler: Any) -> tuple[Any, Any]:
+    """The states of optimizer and scheduler, as torch.load reads them back with weights_only."""
+    buffer = io.BytesIO()
+    torch.save((scheduler.optimizer.state_dict(), scheduler.state_dict()), buffer)
+    buffer.seek(0)
+    loaded: tuple[Any, Any] = torch.load(buffer, weights_only=True)
+    return loaded
+
+
+__all__ = ["CLASSES", "ours", "pytorch"]
