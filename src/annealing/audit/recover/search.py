@@ -11,11 +11,12 @@ from .curves import Array
 from .model import Model
 from .numbers import digits_of, shortest
 from .phases import Phase
-from .phases import phases as described
 from .polish import Rows, around, fit, intervals, snap
+from .split import phases as described
 from .structure import build
 from .written import time_of
 
+BUDGET = 2.0
 SHIFTS = (0, -1, 1, 2)
 FLOORS = (0.0, 0.01, 0.1, 0.001, 0.05, 0.2, 0.5, 0.02, 1e-4)  # of the peak, where a last line may end
 
@@ -64,7 +65,7 @@ def _length(model: Model, slot: int) -> float:
 
 def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
     """The schedules that give every row, the plainest first; empty where there are none."""
-    phases = described(clock, rate, slack)
+    phases = described(clock, rate, slack, BUDGET)
     if phases is None or sum(phase.cost for phase in phases) > 2 + 1.2 * len(clock):
         return []
     found = []

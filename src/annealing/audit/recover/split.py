@@ -1,0 +1,143 @@
+"""Phases between the places where curves can meet: turns of the rates, and the ends of equal stretches."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from .curves import FAMILIES, Array, Curve, fitted
+from .phases import LOOSE, Phase, Search, jumps
+
+MOST_EQUAL = 6  # equal stretches whose ends are places, the longest ones
+MOST_JUMPS = 200
+MOST_PLACES = 60
+REACH = 12  # places that a phase may pass over
+
+
+def phases(t: Array, y: Array, slack: Array, budget: float) -> list[Phase] | None:
+    """The phases between jumps, which no curve passes, or None where there would be too many.
+
+    budget: seconds after which phases that begin elsewhere than at the likely places are no longer sought.
+    """
+    edges = jumps(t, y, slack)
+    if len(edges) > MOST_JUMPS:
+        return None
+    found: list[Phase] = []
+    until = time.monotonic() + budget
+    for first, stop in itertools.pairwise([0, *edges, len(t)]):
+        rows = t[first:stop], y[first:stop], slack[first:stop]
+        some = quick(*rows) or Search(*rows, until).phases()
+        if some is None:
+            return None
+        found += [phase.moved(first) for phase in some]
+    return found
+
+
+def quick(t: Array, y: Array, slack: Array) -> list[Phase] | None:
+    """The phases of least cost that begin at such places, or None: on clean curves first, then with lags and odd rows."""
+    if len(t) == 1:
+        return [Phase(0, 1, _curve(0, 1, t, y, slack, 0))]  # type: ignore[arg-type]
+    for lagging in (False, True):
+        path = _Paths(t, y, slack, lagging).shortest()
+        if path is not None:
+            return path
+    return None
+
+
+class _Paths:
+    """A shortest path over places."""
+
+    def __init__(self, t: Array, y: Array, slack: Array, lagging: bool) -> None:
+        self.t, self.y, self.slack, self.lagging = t, y, slack, lagging
+        smooth = _without_spikes(y, slack) if lagging else y
+        self.turns, self.places = _places(smooth, slack)
+
+    def shortest(self) -> list[Phase] | None:
+        if len(self.places) > MOST_PLACES:
+            return None
+        end = len(self.t)
+        cost, before, done = {0: 0.0}, dict[int, Phase](), set[int]()
+        waiting = [(0.0, 0)]
+        while waiting:
+            so_far, first = heapq.heappop(waiting)
+            if first == end:
+                path = [before[end]]
+                while path[-1].first:
+                    path.append(before[path[-1].first])
+                return path[::-1]
+            if first in done:
+                continue
+            done.add(first)
+            for phase in self._leaving(first):
+                if so_far + phase.cost < cost.get(phase.stop, np.inf):
+                    cost[phase.stop], before[phase.stop] = so_far + phase.cost, phase
+                    heapq.heappush(waiting, (so_far + phase.cost, phase.stop))
+        return None
+
+    def _leaving(self, first: int) -> Iterator[Phase]:
+        """The cheapest phase from a place to each later one, up to the second turn."""
+        after = [turn for turn in self.turns if turn > first + 1]
+        limit = after[0] + 1 if after else len(self.t)
+        stops = [place for place in self.places if first < place <= limit][:REACH]
+        for stop in reversed(stops):
+            phase = self._between(first, stop)
+            if phase is not None:
+                yield phase
+
+    def _between(self, first: int, stop: int) -> Phase | None:
+        for number in range(len(FAMILIES)):
+            if stop - first < min(FAMILIES[number].numbers, 2) and number:
+                continue
+            curve = _curve(first, stop, self.t, self.y, self.slack, number)
+            if curve is not None:
+                return Phase(first, stop, curve)
+            if self.lagging and number and stop - first > 8:
+                some = slice(first, stop)
+                phase = Search(self.t[some], self.y[some], self.slack[some])._longest(FAMILIES[number], 0)
+                if phase is not None and phase.stop == stop - first:
+                    return phase.moved(first)
+        return None
+
+
+def _curve(first: int, stop: int, t: Array, y: Array, slack: Array, number: int) -> Curve | None:
+    family = FAMILIES[number]
+    some, loose = slice(first, stop), slack[first:stop] * LOOSE
+    if family.name == "flat" and np.ptp(y[some]) > 2 * loose.max():
+        return None
+    return fitted(family, t[some], y[some], loose)
+
+
+def _places(y: Array, slack: Array) -> tuple[list[int], list[int]]:
+    """Rows where the rates turn, and all rows at which a phase may begin or the last one stop."""
+    moved = np.diff(y)
+    way = np.where(np.abs(moved) > slack[1:] + slack[:-1], np.sign(moved), 0).astype(int)
+    going = np.flatnonzero(way)
+    turns = [int(b) for a, b in zip(going[:-1], going[1:], strict=True) if way[a] != way[b]]
+    places = {0, len(y)} | {row + by for row in turns for by in (0, 1)}
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], (way != 0).astype(int), [1]])))
+    equal = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))  # rows a..b are equal
+    longest = sorted(equal, key=lambda ends: ends[0] - ends[1])[:MOST_EQUAL]
+    longest += [ends for ends in (equal[:1] + equal[-1:]) if ends[0] == 0 or ends[1] == len(y) - 1]
+    for a, b in longest:
+        places |= {a, a + 1, b, b + 1}
+    return turns, sorted(place for place in places if 0 <= place <= len(y))
+
+
+def _without_spikes(y: Array, slack: Array) -> Array:
+    """Single rows far from both neighbours, put between them."""
+    if len(y) < 5:
+        return y
+    y = y.copy()
+    middle = (y[:-2] + y[2:]) / 2
+    off, step = np.abs(y[1:-1] - middle), np.abs(y[2:] - y[:-2])
+    for row in np.flatnonzero(off > 5 * (step + slack[1:-1])) + 1:
+        if off[row - 1] >= off[max(row - 2, 0) : row + 1].max():
+            y[row] = middle[row - 1]
+    return y
+
+
+__all__ = ["phases"]
