@@ -49,13 +49,14 @@ class Search:
     until: float = np.inf  # of the clock time.monotonic, when to give up
 
     def __post_init__(self) -> None:
-        self.lines = self._ends()
+        self.lines = [len(self.t)] * 2
         self.longest: dict[tuple[str, int], Phase | None] = {}
 
     def phases(self) -> list[Phase] | None:
         """The phases of least cost, or None where there would be too many: with few families first, for a bound."""
+        self.lines = self._ends()
         best, bound = None, np.inf
-        for families, places in ((FAMILIES[:2], 10), (FAMILIES[:6], 25), (FAMILIES, MOST_PLACES)):
+        for families, places in ((FAMILIES[:2], 10), (FAMILIES[:8], 25), (FAMILIES, MOST_PLACES)):
             found = self._shortest(families, bound, places)
             if found is not None:
                 best, bound = found, sum(phase.cost for phase in found)
@@ -87,8 +88,7 @@ class Search:
 
     def _ends(self) -> list[int]:
         """From which rows on all that is left is one flat, or one line."""
-        backwards = Search.__new__(Search)
-        backwards.t, backwards.y, backwards.slack = -self.t[::-1], self.y[::-1], self.slack[::-1]
+        backwards = Search(-self.t[::-1], self.y[::-1], self.slack[::-1], self.until)
         ends = [backwards._longest(family, 0, simple=True) for family in FAMILIES[:2]]
         return [len(self.t) - (phase.stop if phase else 1) for phase in ends]
 
@@ -109,7 +109,7 @@ class Search:
         """The longest phase of each family from a row on, without those that a cheaper family makes as long."""
         reach = 0
         for family in families:
-            if family.cost >= budget or reach == len(self.t):
+            if family.cost >= budget or reach == len(self.t) or time.monotonic() > self.until:
                 return
             if len(self.t) - first < min(family.numbers, 2):
                 continue
@@ -133,6 +133,8 @@ class Search:
         odd: list[int] = []
         whole = True
         while True:
+            if time.monotonic() > self.until:
+                return None
             size = max(size, covered(curve, t[keep], y[keep], slack[keep]))
             rows = np.flatnonzero(keep)
             sizes = [len(rows)] if whole else []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .curves import Array
+from .levels import hold, settle
 from .model import Model
 from .numbers import digits_of, shortest
 from .phases import Phase
@@ -16,7 +17,7 @@ from .split import phases as described
 from .structure import build
 from .written import time_of
 
-BUDGET = 2.0
+BUDGET = 4.0
 SHIFTS = (0, -1, 1, 2)
 FLOORS = (0.0, 0.01, 0.1, 0.001, 0.05, 0.2, 0.5, 0.02, 1e-4)  # of the peak, where a last line may end
 
@@ -73,6 +74,7 @@ def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> li
     for number, shift in enumerate(_shifts(phases, float(slack[0]), preferred)):
         for begun in _models(phases, clock, rate, slack, shift):
             model, rows, lags, odd = begun
+            hold(model)
             free = len(model.free())
             if number and free > least:
                 continue
@@ -83,6 +85,7 @@ def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> li
                 continue
             if (plain := snap(model, rows)) is None or (worst := rows.worst(plain)) > 1:
                 continue
+            settle(plain)
             found.append((Found(plain, shift, lags, odd, bounds, worst), number))
     found.sort(key=lambda pair: pair[0].cost + 0.75 * pair[1])
     return [one for one, _ in found]

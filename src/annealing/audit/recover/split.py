@@ -14,7 +14,7 @@ from .phases import LOOSE, Phase, Search, jumps
 
 MOST_EQUAL = 6  # equal stretches whose ends are places, the longest ones
 MOST_JUMPS = 200
-MOST_PLACES = 60
+MOST_BENDS = 12
 REACH = 12  # places that a phase may pass over
 
 
@@ -30,35 +30,41 @@ def phases(t: Array, y: Array, slack: Array, budget: float) -> list[Phase] | Non
     until = time.monotonic() + budget
     for first, stop in itertools.pairwise([0, *edges, len(t)]):
         rows = t[first:stop], y[first:stop], slack[first:stop]
-        some = quick(*rows) or Search(*rows, until).phases()
+        some = quick(*rows, until) or Search(*rows, until).phases()
         if some is None:
             return None
         found += [phase.moved(first) for phase in some]
     return found
 
 
-def quick(t: Array, y: Array, slack: Array) -> list[Phase] | None:
-    """The phases of least cost that begin at such places, or None: on clean curves first, then with lags and odd rows."""
-    if len(t) == 1:
-        return [Phase(0, 1, _curve(0, 1, t, y, slack, 0))]  # type: ignore[arg-type]
-    for lagging in (False, True):
-        path = _Paths(t, y, slack, lagging).shortest()
-        if path is not None:
-            return path
-    return None
+def quick(t: Array, y: Array, slack: Array, until: float) -> list[Phase] | None:
+    """The phases of least cost that begin at such places, or None: clean curves first, then with lags and odd rows."""
+    clean = _Paths(t, y, slack, False, until).shortest()
+    if clean is not None and not any(_lags(t, y, slack, a, b) for a, b in itertools.pairwise(clean)):
+        return clean
+    lagging = _Paths(t, y, slack, True, until).shortest()
+    if clean is None or lagging is None:
+        return clean or lagging
+    return min(clean, lagging, key=lambda path: sum(phase.cost for phase in path))
+
+
+def _lags(t: Array, y: Array, slack: Array, before: Phase, after: Phase) -> bool:
+    """Whether a phase is the one before it, some updates late."""
+    rows = slice(after.first, after.stop)
+    if before.curve.family.name in ("flat", "geometric") or before.stop - before.first < before.curve.family.numbers:
+        return False
+    return any((np.abs(before.curve(t[rows] - lag) - y[rows]) <= 3 * slack[rows]).all() for lag in range(1, 9))
 
 
 class _Paths:
     """A shortest path over places."""
 
-    def __init__(self, t: Array, y: Array, slack: Array, lagging: bool) -> None:
-        self.t, self.y, self.slack, self.lagging = t, y, slack, lagging
+    def __init__(self, t: Array, y: Array, slack: Array, lagging: bool, until: float) -> None:
+        self.t, self.y, self.slack, self.lagging, self.until = t, y, slack, lagging, until
         smooth = _without_spikes(y, slack) if lagging else y
-        self.turns, self.places = _places(smooth, slack)
+        self.turns, self.places = _places(t, smooth, slack)
 
     def shortest(self) -> list[Phase] | None:
-        if len(self.places) > MOST_PLACES:
-            return None
         end = len(self.t)
         cost, before, done = {0: 0.0}, dict[int, Phase](), set[int]()
         waiting = [(0.0, 0)]
@@ -71,6 +77,8 @@ class _Paths:
                 return path[::-1]
             if first in done:
                 continue
+            if time.monotonic() > self.until:
+                return None
             done.add(first)
             for phase in self._leaving(first):
                 if so_far + phase.cost < cost.get(phase.stop, np.inf):
@@ -97,7 +105,7 @@ class _Paths:
                 return Phase(first, stop, curve)
             if self.lagging and number and stop - first > 8:
                 some = slice(first, stop)
-                phase = Search(self.t[some], self.y[some], self.slack[some])._longest(FAMILIES[number], 0)
+                phase = Search(self.t[some], self.y[some], self.slack[some], self.until)._longest(FAMILIES[number], 0)
                 if phase is not None and phase.stop == stop - first:
                     return phase.moved(first)
         return None
@@ -111,7 +119,7 @@ def _curve(first: int, stop: int, t: Array, y: Array, slack: Array, number: int)
     return fitted(family, t[some], y[some], loose)
 
 
-def _places(y: Array, slack: Array) -> tuple[list[int], list[int]]:
+def _places(t: Array, y: Array, slack: Array) -> tuple[list[int], list[int]]:
     """Rows where the rates turn, and all rows at which a phase may begin or the last one stop."""
     moved = np.diff(y)
     way = np.where(np.abs(moved) > slack[1:] + slack[:-1], np.sign(moved), 0).astype(int)
@@ -124,7 +132,24 @@ def _places(y: Array, slack: Array) -> tuple[list[int], list[int]]:
     longest += [ends for ends in (equal[:1] + equal[-1:]) if ends[0] == 0 or ends[1] == len(y) - 1]
     for a, b in longest:
         places |= {a, a + 1, b, b + 1}
+    for row in _bends(t, y, slack):
+        places |= {row, row + 1}
     return turns, sorted(place for place in places if 0 <= place <= len(y))
+
+
+def _bends(t: Array, y: Array, slack: Array) -> list[int]:
+    """Rows at or before which the slope changes much more than around them, the sharpest ones."""
+    if len(y) < 7:
+        return []
+    span = np.diff(t)
+    slope = np.diff(y) / span
+    bend = np.abs(np.diff(slope))
+    noise = (slack[2:] + slack[1:-1]) / span[1:] + (slack[1:-1] + slack[:-2]) / span[:-1]
+    around = np.zeros(len(bend))
+    around[2:-2] = np.maximum(bend[:-4], bend[4:])
+    sharp = np.flatnonzero((bend > 4 * around) & (bend > 4 * noise))
+    strongest = sharp[np.argsort(-(bend / noise)[sharp])][:MOST_BENDS]
+    return [int(row) + 1 for row in strongest]
 
 
 def _without_spikes(y: Array, slack: Array) -> Array:

@@ -1,0 +1,49 @@
+"""Levels one after another: rows tell only between which two times each change lies; the plainest times for all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .model import Model
+from .numbers import roundest
+
+
+def hold(model: Model) -> None:
+    """Take the starts of levels out of a fit: no row moves with them."""
+    model.fixed |= {model.parts[i].start for i in _changes(model)}
+
+
+def settle(model: Model) -> None:
+    """Give the changes between levels equal distances where they allow it, else the roundest times, one by one."""
+    changes = _changes(model)
+    while changes:
+        count = next((n for n in range(1, len(changes)) if changes[n] != changes[n - 1] + 1), len(changes))
+        _settle(model, changes[:count])
+        changes = changes[count:]
+
+
+def _changes(model: Model) -> list[int]:
+    parts = model.parts
+    return [
+        i
+        for i in range(1, len(parts))
+        if parts[i].kind == parts[i - 1].kind == "flat" and parts[i].start in model.gaps
+    ]
+
+
+def _settle(model: Model, changes: list[int]) -> None:
+    n, slots = model.numbers, [model.parts[i].start for i in changes]
+    gaps = [model.gaps[slot] for slot in slots]
+    times = _even(gaps, n[model.parts[changes[0] - 1].start]) if len(slots) > 1 else None
+    for slot, time, gap in zip(slots, times or [None] * len(slots), gaps, strict=True):
+        single = roundest(np.nextafter(gap[0], np.inf), gap[1]) if time is None else time
+        n[slot] = gap[1] if single is None else float(single)
+
+
+def _even(gaps: list[tuple[float, float]], origin: float) -> list[float] | None:
+    """Changes at equal distances from an origin on."""
+    count = range(1, len(gaps) + 1)
+    least = max((low - origin) / i for i, (low, _) in zip(count, gaps, strict=True))
+    most = min((high - origin) / i for i, (_, high) in zip(count, gaps, strict=True))
+    every = roundest(np.nextafter(least, np.inf), most) if least < most else None
+    return [origin + every * i for i in count] if isinstance(every, int) and every > 0 else None
