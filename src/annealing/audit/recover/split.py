@@ -6,6 +6,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from .phases import LOOSE, Phase, Search, jumps
 
 MOST_EQUAL = 6  # equal stretches whose ends are places, the longest ones
 MOST_JUMPS = 200
-MOST_BENDS = 12
-REACH = 12  # places that a phase may pass over
+MOST_BENDS = 24
+SPARE = 4  # rows more than numbers, for a fit that fails to be final
+ROUNDS = 4  # of finding lags
+MOST_LATE = 9
 
 
 def phases(t: Array, y: Array, slack: Array, budget: float) -> list[Phase] | None:
@@ -39,21 +42,36 @@ def phases(t: Array, y: Array, slack: Array, budget: float) -> list[Phase] | Non
 
 def quick(t: Array, y: Array, slack: Array, until: float) -> list[Phase] | None:
     """The phases of least cost that begin at such places, or None: clean curves first, then with lags and odd rows."""
-    clean = _Paths(t, y, slack, False, until).shortest()
-    if clean is not None and not any(_lags(t, y, slack, a, b) for a, b in itertools.pairwise(clean)):
-        return clean
-    lagging = _Paths(t, y, slack, True, until).shortest()
-    if clean is None or lagging is None:
-        return clean or lagging
-    return min(clean, lagging, key=lambda path: sum(phase.cost for phase in path))
+    late, steps = t.copy(), dict[int, int]()
+    for _ in range(ROUNDS):
+        clean = _Paths(late, y, slack, False, until).shortest()
+        if clean is None:
+            break
+        found = {b.first: lag for a, b in itertools.pairwise(clean) if (lag := _late(late, y, slack, a, b))}
+        if not found:
+            inside = [tuple((row, lag) for row, lag in steps.items() if p.first <= row < p.stop) for p in clean]
+            return [replace(phase, lags=lags) for phase, lags in zip(clean, inside, strict=True)]
+        for row, lag in found.items():
+            late[row:] -= lag
+            steps[row] = steps.get(row, 0) + lag
+        steps = dict(sorted(steps.items()))
+    return _Paths(t, y, slack, True, until).shortest()
 
 
-def _lags(t: Array, y: Array, slack: Array, before: Phase, after: Phase) -> bool:
-    """Whether a phase is the one before it, some updates late."""
-    rows = slice(after.first, after.stop)
-    if before.curve.family.name in ("flat", "geometric") or before.stop - before.first < before.curve.family.numbers:
-        return False
-    return any((np.abs(before.curve(t[rows] - lag) - y[rows]) <= 3 * slack[rows]).all() for lag in range(1, 9))
+def _late(t: Array, y: Array, slack: Array, before: Phase, after: Phase) -> int:
+    """By how many updates a phase is the one before it, late; 0 where it is not."""
+    known = max(before, after, key=lambda phase: phase.stop - phase.first)
+    family, rows = known.curve.family, slice(before.first, after.stop)
+    if family.name == "flat" or after.stop - before.first < family.numbers + 3:
+        return 0
+    for lag in range(1, MOST_LATE):
+        own = t[rows].copy()
+        own[after.first - before.first :] -= lag
+        near = known.curve.later(-lag) if known is after else known.curve
+        off = np.abs(near(own) - y[rows]) > 1e3 * slack[rows] + 1e-3 * np.abs(y[rows]).max()
+        if not off.any() and fitted(family, own, y[rows], slack[rows] * LOOSE, near, False) is not None:
+            return lag
+    return 0
 
 
 class _Paths:
@@ -90,33 +108,42 @@ class _Paths:
         """The cheapest phase from a place to each later one, up to the second turn."""
         after = [turn for turn in self.turns if turn > first + 1]
         limit = after[0] + 1 if after else len(self.t)
-        stops = [place for place in self.places if first < place <= limit][:REACH]
-        for stop in reversed(stops):
-            phase = self._between(first, stop)
-            if phase is not None:
-                yield phase
+        stops = [place for place in self.places if first < place <= limit]
+        alive: dict[int, Curve | None] = dict.fromkeys(range(len(FAMILIES)))
+        for stop in stops:
+            best = None
+            for number in list(alive):
+                family, rows = FAMILIES[number], stop - first
+                if number and (rows < min(family.numbers, 2) or (best is not None and rows < family.numbers + SPARE)):
+                    continue
+                curve = _curve(first, stop, self.t, self.y, self.slack, number, alive[number])
+                if curve is not None:
+                    alive[number] = curve
+                    best = best or Phase(first, stop, curve)
+                elif rows >= family.numbers + SPARE:
+                    del alive[number]
+            if best is None and self.lagging and stop - first > 8:
+                best = self._lagging(first, stop)
+            if best is not None:
+                yield best
+            elif not alive and not self.lagging:
+                return
 
-    def _between(self, first: int, stop: int) -> Phase | None:
-        for number in range(len(FAMILIES)):
-            if stop - first < min(FAMILIES[number].numbers, 2) and number:
-                continue
-            curve = _curve(first, stop, self.t, self.y, self.slack, number)
-            if curve is not None:
-                return Phase(first, stop, curve)
-            if self.lagging and number and stop - first > 8:
-                some = slice(first, stop)
-                phase = Search(self.t[some], self.y[some], self.slack[some], self.until)._longest(FAMILIES[number], 0)
-                if phase is not None and phase.stop == stop - first:
-                    return phase.moved(first)
+    def _lagging(self, first: int, stop: int) -> Phase | None:
+        some = slice(first, stop)
+        for family in FAMILIES[1:]:
+            phase = Search(self.t[some], self.y[some], self.slack[some], self.until)._longest(family, 0)
+            if phase is not None and phase.stop == stop - first:
+                return phase.moved(first)
         return None
 
 
-def _curve(first: int, stop: int, t: Array, y: Array, slack: Array, number: int) -> Curve | None:
+def _curve(first: int, stop: int, t: Array, y: Array, slack: Array, number: int, near: Curve | None = None) -> Curve | None:
     family = FAMILIES[number]
     some, loose = slice(first, stop), slack[first:stop] * LOOSE
     if family.name == "flat" and np.ptp(y[some]) > 2 * loose.max():
         return None
-    return fitted(family, t[some], y[some], loose)
+    return fitted(family, t[some], y[some], loose, near)
 
 
 def _places(t: Array, y: Array, slack: Array) -> tuple[list[int], list[int]]:
