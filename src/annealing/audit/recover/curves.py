@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 MOST_ROWS = 96  # rows that a fit looks at; all are checked afterwards
 MOST_SLOPE = 1e150  # squares of more are beyond the range of floats
+HOPELESS = 0.05  # of the range of the rates: no guess this far off leads to the curve
 SEARCHED = 24  # rows that the search for a guess looks at
 
 
@@ -78,9 +79,10 @@ def _shifted_geometric(inner: Sequence[float], t: Array) -> list[Array]:
 def _power(inner: Sequence[float], t: Array) -> list[Array]:
     """A power of the distance from a time outside; its sign says on which side."""
     origin, exponent = inner
-    distance = (t - origin) if origin < 0 else (origin - t)
+    distance = np.where(np.less(origin, 0), t - origin, origin - t)
     with np.errstate(all="ignore"):
-        return [np.where(distance > 0, np.maximum(distance, 1e-300) ** exponent, 0.0 if exponent > 0 else np.inf)]
+        outside = np.where(np.greater(exponent, 0), 0.0, np.inf)
+        return [np.where(distance > 0, np.maximum(distance, 1e-300) ** exponent, outside)]
 
 
 def _raised_power(inner: Sequence[float], t: Array) -> list[Array]:
@@ -218,7 +220,11 @@ def _searched(
     if len(tried) < 2:
         return tried[0] if tried else None
     rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), SEARCHED)).astype(int))
-    columns = np.stack([_weighted(family, inner, x[rows], weight[rows]) for inner in tried])
+    inner = np.array(tried).T[:, :, None]
+    columns = np.stack(np.broadcast_arrays(*family.columns(inner, x[rows])), -1)  # type: ignore[arg-type]
+    columns = columns * weight[rows][:, None]
+    if columns.ndim == 2:
+        columns = columns[None]
     good = np.isfinite(columns).all((1, 2))
     if not good.any():
         return None
@@ -227,6 +233,9 @@ def _searched(
         scaled = columns[good] / np.maximum(np.abs(columns[good]).max(1, keepdims=True), 1e-300)
     q = np.linalg.qr(scaled)[0]
     off = target - np.einsum("gnk,gk->gn", q, np.einsum("gnk,n->gk", q, target))
+    worst = (np.abs(off) / weight[rows]).max(1)
+    if worst.min() > HOPELESS * np.ptp(y[rows]):
+        return None
     return tried[int(np.flatnonzero(good)[np.abs(off).max(1).argmin()])]
 
 

@@ -114,13 +114,14 @@ class _Paths:
             best = None
             for number in list(alive):
                 family, rows = FAMILIES[number], stop - first
-                if number and (rows < min(family.numbers, 2) or (best is not None and rows < family.numbers + SPARE)):
+                if number and rows < min(family.numbers, 2):
                     continue
                 curve = _curve(first, stop, self.t, self.y, self.slack, number, alive[number])
                 if curve is not None:
                     alive[number] = curve
-                    best = best or Phase(first, stop, curve)
-                elif rows >= family.numbers + SPARE:
+                    best = Phase(first, stop, curve)
+                    break
+                if rows >= family.numbers + SPARE:
                     del alive[number]
             if best is None and self.lagging and stop - first > 8:
                 best = self._lagging(first, stop)
