@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from .trace import Trace, trace
 from .written import written
 
 MOST_ROWS = 4000
+BUDGET = 3.0  # seconds for the search of phases
 LOOSER = (1.0, 3.0, 30.0)
 PLAIN = 30.0  # the cost of a schedule with which the search is over
 MUCH_LONGER = 3.5  # an alternative is at most that much longer
@@ -43,11 +45,17 @@ def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
     """
     if unit not in (None, "update", "epoch"):
         raise ScheduleError(f"unit must be 'update' or 'epoch', got {unit!r}")
-    units = [unit] if unit else [log.unit]
-    if unit is None and log.unit == "update" and log.epochs is not None and np.isfinite(log.epochs).all():
-        units.append("epoch")
-    found = [_recovered(trace(log, group, one), one, log.shift) for one in units]
-    return min(found, key=lambda one: (not one.exact, one.cost, one.residual))
+    first = _recovered(trace(log, group, unit or log.unit), unit or log.unit, log.shift)
+    counted = log.unit == "update" and log.epochs is not None and bool(np.isfinite(log.epochs).all())
+    if unit or not counted or (first.exact and _moving(first)):
+        return first
+    other = _recovered(trace(log, group, "epoch"), "epoch", log.shift)
+    return min(first, other, key=lambda one: (not one.exact, one.cost, one.residual))
+
+
+def _moving(found: Recovered) -> bool:
+    """Whether the rate changes at every update, so that updates are the unit."""
+    return any(kind != "flat" for kind, *_ in found.pieces) and ".held(" not in str(found.schedule)
 
 
 def _recovered(rows: Trace, unit: str, shift: int | None) -> Recovered:
@@ -56,9 +64,9 @@ def _recovered(rows: Trace, unit: str, shift: int | None) -> Recovered:
 
 
 def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
-    some = rows.thinned(MOST_ROWS)
+    some, until = rows.thinned(MOST_ROWS), time.monotonic() + BUDGET
     for looser in LOOSER:
-        results = _tried(some, rows, unit, shift, looser)
+        results = _tried(some, rows, unit, shift, looser, until)
         if results:
             results.sort(key=lambda one: (not one.exact, one.cost))
             best = results[0]
@@ -70,23 +78,23 @@ def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
     return Recovered(None, 0, (), unit, off, False, notes=(*rows.notes, note))
 
 
-def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float) -> list[Recovered]:
+def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float, until: float) -> list[Recovered]:
     """Schedules as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
     slack = some.slack * looser
     results: list[Recovered] = []
     for moved in (0, -1, 1) if shift is None else (shift,):
         if (levels := stairs(some.clock, some.rate, slack, moved)) is not None:
             every, *table = levels
-            for found in search(*table, 0)[:2]:
+            for found in search(*table, 0, until)[:2]:
                 if found.shift == 0 and not len(found.odd) and not found.lags:
                     results += _results(replace(found, shift=moved), rows, unit, every)
             if results and results[-1].exact:
                 return results
     results += [
-        result for one in search(some.clock, some.rate, slack, shift)[:4] for result in _results(one, rows, unit)
+        result for one in search(some.clock, some.rate, slack, shift, until)[:4] for result in _results(one, rows, unit)
     ]
     if not any(one.exact and one.cost < PLAIN for one in results):
-        warm = product(some.clock, some.rate, slack, shift)
+        warm = product(some.clock, some.rate, slack, shift, until)
         if warm is not None:
             schedule, moved, lags, cost, found = warm
             made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)

@@ -53,18 +53,23 @@ def _scale(model: Model, slot: int, rows: Rows) -> float:
 
 
 def jacobian(model: Model, free: list[int], rows: Rows) -> Array:
-    columns = []
-    for slot in free:
+    """The change of every residual with every free number; only the parts that use a number are looked at."""
+    result = np.zeros((len(rows.u), len(free)))
+    which = np.searchsorted(model.starts()[1:], rows.u, "right")
+    for column, slot in enumerate(free):
         step = 1e-6 * _scale(model, slot, rows)
         if model.roles[slot] == "extra":
             step = 1e-7 * max(abs(model.numbers[slot]), 1e-3)
-        sides = []
+        used = [i for i, part in enumerate(model.parts) if slot in part.slots()]
+        used += [i - 1 for i in used if i and model.parts[i].start == slot]
+        near = np.flatnonzero(np.isin(which, used))
+        some, sides = rows.only(near), []
         for sign in (1, -1):
             moved = list(model.numbers)
             moved[slot] += sign * step
-            sides.append(rows.off(model, moved))
-        columns.append((sides[1] - sides[0]) / (2 * step))
-    return np.stack(columns, 1) if columns else np.zeros((len(rows.u), 0))
+            sides.append(some.off(model, moved))
+        result[near, column] = (sides[1] - sides[0]) / (2 * step)
+    return result
 
 
 def fit(model: Model, rows: Rows, steps: int = 12) -> float:

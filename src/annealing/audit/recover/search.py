@@ -17,8 +17,8 @@ from .split import phases as described
 from .structure import build
 from .written import time_of
 
-BUDGET = 4.0
 SHIFTS = (0, -1, 1, 2)
+UNUSUAL = {0: 0.0, -1: 0.75, 1: 1.5, 2: 3.0}  # what a shift costs
 FLOORS = (0.0, 0.01, 0.1, 0.001, 0.05, 0.2, 0.5, 0.02, 1e-4)  # of the peak, where a last line may end
 
 
@@ -32,6 +32,7 @@ class Found:
     odd: Array
     bounds: dict[int, tuple[float, float]]
     worst: float
+    habit: float = 0.0  # what its shift costs
 
     @property
     def cost(self) -> float:
@@ -42,6 +43,7 @@ class Found:
             + 1.5 * len(model.parts)
             + len(self.lags)
             + 2 * len(self.odd)
+            + self.habit
         )
 
 
@@ -64,12 +66,12 @@ def _length(model: Model, slot: int) -> float:
     return 3.0 + digits_of(time.numerator) + digits_of(time.denominator)
 
 
-def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+def search(clock: Array, rate: Array, slack: Array, preferred: int | None, until: float) -> list[Found]:
     """The schedules that give every row, the plainest first; empty where there are none."""
-    phases = described(clock, rate, slack, BUDGET)
+    phases = described(clock, rate, slack, until)
     if phases is None or sum(phase.cost for phase in phases) > 2 + 1.2 * len(clock):
         return []
-    found = []
+    found: list[Found] = []
     least = math.inf
     for number, shift in enumerate(_shifts(phases, float(slack[0]), preferred)):
         for begun in _models(phases, clock, rate, slack, shift):
@@ -86,9 +88,9 @@ def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> li
             if (plain := snap(model, rows)) is None or (worst := rows.worst(plain)) > 1:
                 continue
             settle(plain)
-            found.append((Found(plain, shift, lags, odd, bounds, worst), number))
-    found.sort(key=lambda pair: pair[0].cost + 0.75 * pair[1])
-    return [one for one, _ in found]
+            habit = 0.0 if shift == preferred else UNUSUAL[shift]
+            found.append(Found(plain, shift, lags, odd, bounds, worst, habit))
+    return sorted(found, key=lambda one: one.cost)
 
 
 def _shifts(phases: list[Phase], slack: float, preferred: int | None) -> list[int]:
@@ -130,7 +132,7 @@ def _ends(model: Model, rows: Rows) -> list[Model]:
     n = model.numbers
     rise, span = n[last.last] - n[last.first], n[last.end] - n[last.begin]
     if rise >= 0:
-        return [_risen(model, rise / span)] if rise > 0 else [model]
+        return [_risen(model, rise / span, rows)] if rise > 0 else [model]
     options = []
     for share in FLOORS:
         new = model.copy()
@@ -149,7 +151,7 @@ def _ends(model: Model, rows: Rows) -> list[Model]:
     return options[:3]
 
 
-def _risen(model: Model, slope: float) -> Model:
+def _risen(model: Model, slope: float, rows: Rows) -> Model:
     """A warm-up that is not over: it ends where length and value are plainest."""
     part = model.parts[-1]
     n = model.numbers
@@ -158,11 +160,12 @@ def _risen(model: Model, slope: float) -> Model:
     ends = sorted({seen, *(end for end in rounded if seen <= end <= 30 * seen)})
 
     def length(end: float) -> float:
-        return digits_of(float(f"{level + slope * end:.9g}")) + digits_of(end)
+        value, doubt = level + slope * end, 2 * float(rows.slack.max()) * end / seen + 1e-9 * rows.peak
+        return digits_of(shortest(value - doubt, value + doubt)) + digits_of(end)
 
     best = min(ends, key=length)
     new = model.copy()
     part = new.parts[-1]
-    new.numbers[part.last] = level + slope * best
+    new.numbers[part.last] = float(f"{level + slope * best:.15g}")
     new.numbers[part.end] = best
     return new

@@ -19,18 +19,18 @@ MOST_BENDS = 24
 SPARE = 4  # rows more than numbers, for a fit that fails to be final
 ROUNDS = 4  # of finding lags
 MOST_LATE = 9
+MOST_APART = 2  # rows in a row that may be odd ones
 
 
-def phases(t: Array, y: Array, slack: Array, budget: float) -> list[Phase] | None:
+def phases(t: Array, y: Array, slack: Array, until: float) -> list[Phase] | None:
     """The phases between jumps, which no curve passes, or None where there would be too many.
 
-    budget: seconds after which phases that begin elsewhere than at the likely places are no longer sought.
+    until: when to give up, on the clock of time.monotonic.
     """
     edges = jumps(t, y, slack)
     if len(edges) > MOST_JUMPS:
         return None
     found: list[Phase] = []
-    until = time.monotonic() + budget
     for first, stop in itertools.pairwise([0, *edges, len(t)]):
         rows = t[first:stop], y[first:stop], slack[first:stop]
         some = quick(*rows, until) or Search(*rows, until).phases()
@@ -50,7 +50,11 @@ def quick(t: Array, y: Array, slack: Array, until: float) -> list[Phase] | None:
         found = {b.first: lag for a, b in itertools.pairwise(clean) if (lag := _late(late, y, slack, a, b))}
         if not found:
             inside = [tuple((row, lag) for row, lag in steps.items() if p.first <= row < p.stop) for p in clean]
-            return [replace(phase, lags=lags) for phase, lags in zip(clean, inside, strict=True)]
+            path = [replace(phase, lags=lags) for phase, lags in zip(clean, inside, strict=True)]
+            if all(phase.stop - phase.first > MOST_APART for phase in path[1:-1]):
+                return path
+            other = _Paths(t, y, slack, True, until).shortest()
+            return path if other is None else min(path, other, key=lambda path: sum(phase.cost for phase in path))
         for row, lag in found.items():
             late[row:] -= lag
             steps[row] = steps.get(row, 0) + lag

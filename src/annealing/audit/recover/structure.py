@@ -91,7 +91,7 @@ def _joined(model: Model, curve: Curve, own: Array, gap: tuple[float, float]) ->
             if natural:
                 new.numbers[start] = begin
             elif ends:
-                new.numbers[start] = before_end
+                new.numbers[start] = before_end if before.kind != "root" or crossing is None else crossing
             elif crossing is not None and tie == "both":
                 new.numbers[start] = crossing
             elif tie == "both":
@@ -149,8 +149,10 @@ def _ended(model: Model, before: Part, part: Part, start: int, shared: bool) -> 
 
 def _at(model: Model, part: Part, time: Any) -> Any:
     n = model.numbers
-    span = n[part.end] - n[part.begin]
-    return n[part.first] + (n[part.last] - n[part.first]) * (time - n[part.begin]) / span
+    done = (time - n[part.begin]) / (n[part.end] - n[part.begin])
+    if part.kind == "root" and part.extra is not None:
+        done = np.maximum(done, 0) ** n[part.extra]
+    return n[part.first] + (n[part.last] - n[part.first]) * done
 
 
 def _crossing(model: Model, part: Part, low: float, high: float) -> float | None:
@@ -158,7 +160,7 @@ def _crossing(model: Model, part: Part, low: float, high: float) -> float | None
     times = np.linspace(low, high, 241)
     after = Model([part], model.numbers)
     before = model.parts[-1]
-    here = Model([before], model.numbers)(times) if before.kind != "linear" else _at(model, before, times)
+    here = _at(model, before, times) if before.kind in ("linear", "root") else Model([before], model.numbers)(times)
     if part.kind == "linear":
         n = model.numbers
         there = n[part.first] + (n[part.last] - n[part.first]) * (times - n[part.begin]) / (n[part.end] - n[part.begin])
