@@ -6,9 +6,9 @@ import heapq
 import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .curves import FAMILIES, Array, Curve, fitted
 from .phases import LOOSE, Phase, Search, jumps
@@ -42,40 +42,55 @@ def phases(t: Array, y: Array, slack: Array, until: float) -> list[Phase] | None
 
 def quick(t: Array, y: Array, slack: Array, until: float) -> list[Phase] | None:
     """The phases of least cost that begin at such places, or None: clean curves first, then with lags and odd rows."""
-    late, steps = t.copy(), dict[int, int]()
+    late, kept = t.copy(), np.arange(len(t))
     for _ in range(ROUNDS):
-        clean = _Paths(late, y, slack, False, until).shortest()
+        rows = late[kept], y[kept], slack[kept]
+        clean = _Paths(*rows, False, until).shortest()
         if clean is None:
             break
-        found = {b.first: lag for a, b in itertools.pairwise(clean) if (lag := _late(late, y, slack, a, b))}
-        if not found:
-            inside = [tuple((row, lag) for row, lag in steps.items() if p.first <= row < p.stop) for p in clean]
-            path = [replace(phase, lags=lags) for phase, lags in zip(clean, inside, strict=True)]
-            if all(phase.stop - phase.first > MOST_APART for phase in path[1:-1]):
-                return path
-            other = _Paths(t, y, slack, True, until).shortest()
-            return path if other is None else min(path, other, key=lambda path: sum(phase.cost for phase in path))
-        for row, lag in found.items():
+        odd = [b for a, b, c in zip(clean, clean[1:], clean[2:], strict=False) if _odd(*rows, a, b, c)]
+        if odd:
+            kept = np.delete(kept, np.concatenate([np.arange(phase.first, phase.stop) for phase in odd]))
+            continue
+        lags = {int(kept[b.first]): lag for a, b in itertools.pairwise(clean) if (lag := _late(*rows, a, b))}
+        if not lags:
+            return [_whole(phase, kept, t - late) for phase in clean]
+        for row, lag in lags.items():
             late[row:] -= lag
-            steps[row] = steps.get(row, 0) + lag
-        steps = dict(sorted(steps.items()))
     return _Paths(t, y, slack, True, until).shortest()
+
+
+def _whole(phase: Phase, kept: NDArray[np.int64], behind: Array) -> Phase:
+    """A phase of the kept rows among all rows, with its lags and the odd rows within it."""
+    first, stop = int(kept[phase.first]), int(kept[phase.stop]) if phase.stop < len(kept) else len(behind)
+    lags = [(row, int(behind[row] - behind[row - 1])) for row in range(max(first, 1), stop)]
+    odd = np.setdiff1d(np.arange(first, stop), kept).tolist()
+    return Phase(first, stop, phase.curve, tuple(lag for lag in lags if lag[1]), tuple(odd))
+
+
+def _odd(t: Array, y: Array, slack: Array, before: Phase, between: Phase, after: Phase) -> bool:
+    """Whether few rows lie between two phases that are one curve."""
+    return between.stop - between.first <= MOST_APART and _one_curve(t, y, slack, before, after, 0)
 
 
 def _late(t: Array, y: Array, slack: Array, before: Phase, after: Phase) -> int:
     """By how many updates a phase is the one before it, late; 0 where it is not."""
-    known = max(before, after, key=lambda phase: phase.stop - phase.first)
-    family, rows = known.curve.family, slice(before.first, after.stop)
-    if family.name == "flat" or after.stop - before.first < family.numbers + 3:
+    if before.curve.family.name == after.curve.family.name == "flat":
         return 0
-    for lag in range(1, MOST_LATE):
-        own = t[rows].copy()
-        own[after.first - before.first :] -= lag
-        near = known.curve.later(-lag) if known is after else known.curve
-        off = np.abs(near(own) - y[rows]) > 1e3 * slack[rows] + 1e-3 * np.abs(y[rows]).max()
-        if not off.any() and fitted(family, own, y[rows], slack[rows] * LOOSE, near, False) is not None:
-            return lag
-    return 0
+    return next((lag for lag in range(1, MOST_LATE) if _one_curve(t, y, slack, before, after, lag)), 0)
+
+
+def _one_curve(t: Array, y: Array, slack: Array, before: Phase, after: Phase, lag: int) -> bool:
+    known = max(before, after, key=lambda phase: phase.stop - phase.first)
+    family = known.curve.family
+    rows = np.r_[before.first : before.stop, after.first : after.stop]
+    if len(rows) < family.numbers + 3:
+        return False
+    own = t[rows] - np.where(rows >= after.first, lag, 0)
+    near = known.curve.later(-lag) if known is after else known.curve
+    if not (np.abs(near(own) - y[rows]) <= 1e3 * slack[rows] + 1e-3 * np.abs(y[rows]).max()).all():
+        return False
+    return fitted(family, own, y[rows], slack[rows] * LOOSE, near, False) is not None
 
 
 class _Paths:
