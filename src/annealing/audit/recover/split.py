@@ -16,6 +16,7 @@ from .phases import LOOSE, Phase, Search, jumps
 MOST_EQUAL = 6  # equal stretches whose ends are places, the longest ones
 MOST_JUMPS = 200
 MOST_BENDS = 24
+NEAR = 6  # rows on each side with which a change of slope is compared
 SPARE = 4  # rows more than numbers, for a fit that fails to be final
 ROUNDS = 4  # of finding lags
 MOST_LATE = 9
@@ -186,16 +187,18 @@ def _places(t: Array, y: Array, slack: Array) -> tuple[list[int], list[int]]:
 
 def _bends(t: Array, y: Array, slack: Array) -> list[int]:
     """Rows at or before which the slope changes much more than around them, the sharpest ones."""
-    if len(y) < 7:
+    if len(y) < NEAR + 4:
         return []
     span = np.diff(t)
     slope = np.diff(y) / span
-    bend = np.abs(np.diff(slope))
+    bend = np.diff(slope)
     noise = (slack[2:] + slack[1:-1]) / span[1:] + (slack[1:-1] + slack[:-2]) / span[:-1]
-    around = np.zeros(len(bend))
-    around[2:-2] = np.maximum(bend[:-4], bend[4:])
-    sharp = np.flatnonzero((bend > 4 * around) & (bend > 4 * noise))
-    strongest = sharp[np.argsort(-(bend / noise)[sharp])][:MOST_BENDS]
+    around = np.pad(bend, 2, mode="reflect")
+    apart = np.abs(bend - (around[:-4] + around[4:]) / 2)
+    usual = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(apart, NEAR, mode="reflect"), 2 * NEAR + 1), 1)
+    most = np.lib.stride_tricks.sliding_window_view(np.pad(apart, 3), 7).max(1)
+    sharp = np.flatnonzero((apart > 8 * usual) & (apart > 8 * noise) & (apart > 0.6 * most))
+    strongest = sharp[np.argsort(-(apart / noise)[sharp])][:MOST_BENDS]
     return [int(row) + 1 for row in strongest]
 
 
