@@ -1,6 +1,6 @@
 """How often a schedule is recovered from the rates that it gave: random schedules of every family, and real logs.
 
-    python benchmarks/audit_recover.py [--each 20] [--seed 0] [--only FAMILY] [--logs FOLDER]
+    python benchmarks/audit_recover.py [--each 20] [--seed 0] [--only FAMILY] [--logs ../shared/data/logs]
 
 Exact: every logged rate is within half a unit of its last digit of the recovered schedule. Same: it is also the
 schedule that was meant, at every time up to the end of the log (not only at the logged ones, and within 1e-9 of the
@@ -10,16 +10,18 @@ peak), which digits and gaps do not always determine.
 from __future__ import annotations
 
 import argparse
+import csv
 import random
 import statistics
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
 from annealing import Schedule, parse, recipes
-from annealing.audit import Log
+from annealing.audit import Log, read
 from annealing.audit.recover import Recovered, recover
 
 DIGITS = ("17", "6 digits", "6 decimals", "float32")
@@ -223,6 +225,23 @@ def same_curve(schedule: Schedule, found: Recovered, log: Log, u: np.ndarray, sh
     return bool(np.min(off, axis=0).max() <= 1e-9 * meant.max())
 
 
+def real_logs(folder: Path) -> None:
+    """What every log of a folder gives, beside what its index says."""
+    for row in csv.DictReader((folder / "index.csv").read_text().splitlines()):
+        log = read(folder / row["file"])
+        begin = time.perf_counter()
+        found = recover(log)
+        seconds = time.perf_counter() - begin
+        lag = f", lag up to {found.lags[-1][1]}" if found.lags else ""
+        print(f"{row['id']} {row['format']}, {len(log)} rows, {seconds:.1f} s: {row['schedule_kind']}; {row['guess']}")
+        print(f"    {found.schedule}")
+        print(
+            f"    per {found.unit}, shift {found.shift}{lag}, residual {found.residual:.1e}, "
+            f"{'exact' if found.exact else 'not exact'}",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--each", type=int, default=10, help="schedules of each family and number of digits")
@@ -230,7 +249,11 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="a family")
     parser.add_argument("--digits", action="append", help="17, 6 digits, 6 decimals or float32")
     parser.add_argument("--show", action="store_true", help="print what is not the same")
+    parser.add_argument("--logs", type=Path, help="a folder of real logs with an index.csv, instead")
     options = parser.parse_args()
+    if options.logs:
+        real_logs(options.logs)
+        return
     kinds = options.digits or DIGITS
     print(f"{'exact % / same %':20}" + "".join(f"{digits:>16}" for digits in kinds) + f"{'median s':>12}{'longest':>9}")
     for name in options.only or FAMILIES:

@@ -1,4 +1,4 @@
-"""Levels one after another: rows tell only between which two times each change lies; the plainest times for all."""
+"""Jumps from one level or curve to another: rows tell only between which two times each change lies; the plainest times for all."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .numbers import roundest
 
 
 def hold(model: Model) -> None:
-    """Take the starts of levels out of a fit: no row moves with them."""
+    """Take the times of jumps out of a fit: no row moves with them."""
     model.fixed |= {model.parts[i].start for i in _changes(model)}
 
 
 def settle(model: Model) -> None:
-    """Give the changes between levels equal distances where they allow it, else the roundest times, one by one."""
+    """Give jumps one after another equal distances where they allow it, else the roundest times, one by one."""
     changes = _changes(model)
     while changes:
         count = next((n for n in range(1, len(changes)) if changes[n] != changes[n - 1] + 1), len(changes))
@@ -23,12 +23,10 @@ def settle(model: Model) -> None:
 
 
 def _changes(model: Model) -> list[int]:
-    parts = model.parts
-    return [
-        i
-        for i in range(1, len(parts))
-        if parts[i].kind == parts[i - 1].kind == "flat" and parts[i].start in model.gaps
-    ]
+    """The parts whose start moves nothing but itself: no curve begins or ends with it."""
+    moving = {slot for part in model.parts if part.kind != "flat" for slot in (part.begin, part.end)}
+    starts = [part.start for part in model.parts]
+    return [i for i, start in enumerate(starts) if i and start in model.gaps and start not in moving]
 
 
 def _settle(model: Model, changes: list[int]) -> None:
