@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 
@@ -104,11 +105,11 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float
 
 
 def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> list[Recovered]:
-    schedules: list[Schedule] = [written(found.model)]
-    if (recipe := named(found.model)) is not None:
-        schedules.insert(0, recipe)
-    if every is not None:
-        schedules = [_held(schedule, found.model.seen, every) for schedule in schedules]
+    schedules: list[Schedule] = []
+    for make in (named, written):
+        with contextlib.suppress(ScheduleError, ArithmeticError):  # numbers that make no schedule
+            if (schedule := make(found.model)) is not None:
+                schedules.append(schedule if every is None else _held(schedule, found.model.seen, every))
     for schedule in schedules:
         result = Recovered(schedule, found.shift, found.lags, unit, 0.0, False)
         residual, exact, _ = _checked(result, rows, found.odd)
@@ -116,7 +117,7 @@ def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> 
             values = {"residual": residual, "exact": exact, "outliers": tuple(found.odd.tolist()), "notes": rows.notes}
             values |= {"pieces": _pieces(found), "undetermined": doubts(found), "cost": found.cost}
             return [replace(result, **values)]
-    raise AssertionError
+    return []
 
 
 def _held(schedule: Schedule, seen: float, every: int) -> Schedule:

@@ -20,7 +20,7 @@ class Rows:
 
     def __init__(self, u: Array, y: Array, slack: Array) -> None:
         self.u, self.y, self.slack = u, y, slack
-        self.peak = float(np.abs(y).max()) or 1.0
+        self.peak = float(np.abs(y).max(initial=0)) or 1.0
 
     def some(self, model: Model) -> Rows:
         n = len(self.u)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ class Found:
     bounds: dict[int, tuple[float, float]]
     worst: float
     habit: float = 0.0  # what its shift costs
+    free: int = 0  # how many numbers it has
 
     @property
     def cost(self) -> float:
@@ -72,24 +74,22 @@ def search(clock: Array, rate: Array, slack: Array, preferred: int | None, until
     if phases is None or sum(phase.cost for phase in phases) > 2 + 1.2 * len(clock):
         return []
     found: list[Found] = []
-    least = math.inf
-    for number, shift in enumerate(_shifts(phases, float(slack[0]), preferred)):
-        for begun in _models(phases, clock, rate, slack, shift):
-            model, rows, lags, odd = begun
-            hold(model)
-            free = len(model.free())
-            if number and free > least:
-                continue
-            least = min(least, free)
-            bounds = around(model, rows)
-            wide = [slot for slot, (low, high) in bounds.items() if high - low > _narrow(model, slot, rows)]
-            if wide and not (bounds := intervals(model, rows)):
-                continue
-            if (plain := snap(model, rows)) is None or (worst := rows.worst(plain)) > 1:
-                continue
-            settle(plain)
-            habit = 0.0 if shift == preferred else UNUSUAL[shift]
-            found.append(Found(plain, shift, lags, odd, bounds, worst, habit))
+    for shift in _shifts(phases, float(slack[0]), preferred):
+        least = min((one.free for one in found), default=math.inf)
+        with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off: no schedule
+            for model, rows, lags, odd in _models(phases, clock, rate, slack, shift):
+                hold(model)
+                if (free := len(model.free())) > least:
+                    continue
+                bounds = around(model, rows)
+                wide = [slot for slot, (low, high) in bounds.items() if high - low > _narrow(model, slot, rows)]
+                if wide and not (bounds := intervals(model, rows)):
+                    continue
+                if (plain := snap(model, rows)) is None or (worst := rows.worst(plain)) > 1:
+                    continue
+                settle(plain)
+                habit = 0.0 if shift == preferred else UNUSUAL[shift]
+                found.append(Found(plain, shift, lags, odd, bounds, worst, habit, free))
     return sorted(found, key=lambda one: one.cost)
 
 
@@ -101,9 +101,9 @@ def _shifts(phases: list[Phase], slack: float, preferred: int | None) -> list[in
     curve = phases[0].curve
     if curve.family.name == "flat" or curve.family.name == "sine":
         return order
-    first = {shift: float(curve(-shift)) for shift in order}
+    first = {shift: value for shift in order if math.isfinite(value := float(curve(-shift)))}
     digits = {shift: digits_of(shortest(value - slack, value + slack)) for shift, value in first.items()}
-    return sorted(order, key=digits.__getitem__)[:2]
+    return sorted(order, key=lambda shift: digits.get(shift, math.inf))[:2]
 
 
 def _models(

@@ -159,7 +159,9 @@ class _Paths:
         return None
 
 
-def _curve(first: int, stop: int, t: Array, y: Array, slack: Array, number: int, near: Curve | None = None) -> Curve | None:
+def _curve(
+    first: int, stop: int, t: Array, y: Array, slack: Array, number: int, near: Curve | None = None
+) -> Curve | None:
     family = FAMILIES[number]
     some, loose = slice(first, stop), slack[first:stop] * LOOSE
     if family.name == "flat" and np.ptp(y[some]) > 2 * loose.max():
