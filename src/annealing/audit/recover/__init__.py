@@ -85,8 +85,8 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float
     results: list[Recovered] = []
     for moved in (0, -1, 1) if shift is None else (shift,):
         if (levels := stairs(some.clock, some.rate, slack, moved)) is not None:
-            every, *table = levels
-            for found in search(*table, 0, until)[:2]:
+            every, begins, rates, slacks = levels
+            for found in search(begins, rates, slacks, 0, until)[:2]:
                 if found.shift == 0 and not len(found.odd) and not found.lags:
                     results += _results(replace(found, shift=moved), rows, unit, every)
             if results and results[-1].exact:
@@ -99,7 +99,7 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float
         if warm is not None:
             schedule, moved, lags, cost, found = warm
             made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)
-            residual, exact, _ = _checked(made, rows, np.array([]))
+            residual, exact = _checked(made, rows, np.array([]))
             results.append(replace(made, residual=residual, exact=exact, cost=cost, pieces=_pieces(found)))
     return results
 
@@ -112,11 +112,20 @@ def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> 
                 schedules.append(schedule if every is None else _held(schedule, found.model.seen, every))
     for schedule in schedules:
         result = Recovered(schedule, found.shift, found.lags, unit, 0.0, False)
-        residual, exact, _ = _checked(result, rows, found.odd)
+        residual, exact = _checked(result, rows, found.odd)
         if exact or schedule is schedules[-1]:
-            values = {"residual": residual, "exact": exact, "outliers": tuple(found.odd.tolist()), "notes": rows.notes}
-            values |= {"pieces": _pieces(found), "undetermined": doubts(found), "cost": found.cost}
-            return [replace(result, **values)]
+            return [
+                replace(
+                    result,
+                    residual=residual,
+                    exact=exact,
+                    pieces=_pieces(found),
+                    outliers=tuple(found.odd.tolist()),
+                    undetermined=doubts(found),
+                    notes=rows.notes,
+                    cost=found.cost,
+                )
+            ]
     return []
 
 
@@ -126,12 +135,12 @@ def _held(schedule: Schedule, seen: float, every: int) -> Schedule:
     return (schedule.until(int(seen) + every) if endless else schedule).held(every)
 
 
-def _checked(result: Recovered, rows: Trace, odd: Array) -> tuple[float, bool, Array]:
-    """The schedule itself, at every row: residual, whether exact, and the differences."""
+def _checked(result: Recovered, rows: Trace, odd: Array) -> tuple[float, bool]:
+    """The schedule itself, at every row: its residual, and whether it is exact."""
     off = np.abs(result.rates(rows.clock) - rows.rate)
     kept = ~np.isin(rows.clock, odd)
     peak = float(np.abs(rows.rate).max()) or 1.0
-    return float(off[kept].max(initial=0) / peak), bool((off <= rows.slack * (1 + 1e-6))[kept].all()), off
+    return float(off[kept].max(initial=0) / peak), bool((off <= rows.slack * (1 + 1e-6))[kept].all())
 
 
 def _pieces(found: Found) -> tuple[tuple[str, float, float, float, float], ...]:

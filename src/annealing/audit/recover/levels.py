@@ -1,4 +1,4 @@
-"""Jumps from one level or curve to another: rows tell only between which two times each change lies; the plainest times for all."""
+"""Jumps from one level or curve to another: rows tell only between which two times, and the plainest are chosen."""
 
 from __future__ import annotations
 
@@ -33,9 +33,13 @@ def _settle(model: Model, changes: list[int]) -> None:
     n, slots = model.numbers, [model.parts[i].start for i in changes]
     gaps = [model.gaps[slot] for slot in slots]
     times = _even(gaps, n[model.parts[changes[0] - 1].start]) if len(slots) > 1 else None
-    for slot, time, gap in zip(slots, times or [None] * len(slots), gaps, strict=True):
-        single = roundest(np.nextafter(gap[0], np.inf), gap[1]) if time is None else time
-        n[slot] = gap[1] if single is None else float(single)
+    for slot, time in zip(slots, times or [_single(*gap) for gap in gaps], strict=True):
+        n[slot] = time
+
+
+def _single(low: float, high: float) -> float:
+    time = roundest(float(np.nextafter(low, np.inf)), high)
+    return high if time is None else float(time)
 
 
 def _even(gaps: list[tuple[float, float]], origin: float) -> list[float] | None:
@@ -43,5 +47,5 @@ def _even(gaps: list[tuple[float, float]], origin: float) -> list[float] | None:
     count = range(1, len(gaps) + 1)
     least = max((low - origin) / i for i, (low, _) in zip(count, gaps, strict=True))
     most = min((high - origin) / i for i, (_, high) in zip(count, gaps, strict=True))
-    every = roundest(np.nextafter(least, np.inf), most) if least < most else None
+    every = roundest(float(np.nextafter(least, np.inf)), most) if least < most else None
     return [origin + every * i for i in count] if isinstance(every, int) and every > 0 else None

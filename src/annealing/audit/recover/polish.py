@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .curves import Array
 from .model import Model
@@ -31,7 +33,7 @@ class Rows:
         rows = np.unique(np.clip(np.concatenate([near, np.linspace(0, n - 1, MOST_ROWS).astype(int)]), 0, n - 1))
         return self.only(rows)
 
-    def only(self, rows: Array) -> Rows:
+    def only(self, rows: NDArray[np.integer[Any]]) -> Rows:
         chosen = Rows(self.u[rows], self.y[rows], self.slack[rows])
         chosen.peak = self.peak
         return chosen

@@ -44,7 +44,8 @@ class Recovered:
         if not self.lags:
             return np.zeros(np.shape(clock), np.int64)
         begins, amounts = zip(*self.lags, strict=True)
-        return np.concatenate([[0], amounts])[np.searchsorted(begins, clock, "right")].astype(np.int64)
+        lags: NDArray[np.int64] = np.asarray([0, *amounts], np.int64)
+        return lags[np.searchsorted(begins, clock, "right")]
 
     def rates(self, clock: Any) -> NDArray[np.float64]:
         """The rates of the schedule at the log's clocks."""

@@ -174,7 +174,7 @@ def _places(t: Array, y: Array, slack: Array) -> tuple[list[int], list[int]]:
     moved = np.diff(y)
     way = np.where(np.abs(moved) > slack[1:] + slack[:-1], np.sign(moved), 0).astype(int)
     going = np.flatnonzero(way)
-    turns = [int(b) for a, b in zip(going[:-1], going[1:], strict=True) if way[a] != way[b]]
+    turns = [int(b) for a, b in itertools.pairwise(going) if way[a] != way[b]]
     places = {0, len(y)} | {row + by for row in turns for by in (0, 1)}
     edges = np.flatnonzero(np.diff(np.concatenate([[1], (way != 0).astype(int), [1]])))
     equal = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))  # rows a..b are equal
