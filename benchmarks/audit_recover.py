@@ -189,9 +189,9 @@ def printed(rates: np.ndarray, digits: str) -> tuple[np.ndarray, np.ndarray]:
         return short.astype(float), np.spacing(np.abs(short)).astype(float) / 2
     if digits == "6 decimals":
         return np.round(rates, 6), np.full(len(rates), 5e-7)
-    with np.errstate(divide="ignore"):
-        unit = 10.0 ** (np.floor(np.log10(np.where(rates == 0, 1, np.abs(rates)))) - 5)
-    return np.array([float(f"{rate:.5e}") for rate in rates]), unit / 2
+    short = np.array([float(f"{rate:.5e}") for rate in rates])
+    unit = 10.0 ** (np.floor(np.log10(np.where(short == 0, 1, np.abs(short)) * (1 + 1e-9))) - 5)
+    return short, unit / 2
 
 
 def logged(r: random.Random, schedule: Schedule, digits: str) -> tuple[Log, np.ndarray, int, np.ndarray]:

@@ -22,7 +22,7 @@ from .trace import Trace, trace
 from .written import written
 
 MOST_ROWS = 4000
-BUDGET = 3.0  # seconds for the search of phases
+BUDGET = 6.0  # seconds for the search of phases
 LOOSER = (1.0, 3.0, 30.0)
 PLAIN = 30.0  # the cost of a schedule with which the search is over
 MUCH_LONGER = 3.5  # an alternative is at most that much longer
