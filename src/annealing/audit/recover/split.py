@@ -18,6 +18,7 @@ MOST_JUMPS = 200
 MOST_BENDS = 24
 NEAR = 6  # rows on each side with which a change of slope is compared
 SPARE = 4  # rows more than numbers, for a fit that fails to be final
+SIMPLE = [i for i, family in enumerate(FAMILIES) if family.cost < FAMILIES[0].cost + FAMILIES[1].cost]
 ROUNDS = 4  # of finding lags
 MOST_LATE = 9
 MOST_APART = 2  # rows in a row that may be odd ones
@@ -107,7 +108,8 @@ class _Paths:
         cost, before, done = {0: 0.0}, dict[int, Phase](), set[int]()
         waiting = [(0.0, 0)]
         while waiting:
-            so_far, first = heapq.heappop(waiting)
+            _, first = heapq.heappop(waiting)
+            so_far = cost[first]
             if first == end:
                 path = [before[end]]
                 while path[-1].first:
@@ -121,7 +123,8 @@ class _Paths:
             for phase in self._leaving(first):
                 if so_far + phase.cost < cost.get(phase.stop, np.inf):
                     cost[phase.stop], before[phase.stop] = so_far + phase.cost, phase
-                    heapq.heappush(waiting, (so_far + phase.cost, phase.stop))
+                    least = 0.0 if phase.stop == end else FAMILIES[0].cost  # what is left costs at least that
+                    heapq.heappush(waiting, (so_far + phase.cost + least, phase.stop))
         return None
 
     def _leaving(self, first: int) -> Iterator[Phase]:
@@ -129,6 +132,12 @@ class _Paths:
         after = [turn for turn in self.turns if turn > first + 1]
         limit = after[0] + 1 if after else len(self.t)
         stops = [place for place in self.places if first < place <= limit]
+        for number in SIMPLE if len(stops) > 1 else ():
+            if stops[-1] - first > FAMILIES[number].numbers + SPARE:
+                curve = _curve(first, stops[-1], self.t, self.y, self.slack, number)
+                if curve is not None:
+                    yield Phase(first, stops[-1], curve)
+                    return
         alive: dict[int, Curve | None] = dict.fromkeys(range(len(FAMILIES)))
         for stop in stops:
             best = None
