@@ -207,8 +207,11 @@ def snap(model: Model, rows: Rows) -> Model | None:
             if fit(tried, rows) <= 1 or (tried.free() and intervals(tried, rows, tried.free()[:1])):
                 model = tried
                 break
-        else:
-            model.fixed.add(ranked[-1])
+        else:  # no plain number: one well inside of what fits together with the others
+            least, most = bounds[ranked[-1]]
+            inside = (most - least) / 4
+            model = _settled(model, {ranked[-1]: shortest(least + inside, most - inside)})
+            fit(model, rows)
     return model
 
 

@@ -77,7 +77,7 @@ def _odd(t: Array, y: Array, slack: Array, before: Phase, between: Phase, after:
 
 def _late(t: Array, y: Array, slack: Array, before: Phase, after: Phase) -> int:
     """By how many updates a phase is the one before it, late; 0 where it is not."""
-    if before.curve.family.name == after.curve.family.name == "flat":
+    if before.curve.family.name == after.curve.family.name == "flat" or after.stop - after.first < 2:
         return 0
     return next((lag for lag in range(1, MOST_LATE) if _one_curve(t, y, slack, before, after, lag)), 0)
 
