@@ -48,7 +48,8 @@ def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
         raise ScheduleError(f"unit must be 'update' or 'epoch', got {unit!r}")
     first = _recovered(trace(log, group, unit or log.unit), unit or log.unit, log.shift)
     counted = log.unit == "update" and log.epochs is not None and bool(np.isfinite(log.epochs).all())
-    if unit or not counted or (first.exact and _moving(first)):
+    whole = log.epochs is not None and bool((log.epochs == np.round(log.epochs)).all())
+    if unit or not counted or (first.exact and _moving(first) and not whole):
         return first
     other = _recovered(trace(log, group, "epoch"), "epoch", log.shift)
     return min(first, other, key=lambda one: (not one.exact, one.cost, one.residual))
