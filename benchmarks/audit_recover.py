@@ -1,6 +1,6 @@
 """How often a schedule is recovered from the rates that it gave: random schedules of every family, and real logs.
 
-    python benchmarks/audit_recover.py [--each 20] [--seed 0] [--only FAMILY] [--logs FOLDER]
+    python benchmarks/audit_recover.py [--each 20] [--seed 0] [--only FAMILY] [--logs ../shared/data/logs]
 
 Exact: every logged rate is within half a unit of its last digit of the recovered schedule. Same: it is also the
 schedule that was meant, at every time up to the end of the log (not only at the logged ones, and within 1e-9 of the
@@ -10,17 +10,19 @@ peak), which digits and gaps do not always determine.
 from __future__ import annotations
 
 import argparse
+import csv
 import random
 import statistics
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
 from annealing import Schedule, parse, recipes
-from annealing.audit import Log
-from annealing.audit.recover import recover
+from annealing.audit import Log, read
+from annealing.audit.recover import Recovered, recover
 
 DIGITS = ("17", "6 digits", "6 decimals", "float32")
 
@@ -187,9 +189,9 @@ def printed(rates: np.ndarray, digits: str) -> tuple[np.ndarray, np.ndarray]:
         return short.astype(float), np.spacing(np.abs(short)).astype(float) / 2
     if digits == "6 decimals":
         return np.round(rates, 6), np.full(len(rates), 5e-7)
-    with np.errstate(divide="ignore"):
-        unit = 10.0 ** (np.floor(np.log10(np.where(rates == 0, 1, np.abs(rates)))) - 5)
-    return np.array([float(f"{rate:.5e}") for rate in rates]), unit / 2
+    short = np.array([float(f"{rate:.5e}") for rate in rates])
+    unit = 10.0 ** (np.floor(np.log10(np.where(short == 0, 1, np.abs(short)) * (1 + 1e-9))) - 5)
+    return short, unit / 2
 
 
 def logged(r: random.Random, schedule: Schedule, digits: str) -> tuple[Log, np.ndarray, int, np.ndarray]:
@@ -211,6 +213,35 @@ def logged(r: random.Random, schedule: Schedule, digits: str) -> tuple[Log, np.n
     return Log("synthetic", clock, rates[:, None], half[:, None], np.zeros(len(clock), int), ("lr",)), u, shift, lag
 
 
+def same_curve(schedule: Schedule, found: Recovered, log: Log, u: np.ndarray, shift: int, lag: np.ndarray) -> bool:
+    """Whether both give the same at every time; a level may change at any time between the rows around the change."""
+    assert found.schedule is not None
+    grid = np.arange(u[0], u[-1] + 1)
+    moved = found.shift - found.lag(log.clock)[0] - shift + lag[0]
+    ours, meant = np.asarray(found.schedule(grid + moved)), np.asarray(schedule(grid))
+    row = np.searchsorted(u, grid, "right") - 1
+    rates = np.asarray(schedule(u))
+    off = [np.abs(ours - other) for other in (meant, rates[row], rates[np.minimum(row + 1, len(u) - 1)])]
+    return bool(np.min(off, axis=0).max() <= 1e-9 * meant.max())
+
+
+def real_logs(folder: Path) -> None:
+    """What every log of a folder gives, beside what its index says."""
+    for row in csv.DictReader((folder / "index.csv").read_text().splitlines()):
+        log = read(folder / row["file"])
+        begin = time.perf_counter()
+        found = recover(log)
+        seconds = time.perf_counter() - begin
+        lag = f", lag up to {found.lags[-1][1]}" if found.lags else ""
+        print(f"{row['id']} {row['format']}, {len(log)} rows, {seconds:.1f} s: {row['schedule_kind']}; {row['guess']}")
+        print(f"    {found.schedule}")
+        print(
+            f"    per {found.unit}, shift {found.shift}{lag}, residual {found.residual:.1e}, "
+            f"{'exact' if found.exact else 'not exact'}",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--each", type=int, default=10, help="schedules of each family and number of digits")
@@ -218,7 +249,11 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="a family")
     parser.add_argument("--digits", action="append", help="17, 6 digits, 6 decimals or float32")
     parser.add_argument("--show", action="store_true", help="print what is not the same")
+    parser.add_argument("--logs", type=Path, help="a folder of real logs with an index.csv, instead")
     options = parser.parse_args()
+    if options.logs:
+        real_logs(options.logs)
+        return
     kinds = options.digits or DIGITS
     print(f"{'exact % / same %':20}" + "".join(f"{digits:>16}" for digits in kinds) + f"{'median s':>12}{'longest':>9}")
     for name in options.only or FAMILIES:
@@ -234,11 +269,7 @@ def main() -> None:
                 times.append(time.perf_counter() - begin)
                 exact += found.exact
                 good = found.schedule is not None and parse(str(found.schedule)) == found.schedule
-                if good:
-                    grid = np.arange(u[0], u[-1] + 1)
-                    moved = found.shift - found.lag(log.clock)[0] - shift + lag[0]
-                    off = np.abs(np.asarray(found.schedule(grid + moved)) - np.asarray(schedule(grid)))
-                    good = off.max() <= 1e-9 * np.asarray(schedule(grid)).max()
+                good = good and same_curve(schedule, found, log, u, shift, lag)
                 same += good
                 if options.show and not (found.exact and good):
                     every = log.clock[1] - log.clock[0]

@@ -69,6 +69,9 @@ MADE: list[tuple[str, Schedule]] = [
     ("wsd", parse("wsd(0.001, 0, T_warmup=100, T_stable=2000, T_cooldown=400, curve='1-sqrt')")),
     ("stairs", cosine(0.1, 0, 3000).held(100)),
     ("power", parse("polynomial(0.01, 0, 2500, power=2)")),
+    ("warm power", parse("linear(0, 0.3, 500) >> polynomial(0.3, 0.015, 896, 3)")),
+    ("one cycle", parse("one_cycle(0.3, 2500)")),
+    ("triangles", parse("triangular(0.01, 0.1, 300)")),
 ]
 
 
@@ -100,6 +103,12 @@ def test_levels_with_the_roundest_milestones(milestones: list[int], every: int) 
     clock = np.arange(0, milestones[-1] + 20 * every, every)
     rates = 0.1 * 0.2 ** np.searchsorted(milestones, clock, "right")
     assert recover(a_log(clock, rates)).schedule == multistep(0.1, milestones, 0.2)
+
+
+def test_equal_steps_seen_through_gaps_after_a_warm_up() -> None:
+    clock = np.arange(0, 3000, 7)
+    rates = np.where(clock < 300, 0.1 * clock / 300, 0.1 * 0.3 ** ((clock - 300) // 400))
+    assert recover(a_log(clock, rates)).schedule == linear(0, 0.1, 300) >> step(0.1, 400, 0.3)
 
 
 def test_equal_steps_are_a_step_schedule() -> None:

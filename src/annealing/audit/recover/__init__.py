@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +22,7 @@ from .trace import Trace, trace
 from .written import written
 
 MOST_ROWS = 4000
+BUDGET = 6.0  # seconds for the search of phases
 LOOSER = (1.0, 3.0, 30.0)
 PLAIN = 30.0  # the cost of a schedule with which the search is over
 MUCH_LONGER = 3.5  # an alternative is at most that much longer
@@ -43,11 +46,18 @@ def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
     """
     if unit not in (None, "update", "epoch"):
         raise ScheduleError(f"unit must be 'update' or 'epoch', got {unit!r}")
-    units = [unit] if unit else [log.unit]
-    if unit is None and log.unit == "update" and log.epochs is not None and np.isfinite(log.epochs).all():
-        units.append("epoch")
-    found = [_recovered(trace(log, group, one), one, log.shift) for one in units]
-    return min(found, key=lambda one: (not one.exact, one.cost, one.residual))
+    first = _recovered(trace(log, group, unit or log.unit), unit or log.unit, log.shift)
+    counted = log.unit == "update" and log.epochs is not None and bool(np.isfinite(log.epochs).all())
+    whole = log.epochs is not None and bool((log.epochs == np.round(log.epochs)).all())
+    if unit or not counted or (first.exact and _moving(first) and not whole):
+        return first
+    other = _recovered(trace(log, group, "epoch"), "epoch", log.shift)
+    return min(first, other, key=lambda one: (not one.exact, one.cost, one.residual))
+
+
+def _moving(found: Recovered) -> bool:
+    """Whether the rate changes at every update, so that updates are the unit."""
+    return any(kind != "flat" for kind, *_ in found.pieces) and ".held(" not in str(found.schedule)
 
 
 def _recovered(rows: Trace, unit: str, shift: int | None) -> Recovered:
@@ -56,9 +66,9 @@ def _recovered(rows: Trace, unit: str, shift: int | None) -> Recovered:
 
 
 def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
-    some = rows.thinned(MOST_ROWS)
+    some, until = rows.thinned(MOST_ROWS), time.monotonic() + BUDGET
     for looser in LOOSER:
-        results = _tried(some, rows, unit, shift, looser)
+        results = _tried(some, rows, unit, shift, looser, until)
         if results:
             results.sort(key=lambda one: (not one.exact, one.cost))
             best = results[0]
@@ -70,45 +80,54 @@ def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
     return Recovered(None, 0, (), unit, off, False, notes=(*rows.notes, note))
 
 
-def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float) -> list[Recovered]:
+def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float, until: float) -> list[Recovered]:
     """Schedules as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
     slack = some.slack * looser
     results: list[Recovered] = []
     for moved in (0, -1, 1) if shift is None else (shift,):
         if (levels := stairs(some.clock, some.rate, slack, moved)) is not None:
-            every, *table = levels
-            for found in search(*table, 0)[:2]:
+            every, begins, rates, slacks = levels
+            for found in search(begins, rates, slacks, 0, until)[:2]:
                 if found.shift == 0 and not len(found.odd) and not found.lags:
                     results += _results(replace(found, shift=moved), rows, unit, every)
             if results and results[-1].exact:
                 return results
     results += [
-        result for one in search(some.clock, some.rate, slack, shift)[:4] for result in _results(one, rows, unit)
+        result for one in search(some.clock, some.rate, slack, shift, until)[:4] for result in _results(one, rows, unit)
     ]
     if not any(one.exact and one.cost < PLAIN for one in results):
-        warm = product(some.clock, some.rate, slack, shift)
+        warm = product(some.clock, some.rate, slack, shift, until)
         if warm is not None:
             schedule, moved, lags, cost, found = warm
             made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)
-            residual, exact, _ = _checked(made, rows, np.array([]))
+            residual, exact = _checked(made, rows, np.array([]))
             results.append(replace(made, residual=residual, exact=exact, cost=cost, pieces=_pieces(found)))
     return results
 
 
 def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> list[Recovered]:
-    schedules: list[Schedule] = [written(found.model)]
-    if (recipe := named(found.model)) is not None:
-        schedules.insert(0, recipe)
-    if every is not None:
-        schedules = [_held(schedule, found.model.seen, every) for schedule in schedules]
+    schedules: list[Schedule] = []
+    for make in (named, written):
+        with contextlib.suppress(ScheduleError, ArithmeticError):  # numbers that make no schedule
+            if (schedule := make(found.model)) is not None:
+                schedules.append(schedule if every is None else _held(schedule, found.model.seen, every))
     for schedule in schedules:
         result = Recovered(schedule, found.shift, found.lags, unit, 0.0, False)
-        residual, exact, _ = _checked(result, rows, found.odd)
+        residual, exact = _checked(result, rows, found.odd)
         if exact or schedule is schedules[-1]:
-            values = {"residual": residual, "exact": exact, "outliers": tuple(found.odd.tolist()), "notes": rows.notes}
-            values |= {"pieces": _pieces(found), "undetermined": doubts(found), "cost": found.cost}
-            return [replace(result, **values)]
-    raise AssertionError
+            return [
+                replace(
+                    result,
+                    residual=residual,
+                    exact=exact,
+                    pieces=_pieces(found),
+                    outliers=tuple(found.odd.tolist()),
+                    undetermined=doubts(found),
+                    notes=rows.notes,
+                    cost=found.cost,
+                )
+            ]
+    return []
 
 
 def _held(schedule: Schedule, seen: float, every: int) -> Schedule:
@@ -117,12 +136,12 @@ def _held(schedule: Schedule, seen: float, every: int) -> Schedule:
     return (schedule.until(int(seen) + every) if endless else schedule).held(every)
 
 
-def _checked(result: Recovered, rows: Trace, odd: Array) -> tuple[float, bool, Array]:
-    """The schedule itself, at every row: residual, whether exact, and the differences."""
+def _checked(result: Recovered, rows: Trace, odd: Array) -> tuple[float, bool]:
+    """The schedule itself, at every row: its residual, and whether it is exact."""
     off = np.abs(result.rates(rows.clock) - rows.rate)
     kept = ~np.isin(rows.clock, odd)
     peak = float(np.abs(rows.rate).max()) or 1.0
-    return float(off[kept].max(initial=0) / peak), bool((off <= rows.slack * (1 + 1e-6))[kept].all()), off
+    return float(off[kept].max(initial=0) / peak), bool((off <= rows.slack * (1 + 1e-6))[kept].all())
 
 
 def _pieces(found: Found) -> tuple[tuple[str, float, float, float, float], ...]:

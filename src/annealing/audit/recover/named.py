@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 from ... import recipes
 from ...schedule import Schedule
@@ -94,13 +95,15 @@ def _restarts(view: View) -> Schedule | None:
         if not all(abs(b - a * factor) <= 1e-6 * values[0] for a, b in itertools.pairwise(values)):
             return recipes.runs([(T, a, b) for T, a, b in zip(lengths, view.firsts, view.lasts, strict=True)])
         factors.append(factor)
-    options: dict[str, float] = {}
+    options: dict[str, Any] = {}
     for name, factor in zip(("eta_max_factor", "eta_min_factor"), factors, strict=True):
         if factor != 1:
             options[name] = factor
     if max(factors) > 1 or float(view.ends[-1]) < view.seen:
         options["runs"] = len(lengths)
-    growth_option = {} if growth_ == 1 else {"T_mult": int(growth_) if growth_.denominator == 1 else growth_}
+    growth_option: dict[str, Any] = (
+        {} if growth_ == 1 else {"T_mult": int(growth_) if growth_.denominator == 1 else growth_}
+    )
     return recipes.warm_restarts(view.firsts[0], view.lasts[0], T_0=lengths[0], **growth_option, **options)
 
 
@@ -137,8 +140,8 @@ def _whole(view: View) -> Schedule | None:
         curve = COOLDOWNS.get(kinds[2], "1-sqrt" if kinds[2] == "root" and view.extras[2] == 0.5 else None)
         if curve is not None and view.firsts[2] == view.firsts[1] > view.lasts[2]:
             stable = view.starts[2] - view.starts[1]
-            options = {} if curve == "linear" else {"curve": curve}
-            times = {"T_warmup": lengths[0], "T_stable": stable, "T_cooldown": lengths[2]}
+            options: dict[str, Any] = {} if curve == "linear" else {"curve": curve}
+            times: dict[str, Any] = {"T_warmup": lengths[0], "T_stable": stable, "T_cooldown": lengths[2]}
             return recipes.wsd(view.firsts[1], view.lasts[2], **times, **options)
     return None
 

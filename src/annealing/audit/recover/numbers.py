@@ -44,7 +44,7 @@ def digits_of(value: float) -> int:
 def roundest(least: float, most: float) -> int | Fraction | None:
     """The whole number of most trailing zeros in [least, most], else the fraction of least denominator, or None.
 
-    >>> roundest(7793.9, 7794.2), roundest(31901, 32000), roundest(22.4, 22.6), roundest(0.1234567, 0.1234568)
+    >>> roundest(7793.9, 7794.2), roundest(31901, 32000), roundest(22.4, 22.6), roundest(0.1234562, 0.1234563)
     (7794, 32000, Fraction(45, 2), None)
     """
     if math.floor(most) >= math.ceil(least):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-import itertools
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +13,6 @@ from .curves import FAMILIES, Array, Curve, Family, covered, fitted
 
 MOST_LAG = 64
 MOST_ODD = 6  # rows of a phase that lie off its curve
-MOST_JUMPS = 200
 MOST_TRIED = 160  # phases that are fitted in one stretch
 MOST_PLACES = 40  # begins of phases that are looked at
 UNPROVEN = 2.5  # the cost of a curve through no more rows than it has numbers
@@ -47,15 +46,17 @@ class Search:
     t: Array
     y: Array
     slack: Array
+    until: float = np.inf  # of the clock time.monotonic, when to give up
 
     def __post_init__(self) -> None:
-        self.lines = self._ends()
+        self.lines = [len(self.t)] * 2
         self.longest: dict[tuple[str, int], Phase | None] = {}
 
     def phases(self) -> list[Phase] | None:
         """The phases of least cost, or None where there would be too many: with few families first, for a bound."""
+        self.lines = self._ends()
         best, bound = None, np.inf
-        for families, places in ((FAMILIES[:2], 10), (FAMILIES[:6], 25), (FAMILIES, MOST_PLACES)):
+        for families, places in ((FAMILIES[:2], 10), (FAMILIES[:8], 25), (FAMILIES, MOST_PLACES)):
             found = self._shortest(families, bound, places)
             if found is not None:
                 best, bound = found, sum(phase.cost for phase in found)
@@ -73,7 +74,7 @@ class Search:
             if first in done or least >= bound:
                 continue
             done.add(first)
-            if len(done) > places or len(self.longest) > MOST_TRIED:
+            if len(done) > places or len(self.longest) > MOST_TRIED or time.monotonic() > self.until:
                 return None
             for phase in self._leaving(families, first, bound - cost[first]):
                 reached = cost[first] + phase.cost
@@ -87,8 +88,7 @@ class Search:
 
     def _ends(self) -> list[int]:
         """From which rows on all that is left is one flat, or one line."""
-        backwards = Search.__new__(Search)
-        backwards.t, backwards.y, backwards.slack = -self.t[::-1], self.y[::-1], self.slack[::-1]
+        backwards = Search(-self.t[::-1], self.y[::-1], self.slack[::-1], self.until)
         ends = [backwards._longest(family, 0, simple=True) for family in FAMILIES[:2]]
         return [len(self.t) - (phase.stop if phase else 1) for phase in ends]
 
@@ -109,7 +109,7 @@ class Search:
         """The longest phase of each family from a row on, without those that a cheaper family makes as long."""
         reach = 0
         for family in families:
-            if family.cost >= budget or reach == len(self.t):
+            if family.cost >= budget or reach == len(self.t) or time.monotonic() > self.until:
                 return
             if len(self.t) - first < min(family.numbers, 2):
                 continue
@@ -133,6 +133,8 @@ class Search:
         odd: list[int] = []
         whole = True
         while True:
+            if time.monotonic() > self.until:
+                return None
             size = max(size, covered(curve, t[keep], y[keep], slack[keep]))
             rows = np.flatnonzero(keep)
             sizes = [len(rows)] if whole else []
@@ -174,26 +176,12 @@ class Search:
         return None
 
 
-def phases(t: Array, y: Array, slack: Array) -> list[Phase] | None:
-    """The phases of least cost between jumps, which no curve passes, or None where there would be too many."""
-    jumps = _jumps(t, y, slack)
-    if len(jumps) > MOST_JUMPS:
-        return None
-    found: list[Phase] = []
-    for first, stop in itertools.pairwise([0, *jumps, len(t)]):
-        some = Search(t[first:stop], y[first:stop], slack[first:stop]).phases()
-        if some is None:
-            return None
-        found += [phase.moved(first) for phase in some]
-    return found
-
-
-def _jumps(t: Array, y: Array, slack: Array) -> list[int]:
+def jumps(t: Array, y: Array, slack: Array) -> list[int]:
     """Rows before which the rate jumps: it moves much faster than just before and just after."""
     if len(t) < 4:
         return []
     moved = np.abs(np.diff(y))
     speed = moved / np.diff(t)
     around = np.maximum(speed[:-2], speed[2:])
-    jumps = (speed[1:-1] > 8 * around) & (moved[1:-1] > 8 * np.maximum(slack[1:-2], slack[2:-1]))
-    return [int(row) for row in np.flatnonzero(jumps) + 2]
+    fast = (speed[1:-1] > 8 * around) & (moved[1:-1] > 8 * np.maximum(slack[1:-2], slack[2:-1]))
+    return [int(row) for row in np.flatnonzero(fast) + 2]

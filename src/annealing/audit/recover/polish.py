@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .curves import Array
 from .model import Model
@@ -20,7 +22,7 @@ class Rows:
 
     def __init__(self, u: Array, y: Array, slack: Array) -> None:
         self.u, self.y, self.slack = u, y, slack
-        self.peak = float(np.abs(y).max()) or 1.0
+        self.peak = float(np.abs(y).max(initial=0)) or 1.0
 
     def some(self, model: Model) -> Rows:
         n = len(self.u)
@@ -31,7 +33,7 @@ class Rows:
         rows = np.unique(np.clip(np.concatenate([near, np.linspace(0, n - 1, MOST_ROWS).astype(int)]), 0, n - 1))
         return self.only(rows)
 
-    def only(self, rows: Array) -> Rows:
+    def only(self, rows: NDArray[np.integer[Any]]) -> Rows:
         chosen = Rows(self.u[rows], self.y[rows], self.slack[rows])
         chosen.peak = self.peak
         return chosen
@@ -53,18 +55,23 @@ def _scale(model: Model, slot: int, rows: Rows) -> float:
 
 
 def jacobian(model: Model, free: list[int], rows: Rows) -> Array:
-    columns = []
-    for slot in free:
+    """The change of every residual with every free number; only the parts that use a number are looked at."""
+    result = np.zeros((len(rows.u), len(free)))
+    which = np.searchsorted(model.starts()[1:], rows.u, "right")
+    for column, slot in enumerate(free):
         step = 1e-6 * _scale(model, slot, rows)
         if model.roles[slot] == "extra":
             step = 1e-7 * max(abs(model.numbers[slot]), 1e-3)
-        sides = []
+        used = [i for i, part in enumerate(model.parts) if slot in part.slots()]
+        used += [i - 1 for i in used if i and model.parts[i].start == slot]
+        near = np.flatnonzero(np.isin(which, used))
+        some, sides = rows.only(near), []
         for sign in (1, -1):
             moved = list(model.numbers)
             moved[slot] += sign * step
-            sides.append(rows.off(model, moved))
-        columns.append((sides[1] - sides[0]) / (2 * step))
-    return np.stack(columns, 1) if columns else np.zeros((len(rows.u), 0))
+            sides.append(some.off(model, moved))
+        result[near, column] = (sides[1] - sides[0]) / (2 * step)
+    return result
 
 
 def fit(model: Model, rows: Rows, steps: int = 12) -> float:
@@ -200,8 +207,11 @@ def snap(model: Model, rows: Rows) -> Model | None:
             if fit(tried, rows) <= 1 or (tried.free() and intervals(tried, rows, tried.free()[:1])):
                 model = tried
                 break
-        else:
-            model.fixed.add(ranked[-1])
+        else:  # no plain number: one well inside of what fits together with the others
+            least, most = bounds[ranked[-1]]
+            inside = (most - least) / 4
+            model = _settled(model, {ranked[-1]: shortest(least + inside, most - inside)})
+            fit(model, rows)
     return model
 
 

@@ -44,7 +44,7 @@ class Recovered:
         if not self.lags:
             return np.zeros(np.shape(clock), np.int64)
         begins, amounts = zip(*self.lags, strict=True)
-        return np.concatenate([[0], amounts])[np.searchsorted(begins, clock, "right")].astype(np.int64)
+        return np.asarray(np.array([0, *amounts])[np.searchsorted(begins, clock, "right")], np.int64)
 
     def rates(self, clock: Any) -> NDArray[np.float64]:
         """The rates of the schedule at the log's clocks."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from .curves import Array
+from .levels import hold, settle
 from .model import Model
 from .numbers import digits_of, shortest
 from .phases import Phase
-from .phases import phases as described
 from .polish import Rows, around, fit, intervals, snap
+from .split import phases as described
 from .structure import build
 from .written import time_of
 
 SHIFTS = (0, -1, 1, 2)
+UNUSUAL = {0: 0.0, -1: 0.75, 1: 1.5, 2: 3.0}  # what a shift costs
 FLOORS = (0.0, 0.01, 0.1, 0.001, 0.05, 0.2, 0.5, 0.02, 1e-4)  # of the peak, where a last line may end
 
 
@@ -30,6 +33,8 @@ class Found:
     odd: Array
     bounds: dict[int, tuple[float, float]]
     worst: float
+    habit: float = 0.0  # what its shift costs
+    free: int = 0  # how many numbers it has
 
     @property
     def cost(self) -> float:
@@ -40,6 +45,7 @@ class Found:
             + 1.5 * len(model.parts)
             + len(self.lags)
             + 2 * len(self.odd)
+            + self.habit
         )
 
 
@@ -62,29 +68,29 @@ def _length(model: Model, slot: int) -> float:
     return 3.0 + digits_of(time.numerator) + digits_of(time.denominator)
 
 
-def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+def search(clock: Array, rate: Array, slack: Array, preferred: int | None, until: float) -> list[Found]:
     """The schedules that give every row, the plainest first; empty where there are none."""
-    phases = described(clock, rate, slack)
+    phases = described(clock, rate, slack, until)
     if phases is None or sum(phase.cost for phase in phases) > 2 + 1.2 * len(clock):
         return []
-    found = []
-    least = math.inf
-    for number, shift in enumerate(_shifts(phases, float(slack[0]), preferred)):
-        for begun in _models(phases, clock, rate, slack, shift):
-            model, rows, lags, odd = begun
-            free = len(model.free())
-            if number and free > least:
-                continue
-            least = min(least, free)
-            bounds = around(model, rows)
-            wide = [slot for slot, (low, high) in bounds.items() if high - low > _narrow(model, slot, rows)]
-            if wide and not (bounds := intervals(model, rows)):
-                continue
-            if (plain := snap(model, rows)) is None or (worst := rows.worst(plain)) > 1:
-                continue
-            found.append((Found(plain, shift, lags, odd, bounds, worst), number))
-    found.sort(key=lambda pair: pair[0].cost + 0.75 * pair[1])
-    return [one for one, _ in found]
+    found: list[Found] = []
+    for shift in _shifts(phases, float(slack[0]), preferred):
+        least = min((one.free for one in found), default=math.inf)
+        with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off: no schedule
+            for model, rows, lags, odd in _models(phases, clock, rate, slack, shift):
+                hold(model)
+                if (free := len(model.free())) > least:
+                    continue
+                bounds = around(model, rows)
+                wide = [slot for slot, (low, high) in bounds.items() if high - low > _narrow(model, slot, rows)]
+                if wide and not (bounds := intervals(model, rows)):
+                    continue
+                if (plain := snap(model, rows)) is None or (worst := rows.worst(plain)) > 1:
+                    continue
+                settle(plain)
+                habit = 0.0 if shift == preferred else UNUSUAL[shift]
+                found.append(Found(plain, shift, lags, odd, bounds, worst, habit, free))
+    return sorted(found, key=lambda one: one.cost)
 
 
 def _shifts(phases: list[Phase], slack: float, preferred: int | None) -> list[int]:
@@ -95,9 +101,9 @@ def _shifts(phases: list[Phase], slack: float, preferred: int | None) -> list[in
     curve = phases[0].curve
     if curve.family.name == "flat" or curve.family.name == "sine":
         return order
-    first = {shift: float(curve(-shift)) for shift in order}
+    first = {shift: value for shift in order if math.isfinite(value := float(curve(-shift)))}
     digits = {shift: digits_of(shortest(value - slack, value + slack)) for shift, value in first.items()}
-    return sorted(order, key=digits.__getitem__)[:2]
+    return sorted(order, key=lambda shift: digits.get(shift, math.inf))[:2]
 
 
 def _models(
@@ -126,7 +132,7 @@ def _ends(model: Model, rows: Rows) -> list[Model]:
     n = model.numbers
     rise, span = n[last.last] - n[last.first], n[last.end] - n[last.begin]
     if rise >= 0:
-        return [_risen(model, rise / span)] if rise > 0 else [model]
+        return [_risen(model, rise / span, rows)] if rise > 0 else [model]
     options = []
     for share in FLOORS:
         new = model.copy()
@@ -145,7 +151,7 @@ def _ends(model: Model, rows: Rows) -> list[Model]:
     return options[:3]
 
 
-def _risen(model: Model, slope: float) -> Model:
+def _risen(model: Model, slope: float, rows: Rows) -> Model:
     """A warm-up that is not over: it ends where length and value are plainest."""
     part = model.parts[-1]
     n = model.numbers
@@ -154,11 +160,12 @@ def _risen(model: Model, slope: float) -> Model:
     ends = sorted({seen, *(end for end in rounded if seen <= end <= 30 * seen)})
 
     def length(end: float) -> float:
-        return digits_of(float(f"{level + slope * end:.9g}")) + digits_of(end)
+        value, doubt = level + slope * end, 2 * float(rows.slack.max()) * end / seen + 1e-9 * rows.peak
+        return digits_of(shortest(value - doubt, value + doubt)) + digits_of(end)
 
     best = min(ends, key=length)
     new = model.copy()
     part = new.parts[-1]
-    new.numbers[part.last] = level + slope * best
+    new.numbers[part.last] = float(f"{level + slope * best:.15g}")
     new.numbers[part.end] = best
     return new

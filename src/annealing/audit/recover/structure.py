@@ -92,6 +92,8 @@ def _joined(model: Model, curve: Curve, own: Array, gap: tuple[float, float]) ->
                 new.numbers[start] = begin
             elif ends:
                 new.numbers[start] = before_end
+                if before.kind == "root" and crossing is not None:
+                    new.numbers[start], new.numbers[before.last] = crossing, float(_at(new, before, crossing))
             elif crossing is not None and tie == "both":
                 new.numbers[start] = crossing
             elif tie == "both":
@@ -149,30 +151,31 @@ def _ended(model: Model, before: Part, part: Part, start: int, shared: bool) -> 
 
 def _at(model: Model, part: Part, time: Any) -> Any:
     n = model.numbers
-    span = n[part.end] - n[part.begin]
-    return n[part.first] + (n[part.last] - n[part.first]) * (time - n[part.begin]) / span
+    done = (time - n[part.begin]) / (n[part.end] - n[part.begin])
+    if part.kind == "root" and part.extra is not None:
+        done = np.maximum(done, 0) ** n[part.extra]
+    return n[part.first] + (n[part.last] - n[part.first]) * done
 
 
 def _crossing(model: Model, part: Part, low: float, high: float) -> float | None:
     """Where the last part of a model meets the next one, near a gap."""
-    times = np.linspace(low, high, 241)
-    after = Model([part], model.numbers)
     before = model.parts[-1]
-    here = Model([before], model.numbers)(times) if before.kind != "linear" else _at(model, before, times)
-    if part.kind == "linear":
-        n = model.numbers
-        there = n[part.first] + (n[part.last] - n[part.first]) * (times - n[part.begin]) / (n[part.end] - n[part.begin])
-    else:
-        there = after(times)
-    apart = here - there
-    change = np.flatnonzero(np.diff(np.sign(apart)) != 0)
-    if len(change):
+
+    def values(part: Part, times: Array) -> Array:
+        straight = part.kind == "linear" or (part is before and part.kind == "root")
+        return np.asarray(_at(model, part, times) if straight else Model([part], model.numbers)(times))
+
+    times = np.linspace(low, high, 241)
+    for _ in range(8):
+        here, there = values(before, times), values(part, times)
+        change = np.flatnonzero(np.diff(np.sign(here - there)) != 0)
+        if not len(change):
+            nearest = int(np.abs(here - there).argmin())
+            size = max(abs(here[nearest]), abs(there[nearest]))
+            return float(times[nearest]) if abs(here[nearest] - there[nearest]) <= 0.02 * size else None
         i = int(change[np.abs(times[change] - (low + high) / 2).argmin()])
-        step = apart[i] - apart[i + 1]
-        return float(times[i] + (times[i + 1] - times[i]) * (apart[i] / step if step else 0.0))
-    nearest = int(np.abs(apart).argmin())
-    size = max(abs(here[nearest]), abs(there[nearest]))
-    return float(times[nearest]) if abs(apart[nearest]) <= 0.02 * size else None
+        times = np.linspace(times[i], times[i + 1], 101)
+    return float(times[50])
 
 
 def _part(model: Model, curve: Curve, own: Array, start: int) -> Part:
