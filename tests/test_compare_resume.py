@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from compare_cases import files
+from compare_children import Child, killed_at
 
 from annealing.compare import Experiment, Trial
 from annealing.compare.checkpoints import Checkpoints
@@ -22,9 +20,6 @@ from annealing.compare.store import Store, open_store
 from annealing.compare.trials import run_trial
 
 TRIAL = Trial("restarts", 3)
-FORK = multiprocessing.get_context("fork")  # a child that has torch already
-# Python 3.12 and later warn that a fork of a process with threads may hang; here torch has one thread
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 
 def small(**changes) -> Experiment:
@@ -60,36 +55,9 @@ def opened(tmp_path):
     return open_store(tmp_path / "out", small())
 
 
-def begun(store: Store, run=run_trial) -> multiprocessing.Process:
-    child = FORK.Process(target=run, args=(store, TRIAL))
-    child.start()
-    return child
-
-
 def clock(store: Store, event: str) -> list[dict]:
     lines = (store.path(TRIAL) / "clock.jsonl").read_text().splitlines()
     return [line for line in map(json.loads, lines) if line["event"] == event]
-
-
-def killed_at(store: Store, name: str, number: int) -> bool:
-    """Run the trial in a child that dies before its call `number` of a function of `os`; False if it ends."""
-
-    def run(store, trial):
-        calls = iter(range(1, number))
-        real = getattr(os, name)
-
-        def counted(*args, **options):
-            if next(calls, None) is None:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*args, **options)
-
-        setattr(os, name, counted)
-        run_trial(store, trial)
-
-    child = begun(store, run)
-    child.join()
-    assert child.exitcode in (0, -signal.SIGKILL)
-    return child.exitcode != 0
 
 
 def test_the_record_of_an_undisturbed_trial(undisturbed):
@@ -114,7 +82,7 @@ def test_the_error_of_a_kept_model_is_that_of_its_row(undisturbed):
 def test_a_kill_before_any_write_changes_nothing(opened, undisturbed, name):
     """One process after another gets one write further than the one before, from where that one stopped."""
     number = 1
-    while killed_at(opened, name, number):
+    while killed_at(opened, TRIAL, name, number):
         number += 1
     assert number > 4
     assert files(opened.path(TRIAL)) == undisturbed
@@ -124,11 +92,10 @@ def test_kills_at_random_moments_change_nothing(opened, undisturbed):
     moments = random.Random(0)
     kills = 0
     while kills < 12:
-        child = begun(opened)
+        child = Child(opened, TRIAL)
         time.sleep(moments.uniform(0.05, 0.4))
         child.kill()
-        child.join()
-        if child.exitcode == 0:
+        if child.wait() == 0:
             break
         kills += 1
     run_trial(opened, TRIAL)
@@ -138,17 +105,15 @@ def test_kills_at_random_moments_change_nothing(opened, undisturbed):
 
 
 def test_two_processes_at_once_train_it_once(opened, undisturbed):
-    children = [begun(opened) for _ in range(2)]
-    for child in children:
-        child.join()
-    assert [child.exitcode for child in children] == [0, 0]
+    children = [Child(opened, TRIAL) for _ in range(2)]
+    assert [child.wait() for child in children] == [0, 0]
     assert len(clock(opened, "end")) == 1
     assert files(opened.path(TRIAL)) == undisturbed
 
 
 def stopped_in_the_middle(store: Store) -> list[Path]:
     """Kill the trial where it has two states on disk, and give these, the latest first."""
-    killed_at(store, "replace", 41)
+    killed_at(store, TRIAL, "replace", 41)
     seals = (store.path(TRIAL) / "checkpoints").glob("[0-9]*.json")
     states = [seal.with_suffix(".pt") for seal in sorted(seals, key=lambda path: -int(path.stem))]
     assert len(states) >= 2
@@ -197,9 +162,7 @@ def test_a_damaged_kept_model_is_made_again(opened, undisturbed):
 
 def test_a_state_of_other_versions_is_not_used(opened, undisturbed, monkeypatch):
     stopped_in_the_middle(opened)
-    with monkeypatch.context() as other:
-        other.setattr("annealing.compare.trials.processor", lambda: "another")
-        killed_at(opened, "replace", 2)
+    killed_at(opened, TRIAL, "replace", 2, processor="another")
     # its trial.json, of another processor, is there now; the states are of this one
     run_trial(opened, TRIAL)
     assert files(opened.path(TRIAL)) == undisturbed
