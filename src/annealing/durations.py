@@ -12,7 +12,7 @@ from .literals import time_json
 UNITS = ("ep", "st", "%", "tok", "ex")  # epochs, updates, per cent of the plan's updates, tokens, examples
 MOST_CHARACTERS = 200
 MOST_BITS = 256  # of a numerator and a denominator
-WRITTEN = re.compile(r"([+-]?(?:\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)) ?(ep|st|%|tok|ex)", re.ASCII)
+WRITTEN = r"([+-]?(?:\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)) ?(ep|st|%|tok|ex)"
 PLACES = ("at", "milestones", "time", "by")  # arguments that say when, where the others say how long
 
 
@@ -28,7 +28,7 @@ class Duration(NamedTuple):
 
 def duration(text: str, name: str) -> Duration:
     """Read the duration that is given for the argument `name`."""
-    found = WRITTEN.fullmatch(text) if isinstance(text, str) and len(text) <= MOST_CHARACTERS else None
+    found = re.fullmatch(WRITTEN, text, re.ASCII) if isinstance(text, str) and len(text) <= MOST_CHARACTERS else None
     try:
         amount = Fraction(found[1]) if found else Fraction(0)
     except ZeroDivisionError:

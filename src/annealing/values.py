@@ -6,6 +6,19 @@ from inspect import Parameter, Signature
 from typing import Any, ClassVar, dataclass_transform
 
 
+class Fields:
+    """The signature of a class of values, made when it is asked for."""
+
+    def __get__(self, value: Any, kind: type[Value]) -> Signature:
+        missing = Parameter.empty
+        return Signature(
+            [
+                Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=getattr(kind, name, missing))
+                for name in kind._fields
+            ]
+        )
+
+
 @dataclass_transform(frozen_default=True, eq_default=False)
 class Value:
     """A value whose fields are what its class annotates, given in that order or by name; it can not be changed.
@@ -14,18 +27,12 @@ class Value:
     """
 
     _fields: ClassVar[tuple[str, ...]] = ()
-    __signature__: ClassVar[Signature] = Signature()
+    __signature__: ClassVar[Any] = Fields()
 
     def __init_subclass__(cls) -> None:
         annotated = vars(cls).get("__annotations__", {}).items()
-        if own := [name for name, kind in annotated if not name.startswith("_") and "ClassVar" not in kind]:
-            cls._fields = (*cls._fields, *own)
-            cls.__signature__ = Signature(
-                [
-                    Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=getattr(cls, name, Parameter.empty))
-                    for name in cls._fields
-                ]
-            )
+        own = [name for name, kind in annotated if not name.startswith("_") and "ClassVar" not in kind]
+        cls._fields = (*cls._fields, *own)
 
     def __init__(self, *values: Any, **named: Any) -> None:
         if named or len(values) != len(self._fields):
