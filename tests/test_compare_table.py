@@ -72,6 +72,38 @@ def test_epochs_to_the_level(table):
     assert table.line("restarts").speed_up.middle == pytest.approx(8 / 6)
 
 
+def test_a_level_a_quarter_of_a_point_higher():
+    # the level is 13 images of 1,000 (12 to 14 by seeds), eased 15.5 (14.5 to 16.5); restarts end at 14
+    task = Function("on.paper:train", updates_per_epoch=2, test_images=1000)
+    later = {Trial("restarts", seed): rows([50, 30, 60, 40, 20, 14, 50, 1]) for seed in range(3)}
+    made = Experiment(task, (step, restarts), "step", seeds=[0, 1, 2])
+    table = tabulate(made, {trial: later.get(trial, records[trial]) for trial in made.trials()})
+    line = table.line("restarts")
+    assert (line.reached.middle, line.speed_up.middle) == (math.inf, 0)
+    assert (line.eased, line.eased_speed_up) == ((6, 6, 6), pytest.approx((8 / 6, 8 / 6, 8 / 6)))
+    closing = " ".join(words.closing(table))
+    assert "at a level 0.25 points higher: (a) fewer epochs: “restarts” ratio 1.33 [1.33, 1.33]." in closing
+
+
+def test_the_error_at_any_moment_is_that_of_the_latest_model(table):
+    line = table.line("restarts")
+    # from the first end of a run, at 2, to 8: seed s is at 30 + s until 6, then at 12 + s
+    held = (30 * math.log2(3) + 12 * math.log2(4 / 3)) / 2
+    assert line.anytime == pytest.approx((1 + held, held, 2 + held))
+    # the baseline is at 40 from 2 to 3, at 30 to 4, at 20 + s to 5, and at 10 + s to 8
+    other = [40 * math.log2(3 / 2) + 30 * math.log2(4 / 3) + (20 + s) * math.log2(5 / 4) for s in range(3)]
+    other = [(before + (10 + s) * math.log2(8 / 5)) / 2 for s, before in enumerate(other)]
+    less = sorted(held + s - there for s, there in enumerate(other))
+    assert line.anytime_less_baseline == pytest.approx((less[1], less[0], less[2]))
+    assert table.line("single").anytime is None
+    assert "higher: “restarts” +2.23 [+1.73, +2.73]" in " ".join(words.closing(table))
+
+
+def test_what_is_trained_past_the_last_run_is_said(table):
+    said = " ".join(words.closing(table))
+    assert "leaves no model to keep: “restarts” at 6 of 8." in said
+
+
 def test_the_baseline_is_at_its_level_at_its_end_whatever_its_last_epoch():
     late = {Trial("step", seed): rows([60, 40, 30, 20, 10, 10, 10, 20]) for seed in range(3)}
     table = tabulate(experiment(), {**records, **late})
@@ -197,7 +229,7 @@ def test_the_text_shows_censoring_and_fits_a_terminal(table):
 
 
 def test_words_give_a_verdict_only_beside_zero(table):
-    errors, step_part, matched = words.closing(table)[1:4]
+    errors, step_part, _, matched = words.closing(table)[1:5]
     # half is 20 above the baseline and short and restarts 2 for every seed; single is -1, 0, 1
     assert "higher: “short step” +2.00 [+2.00, +2.00]" in errors
     assert "“half a cosine” +20.00" in errors

@@ -15,7 +15,7 @@ from . import words
 from .cost import Cost
 from .experiment import Experiment
 from .states import STATES, State, summary
-from .statistics import Interval
+from .statistics import EASED, Interval
 from .store import MANIFEST, Store
 from .table import Table
 from .tasks import Function
@@ -53,6 +53,7 @@ def html(
         table=table,
         title=words.error_title(table) if table else "",
         of_seeds=of_seeds(table) if table else "",
+        eased=EASED if table and table.test_images else None,
         closing=words.closing(table) if table else [],
         drawn=_drawn(table) if table else {},
         wide=WIDE,
@@ -136,7 +137,7 @@ def _identities(store: Store) -> list[tuple[str, str]]:
     for trial in store.experiment.trials():
         with suppress(OSError, ValueError):
             identity = json.loads((store.path(trial) / "trial.json").read_text("utf-8"))
-            for name in ("processor", "threads", "device", "data", "code"):
+            for name in ("processor", "threads", "device", "gpu", "data", "code"):
                 if name in identity:
                     found.setdefault(name, {})[str(identity[name])] = None
     names = {"threads": "threads per trial", "data": "SHA-256 of the data", "code": "SHA-256 of the function's file"}

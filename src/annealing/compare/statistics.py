@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 RESAMPLES = 9999
 CONFIDENCE = 0.95
 WINDOW = 5  # epochs over which the error of step decay is averaged
+EASED = 0.25  # percentage points by which the second level is easier than the first
 
 
 class Interval(NamedTuple):
@@ -69,6 +70,20 @@ class Curve:
         window = min(window, len(self.times))
         sums = np.cumsum(np.pad(self.errors, ((0, 0), (1, 0))), axis=1)
         return Curve(self.times[window - 1 :], (sums[:, window:] - sums[:, :-window]) / window)
+
+    def anytime(self, begin: float, end: float) -> Array:
+        """The error of the latest model at hand, for each seed: its mean over log2 of the epochs from begin to end.
+
+        begin: not before the first of the times.
+
+        >>> Curve(np.array([1.0, 2.0, 8.0]), np.array([[50.0, 20.0, 10.0]])).anytime(1, 16)  # for 1, 2 and 1 octaves
+        array([25.])
+        """
+        edges = np.array([begin, *self.times[(self.times > begin) & (self.times < end)], end])
+        held = self.errors[:, np.searchsorted(self.times, edges[:-1], "right") - 1]
+        octaves = np.diff(np.log2(edges))
+        mean: Array = held @ octaves / octaves.sum()
+        return mean
 
 
 def first_reached(curve: Curve, final: Array) -> Interval:

@@ -12,7 +12,7 @@ from .arms import Arm
 from .experiment import Experiment, Trial
 from .plain import csv_text, plain_value
 from .records import Row
-from .statistics import Array, Curve, Interval, first_reached, median_interval, speed_up
+from .statistics import EASED, Array, Curve, Interval, first_reached, median_interval, speed_up
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,11 @@ class Line:
     that error less the baseline's, and less that of one `cosine` of the same length, paired by seed. reached: the
     first recommended model at the baseline's level (infinity, in JSON null: never within `epochs`); speed_up: the
     baseline's budget over it (0: never). hindsight, hindsight_speed_up: the same where step decay may stop at the
-    first epoch whose mean with the four before it is at the level. trained_as: the arm whose training contains it.
-    diverged: seeds.
+    first epoch whose mean with the four before it is at the level. eased, eased_speed_up: as reached and speed_up, for
+    a level `EASED` points higher; None where no images are counted. anytime: of a schedule with restarts, the error of
+    its latest recommended model, as a mean over log2 of the epochs from the end of its first run on;
+    anytime_less_baseline: less the same of the baseline, whose latest model is its last one. trained_as: the arm whose
+    training contains it. diverged: seeds.
     """
 
     key: str
@@ -46,6 +49,10 @@ class Line:
     speed_up: Interval
     hindsight: Interval
     hindsight_speed_up: Interval
+    eased: Interval | None
+    eased_speed_up: Interval | None
+    anytime: Interval | None
+    anytime_less_baseline: Interval | None
     diverged: list[int]
 
 
@@ -144,6 +151,8 @@ def tabulate(
     budget = Curve(drawn[experiment.baseline].times[-1:], trailing.errors[:, -1:])
     recommended = {arm.key: _recommended(experiment, arm, drawn[arm.key]) for arm in experiment.arms}
     cosines = _cosines(experiment, recommended)
+    eased = None if experiment.task.test_images is None else final + EASED / unit
+    latest = recommended if experiment.kept(experiment.arm(experiment.baseline)) else drawn
 
     def less(arm: Arm, other: str) -> Interval | None:
         difference = recommended[arm.key].errors[:, -1] - recommended[other].errors[:, -1]
@@ -155,6 +164,7 @@ def tabulate(
         stopped = own if experiment.kept(arm) else drawn[arm.key].whole_epochs().trailing()
         kept_at = float(own.times[-1])
         cosine = cosines.get(kept_at)
+        anytime = _anytime(own, latest[experiment.baseline], arm, unit)
         return Line(
             key=arm.key,
             title=arm.title,
@@ -173,6 +183,10 @@ def tabulate(
             speed_up=speed_up(budget, committed, final),
             hindsight=first_reached(stopped, final),
             hindsight_speed_up=speed_up(trailing, stopped, final),
+            eased=None if eased is None else first_reached(committed, eased),
+            eased_speed_up=None if eased is None else speed_up(budget, committed, eased),
+            anytime=anytime[0],
+            anytime_less_baseline=anytime[1],
             diverged=_diverged(experiment, arm, records),
         )
 
@@ -193,6 +207,18 @@ def tabulate(
             for end in _run_ends(experiment, arm, drawn, recommended, models or {})
         ],
     )
+
+
+def _anytime(own: Curve, baseline: Curve, arm: Arm, unit: float) -> tuple[Interval | None, Interval | None]:
+    """The anytime error of a schedule with several recommended models, and that less the baseline's."""
+    if len(own.times) < 2:
+        return None, None
+    end = float(arm.epochs)
+    mean = median_interval(unit * own.anytime(float(own.times[0]), end))
+    begin, end = max(float(own.times[0]), float(baseline.times[0])), min(end, float(baseline.times[-1]))
+    if own is baseline or begin >= end:
+        return mean, None
+    return mean, median_interval(unit * (own.anytime(begin, end) - baseline.anytime(begin, end)))
 
 
 def _run_ends(

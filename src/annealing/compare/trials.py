@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable
 from contextlib import suppress
@@ -52,6 +53,10 @@ def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> None:
         sweep(place)
     (directory / "result.json").unlink(missing_ok=True)
     torch.set_num_threads(experiment.threads)
+    if experiment.device == "cuda":
+        if not torch.cuda.is_available():
+            raise ScheduleError("device of the experiment is cuda, but torch finds no such GPU on this machine")
+        repeatable()
     if isinstance(experiment.task, Function):
         function = imported(experiment.task.name)
         problem, made_of = None, {"code": code(function)}
@@ -86,9 +91,21 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def repeatable() -> None:
+    """Have a GPU give the same bits each time; torch warns of an operation that cannot."""
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
 def _identity(experiment: Experiment, trial: Trial) -> dict[str, Any]:
     """What the numbers of a trial depend on."""
+    import torch
+
     arm = experiment.arm(trial.arm)
+    gpu = {"gpu": torch.cuda.get_device_name()} if experiment.device == "cuda" else {}
     return {
         "experiment": experiment.fingerprint,
         "arm": trial.arm,
@@ -101,4 +118,5 @@ def _identity(experiment: Experiment, trial: Trial) -> dict[str, Any]:
         "processor": processor(),
         "threads": experiment.threads,
         "device": experiment.device,
+        **gpu,
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from .statistics import WINDOW, Interval
-from .table import Table
+from .statistics import EASED, WINDOW, Interval
+from .table import Line, Table
 
 RATES = "Rates are as the experiment names them: none was tuned here, and others may give another order."
 RANGE = 5  # up to so many seeds, the bootstrap interval of a median is the range of the seeds
@@ -51,8 +51,9 @@ def closing(table: Table) -> list[str]:
     """Paragraphs about a table."""
     parts = [_finished(table), _level(table), _diverged(table)]
     if table.seeds > 1:
-        parts += [_errors(table), _long_step(table), _matched(table), *_run_ends(table), _together(table)]
-    return [part for part in [*parts, _shortest(table), _seeds(table), _images(table), RATES] if part]
+        parts += [_errors(table), _long_step(table), _eased(table), _matched(table), _anytime(table)]
+        parts += [*_run_ends(table), _together(table)]
+    return [part for part in [*parts, _cut(table), _shortest(table), _seeds(table), _images(table), RATES] if part]
 
 
 def _finished(table: Table) -> str:
@@ -72,6 +73,18 @@ def _level(table: Table) -> str:
         f"to keep; step decay (a) at the end of its epochs, or (b), in hindsight, at the first epoch whose mean error "
         f"with the {WINDOW - 1} before it is at the level."
     )
+
+
+def _cut(table: Table) -> str:
+    """What is trained after the last whole run is paid for, and gives no model to keep."""
+    cut = [f"{_quoted(line.title)} at {line.kept_at:.4g} of {line.epochs:.4g}" for line in table.lines if _unused(line)]
+    return (
+        f"Trained past the end of their last whole run, which leaves no model to keep: {', '.join(cut)}." if cut else ""
+    )
+
+
+def _unused(line: Line) -> bool:
+    return line.restarts and line.kept_at < line.epochs
 
 
 def _errors(table: Table) -> str:
@@ -95,6 +108,15 @@ def _long_step(table: Table) -> str:
     )
 
 
+def _eased(table: Table) -> str:
+    """The same for a level that is not as hard."""
+    eased = [(_quoted(line.title), line.eased_speed_up) for line in table.lines if line.restarts]
+    ratios = [(title, found, _times(found)) for title, found in eased if found is not None]
+    if not ratios:
+        return ""
+    return f"The same at a level {EASED} points higher: (a) {_sorted(ratios, 1, 'fewer epochs', 'more epochs')}."
+
+
 def _times(speed_up: Interval) -> str:
     return f"ratio {_with_ends(speed_up, lambda value: f'{value:.2f}')}"
 
@@ -105,6 +127,19 @@ def _matched(table: Table) -> str:
     shown = [(_quoted(line.title), less, points(less, signed=True)) for line, less in compared]
     sorted_out = _sorted(shown, 0, "higher error", "lower error")
     return f"Restarts against one cosine of the same length: {sorted_out}." if shown else ""
+
+
+def _anytime(table: Table) -> str:
+    """What a user has on average who may have to stop at any moment."""
+    compared = [(line, line.anytime_less_baseline) for line in table.lines if line.anytime_less_baseline]
+    shown = [(_quoted(line.title), less, points(less, signed=True)) for line, less in compared]
+    if not shown:
+        return ""
+    return (
+        "Stopped at any moment after its first run, a schedule with restarts has the model of its last run, the "
+        "baseline its last; the error less the baseline's, as a mean over the logarithm of the epochs: "
+        f"{_sorted(shown, 0, 'higher', 'lower')}."
+    )
 
 
 def _run_ends(table: Table) -> list[str]:
