@@ -78,6 +78,23 @@ def test_what_a_picture_shows() -> None:
     assert (above.get_ylabel(), below.get_xlabel()) == ("learning rate", "update")
 
 
+def test_a_picture_of_what_was_recovered() -> None:
+    from annealing.audit import Recovered
+    from annealing.audit.picture import draw_recovered
+
+    rates = np.array(train(PLAN, 200, skip=(120,)))
+    clock = np.arange(1.0, 201)
+    log = Log("by hand", clock, rates[:, None], np.zeros((200, 1)), np.zeros(200, np.int64), ("0",))
+    found = Recovered(cosine(0.1, 0, 200), -1, ((121.0, 1),), "update", 0.0, True)
+    above, below = draw_recovered(log, 0, found).axes
+    drawn = {line.get_gid(): line.get_xydata() for line in (*above.lines, *below.lines)}
+    assert drawn["difference"][:, 1] == pytest.approx(0, abs=1e-15)
+    assert drawn["fault"][0][0] == 121
+    unknown = Recovered(None, 0, (), "update", np.inf, False)
+    (above,) = draw_recovered(log, 0, unknown).axes
+    assert "no schedule was found" in above.get_title(loc="left")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -85,7 +102,7 @@ def test_what_a_picture_shows() -> None:
         (["{log}", "--expect", "constant(0.1)", "--group", "3"], "group must be one of 0"),
         (["{log}", "--expect", "constant(0.1)", "--format", "tape"], "--format must be one of"),
         (["{log}", "--expect", "constant(0.1)", "--columns", "lr"], "--columns must be"),
-        (["{log}", "--out", "picture.png"], "--out needs --expect"),
+        (["{log}", "--out", "picture.doc"], "must end in .png or .svg"),
         (["{log}", "--expect", "constant(0.1)", "--out", "picture.doc"], "must end in .png or .svg"),
         (["nowhere.csv", "--expect", "constant(0.1)"], "nowhere.csv"),
         (["{empty}", "--expect", "constant(0.1)"], "empty.csv"),

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..options import plan_options, planned
-from . import Log, LogError, Verdict, formats, read, recover
+from . import Log, LogError, Recovered, Verdict, formats, read, recover
 from . import audit as held_against
 
 SHOWN = 10  # of the alternatives
@@ -28,7 +28,7 @@ SHOWN = 10  # of the alternatives
 )
 @click.option("--group", metavar="GROUP", default="0", help="The param group, by name or number.  [default: the first]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--out", type=Path, metavar="FILE", help="Also draw a picture (.png or .svg); needs --expect.")
+@click.option("--out", type=Path, metavar="FILE", help="Also draw a picture (.png or .svg).")
 @plan_options
 def audit(
     logs: tuple[Path, ...],
@@ -49,22 +49,34 @@ def audit(
         raise click.UsageError("the options of a plan need --expect: they say how many updates its durations are")
     intended = None if expect is None else planned([expect], plan, "--expect")[0][0]
     if out is not None:
-        if intended is None:
-            raise click.UsageError("--out needs --expect: a picture shows what was meant and what was used")
         from ..plots import picture_path
 
         picture_path(out)
     try:
         log = _read(logs, form, _columns(columns))
-        if intended is None:
-            click.get_current_context().exit(_recovered(log, _number(log, group), as_json))
-        verdict = held_against(log, intended, group=_number(log, group))
+        number = _number(log, group)
+        found = recover(log, number) if intended is None else held_against(log, intended, group=number)
     except LogError as error:
         raise click.UsageError(str(error)) from None
-    click.echo(verdict.to_json() if as_json else _text(verdict))
+    if isinstance(found, Recovered):
+        status = _recovered(log, number, found, as_json)
+    else:
+        click.echo(found.to_json() if as_json else _text(found))
+        status = 0 if found.follows else 1
     if out is not None:
-        _draw(verdict, out)
-    click.get_current_context().exit(0 if verdict.follows else 1)
+        _draw(log, number, found, out)
+    click.get_current_context().exit(status)
+
+
+def _draw(log: Log, number: int, found: Recovered | Verdict, out: Path) -> None:
+    from ..plots import save
+    from .picture import draw, draw_recovered
+
+    try:
+        save(draw_recovered(log, number, found) if isinstance(found, Recovered) else draw(found), out)
+    except OSError as error:
+        raise click.FileError(str(out), error.strerror or str(error)) from None
+    click.echo(out, err=True)
 
 
 def _columns(given: tuple[str, ...]) -> dict[str, Any] | None:
@@ -117,9 +129,8 @@ def _text(verdict: Verdict) -> str:
     return "\n".join([*lines, *(["", *verdict.notes] if verdict.notes else [])])
 
 
-def _recovered(log: Log, number: int, as_json: bool) -> int:
+def _recovered(log: Log, number: int, found: Recovered, as_json: bool) -> int:
     """Print the schedule that a log follows, in the words or the object of a verdict; the exit status."""
-    found = recover(log, number)
     if as_json:
         known = found.schedule is not None
         told = {
@@ -146,18 +157,7 @@ def _recovered(log: Log, number: int, as_json: bool) -> int:
         click.echo(f"rate at clock c ({found.unit}) = schedule(c{found.shift:+d}), largest difference ", nl=False)
         click.echo(f"{found.residual:.3g} of the peak{'' if found.exact else ': not exact'}")
         for begin, lag in found.lags:
-            click.echo(f"from clock {begin:g} on {lag} steps behind")
+            click.echo(f"from clock {begin:g} on {lag} step{'s' * (lag > 1)} behind")
         for sentence in (*found.undetermined, *found.notes):
             click.echo(sentence)
     return 2 if found.schedule is None else 0 if found.exact else 1
-
-
-def _draw(verdict: Verdict, out: Path) -> None:
-    from ..plots import save
-    from .picture import draw
-
-    try:
-        save(draw(verdict), out)
-    except OSError as error:
-        raise click.FileError(str(out), error.strerror or str(error)) from None
-    click.echo(out, err=True)

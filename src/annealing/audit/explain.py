@@ -15,6 +15,7 @@ from .landmarks import Landmarks
 from .propose import Proposal, constant, proposals, scaled
 from .rowwise import edited, outliers, run_begins, several, skipped
 from .values import scales
+from .warmups import added
 
 SPREAD = 1.0  # explanations that cost so much more than the best are not listed
 ALIKE = 3  # explanations listed that differ in parameters alone
@@ -130,6 +131,7 @@ class Search:
         for scale in scales(self.marks, onset=False):
             yield from scaled(self.used, self.few, 0, scale, 0, None)
         yield from constant(self.few, 0, 0)
+        yield from added(self.used, self.few, self.marks)
 
     def _rows(self, used: Rates) -> Iterator[Proposal]:
         yield from skipped(used, self.evidence)

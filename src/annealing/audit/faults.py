@@ -137,6 +137,8 @@ ADVICE = {
     "milestones edited": "Check the milestones of each start: they are not those of the intended schedule.",
     "several runs in one file": "Check which run is meant: the file holds more than one, and not all follow.",
     "warm-up repeated": "Check the warm-up on resume: it counts from the resume, not from the beginning.",
+    "warm-up added": "Check what adds a warm-up that the schedule does not have: a default of the framework, "
+    "warmup_ratio, warmup_epochs.",
     "warm-up missing": "Check that the warm-up is part of the schedule that the scheduler was built from.",
     "warm-up clipped": "Check the length of the warm-up: something (the length of an epoch, of the run) cut it short.",
     "warm-up stretched": "Check the length of the warm-up, and its unit.",

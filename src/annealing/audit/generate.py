@@ -122,6 +122,9 @@ def singles(plan: Plan, t: int = 437, k: int = 4) -> Iterator[Case]:
     yield case("restart after resume", train(plan, n, resume=t, to=lambda _: 0), at=t)
     yield case("double step after resume", train(plan, n, resume=t, to=lambda p: 2 * p), at=t)
     yield case("clock x k", train(plan, n, resume=t, steps_after=k), at=t, k=k)
+    if plan.kind in ("cosine", "linear"):
+        mended = [plan.rate(i / k if i < t else i) for i in range(n)]
+        yield case("clock / k", mended, k=k, until=t)
     yield case("wrong peak", train(plan, n, used=replace(plan, peak=0.03, floor=plan.floor * 0.3)), peak=0.03)
     yield case("old peak after resume", train(plan, n, hand=lambda i, r: 3 * r if i >= t else r), peak=0.3)
     yield case("constant", train(plan, n, hand=lambda i, r: 0.1), rate=0.1)
@@ -152,6 +155,14 @@ def singles(plan: Plan, t: int = 437, k: int = 4) -> Iterator[Case]:
         yield case("warm-up repeated", again, at=t)
         jump = train(plan, n, hand=lambda i, r: 0.5 * r if i < W else r)
         yield case("hand-over jump", jump, at=W)
+    else:
+        if plan.kind in ("cosine", "linear"):
+            yield case("warm-up added", train(plan, n, used=replace(plan, warmup=60)), length=60, start=0)
+        if plan.kind != "multistep":
+            later = [0.01 + 0.0018 * i if i < 50 else plan.rate(i - 50) for i in range(n)]
+            yield case("warm-up added", later, length=50, start=0.01)
+        timely = train(plan, n, hand=lambda i, r: r * (0.25 + 0.75 * i / 80) if i < 80 else r)
+        yield case("warm-up added", timely, length=80, start=0.025)
     trial, whole = train(replace(plan, peak=0.03), 100), train(plan, n)
     clock = [float(i) for i in (*range(1, 101), *range(1, n + 1))]
     yield Case(plan, clock, [*trial, *whole], (("several runs in one file", {"runs": 2}),))
@@ -213,14 +224,17 @@ def write(case: Case, path: Path, form: str, digits: int = 17) -> Path:
 def named(case: Case, faults: Any) -> bool:
     """Whether faults of a verdict are those of the case, with its parameters.
 
-    On a staircase a time is known to the update that is logged next, and no better.
+    On a staircase a time is known to the update that is logged next, and no better; an end always.
     """
     if len(faults) != len(case.truth):
         return False
-    gap = case.clock[1] - case.clock[0] - 1 if case.plan.kind == "multistep" else 0.0
+    every = case.clock[1] - case.clock[0]
+    gap = every - 1 if case.plan.kind == "multistep" else 0.0
     left = list(faults)
     for name, parameters in case.truth:
-        found = next((one for one in left if one.name == name and _agrees(one.parameters, parameters, gap)), None)
+        found = next(
+            (one for one in left if one.name == name and _agrees(one.parameters, parameters, gap, every)), None
+        )
         if found is None:
             return False
         left.remove(found)
@@ -234,9 +248,10 @@ def visible(case: Case) -> bool:
     )
 
 
-def _agrees(found: dict[str, Any], wanted: dict[str, Any], gap: float) -> bool:
+def _agrees(found: dict[str, Any], wanted: dict[str, Any], gap: float, every: float) -> bool:
     def close(name: str, got: float, value: float) -> bool:
-        return math.isclose(got, value, rel_tol=1e-6, abs_tol=gap if name in ("at", "by", "milestones") else 1e-12)
+        slack = every if name == "until" else gap if name in ("at", "by", "milestones") else 1e-12
+        return math.isclose(got, value, rel_tol=1e-6, abs_tol=slack)
 
     for name, value in wanted.items():
         if name == "horizon" and "first_run" in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -102,8 +103,14 @@ def several(used: Rates, evidence: Evidence) -> Iterator[Proposal]:
     places = np.concatenate([np.arange(part.start, part.stop) for part in other])
     following = [i + 1 for i, part in enumerate(parts) if part not in other]
     rows, at = evidence.rows.row[places], float(evidence.rows.t[places[0]])
-    given = {"runs": len(parts), "first_rows": evidence.rows.row[begins].tolist(), "following": following}
+    given = several_runs(evidence, following)
     yield Proposal((instead("several runs in one file", given, rows, evidence.used[places], 1.2, at),))
+
+
+def several_runs(evidence: Evidence, following: list[int]) -> dict[str, Any]:
+    """The parameters of this fault: how many runs there are, where they begin, and which of them (from 1) follow."""
+    begins = run_begins(evidence)
+    return {"runs": len(begins), "first_rows": evidence.rows.row[begins].tolist(), "following": following or "none"}
 
 
 def run_begins(evidence: Evidence) -> list[int]:

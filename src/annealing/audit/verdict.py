@@ -11,11 +11,12 @@ import numpy as np
 from ..errors import ScheduleError
 from ..schedule import Schedule
 from .evidence import Evidence, Rates, evidence, group_number, intended
-from .explain import Explanation, explanations
+from .explain import CHEAP, Explanation, explanations
 from .faults import ADVICE, Fault, composed, of_the_clock
 from .landmarks import Landmarks, landmarks
 from .log import Log
-from .rowwise import run_begins
+from .parts import follows_from, of_a_part
+from .rowwise import run_begins, several_runs
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,8 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
         return _verdict(log, expect, number, marks, log.shift, held[log.shift], [_logged(log.shift, s) for s in right])
     per_epoch = _updates_per_epoch(log)
     best, explained = explanations(meant, held, marks, per_epoch)
+    if not _full(explained) or explained[0].cost > CHEAP:
+        best, explained = _cheaper((best, explained), of_a_part(meant, held, marks, per_epoch))
     if log.shift is not None and best != log.shift and _full(explained):
         extra = _logged(log.shift, best).faults
         explained, best = [Explanation((*one.faults, *extra), None) for one in explained], log.shift
@@ -148,6 +151,18 @@ def _shifts(log: Log) -> list[int]:
     """The habits to be tried, the likeliest first."""
     usual = (0, -1, 1) if np.nanmin(log.clock) < 1 else (-1, 0, 1)
     return list(dict.fromkeys([*([] if log.shift is None else [log.shift]), *usual]))
+
+
+def _cheaper(
+    whole: tuple[int, list[Explanation]], part: tuple[int, list[Explanation]] | None
+) -> tuple[int, list[Explanation]]:
+    """Of explanations by the whole log and by a part of it, those that take less to believe; the others after them."""
+    if part is None:
+        return whole
+    if not _full(whole[1]):
+        return part
+    first, second = sorted((whole, part), key=lambda found: found[1][0].cost)
+    return first[0], [*first[1], *(second[1] if second[0] == first[0] else [])]
 
 
 def _full(found: list[Explanation]) -> bool:
@@ -189,10 +204,11 @@ def _verdict(
         at = _update(float(rows.rows.t[unexplained or 0]))
         residual = rows.residual(rest, marks.peak)
         named = [(*named[0], Named("unknown", at, {}, residual, residual))]
-    if not found and len(begins := run_begins(rows)) > 1:
-        given = {"runs": len(begins), "first_rows": rows.rows.row[begins].tolist(), "following": []}
+    if not found and len(run_begins(rows)) > 1:
         (unknown,) = named[0]
-        several = Named("several runs in one file", unknown.from_update, given, *[unknown.residual_before] * 2)
+        several = Named(
+            "several runs in one file", unknown.from_update, several_runs(rows, []), *[unknown.residual_before] * 2
+        )
         named = [(several, unknown)]
     lag = next((fault.parameters["lag"] for fault in best if fault.name == "skipped scheduler steps"), 0)
     return Verdict(
@@ -207,7 +223,7 @@ def _verdict(
         first,
         named[0],
         tuple(named[1:]),
-        _notes(log, rows, marks, place is None),
+        _notes(log, rows, marks, meant, place is None),
         rows,
         composed(meant, best),
     )
@@ -235,11 +251,13 @@ def _update(t: float) -> float | int:
     return int(t) + 1 if t.is_integer() else t + 1
 
 
-def _notes(log: Log, rows: Evidence, marks: Landmarks, follows: bool) -> tuple[str, ...]:
+def _notes(log: Log, rows: Evidence, marks: Landmarks, meant: Rates, follows: bool) -> tuple[str, ...]:
     notes = list(log.repairs)
     last = float(rows.rows.t.max())
     if follows and marks.ends and marks.horizon and last > marks.horizon + 1:
         notes.append(f"The schedule is over at {marks.horizon:g}, but the log goes on to update {_update(last):g}.")
+    if not follows and (place := follows_from(meant, rows)) is not None:
+        notes.append(f"From update {_update(float(rows.rows.t[place])):g} on it follows the schedule.")
     if len(begins := run_begins(rows)) > 1:
-        notes.append(f"The file holds {len(begins)} runs: the clock is back at its beginning {len(begins) - 1} times.")
+        notes.append(f"The file holds {len(begins)} runs, one after another: the clock is back at its beginning.")
     return tuple(notes)
