@@ -187,6 +187,25 @@ def test_groups_with_a_scale_of_their_own() -> None:
         Watch(optimizer, schedule, on_departure="shout")  # type: ignore[arg-type]
 
 
+def test_the_fault_of_a_later_group_is_named() -> None:
+    optimizer, schedule = optimizer_of(2), cosine(0.1, 0, 100)
+    watch = Watch(optimizer, schedule, scale=[1, 0.5], attach=False)
+
+    def check(n: int) -> None:
+        optimizer.param_groups[0]["lr"] = schedule(n)
+        optimizer.param_groups[1]["lr"] = 0.5 * schedule(4 * n)
+        watch.check()
+
+    check(0)
+    with pytest.warns(RuntimeWarning, match=r"update 2 uses .* in param group 1, .*; likely: .*clock x k \(k 4\)"):
+        check(1)
+    for n in range(2, 60):
+        check(n)
+    assert watch.verdict().follows
+    (fault,) = watch.verdict(1).faults
+    assert (fault.name, fault.parameters) == ("clock x k", {"k": 4})
+
+
 def test_rates_in_tensors_are_read_with_their_precision() -> None:
     optimizer, schedule = optimizer_of(lr=torch.tensor(0.1)), cosine(0.1, 0, 20)
     Watch(optimizer, schedule, on_departure="raise")

@@ -71,8 +71,8 @@ class Watch:
 
         peak = landmarks(schedule, HORIZON).peak
         self._allowed = DOUBLE * peak, SINGLE * peak
-        self._kept = _Kept(schedule)
-        self._pending: list[tuple[int, int, torch.Tensor, Any]] = []
+        self._kept = _Kept()
+        self._pending: list[tuple[int, int, torch.Tensor, Any, list[float]]] = []
         self._hook = optimizer.register_step_pre_hook(self._before) if attach else None
 
     def remove(self) -> None:
@@ -86,25 +86,26 @@ class Watch:
     def check(self) -> None:
         """Look at the rates which the next update will use; to be called once an update, just before it."""
         meant = self.schedule(self.done)
-        self.done += 1
-        allowed = self._allowed[0]
-        groups = self.optimizer.param_groups
-        scale = self.scale
-        for number, group in enumerate(groups):
+        self.done = done = self.done + 1
+        allowed, scale, latest = self._allowed[0], self.scale, self._kept.latest
+        seen: list[float] = []
+        latest.append((done, seen))
+        if len(latest) >= 2 * LATEST:
+            self._kept.thin()
+        for number, group in enumerate(self.optimizer.param_groups):
             rate = group["lr"]
             wanted = meant * (group.get("lr_scale", 1.0) if scale is None else scale[number])
             if type(rate) is float:
+                seen.append(rate)
                 if not -allowed <= rate - wanted <= allowed:
-                    self._depart(number, self.done, rate, wanted)
+                    self._depart(number, done, rate, wanted)
             else:
-                self._look(number, rate, wanted)
-        first = groups[0]["lr"]
-        if type(first) is float:
-            self._kept.add(self.done, first)
+                seen.append(np.nan)
+                self._look(number, rate, wanted, seen)
         if self._pending:
             self._arrived()
 
-    def _look(self, number: int, rate: Any, wanted: float) -> None:
+    def _look(self, number: int, rate: Any, wanted: float, seen: list[float]) -> None:
         """A rate that is no float: a number of another type is read, a tensor on a device is copied on some updates."""
         if isinstance(rate, torch.Tensor) and rate.device.type != "cpu":
             if (self.done - 1) % self.every == 0:
@@ -112,27 +113,29 @@ class Watch:
                 copy.copy_(rate.detach(), non_blocking=True)
                 event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
                 event.record()
-                self._pending.append((number, self.done, copy, event))
+                self._pending.append((number, self.done, copy, event, seen))
             return
-        self._judge(number, self.done, rate, wanted)
+        self._judge(number, self.done, rate, wanted, seen)
 
-    def _judge(self, number: int, update: int, rate: Any, wanted: float) -> None:
+    def _judge(self, number: int, update: int, rate: Any, wanted: float, seen: list[float]) -> None:
         single = isinstance(rate, torch.Tensor) and rate.dtype != torch.float64
-        value = float(rate)
-        if number == 0:
-            self._kept.add(update, value)
-        if not abs(value - wanted) <= self._allowed[single]:
-            self._depart(number, update, value, wanted)
+        seen[number] = float(rate)
+        if not abs(seen[number] - wanted) <= self._allowed[single]:
+            self._depart(number, update, seen[number], wanted)
 
     def _arrived(self) -> None:
         waiting, self._pending = self._pending, []
-        for number, update, copy, event in waiting:
+        for one in waiting:
+            number, update, copy, event, seen = one
             if event.query():
-                group = self.optimizer.param_groups[number]
-                scale = group.get("lr_scale", 1.0) if self.scale is None else self.scale[number]
-                self._judge(number, update, copy, self.schedule(update - 1) * scale)
+                self._judge(number, update, copy, self.schedule(update - 1) * self._scale(number), seen)
             else:
-                self._pending.append((number, update, copy, event))
+                self._pending.append(one)
+
+    def _scale(self, number: int) -> float:
+        return float(
+            self.optimizer.param_groups[number].get("lr_scale", 1.0) if self.scale is None else self.scale[number]
+        )
 
     def _depart(self, number: int, update: int, rate: float, wanted: float) -> None:
         if not self.follows:
@@ -140,54 +143,50 @@ class Watch:
         self.follows = False
         self.message = (
             f"update {update} uses the rate {rate:.6g} in param group {number}, but the schedule {self.schedule} has "
-            f"{wanted:.6g}{self._likely(number, update, rate)}"
+            f"{wanted:.6g}{self._likely(number)}"
         )
         if self.on_departure == "raise":
             raise RateError(self.message)
         warnings.warn(self.message, RuntimeWarning, stacklevel=2)
 
-    def _likely(self, number: int, update: int, rate: float) -> str:
-        if number:
-            return ""
-        self._kept.add(update, rate)
-        verdict = self.verdict()
+    def _likely(self, number: int) -> str:
+        verdict = self.verdict(number)
         if verdict.follows or verdict.faults[0].name == "unknown":
             return ""
         from ..audit.words import listed
 
         return f"; likely: {listed(verdict.faults)}. {verdict.faults[0].advice}"
 
-    def verdict(self) -> Any:
-        """The audit of the rates of the first group seen so far: an `annealing.audit.Verdict`."""
-        return self._kept.verdict()
+    def verdict(self, group: int = 0) -> Any:
+        """The audit of the rates of a param group seen so far: an `annealing.audit.Verdict`."""
+        scale = self._scale(group)
+        return self._kept.verdict(self.schedule if scale == 1 else scale * self.schedule, group)
 
 
 class _Kept:
-    """Rates of the updates so far: every one at first, then ever fewer, and always the latest."""
+    """Rates of the updates so far, for all groups: of every one at first, then of ever fewer, and always the latest."""
 
-    def __init__(self, schedule: Schedule) -> None:
-        self.schedule = schedule
+    def __init__(self) -> None:
         self.every = 1
-        self.spread: list[tuple[int, float]] = []
-        self.latest: list[tuple[int, float]] = []
+        self.spread: list[tuple[int, list[float]]] = []
+        self.latest: list[tuple[int, list[float]]] = []
 
-    def add(self, update: int, rate: float) -> None:
-        latest = self.latest
-        latest.append((update, rate))
-        if len(latest) >= 2 * LATEST:
-            self.spread += [one for one in latest[:LATEST] if one[0] % self.every == 0]
-            del latest[:LATEST]
-            if len(self.spread) > MOST_KEPT:
-                self.every *= 2
-                self.spread = [one for one in self.spread if one[0] % self.every == 0]
+    def thin(self) -> None:
+        """Keep the older of the latest only where they fall on what is kept of all."""
+        self.spread += [one for one in self.latest[:LATEST] if one[0] % self.every == 0]
+        del self.latest[:LATEST]
+        if len(self.spread) > MOST_KEPT:
+            self.every *= 2
+            self.spread = [one for one in self.spread if one[0] % self.every == 0]
 
-    def verdict(self) -> Any:
+    def verdict(self, schedule: Schedule, group: int) -> Any:
         from ..audit import Log, audit
 
-        rows = dict([*self.spread, *self.latest])
+        rows = [one for one in (*self.spread, *self.latest) if group < len(one[1])]
         if not rows:
             raise ScheduleError("no rate was seen yet: the verdict needs at least one update")
-        clock, rates = np.array(list(rows), np.float64), np.array(list(rows.values()))[:, None]
+        clock = np.array([update for update, _ in rows], np.float64)
+        rates = np.array([[seen[group]] for _, seen in rows])
         half = np.abs(np.spacing(rates)) / 2
         process = np.zeros(len(clock), np.int64)
-        return audit(Log("watch", clock, rates, half, process, ("0",), shift=-1), self.schedule)
+        return audit(Log("watch", clock, rates, half, process, (str(group),), shift=-1), schedule)
