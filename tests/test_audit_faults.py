@@ -135,6 +135,21 @@ def test_a_habit_that_is_not_kept_is_a_fault() -> None:
     assert first(verdict) == ("logged one early", {"shift": 0, "habit": -1})
 
 
+def test_steps_that_may_be_one_off() -> None:
+    schedule = linear(0.1, 0, 1000)
+    chance = np.random.default_rng(3)
+    clock = np.arange(10.0, 1000, 10)
+    used = clock - 1 + chance.integers(-1, 2, len(clock))
+    log = replace(by_hand(schedule(used), clock), slack=1)
+    verdict = audit(log, schedule)
+    assert verdict.follows
+    beside = int(np.sum(used != clock - 1))
+    assert f"{beside} of 99 rates are the schedule's up to 1 update earlier or later." in verdict.notes
+    assert not audit(replace(log, slack=0), schedule).follows
+    verdict = audit(replace(by_hand(schedule(4 * used), clock), slack=1), schedule)
+    assert first(verdict)[0] == "clock x k"
+
+
 def test_chance_is_unknown() -> None:
     verdict = audit(by_hand(np.random.default_rng(0).random(200)), cosine(1, 0, 200))
     assert first(verdict) == ("unknown", {})

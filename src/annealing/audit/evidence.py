@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,31 +49,39 @@ def intended(schedule: Schedule) -> Rates:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Rows, the rates that were used there, and how far a rate may be from the schedule's and still be the same."""
+    """Rows, the rates that were used there, and how far a rate may be from the schedule's and still be the same.
+
+    slack: by how many updates the time of each row may be off.
+    """
 
     rows: Rows
     used: Array
     allowed: Array
+    slack: int = 0
 
     def __len__(self) -> int:
         return len(self.used)
 
     def __getitem__(self, which: Any) -> Evidence:
         rows = Rows(self.rows.t[which], self.rows.row[which])
-        return Evidence(rows, self.used[which], self.allowed[which])
+        return Evidence(rows, self.used[which], self.allowed[which], self.slack)
 
     def blocks(self) -> Iterator[tuple[slice, Evidence]]:
         for begin in range(0, len(self), BLOCK):
             part = slice(begin, begin + BLOCK)
             yield part, self[part]
 
-    def off(self, rates: Rates) -> Array:
-        """Used less meant."""
-        return np.concatenate([part.used - rates(part.rows) for _, part in self.blocks()])
-
     def wrong(self, rates: Rates) -> NDArray[np.bool_]:
         """Where the rates are not those that were used."""
-        return np.concatenate([~(np.abs(part.used - rates(part.rows)) <= part.allowed) for _, part in self.blocks()])
+        return np.concatenate([np.all([one._off(rates) for one in part.near()], axis=0) for _, part in self.blocks()])
+
+    def _off(self, rates: Rates) -> NDArray[np.bool_]:
+        return ~(np.abs(self.used - rates(self.rows)) <= self.allowed)
+
+    def near(self) -> list[Evidence]:
+        """The same rows at all the times that they may be of."""
+        late = [late for most in range(1, self.slack + 1) for late in (-most, most)]
+        return [self, *(replace(self, rows=self.rows.at(self.rows.t + by)) for by in late)]
 
     def first_wrong(self, rates: Rates) -> int | None:
         """The first place where they are not."""

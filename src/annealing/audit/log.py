@@ -25,6 +25,7 @@ class Log:
     process: (n,) int64, which file or process start wrote the row, from 0 in order of time.
     groups: the names of the param groups, as in the log.
     shift: by the format's habit, rate at clock c is schedule(c + shift); None where formats differ.
+    slack: by how many updates the clock of a row may be off, as where steps are read from a progress bar.
     stated: what the log says of its own run, such as max_steps.
     repairs: one sentence for everything that was dropped, mended or derived on the way.
     """
@@ -38,6 +39,7 @@ class Log:
     unit: Literal["update", "epoch"] = "update"
     epochs: NDArray[np.float64] | None = None
     shift: int | None = None
+    slack: int = 0
     stated: dict[str, Any] = field(default_factory=dict)
     repairs: tuple[str, ...] = ()
 

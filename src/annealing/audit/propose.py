@@ -52,7 +52,8 @@ def proposals(
                 for scale in factor:
                     yield from _with_factor(family, scale, few, columns, values, times)
             else:
-                wrong = np.abs(few.used - values) > few.allowed
+                near = (_values(used, one, family, columns)[0] for one in few.near()[1:])
+                wrong = np.all([np.abs(few.used - some) > few.allowed for some in (values, *near)], axis=0)
                 explained = np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
                 for i in _best(explained, len(few)):
                     yield Proposal(family.build(*(float(column[i, 0]) for column in columns)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -131,20 +131,36 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
     meant = intended(expect)
     shifts = _shifts(log)
     held = {shift: evidence(log, number, shift, marks.peak) for shift in shifts}
-    wrong = {shift: rows.first_wrong(meant) for shift, rows in held.items()}
-    right = [shift for shift in shifts if wrong[shift] is None]
+    loose = {shift: replace(rows, slack=log.slack) for shift, rows in held.items()}
+    if log.slack and not _following(held, meant) and _following(loose, meant):
+        held = loose
+    shift, found = _explained(log, meant, held, marks)
+    if log.slack and not _full(found):
+        held = loose
+        shift, found = _explained(log, meant, held, marks)
+    return _verdict(log, expect, number, marks, shift, held[shift], found)
+
+
+def _explained(log: Log, meant: Rates, held: dict[int, Evidence], marks: Landmarks) -> tuple[int, list[Explanation]]:
+    """The shift of the clock, and what explains the rows by it; an explanation without faults if they follow."""
+    right = _following(held, meant)
     if right and (log.shift is None or right[0] == log.shift):
-        return _verdict(log, expect, number, marks, right[0], held[right[0]], [Explanation((), None)])
+        return right[0], [Explanation((), None)]
     if right and log.shift is not None:
-        return _verdict(log, expect, number, marks, log.shift, held[log.shift], [_logged(log.shift, s) for s in right])
+        return log.shift, [_logged(log.shift, shift) for shift in right]
     per_epoch = _updates_per_epoch(log)
     best, explained = explanations(meant, held, marks, per_epoch)
     if not _full(explained) or explained[0].cost > CHEAP:
         best, explained = _cheaper((best, explained), of_a_part(meant, held, marks, per_epoch))
     if log.shift is not None and best != log.shift and _full(explained):
         extra = _logged(log.shift, best).faults
-        explained, best = [Explanation((*one.faults, *extra), None) for one in explained], log.shift
-    return _verdict(log, expect, number, marks, best, held[best], explained)
+        return log.shift, [Explanation((*one.faults, *extra), None) for one in explained]
+    return best, explained
+
+
+def _following(held: dict[int, Evidence], meant: Rates) -> list[int]:
+    """The shifts of the clock by which every row follows."""
+    return [shift for shift, rows in held.items() if rows.first_wrong(meant) is None]
 
 
 def _shifts(log: Log) -> list[int]:
@@ -253,6 +269,9 @@ def _update(t: float) -> float | int:
 
 def _notes(log: Log, rows: Evidence, marks: Landmarks, meant: Rates, follows: bool) -> tuple[str, ...]:
     notes = list(log.repairs)
+    if rows.slack and follows:
+        beside = int(replace(rows, slack=0).wrong(meant).sum())
+        notes.append(f"{beside} of {len(rows)} rates are the schedule's up to {rows.slack} update earlier or later.")
     last = float(rows.rows.t.max())
     if follows and marks.ends and marks.horizon and last > marks.horizon + 1:
         notes.append(f"The schedule is over at {marks.horizon:g}, but the log goes on to update {_update(last):g}.")
