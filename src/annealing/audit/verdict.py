@@ -10,12 +10,13 @@ import numpy as np
 
 from ..errors import ScheduleError
 from ..schedule import Schedule
-from .evidence import Evidence, Rates, evidence, group_number, intended
-from .explain import CHEAP, Explanation, explanations
-from .faults import ADVICE, Fault, composed, of_the_clock
+from .account import account
+from .evidence import Evidence, Rates, group_number, intended
+from .explain import Explanation
+from .faults import ADVICE, Fault, composed
 from .landmarks import Landmarks, landmarks
 from .log import Log
-from .parts import follows_from, of_a_part
+from .parts import follows_from
 from .rowwise import run_begins, several_runs
 
 
@@ -129,76 +130,8 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
     last = float(np.nanmax(log.clock))
     marks = landmarks(expect, last)
     meant = intended(expect)
-    shifts = _shifts(log)
-    held = {shift: evidence(log, number, shift, marks.peak) for shift in shifts}
-    loose = {shift: replace(rows, slack=log.slack) for shift, rows in held.items()}
-    if log.slack and not _following(held, meant) and _following(loose, meant):
-        held = loose
-    shift, found = _explained(log, meant, held, marks)
-    if log.slack and not _full(found):
-        held = loose
-        shift, found = _explained(log, meant, held, marks)
-    return _verdict(log, expect, number, marks, shift, held[shift], found)
-
-
-def _explained(log: Log, meant: Rates, held: dict[int, Evidence], marks: Landmarks) -> tuple[int, list[Explanation]]:
-    """The shift of the clock, and what explains the rows by it; an explanation without faults if they follow."""
-    right = _following(held, meant)
-    if right and (log.shift is None or right[0] == log.shift):
-        return right[0], [Explanation((), None)]
-    if right and log.shift is not None:
-        return log.shift, [_logged(log.shift, shift) for shift in right]
-    per_epoch = _updates_per_epoch(log)
-    best, explained = explanations(meant, held, marks, per_epoch)
-    if not _full(explained) or explained[0].cost > CHEAP:
-        best, explained = _cheaper((best, explained), of_a_part(meant, held, marks, per_epoch))
-    if log.shift is not None and best != log.shift and _full(explained):
-        extra = _logged(log.shift, best).faults
-        return log.shift, [Explanation((*one.faults, *extra), None) for one in explained]
-    return best, explained
-
-
-def _following(held: dict[int, Evidence], meant: Rates) -> list[int]:
-    """The shifts of the clock by which every row follows."""
-    return [shift for shift, rows in held.items() if rows.first_wrong(meant) is None]
-
-
-def _shifts(log: Log) -> list[int]:
-    """The habits to be tried, the likeliest first."""
-    usual = (0, -1, 1) if np.nanmin(log.clock) < 1 else (-1, 0, 1)
-    return list(dict.fromkeys([*([] if log.shift is None else [log.shift]), *usual]))
-
-
-def _cheaper(
-    whole: tuple[int, list[Explanation]], part: tuple[int, list[Explanation]] | None
-) -> tuple[int, list[Explanation]]:
-    """Of explanations by the whole log and by a part of it, those that take less to believe; the others after them."""
-    if part is None:
-        return whole
-    if not _full(whole[1]):
-        return part
-    first, second = sorted((whole, part), key=lambda found: found[1][0].cost)
-    return first[0], [*first[1], *(second[1] if second[0] == first[0] else [])]
-
-
-def _full(found: list[Explanation]) -> bool:
-    return bool(found) and found[0].until is None
-
-
-def _logged(habit: int, shift: int) -> Explanation:
-    name = "logged one early" if shift > habit else "logged one late"
-    fault = of_the_clock(name, {"shift": shift, "habit": habit}, lambda t: t + (shift - habit))
-    return Explanation((fault,), None)
-
-
-def _updates_per_epoch(log: Log) -> int | None:
-    if log.unit != "update" or log.epochs is None:
-        return None
-    known = np.isfinite(log.epochs) & (log.epochs > 0)
-    if not known.any():
-        return None
-    number = float(np.median(log.clock[known] / log.epochs[known]))
-    return round(number) if number >= 2 else None
+    shift, rows, found = account(log, number, meant, marks)
+    return _verdict(log, expect, number, marks, shift, rows, found)
 
 
 def _verdict(
