@@ -14,6 +14,7 @@ from .account import account
 from .evidence import Evidence, Rates, group_number, intended
 from .explain import Explanation
 from .faults import ADVICE, Fault, composed
+from .groups import beside
 from .landmarks import Landmarks, landmarks
 from .log import Log
 from .parts import follows_from
@@ -172,7 +173,7 @@ def _verdict(
         first,
         named[0],
         tuple(named[1:]),
-        _notes(log, rows, marks, meant, place is None),
+        _notes(log, number, rows, marks, meant, place is None),
         rows,
         composed(meant, best),
     )
@@ -200,11 +201,11 @@ def _update(t: float) -> float | int:
     return int(t) + 1 if t.is_integer() else t + 1
 
 
-def _notes(log: Log, rows: Evidence, marks: Landmarks, meant: Rates, follows: bool) -> tuple[str, ...]:
-    notes = list(log.repairs)
+def _notes(log: Log, number: int, rows: Evidence, marks: Landmarks, meant: Rates, follows: bool) -> tuple[str, ...]:
+    notes = [*log.repairs, *filter(None, [beside(log, number)])]
     if rows.slack and follows:
-        beside = int(replace(rows, slack=0).wrong(meant).sum())
-        notes.append(f"{beside} of {len(rows)} rates are the schedule's up to {rows.slack} update earlier or later.")
+        moved = int(replace(rows, slack=0).wrong(meant).sum())
+        notes.append(f"{moved} of {len(rows)} rates are the schedule's up to {rows.slack} update earlier or later.")
     last = float(rows.rows.t.max())
     if follows and marks.ends and marks.horizon and last > marks.horizon + 1:
         notes.append(f"The schedule is over at {marks.horizon:g}, but the log goes on to update {_update(last):g}.")
