@@ -156,6 +156,12 @@ def test_chance_is_unknown() -> None:
     assert json.loads(verdict.to_json())["faults"][0]["name"] == "unknown"
 
 
+def test_one_rate_is_no_evidence() -> None:
+    verdict = audit(by_hand([0.07]), cosine(0.1, 0, 100))
+    assert (verdict.follows, first(verdict)[0]) == (False, "unknown")
+    assert str(audit(by_hand([0.1]), cosine(0.1, 0, 100))).startswith("The run follows the schedule: 1 rate, ")
+
+
 def test_the_object_for_machines() -> None:
     record = json.loads(audit(by_hand(np.full(50, 0.1)), linear(0.1, 0, 50)).to_json())
     assert {"format", "points", "schedule", "shift", "lag", "residual", "follows", "faults", "alternatives"} <= set(

@@ -37,6 +37,8 @@ def _explained(log: Log, meant: Rates, held: dict[int, Evidence], marks: Landmar
         return right[0], [Explanation((), None)]
     if right and log.shift is not None:
         return log.shift, [_logged(log.shift, shift) for shift in right]
+    if all(len(rows) == 1 for rows in held.values()):
+        return next(iter(held)), []  # one rate fits anything
     per_epoch = _updates_per_epoch(log)
     best, explained = explanations(meant, held, marks, per_epoch)
     if not full(explained) or explained[0].cost > CHEAP:

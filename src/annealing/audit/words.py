@@ -11,7 +11,10 @@ def sentences(verdict: Verdict) -> list[str]:
     """What an audit found, for people."""
     clock = f"rate at clock c = schedule(c{verdict.shift:+d})" if verdict.shift else "rate at clock c = schedule(c)"
     if verdict.follows:
-        return [f"The run follows the schedule: {verdict.points} rates, {clock}.", *verdict.notes]
+        return [
+            f"The run follows the schedule: {verdict.points} rate{'s' * (verdict.points != 1)}, {clock}.",
+            *verdict.notes,
+        ]
     assert verdict.first is not None
     first = verdict.first
     told = [
