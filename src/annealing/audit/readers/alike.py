@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,6 +53,21 @@ class Piece:
         """What the lines hold where the marked line has a number of this form."""
         return self.numbers.cells(form, alike.first)
 
+    def column(self, texts: Iterable[tuple[Alike, str | None]]) -> Cells:
+        """What the lines of some kinds hold, in their order, where each kind's marked line has a text."""
+        kinds = list(texts)
+        lines = kinds[0][0].lines
+        if len(kinds) > 1:
+            lines = np.sort(np.concatenate([kind.lines for kind, _ in kinds]))
+        column = None
+        for kind, text in kinds:
+            if form := form_of(text or ""):
+                if len(kinds) == 1:
+                    return self.cells(kind, form)
+                column = column or Cells.none(len(lines))
+                column.put(np.searchsorted(lines, kind.lines), self.cells(kind, form))
+        return column or Cells.none(len(lines))
+
     def longest(self, alike: Alike) -> str:
         """A line with a zero for every digit, of which each run has as many as in any of the lines."""
         most = iter(self.numbers.longest(alike.first, alike.short.count("0")))
@@ -64,6 +79,10 @@ class Piece:
         for slot in slots(text):
             same &= self.numbers.equal(alike.first + slot)
         return same
+
+    def begin_with_zeros(self, alike: Alike, numbers: list[str]) -> bool:
+        """Whether any of the lines has a zero before another digit where the marked line has numbers."""
+        return any(self.numbers.padded_with_zeros(alike.first + slots(number)[0]) for number in numbers)
 
     def original(self, alike: Alike, text: str) -> str:
         """A text out of the marked line, as it stands in the first of the lines."""
@@ -114,7 +133,7 @@ def sorted_out(text: str, end: str = "\n") -> Piece | None:
 def _kinds(short: NDArray[np.uint8], starts: Places, lengths: Places, first: Places) -> Iterator[Alike]:
     for length in np.unique(lengths[lengths > 0]).tolist():
         lines = np.flatnonzero(lengths == length)
-        texts = np.ndarray((len(short) - length + 1,), f"S{length}", short.data, strides=(1,)).take(starts[lines])
+        texts = np.ndarray((len(short) - length + 1,), f"S{length}", short.data, strides=(1,))[starts[lines]]
         while len(lines):
             same = texts == texts[0]
             chosen = lines[same]

@@ -182,7 +182,9 @@ def floats(column: Column) -> Floats:
         return values_of(texts)
     try:
         if isinstance(column, np.ndarray) or set(map(type, column)) <= PLAIN:
-            return np.array(column, np.float64)
+            array = np.array(column, np.float64)
+            array[np.isinf(array)] = np.nan
+            return array
     except OverflowError:
         pass
     return np.array([_number(cell) for cell in column], np.float64)
