@@ -138,7 +138,8 @@ def _total(rows: Rows) -> str | None:
 
 def _state(rows: Rows, table: Mapping[str, Sequence[Any]]) -> None:
     """What a log says of its length."""
-    totals = [total for total in table.get(_total(rows) or "", ()) if isinstance(total, int | float) and total == total]
+    given = table.get(_total(rows) or "", ())
+    totals = [total for total in given if type(total) is int or (isinstance(total, float) and total.is_integer())]
     rows.stated |= {"total_steps": int(totals[-1])} if totals else {}
 
 
