@@ -129,11 +129,14 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
     marks = landmarks(expect, last)
     meant = intended(expect)
     shifts = _shifts(log)
-    held = {shift: evidence(log, number, shift, marks.peak) for shift in shifts}
-    wrong = {shift: rows.first_wrong(meant) for shift, rows in held.items()}
-    right = [shift for shift in shifts if wrong[shift] is None]
-    if right and (log.shift is None or right[0] == log.shift):
-        return _verdict(log, expect, number, marks, right[0], held[right[0]], [Explanation((), None)])
+    known = evidence(log, number, marks.peak)
+    held, right = dict[int, Evidence](), list[int]()
+    for shift in _shifts(log):
+        held[shift] = known.later(shift)
+        if held[shift].first_wrong(meant) is None:
+            if log.shift in (None, shift):
+                return _verdict(log, expect, number, marks, shift, held[shift], [Explanation((), None)])
+            right.append(shift)
     if right and log.shift is not None:
         return _verdict(log, expect, number, marks, log.shift, held[log.shift], [_logged(log.shift, s) for s in right])
     per_epoch = _updates_per_epoch(log)
@@ -217,7 +220,7 @@ def _named(
     faults: tuple[Fault, ...], meant: Rates, rows: Evidence, peak: float, first: Departure | None
 ) -> tuple[Named, ...]:
     named = []
-    before = rows.residual(meant, peak)
+    before = rows.residual(meant, peak) if faults else 0.0
     for i, fault in enumerate(faults):
         after = rows.residual(composed(meant, faults[: i + 1]), peak)
         begin = fault.at if fault.at is not None else float(rows.rows.t[0])

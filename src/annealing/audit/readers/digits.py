@@ -146,6 +146,7 @@ def _divided(mantissa: Words, places: NDArray[np.int64]) -> tuple[Floats, NDArra
     sure = places <= FAR
     if (up := np.flatnonzero(places < 0)).size:
         sure[up] = (places[up] > -20) & (mantissa[up].astype(np.float64) * HIGH[np.minimum(-places[up], FAR)] < MOST)
+        mantissa = mantissa.copy()
         mantissa[up] *= np.where(sure[up], TENS[np.minimum(-places[up], 19)], np.uint64(1))
     places = np.clip(places, 0, FAR)
     high = mantissa.astype(np.float64)

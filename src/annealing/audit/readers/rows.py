@@ -13,7 +13,7 @@ from .kinds import Format
 from .numbers import Cells, Floats, Printed, Texts, bytes_of, joined, values_of
 
 MOST_GROUPS = 256
-GENERAL = {"text", "patterns", "csv", "json"}  # whose updates may be counted in all or in an epoch
+GENERAL = {"text", "patterns", "tqdm", "csv", "json"}  # whose updates may be counted in all or in an epoch
 PLAIN = {int, float, type(None)}
 Column = Sequence[Any] | Floats | Texts | Cells
 

@@ -118,6 +118,16 @@ TEXTS = (
         (then(rf"iteration[ \t]+(?P<update>{N})/[ \t]*(?P<total>{N}) \|", f"learning rate: {RATE}", "il"),),
     ),
     TextFormat(
+        Format("tqdm", "a progress bar that shows the rate: 10/1000 [00:05<08:30, 1.94it/s, lr=1e-5]"),
+        (
+            then(
+                rf"(?:Epoch:? (?P<epoch>{N})[^\n|]{{0,40}}\|[^\n|]{{0,200}}\| )?(?P<iter>{N})/(?P<per>{N}) \[",
+                f"lr={RATE}",
+                "E0-9l",
+            ),
+        ),
+    ),
+    TextFormat(
         Format("nanogpt", "nanoGPT's and llm.c's logs: step 10/19560 | ... | lr 8.57e-06"),
         (
             then(
@@ -140,14 +150,14 @@ TEXTS = (
             "text", "any text with a rate, and an update or epoch, each with its word: Epoch: 3, Learning rate: 0.023"
         ),
         (
-            rf"(?i:\b(?:global[_ ]?step|step|iter|iteration|update|num_updates)s?)\b{NEAR}(?P<iter>{N}){PER}{END}",
+            rf"(?i:\b(?:global[_ ]?step|step|iter|iteration|update|num_updates)s?)\b{NEAR}(?P<iter>{N}){PER}{END}(?!%)",
             rf"(?i:\bepoch)\b{NEAR}(?P<epoch>{N}){END}",
-            rf"(?i:\b(?:lr|learning[ _-]?rate))(?:/\w{{1,20}}|\(\w{{1,30}}\))?(?: is| to| set to| of group 0 to)?"
+            rf"(?i:\b(?:lr|learning[ _-]?rate))(?:/\w{{1,20}}|\(\w{{1,30}}\)|_group0)?(?: is| to| set to| of group 0 to)?"
             rf"[^\w\n]{{1,4}}?{RATE}",
         ),
     ),
 )
-GROUP = "of group "  # the one place in these patterns where a digit itself counts
+GROUP = "group"  # the one word in these patterns after which a digit itself counts
 
 
 def combined(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, list[int]]]:
@@ -162,6 +172,8 @@ def combined(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, list
 
 
 def _numbered(pattern: str, number: int) -> str:
-    """A pattern with its groups renamed, so that several can stand in one."""
+    """A pattern with its groups renamed and its flags its own, so that several can stand in one."""
+    if flags := re.match(r"\(\?([aimsux]+)\)", pattern):
+        pattern = f"(?{flags[1]}:{pattern[flags.end() :]}\n)" if "x" in flags[1] else f"(?{flags[1]}:{pattern[flags.end() :]})"
     named = re.sub(r"\(\?P<([A-Za-z_]\w*)>", lambda found: f"(?P<{found[1]}__{number}>", pattern)
     return re.sub(r"\(\?P=([A-Za-z_]\w*)\)", lambda found: f"(?P={found[1]}__{number})", named)
