@@ -21,7 +21,9 @@ from annealing.audit.readers.digits import Numbers, form_of
 from annealing.audit.readers.numbers import Cells
 from annealing.audit.readers.texts import GROUP, TEXTS
 
-INTEGERS = st.integers(0, 10**18 - 1).map(str) | st.integers(0, 99).map(str) | st.from_regex("[0-9]{1,18}", fullmatch=True)
+INTEGERS = (
+    st.integers(0, 10**18 - 1).map(str) | st.integers(0, 99).map(str) | st.from_regex("[0-9]{1,18}", fullmatch=True)
+)
 TAILS = st.from_regex("[0-9]{0,26}", fullmatch=True)
 NUMBERS = st.one_of(
     st.floats(0, 1e30, allow_nan=False).map(repr),
@@ -44,9 +46,7 @@ def test_numbers_are_those_of_python(texts: list[str]) -> None:
         edges = np.flatnonzero(digit[1:] != digit[:-1])
         runs = len(edges) // 4
         names = iter(range(1000, 1009))
-        marked = "".join(
-            str(next(names)) if part.isdigit() else part for part in re.split("([0-9]+)", text) if part
-        )
+        marked = "".join(str(next(names)) if part.isdigit() else part for part in re.split("([0-9]+)", text) if part)
         form = form_of(marked, 1000)
         assert form is not None
         cells = Numbers(data, edges[::2], edges[1::2]).cells(form, np.array([0, runs]))
@@ -128,7 +128,9 @@ LINES: dict[str, tuple[str, Callable[[int, str], str]]] = {
     "mmengine": ("", lambda n, rate: f"Epoch(train) [{1 + n // 4}][{n % 4}/4]  base_lr: 1e-2 lr: {rate}  eta: {n}"),
     "transformers": (
         "",
-        lambda n, rate: f" 0%| | {n}/900 [00:{n}<3:16, 1.01it/s]\r{{'loss': 3, 'learning_rate': {rate}, 'epoch': 0.{n}}}",
+        lambda n, rate: (
+            f" 0%| | {n}/900 [00:{n}<3:16, 1.01it/s]\r{{'loss': 3, 'learning_rate': {rate}, 'epoch': 0.{n}}}"
+        ),
     ),
 }
 RATES = st.floats(1e-9, 1).map(repr) | st.floats(1e-9, 1).map("{:.4e}".format) | st.floats(0, 1).map("{:.6f}".format)
@@ -182,7 +184,9 @@ def scalar(tag: bytes, step: int, value: float) -> bytes:
         number, step = number + bytes([step & 127 | 128]), step >> 7
     number += bytes([step])
     summary = b"\x0a" + bytes([len(inner)]) + inner
-    return record(b"\x09" + struct.pack("<d", 1e9 + value) + b"\x10" + number + b"\x2a" + bytes([len(summary)]) + summary)
+    return record(
+        b"\x09" + struct.pack("<d", 1e9 + value) + b"\x10" + number + b"\x2a" + bytes([len(summary)]) + summary
+    )
 
 
 TAGS = st.lists(st.sampled_from([b"lr", b"loss", b"lr/pg0", b"lr/pg1", b"train/acc"]), min_size=1, max_size=4)

@@ -139,4 +139,3 @@ def _kinds(short: NDArray[np.uint8], starts: Places, lengths: Places, first: Pla
             chosen = lines[same]
             yield Alike(bytes(texts[0]).decode(), chosen, first[chosen])
             lines, texts = lines[~same], texts[~same]
-

@@ -37,9 +37,7 @@ def form_of(text: str, zero: int) -> Form | None:
     found = NUMBER.fullmatch(text)
     if found is None:
         return None
-    whole, fraction, exponent = (
-        int(run) - zero if run else None for run in (found[2], found[3] or found[4], found[6])
-    )
+    whole, fraction, exponent = (int(run) - zero if run else None for run in (found[2], found[3] or found[4], found[6]))
     return Form(found[1] == "-", whole, fraction, exponent, found[5] == "-")
 
 

@@ -96,7 +96,10 @@ class Events:
                     continue
                 header = rest[place : place + 8]
                 length = int.from_bytes(header, "little")
-                if int.from_bytes(rest[place + 8 : place + 12], "little") != masked_checksum(header) or length > 1 << 28:
+                if (
+                    int.from_bytes(rest[place + 8 : place + 12], "little") != masked_checksum(header)
+                    or length > 1 << 28
+                ):
                     name = self.source.path.name
                     self.rows.repair(f"{name}: damaged {before + place:,} bytes from its begin; the rest left out")
                     return self._flush()

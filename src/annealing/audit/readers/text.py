@@ -145,7 +145,9 @@ class Finder:
     def _matches(self, piece: Piece, kind: Alike) -> list[dict[str, str]]:
         """The groups of every match in the marked line, if they are the same in the shortest and the longest."""
         found = [self._groups(text) for text in (kind.marked, kind.short, piece.longest(kind))]
-        plain = [[{name: re.sub("[0-9]+", "0", text) for name, text in match.items()} for match in told] for told in found]
+        plain = [
+            [{name: re.sub("[0-9]+", "0", text) for name, text in match.items()} for match in told] for told in found
+        ]
         if plain[0] != plain[1] or plain[0] != plain[2]:
             raise _Unlike
         return found[0]

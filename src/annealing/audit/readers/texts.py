@@ -174,6 +174,10 @@ def combined(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, list
 def _numbered(pattern: str, number: int) -> str:
     """A pattern with its groups renamed and its flags its own, so that several can stand in one."""
     if flags := re.match(r"\(\?([aimsux]+)\)", pattern):
-        pattern = f"(?{flags[1]}:{pattern[flags.end() :]}\n)" if "x" in flags[1] else f"(?{flags[1]}:{pattern[flags.end() :]})"
+        pattern = (
+            f"(?{flags[1]}:{pattern[flags.end() :]}\n)"
+            if "x" in flags[1]
+            else f"(?{flags[1]}:{pattern[flags.end() :]})"
+        )
     named = re.sub(r"\(\?P<([A-Za-z_]\w*)>", lambda found: f"(?P<{found[1]}__{number}>", pattern)
     return re.sub(r"\(\?P=([A-Za-z_]\w*)\)", lambda found: f"(?P={found[1]}__{number})", named)

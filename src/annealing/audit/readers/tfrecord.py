@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 
-
 def event(record: bytes) -> tuple[int, list[tuple[bytes, float | None]]]:
     """The step of an event and the tags and numbers of its summary."""
     step, found = 0, []
