@@ -288,7 +288,7 @@ def test_named_columns(tmp_path: Path) -> None:
 
 def test_patterns(tmp_path: Path) -> None:
     """A rate belongs to the update in its line, before or behind it, else to the last one above."""
-    file = written(tmp_path, "eta=0.50 t=10\nt=20 eta=0.40\nt=30\n...\neta=0.30\nt=40\n")
+    file = written(tmp_path, "eta=0.50 t=10\nt=20 eta=0.40\nt=30\n...\neta=0.30\nt=40\n", "eta")
     log = read(file, patterns=[r"\bt=(?P<update>\d+)", r"eta=(?P<rate>[\d.]+)"])
     assert (log.clock.tolist(), log.rates[:, 0].tolist()) == ([10, 20, 30], [0.5, 0.4, 0.3])
     assert log.half[:, 0].tolist() == [0.005] * 3

@@ -128,7 +128,6 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
     last = float(np.nanmax(log.clock))
     marks = landmarks(expect, last)
     meant = intended(expect)
-    shifts = _shifts(log)
     known = evidence(log, number, marks.peak)
     held, right = dict[int, Evidence](), list[int]()
     for shift in _shifts(log):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -204,13 +204,18 @@ class Cells(NamedTuple):
         """The numbers that texts stand for."""
         return cls(values_of(texts), *_digits(texts))
 
+    def at(self, where: NDArray[np.intp]) -> Cells:
+        """Some of the cells."""
+        columns: list[Any] = [column[where] for column in self]
+        return Cells(*columns)
+
     def put(self, where: NDArray[np.intp], cells: Cells) -> None:
         """Put other cells in the place of some."""
         for column, given in zip(self, cells, strict=True):
             column[where] = given
 
 
-def _digits(array: Texts) -> tuple[NDArray[np.int16], ...]:
+def _digits(array: Texts) -> Iterable[Any]:
     """Of each number all that `Cells` says of its digits."""
     count = len(array)
     significant, decimals = np.zeros(count, np.int16), np.zeros(count, np.int16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -128,7 +128,8 @@ def _by_kind(piece: Piece, rows: Rows, columns: Roles | None) -> int | None:
             name: piece.column((kind, str(record.get(name, ""))) for kind, record in kinds).values for name in wanted
         }
         _state(rows, table)
-        rows.add(*({name: table[name] for name in names}, *map(table.get, (found.update, found.epoch))))
+        update, epoch = (None if name is None else table[name] for name in (found.update, found.epoch))
+        rows.add({name: table[name] for name in names}, update, epoch)
     return broken
 
 
@@ -136,7 +137,7 @@ def _total(rows: Rows) -> str | None:
     return "total_steps" if rows.form.name == "llamafactory" else None
 
 
-def _state(rows: Rows, table: Mapping[str, Sequence[Any]]) -> None:
+def _state(rows: Rows, table: Mapping[str, Iterable[Any]]) -> None:
     """What a log says of its length."""
     given = table.get(_total(rows) or "", ())
     totals = [total for total in given if type(total) is int or (isinstance(total, float) and total.is_integer())]

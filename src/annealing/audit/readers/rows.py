@@ -97,7 +97,7 @@ class Rows:
         names = list(self.rates)
         values, half = self._table(names)
         updates, epochs, pers = (joined(column, np.nan) for column in (self.updates, self.epochs, self.pers))
-        keep = np.isfinite(values).any(axis=1)
+        keep: NDArray[np.bool_] = np.isfinite(values).any(axis=1)
         if lost := self.count - int(np.sum(keep)):
             self.repair(f"{counted(lost, 'row')} without a finite rate left out")
         keep[self.torn_rows] = False
@@ -112,7 +112,7 @@ class Rows:
         process = np.zeros(self.count, np.int64)
         for begin in self.starts[1:]:
             process[begin:] += 1
-        groups = (np.isfinite(values) & keep[:, None]).any(axis=0)
+        groups: NDArray[np.bool_] = (np.isfinite(values) & keep[:, None]).any(axis=0)
         kept = slice(None) if keep.all() else keep
         if not groups.all():
             values, half = values[:, groups], half[:, groups]
@@ -190,7 +190,7 @@ def floats(column: Column) -> Floats:
     return np.array([_number(cell) for cell in column], np.float64)
 
 
-def _texts(column: Column) -> Texts | None:
+def _texts(column: Sequence[Any] | Floats | Texts) -> Texts | None:
     """A column as texts, if any of it is text."""
     if isinstance(column, np.ndarray):
         return column.astype(np.bytes_) if column.dtype.kind == "S" else None

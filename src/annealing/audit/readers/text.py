@@ -182,7 +182,7 @@ def _merged(columns: list[Sequence[str]]) -> Texts:
 
 
 def taken(column: Column, where: NDArray[np.intp]) -> Column:
-    return Cells(*(part[where] for part in column)) if isinstance(column, Cells) else column[where]
+    return column.at(where) if isinstance(column, Cells) else column[where]
 
 
 def _told(name: str, found: Found, at: NDArray[np.intp], carried: dict[str, float]) -> Floats:

@@ -152,8 +152,8 @@ TEXTS = (
         (
             rf"(?i:\b(?:global[_ ]?step|step|iter|iteration|update|num_updates)s?)\b{NEAR}(?P<iter>{N}){PER}{END}(?!%)",
             rf"(?i:\bepoch)\b{NEAR}(?P<epoch>{N}){END}",
-            rf"(?i:\b(?:lr|learning[ _-]?rate))(?:/\w{{1,20}}|\(\w{{1,30}}\)|_group0)?(?: is| to| set to| of group 0 to)?"
-            rf"[^\w\n]{{1,4}}?{RATE}",
+            r"(?i:\b(?:lr|learning[ _-]?rate))(?:/\w{1,20}|\(\w{1,30}\)|_group0)?"
+            rf"(?: is| to| set to| of group 0 to)?[^\w\n]{{1,4}}?{RATE}",
         ),
     ),
 )
