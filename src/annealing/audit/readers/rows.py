@@ -97,7 +97,7 @@ class Rows:
         names = list(self.rates)
         values, half = self._table(names)
         updates, epochs, pers = (joined(column, np.nan) for column in (self.updates, self.epochs, self.pers))
-        keep: NDArray[np.bool_] = np.isfinite(values).any(axis=1)
+        keep: NDArray[np.bool_] = np.any(np.isfinite(values), axis=1)
         if lost := self.count - int(np.sum(keep)):
             self.repair(f"{counted(lost, 'row')} without a finite rate left out")
         keep[self.torn_rows] = False
@@ -112,7 +112,7 @@ class Rows:
         process = np.zeros(self.count, np.int64)
         for begin in self.starts[1:]:
             process[begin:] += 1
-        groups: NDArray[np.bool_] = (np.isfinite(values) & keep[:, None]).any(axis=0)
+        groups: NDArray[np.bool_] = np.any(np.isfinite(values) & keep[:, None], axis=0)
         kept = slice(None) if keep.all() else keep
         if not groups.all():
             values, half = values[:, groups], half[:, groups]

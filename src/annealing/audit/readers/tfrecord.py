@@ -13,7 +13,7 @@ def event(record: bytes) -> tuple[int, list[tuple[bytes, float | None]]]:
     step, found = 0, []
     for number, value in _fields(record):
         if number == 2:
-            step = value
+            step = int.__index__(value)  # a TypeError where it is bytes
         elif number == 5:
             found += [_scalar(part) for kind, part in _fields(value) if kind == 1]
     return step, found
