@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import struct
 from collections.abc import Callable
@@ -133,34 +134,24 @@ LINES: dict[str, tuple[str, Callable[[int, str], str]]] = {
         ),
     ),
 }
-RATES = st.floats(1e-9, 1).map(repr) | st.floats(1e-9, 1).map("{:.4e}".format) | st.floats(0, 1).map("{:.6f}".format)
+RATES: list[Callable[[float], str]] = [repr, "{:.4e}".format, "{:.6f}".format, "{:g}".format]
 PROPERTY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
 @pytest.mark.parametrize("name", LINES)
 @PROPERTY
-@given(
-    st.lists(st.tuples(RATES, st.integers(-len(DAMAGES), len(DAMAGES) - 1)), min_size=1, max_size=40),
-    st.integers(0, 3000),
-    st.sampled_from(["\n", "\n", "\r\n"]),
-    st.booleans(),
-)
-def test_damaged_lines(
-    name: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    drawn: list[tuple[str, int]],
-    first: int,
-    end: str,
-    closed: bool,
-) -> None:
+@given(st.randoms(use_true_random=False))
+def test_damaged_lines(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: random.Random) -> None:
     header, line = LINES[name]
-    lines = [header] * bool(header) + [
-        DAMAGES[max(damage, 0)](line(first + n, rate)) for n, (rate, damage) in enumerate(drawn)
-    ]
-    (tmp_path / "log").write_bytes((end.join(lines) + end * closed).encode())
+    first, share, printed = source.choice([0, 90, 3000]), source.choice([0, 0.05, 0.2]), source.choice(RATES)
+    lines = [header] * bool(header)
+    for n in range(first, first + source.randint(1, 40)):
+        damage = source.choice(DAMAGES) if source.random() < share else DAMAGES[0]
+        lines.append(damage(line(n, printed(10 ** source.uniform(-9, 0)))))
+    end = source.choice(["\n", "\n", "\r\n"])
+    (tmp_path / "log").write_bytes((end.join(lines) + end * source.randint(0, 1)).encode())
     check_both_ways(tmp_path / "log", monkeypatch)
 
 
@@ -219,6 +210,14 @@ def test_event_files(
 def test_real_logs_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     for file in sorted(LOGS.glob("[0-9]*")):
         assert isinstance(check_both_ways(file, monkeypatch), Log)
+
+
+def test_a_header_that_comes_again_among_lines_that_are_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = "lr/pg0,step\n" + "".join(f"0.{n},{n}\n" for n in range(1, 9))
+    (tmp_path / "log").write_text(rows * 3)
+    log = check_both_ways(tmp_path / "log", monkeypatch)
+    assert isinstance(log, Log)
+    assert log.process.tolist() == [0] * 8 + [1] * 8 + [2] * 8
 
 
 def test_lines_are_really_read_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,7 +171,8 @@ def values_of(array: Texts) -> Floats:
     try:
         if b"_" in array.tobytes():  # which NumPy takes for part of a number
             raise ValueError
-        values = np.where(array == b"", b"nan", array).astype(np.float64)
+        with np.errstate(over="ignore"):
+            values = np.where(array == b"", b"nan", array).astype(np.float64)
     except ValueError:
         texts = [text.decode("latin-1") for text in array.tolist()]
         values = np.array([float(text) if NUMBER.fullmatch(text) else np.nan for text in texts], np.float64)
