@@ -212,7 +212,8 @@ class Cells(NamedTuple):
 
     def put(self, where: NDArray[np.intp], cells: Cells) -> None:
         """Put other cells in the place of some."""
-        for column, given in zip(self, cells, strict=True):
+        columns: Iterable[Any] = self
+        for column, given in zip(columns, cells, strict=True):
             column[where] = given
 
 

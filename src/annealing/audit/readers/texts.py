@@ -27,8 +27,9 @@ def then(begin: str, found: str, letters: str) -> str:
 class TextFormat(NamedTuple):
     """A kind of text log.
 
-    patterns: within a line, without digits of their own, with the groups update, epoch, iter (within the epoch), per (iterations in an epoch), rate. A rate
-        belongs to the update and epoch in the same match, else to the last that were seen.
+    patterns: each within a line and without digits of its own; with the groups update, epoch, iter (within the
+        epoch), per (iterations in an epoch), rate. A rate belongs to the update and epoch in the same match, else to
+        the last that were seen.
     sign: what only this format has; by default a match of a pattern with a rate.
     first: the number of the first epoch, where epoch and iter are added up.
     stated: what of its own settings the run prints, by name.
