@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from annealing.audit.readers.events import masked_checksum
+from annealing.audit.readers.tfrecord import masked_checksum
 
 READ = """
 import resource, sys, time
@@ -31,6 +31,16 @@ peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 columns = [log.clock, log.rates, log.half, log.process, *([] if log.epochs is None else [log.epochs])]
 table = sum(column.nbytes for column in columns)
 print(log.format, len(log), seconds, peak / 1024, table / 2**20, len(pieces))
+"""
+AUDIT = """
+import resource, sys
+from annealing.cli import main
+sys.argv = ["annealing", "audit", sys.argv[1], "--expect", sys.argv[2]]
+try:
+    main()
+finally:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(f"CPU s {used.ru_utime + used.ru_stime:.1f}, peak MiB {used.ru_maxrss / 1024:.0f} in all")
 """
 
 
@@ -112,7 +122,11 @@ def main(count: int) -> None:
             assert rows == count, (kind, rows)
             size = file.stat().st_size / 2**20
             print(f"{kind:24} {rows:10,} {size:6.0f} {seconds:8.2f} {rows / seconds:11,.0f} {peak:9.0f} {table:10.0f}")
+            if kind == "CSV":
+                command = [sys.executable, "-c", AUDIT, str(file), f"cosine(0.001, 0, {count + 1})"]
+                audited = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             file.unlink()
+    print("annealing audit CSV --expect ...:", *audited.splitlines(), sep="\n  ")
 
 
 if __name__ == "__main__":

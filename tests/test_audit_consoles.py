@@ -103,6 +103,57 @@ LINES = {
         3,
         1e-4,
     ),
+    "Accelerate's examples": (
+        "Steps:   1%|▏         | 10/1000 [00:05<08:30,  1.94it/s, lr=9.9e-6, step_loss=0.123]",
+        "tqdm",
+        10,
+        9.9e-6,
+    ),
+    "Lightning's bar": (
+        "Epoch 0:  10%|█         | 10/100 [00:10<01:30,  1.0it/s, v_num=0, train_loss=2.5, lr=0.001]",
+        "tqdm",
+        10,
+        1e-3,
+    ),
+    "NeMo's bar": (
+        "Epoch 0:   0%|          | 10/100000 [00:10<10:00, 1.0it/s, v_num=abc, global_step=9.000, lr=1e-6]",
+        "tqdm",
+        10,
+        1e-6,
+    ),
+    "NeMo 2": (
+        "Training epoch 0, iteration 7/99 | lr: 0.0003 | global_batch_size: 32 | global_step: 7 | loss: 11.03",
+        "text",
+        7,
+        3e-4,
+    ),
+    "Megatron with six decimals": (
+        " [2024-05-01 10:00:00] iteration      100/  500000 | consumed samples:        25600 | elapsed time per iteration (ms): 1234.5 | learning rate: 1.000000E-04 | global batch size:   256 | number of skipped iterations:   0 |",
+        "megatron",
+        100,
+        1e-4,
+    ),
+    "PaddleDetection": (
+        "[05/01 12:00:10] ppdet.engine INFO: Epoch: [1] [  20/3665] learning_rate: 0.000400 loss: 5.1 eta: 1 day",
+        "torchvision",
+        3685,
+        4e-4,
+    ),
+    "OLMo": (
+        "2024-01-01 10:00:01.000\trank=0\tINFO\t[step=10/100000,epoch=0]\n    optim/learning_rate_group0=2.0E-06",
+        "text",
+        10,
+        2e-6,
+    ),
+    "torchtune": ("Step 2 | loss:1.4 lr:1.9e-05 tokens_per_second_per_gpu:100.5", "text", 2, 1.9e-5),
+    "torchtitan": (
+        "[titan] 2024-09-01 10:00:00,000 - root - INFO - \x1b[31mstep: 10  \x1b[32mloss: 12.2\x1b[39m lr: 3.0e-06",
+        "text",
+        10,
+        3e-6,
+    ),
+    "verl": ("step:2 - global_seqlen/min:100.0 - actor/lr:9e-07 - timing_s/step:10.5", "text", 2, 9e-7),
+    "a percentage is no step": ("Step 5%, epoch 3, lr 0.5", "text", 3, 0.5),
     "Transformers 5": ("{'loss': '2.5', 'learning_rate': '4.5e-05', 'epoch': '0.1'}", "transformers", 1, 4.5e-5),
 }
 
@@ -142,6 +193,7 @@ def test_names_of_rates(name: str) -> None:
             "warmup_lr_steps",
             "url",
             "lrf",
+            "config/lr",
             "train/loss",
         ),
     ],
@@ -154,4 +206,58 @@ def test_clocks() -> None:
     """The run's own count of updates before the logger's."""
     assert roles(["_step", "lr", "trainer/global_step", "epoch"])[1:] == ("trainer/global_step", "epoch")
     assert roles(["Step", "run - lr"])[1:] == ("Step", None)
+    assert roles(["loss", "lr", "training_iteration", "config/lr"]) == (("lr",), "training_iteration", None)
     assert roles(["iter", "step", "lr", "base_lr"]) == (("lr",), "step", None)
+
+
+TABLES = {
+    "Ray Tune": (
+        "loss,lr,training_iteration,config/lr\n2,0.1,1,0.1\n2,0.05,2,0.1\n",
+        "csv",
+        [1, 2],
+        ["lr"],
+        [0.1, 0.05],
+    ),
+    "timm's summary": (
+        "epoch,train_loss,eval_loss,eval_top1,lr\n0,6.9,6.8,0.5,1e-06\n1,6.7,6.5,1.5,5.005e-05\n",
+        "csv",
+        [0, 1],
+        ["lr"],
+        [1e-6, 5.005e-5],
+    ),
+    "Lightning with two groups and a momentum": (
+        "epoch,lr-AdamW/pg1,lr-AdamW/pg2,lr-AdamW/pg1-momentum,step,loss\n,1e-05,1e-04,0.9,0,\n0,,,,0,2.5\n,2e-05,2e-04,0.9,49,\n",
+        "lightning",
+        [0, 49],
+        ["lr-AdamW/pg1", "lr-AdamW/pg2"],
+        [1e-5, 2e-5],
+    ),
+    "a chart of W&B, exported": (
+        '"train/global_step","a - train/learning_rate","a - train/learning_rate__MIN","a - train/learning_rate__MAX"\n'
+        '"10","0.00005","0.00005","0.00005"\n"20","0.000049","0.000049","0.000049"\n',
+        "wandb",
+        [10, 20],
+        ["a - train/learning_rate"],
+        [5e-5, 4.9e-5],
+    ),
+    "W&B's scan_history": (
+        '{"_step": 0, "train/learning_rate": 5e-05, "train/epoch": 0.01, "train/global_step": 10, "train/loss": 2}\n'
+        '{"_step": 1, "eval/loss": 2.0, "train/global_step": 10}\n'
+        '{"_step": 2, "train/learning_rate": 4.9e-05, "train/epoch": 0.02, "train/global_step": 20, "train/loss": NaN}\n',
+        "wandb",
+        [10, 20],
+        ["train/learning_rate"],
+        [5e-5, 4.9e-5],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables(name: str, tmp_path: Path) -> None:
+    text, form, clock, groups, rates = TABLES[name]
+    file = tmp_path / "log"
+    file.write_text(text)
+    log = read(file)
+    assert (log.format, log.clock.tolist(), list(log.groups)) == (form, clock, groups)
+    assert log.rates[:, 0].tolist() == rates
+    assert not log.repairs

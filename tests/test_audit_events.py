@@ -76,6 +76,20 @@ def test_a_resumed_run_keeps_what_it_overlapped(tmp_path: Path) -> None:
     assert len(accumulator.Scalars("lr/group 0")) == 90
 
 
+def test_a_tag_that_comes_again_at_the_same_step_begins_a_new_row(tmp_path: Path) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(tmp_path) as writer:
+        for tag, value, step in [("lr/a", 0.5, 1), ("lr/b", 0.25, 1), ("lr/a", 0.125, 1), ("lr/b", 0.0625, 2)]:
+            writer.add_scalar(tag, value, step)
+        for value in np.arange(40.0):
+            writer.add_scalar("lr/a", value, 3)
+    log = read(tmp_path)
+    assert log.clock.tolist() == [1, 1, 2] + [3] * 40
+    expected = [[0.5, 0.25], [0.125, np.nan], [np.nan, 0.0625], *([value, np.nan] for value in range(40))]
+    assert np.array_equal(log.rates, expected, equal_nan=True)
+
+
 def test_named_tags(tmp_path: Path) -> None:
     write(tmp_path, range(3))
     log = read(tmp_path, columns={"rate": "loss"})

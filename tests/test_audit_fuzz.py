@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import random
+import re
 import struct
 import time
 from pathlib import Path
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from test_audit_readers import LOGS, SAMPLES
 
 from annealing.audit import LogError, formats, read
-from annealing.audit.readers.events import masked_checksum
+from annealing.audit.readers.texts import TEXTS, combined
+from annealing.audit.readers.tfrecord import masked_checksum
 
 SECONDS = 20  # for one case on a busy machine; the slowest takes well below 1
 PIECES = [
@@ -47,6 +50,7 @@ def event(step: int, rate: float) -> bytes:
 
 
 SEEDS = {name: text.encode() for name, text in SAMPLES.items()}
+SEEDS["gzip"] = gzip.compress(SEEDS["csv"])
 SEEDS["tensorboard"] = b"".join(event(step, 0.1 / step) for step in range(1, 9))
 
 
@@ -114,6 +118,35 @@ def test_mutated_logs(tmp_path: Path, name: str, source: random.Random, form: st
 def test_any_bytes(tmp_path: Path, data: bytes, form: str | None) -> None:
     (tmp_path / "log").write_bytes(data)
     check(tmp_path / "log", form)
+
+
+NEAR = ["d2.utils.events ", "maskrcnn_benchmark.trainer INFO: ", "12/34 [", "lr= x", "lr: x ", " ", "1", "[", "{", "1."]
+
+
+@pytest.mark.parametrize("form", range(len(TEXTS)))
+def test_near_matches_are_searched_once(form: int) -> None:
+    """One long line of what almost matches takes no more time than a few plain searches of it."""
+    pattern, _ = combined(TEXTS[form].patterns)
+    lines = [*SAMPLES[TEXTS[form].form.name].splitlines(), "Iter(train) [20/40000] lr: 1.0000e-03"]
+    line = max(lines, key=lambda line: len(pattern.findall(line)))
+    match = pattern.search(line)
+    assert match
+    parts = [match[0][:cut] for cut in range(1, len(match[0]), 1 + len(match[0]) // 12)]
+    for part in [*parts, *(part + "x " for part in parts), *NEAR]:
+        text = part * (1 + 40_000 // len(part))
+        signs = [pattern, *([re.compile(TEXTS[form].sign or "")] * bool(TEXTS[form].sign))]
+        plain, took = (min(_seconds(search, text) for _ in range(2)) for search in ([WORD] * 2, signs))
+        assert took < 60 * plain + 0.01, (part, took, plain)  # measured: up to 10; a search from every begin: 200
+
+
+WORD = re.compile(r"\w+")
+
+
+def _seconds(patterns: list[re.Pattern[str]], text: str) -> float:
+    begin = time.process_time()
+    for pattern in patterns:
+        pattern.findall(text)
+    return time.process_time() - begin
 
 
 @pytest.mark.slow

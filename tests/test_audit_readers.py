@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import math
 from collections.abc import Callable
@@ -99,6 +100,7 @@ step    2/19560 | loss 11.00 (+nanz)| norm 15.3 (+nanz)| lr 1.6780e-06 | 1 ms
     "darknet": """ 1000: 2.534200, 2.700000 avg loss, 0.001000 rate, 3.2 seconds, 64000 images, 4.0 hours left
  2000: 2.534200, 2.700000 avg loss, 0.000100 rate, 3.2 seconds, 64000 images, 4.0 hours left
 """,
+    "tqdm": "Steps:   0%|          | 0/1000 [00:00<?, ?it/s]\rSteps:   1%|          | 10/1000 [00:05<08:30,  1.94it/s, lr=1e-5, step_loss=0.123]\rSteps:   2%|▏         | 20/1000 [00:10<08:30,  1.94it/s, lr=9.9e-6]\r",
     "text": "lr: 0.1\nEpoch: 1/30\nTime Taken: 146.09s - LR: 9.98e-05\nEpoch: 2/30\nTime Taken: 30.36s - LR: 9.90e-05\n",
     "wandb": '"_step","_timestamp","train/global_step","train/learning_rate"\n0,1.5,10,0.00012\n1,2.5,,\n2,3.5,20,0.0001234\n',
     "csv": "step;lr;loss\n1;0,10;3,5\n2;0,05;3,5\n",
@@ -135,6 +137,7 @@ EXPECTED = {
     "nanogpt": ("update", [1, 2], [8.3916e-07, 1.678e-06], [5e-12, 5e-11], None, {}),
     "marian": ("update", [1000, 2000], [1.875e-05, 3.75e-05], [5e-10, 5e-10], None, {}),
     "darknet": ("update", [1000, 2000], [0.001, 0.0001], [5e-07, 5e-07], None, {}),
+    "tqdm": ("update", [10, 20], [1e-05, 9.9e-06], [5e-11, 5e-12], None, {}),
     "text": ("epoch", [1, 2], [9.98e-05, 9.9e-05], [5e-08, 5e-08], None, {}),
     "wandb": ("update", [10, 20], [0.00012, 0.0001234], [5e-08, 5e-08], None, {}),
     "csv": ("update", [1, 2], [0.1, 0.05], [0.005, 0.005], None, {}),
@@ -285,20 +288,48 @@ def test_named_columns(tmp_path: Path) -> None:
 
 def test_patterns(tmp_path: Path) -> None:
     """A rate belongs to the update in its line, before or behind it, else to the last one above."""
-    file = written(tmp_path, "eta=0.50 t=10\nt=20 eta=0.40\nt=30\n...\neta=0.30\nt=40\n")
+    file = written(tmp_path, "eta=0.50 t=10\nt=20 eta=0.40\nt=30\n...\neta=0.30\nt=40\n", "eta")
     log = read(file, patterns=[r"\bt=(?P<update>\d+)", r"eta=(?P<rate>[\d.]+)"])
     assert (log.clock.tolist(), log.rates[:, 0].tolist()) == ([10, 20, 30], [0.5, 0.4, 0.3])
     assert log.half[:, 0].tolist() == [0.005] * 3
     log = read(written(tmp_path, "Step 7: a 0.5 b 0.25\n"), patterns=r"a (?P<rate_a>\S+) b (?P<rate_b>\S+)")
     assert (log.groups, log.rates.tolist(), log.clock.tolist()) == (("a", "b"), [[0.5, 0.25]], [7])
-    for wrong in ("(", "(?P<lr>x)", "x"):
+    log = read(file, patterns=[r"(?i)\bT=(?P<update>(\d)\d*)", r"(?x) eta = (?P<rate>[\d.]+)  # the rate"])
+    assert (log.clock.tolist(), log.rates[:, 0].tolist()) == ([10, 20, 30], [0.5, 0.4, 0.3])
+    log = read(file, patterns=[r"\bt=(?P<update>\d)\d", r"eta=(?P<rate>0\.(?P<rate_twice>\d)0)(?!(?P=rate_twice))"])
+    assert (log.clock.tolist(), log.rates.tolist()) == ([1, 2, 3], [[0.5, 5], [0.4, 4], [0.3, 3]])
+    for wrong in ("(", "(?P<lr>x)", "x", r"(?P<rate>(\d)\2)", r"(?P<rate>\d)(?(1)x|y)", r"(?P<rate>\d)(?(rate)x|y)", 3):
         with pytest.raises(LogError, match="patterns"):
-            read(file, patterns=[wrong])
+            read(file, patterns=[wrong])  # type: ignore[list-item]
+
+
+def test_lines_that_are_too_long_for_a_users_patterns(tmp_path: Path) -> None:
+    file = written(tmp_path, "t=1 eta=0.5\n" + "t=2 eta=0.5 " * 1000 + "\nt=3 eta=0.25\n")
+    log = read(file, patterns=[r"\bt=(?P<update>\d+)", r"eta=(?P<rate>[\d.]+)"])
+    assert log.clock.tolist() == [1, 3]
+    assert "4,096 characters" in log.repairs[0]
+
+
+def test_compressed_logs(tmp_path: Path) -> None:
+    """As their text; of a torn one what is there is read, which is said."""
+    text = "step,lr\n" + "".join(f"{n},{math.sin(n)!r}\n" for n in range(1, 5000))
+    whole, packed = read(written(tmp_path, text)), gzip.compress(text.encode())
+    seen: list[tuple[int, int]] = []
+    log = read(written(tmp_path, packed, "log.gz"), progress=lambda done, total: seen.append((done, total)))
+    assert same(log, whole)
+    assert seen[-1] == (len(packed), len(packed))
+    log = read(written(tmp_path, packed[: len(packed) // 2], "torn.gz"))
+    assert 1000 < len(log) < 4000
+    assert log.clock.tolist() == whole.clock[: len(log)].tolist()
+    assert any("torn or damaged" in repair for repair in log.repairs)
 
 
 def test_iterations_that_begin_again_in_every_epoch(tmp_path: Path) -> None:
     log = read(written(tmp_path, "".join(f"Epoch {e} step {i}/40 lr 0.{e}{i}\n" for e in (1, 2) for i in (10, 20))))
     assert (log.unit, log.clock.tolist()) == ("update", [10, 20, 50, 60])
+    bar = "Epoch {}:  10%|#  | {}/40 [00:10<01:30, 1.0it/s, v_num=0, lr=0.{}]\r"
+    log = read(written(tmp_path, "".join(bar.format(e, i, i) for e in (0, 1) for i in (10, 20))))
+    assert (log.format, log.unit, log.clock.tolist()) == ("tqdm", "update", [10, 20, 50, 60])
     log = read(written(tmp_path, "".join(f"Epoch {e} step {i} lr 0.{e}{i}\n" for e in (1, 2) for i in (10, 20))))
     assert (log.unit, log.clock.tolist()) == ("epoch", [1, 1, 2, 2])
     assert "begin again" in log.repairs[0]

@@ -19,7 +19,12 @@ def account(log: Log, group: int, meant: Rates, marks: Landmarks) -> tuple[int, 
 
     An explanation without faults where they follow; none, or one of a part (see `full`), where nothing explains all.
     """
-    held = {shift: evidence(log, group, shift, marks.peak) for shift in _shifts(log)}
+    known = evidence(log, group, marks.peak)
+    held: dict[int, Evidence] = {}
+    for shift in _shifts(log):  # one after another, as those of a long log take their memory
+        held[shift] = known.later(shift)
+        if log.shift in (None, shift) and held[shift].first_wrong(meant) is None:
+            return shift, held[shift], [Explanation((), None)]
     loose = {shift: replace(rows, slack=log.slack) for shift, rows in held.items()}
     if log.slack and not _following(held, meant) and _following(loose, meant):
         held = loose
@@ -33,7 +38,7 @@ def account(log: Log, group: int, meant: Rates, marks: Landmarks) -> tuple[int, 
 def _explained(log: Log, meant: Rates, held: dict[int, Evidence], marks: Landmarks) -> tuple[int, list[Explanation]]:
     """The shift of the clock, and what explains the rows by it; an explanation without faults if they follow."""
     right = _following(held, meant)
-    if right and (log.shift is None or right[0] == log.shift):
+    if right and log.shift in (None, right[0]):
         return right[0], [Explanation((), None)]
     if right and log.shift is not None:
         return log.shift, [_logged(log.shift, shift) for shift in right]

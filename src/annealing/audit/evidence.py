@@ -66,6 +66,10 @@ class Evidence:
         rows = Rows(self.rows.t[which], self.rows.row[which])
         return Evidence(rows, self.used[which], self.allowed[which], self.slack)
 
+    def later(self, by: float) -> Evidence:
+        """The same rows, the schedule asked so much later."""
+        return replace(self, rows=Rows(self.rows.t + by, self.rows.row))
+
     def blocks(self) -> Iterator[tuple[slice, Evidence]]:
         for begin in range(0, len(self), BLOCK):
             part = slice(begin, begin + BLOCK)
@@ -109,14 +113,16 @@ class Evidence:
         return self[np.unique(np.clip(np.concatenate([around, spread]), 0, len(self) - 1))]
 
 
-def evidence(log: Log, group: int, shift: int, peak: float) -> Evidence:
-    """The rows of a param group that have a rate, with time = clock + shift."""
-    known = np.flatnonzero(np.isfinite(log.rates[:, group]) & np.isfinite(log.clock))
+def evidence(log: Log, group: int, peak: float) -> Evidence:
+    """The rows of a param group that have a rate, with time = clock."""
+    row = np.flatnonzero(np.isfinite(log.rates[:, group]) & np.isfinite(log.clock))
+    known = slice(None) if len(row) == len(log) else row
     used = log.rates[known, group]
-    single = bool(np.all(used == used.astype(np.float32).astype(np.float64)))
-    rounding = (SINGLE if single else DOUBLE) * peak
-    allowed = log.half[known, group] * (1 + 1e-6) + rounding
-    return Evidence(Rows(log.clock[known] + shift, known), used, allowed)
+    parts = (used[begin : begin + BLOCK] for begin in range(0, len(used), BLOCK))
+    single = all(np.array_equal(part, part.astype(np.float32).astype(np.float64)) for part in parts)
+    allowed = log.half[known, group] * (1 + 1e-6)
+    allowed += (SINGLE if single else DOUBLE) * peak
+    return Evidence(Rows(log.clock[known], row), used, allowed)
 
 
 def group_number(log: Log, group: int | str) -> int:

@@ -116,6 +116,8 @@ def several_runs(evidence: Evidence, following: list[int]) -> dict[str, Any]:
 def run_begins(evidence: Evidence) -> list[int]:
     """The places at which the clock is back at the beginning."""
     t = evidence.rows.t
-    step = float(np.median(np.abs(np.diff(t)))) if len(t) > 1 else 0.0
-    back = np.flatnonzero((np.diff(t) <= 0) & (t[1:] <= t[0] + step)) + 1
+    gaps = np.diff(t)
+    back = np.flatnonzero(gaps <= 0) + 1
+    if back.size:
+        back = back[t[back] <= t[0] + float(np.median(np.abs(gaps)))]
     return [0, *map(int, back)]

@@ -183,7 +183,7 @@ def _named(
     faults: tuple[Fault, ...], meant: Rates, rows: Evidence, peak: float, first: Departure | None
 ) -> tuple[Named, ...]:
     named = []
-    before = rows.residual(meant, peak)
+    before = rows.residual(meant, peak) if faults else 0.0
     for i, fault in enumerate(faults):
         after = rows.residual(composed(meant, faults[: i + 1]), peak)
         begin = fault.at if fault.at is not None else float(rows.rows.t[0])

@@ -6,43 +6,40 @@ from typing import Any
 
 import numpy as np
 
-from .numbers import Floats, bytes_of, values_of
-from .rows import Rows
+from .numbers import Floats
+from .rows import Rows, floats
 from .source import Source
-from .text import stated
-from .texts import TextFormat, combined
+from .text import Finder, stated, taken
+from .texts import TextFormat
 
 
 def read(source: Source, rows: Rows, form: TextFormat) -> None:
     """Add the rows of one file; each rate belongs to the last bar of the training before it, give or take one."""
-    pattern, places = combined(form.patterns)
+    finder = Finder(form)
     if "'learning_rate': '" in source.sample():  # version 5 prints rounded texts
         rows.form = rows.form._replace(style=None)
-    bars, dicts, texts = [], [], []
+    bars, dicts, columns = [], [], []
     count = 0
     for piece in source.pieces():
-        found = [match for match in pattern.findall(piece) if not match[places["line"][0]]]
-        if not found:
+        if (found := finder.find(piece)) is None:
             continue
-        columns = list(zip(*found, strict=True))
-        number, total, rate, epoch = (bytes_of(columns[places[n][0]]) for n in ("update", "total", "rate", "epoch"))
-        bar = np.flatnonzero(number != b"")
+        number, total, rate, epoch = (found.columns[name] for name in ("update", "total", "rate", "epoch"))
+        bar, at = np.flatnonzero(number[0]), np.flatnonzero(rate[0])
+        step, steps = floats(taken(number[1], bar)), floats(taken(total[1], bar))
         new = np.ones(bar.size, bool)
-        new[1:] = (number[bar][1:] != number[bar][:-1]) | (total[bar][1:] != total[bar][:-1])
-        bar = bar[new]
-        bars.append(np.stack([bar + count, values_of(number[bar]), values_of(total[bar])]))
-        at = np.flatnonzero(rate != b"")
-        dicts.append(np.stack([at + count, values_of(epoch[at])]))
-        texts.append(rate[at])
-        count += len(found)
+        new[1:] = (step[1:] != step[:-1]) | (steps[1:] != steps[:-1])
+        bars.append(np.stack([bar[new] + count, step[new], steps[new]]))
+        dicts.append(np.stack([at + count, floats(taken(epoch[1], at))]))
+        columns.append(taken(rate[1], at))
+        count += len(found.line)
     if not dicts:
         return
     order, steps, totals = np.concatenate(bars, axis=1)
     place, epochs = np.concatenate(dicts, axis=1)
     update = _steps(order, steps, totals, place)
     begin = 0
-    for column in texts:
-        if end := len(column):
+    for column, (places, _) in zip(columns, dicts, strict=True):
+        if end := len(places):
             part = slice(begin, begin + end)
             rows.add({"learning_rate": column}, update[part], epochs[part])
             begin += end

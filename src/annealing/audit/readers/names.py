@@ -12,7 +12,7 @@ RATE = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 OTHER = re.compile(
-    r"scale|mult|decay|ratio|schedul|factor|drop|warm|momentum|find|__MIN$|__MAX$|__step$|loss", re.IGNORECASE
+    r"scale|mult|decay|ratio|schedul|factor|drop|warm|momentum|find|__MIN$|__MAX$|__step$|loss|^config/", re.IGNORECASE
 )
 UPDATES = (
     "train/global_step",
@@ -30,6 +30,7 @@ UPDATES = (
     "iter",
     "train_step",
     "train/step",
+    "training_iteration",
     "_step",
     "batch",
 )

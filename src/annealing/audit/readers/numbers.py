@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Texts = NDArray[np.bytes_]
 LONGEST = 64  # characters of a number; what is longer is none
-NUMBER = re.compile(rb"\s*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*")
+NUMBER = re.compile(r"\s*([-+]?)(?:([0-9]+)\.?([0-9]*)|\.([0-9]+))(?:[eE]([-+]?)([0-9]+))?\s*", re.ASCII)
 FULL = 15  # significant digits from which a number was printed in full
+UNKNOWN = 127  # the power of ten of the last digit where it was not printed
+BLOCK = 1 << 16  # numbers at once
 GENERAL = 6  # what C, C++ and "%g" print where a program says nothing
 
 
@@ -26,8 +29,8 @@ class Printed:
 
     def __init__(self, style: str | int | None = None) -> None:
         self.style = style
-        self.values: list[Floats] = []
-        self.last: list[NDArray[np.int16]] = []  # the power of ten of the last printed digit
+        self.values: list[Floats | int] = []  # a number stands for so many rows without one
+        self.last: list[NDArray[np.int16] | int] = []  # the power of ten of the last printed digit
         self.count = 0
         self.most, self.padded = 0, False  # significant digits; zeros kept at the end
         self.least_before = 99  # the fewest significant digits in all but the last number
@@ -36,18 +39,15 @@ class Printed:
         self.powers = False  # an exponent was seen
         self.sampled: dict[float, int] = {}
 
-    def texts(self, tokens: Sequence[str] | Texts) -> None:
-        """Add numbers as they stand in the text; what is no number becomes NaN."""
-        array = tokens if isinstance(tokens, np.ndarray) else bytes_of(tokens)
-        values = values_of(array)
-        self._append(values)
-        digits = _digits(array)
-        self.last.append(digits.last)
-        real = np.isfinite(values)
-        self.padded |= bool(np.any(real & digits.padded))
-        self.powers |= bool(np.any(real & digits.powers))
-        self.decimals |= set(np.unique(digits.decimals[real]).tolist())
-        if (found := digits.significant[real & (digits.significant > 0)]).size:
+    def cells(self, cells: Cells) -> None:
+        """Add numbers as they stand in the text."""
+        self._append(cells.values)
+        self.last.append(cells.last)
+        real = np.isfinite(cells.values)
+        self.padded |= bool(np.any(real & cells.padded))
+        self.powers |= bool(np.any(real & cells.powers))
+        self.decimals |= set(np.flatnonzero(np.bincount(cells.decimals[real])).tolist())
+        if (found := cells.significant[real & (cells.significant > 0)]).size:
             self.most = max(self.most, int(found.max()))
             self.least_before = min(self.least_before, self.final, int(found[:-1].min()) if len(found) > 1 else 99)
             self.final = int(found[-1])
@@ -56,7 +56,7 @@ class Printed:
         """Add numbers that a parser has already read, so that zeros at their end are lost."""
         array = np.asarray(values, np.float64)
         self._append(array)
-        self.last.append(np.full(len(array), 127, np.int16))
+        self.last.append(len(array))
         if self.style is None and len(self.sampled) < 1000:
             for value in np.unique(array[np.isfinite(array)])[:1000].tolist():
                 self.sampled[value] = significant(value)
@@ -64,8 +64,9 @@ class Printed:
 
     def missing(self, count: int) -> None:
         if count:
-            self._append(np.full(count, np.nan))
-            self.last.append(np.full(count, 127, np.int16))
+            self.values.append(count)
+            self.last.append(count)
+            self.count += count
 
     def _append(self, values: Floats) -> None:
         self.values.append(values)
@@ -73,30 +74,65 @@ class Printed:
 
     def column(self) -> tuple[Floats, Floats]:
         """All values, and half a unit of what each was rounded to."""
-        values = np.concatenate(self.values) if self.values else np.empty(0)
-        last = np.concatenate(self.last) if self.last else np.empty(0, np.int16)
-        self.values, self.last = [], []
-        return values, self._half(values, last)
-
-    def _half(self, values: Floats, last: NDArray[np.int16]) -> Floats:
+        values, last = joined(self.values, np.nan), joined(self.last, UNKNOWN)
+        style = self._style(values)
+        half = np.empty(len(values))
         with np.errstate(all="ignore"):
-            finite = np.isfinite(values)
-            full = np.where(finite, np.spacing(np.abs(values)) / 2, np.nan)
-            single = np.where(finite, np.spacing(np.abs(values).astype(np.float32)).astype(np.float64) / 2, np.nan)
-            if self.style == "single":
-                return single
-            if self.style == "mean":
-                return np.abs(values) * 1e-12
-            if self.style == "full" or (self.style is None and self.most >= FULL):
-                return np.where(values == 0, 0, single if _all_single(values[finite]) else full)
-            fixed = self.padded or (not self.powers and len(self.decimals) == 1 and self.most > 1 and _varied(values))
-            if self.style == "digits" or (self.style is None and fixed):
-                return np.where(finite, np.where(last == 127, full, 0.5 * _power(last)), np.nan)
-            digits = self.style if isinstance(self.style, int) else (self.most if self.most > 3 else GENERAL)
-            digits = max(digits, self.most)
-            place = np.floor(np.log10(np.abs(values))) - digits + 1
-            half = np.where(values == 0, 0, np.where(finite, 0.5 * _power(place), np.nan))
-            return np.maximum(half, np.where(values == 0, 0, single if digits in (8, 9) else full))
+            for begin in range(0, len(values), BLOCK):
+                part = slice(begin, begin + BLOCK)
+                half[part] = _half(style, values[part], last[part])
+        return values, half
+
+    def _style(self, values: Floats) -> str | int:
+        """How the numbers were printed: "full", "single", "mean", "digits", or the significant digits."""
+        if self.style == "full" or (self.style is None and self.most >= FULL):
+            return "single, full" if _all_single(values) else "full"
+        if isinstance(self.style, str):
+            return self.style
+        varied = np.fmin.reduce(values, initial=np.inf) < np.fmax.reduce(values, initial=-np.inf)
+        if self.style is None and (
+            self.padded or (not self.powers and len(self.decimals) == 1 and self.most > 1 and varied)
+        ):
+            return "digits"
+        return max(self.most, self.style or (self.most if self.most > 3 else GENERAL))
+
+
+def _half(style: str | int, values: Floats, last: NDArray[np.int16]) -> Floats:
+    """Half a unit of what each number was rounded to."""
+    finite = np.isfinite(values)
+    full = np.where(finite, np.spacing(np.abs(values)) / 2, np.nan)
+    if style in ("single", "single, full"):
+        single = np.where(finite, np.spacing(np.abs(values).astype(np.float32)).astype(np.float64) / 2, np.nan)
+        return single if style == "single" else np.where(values == 0, 0, single)
+    if style == "mean":
+        return np.abs(values) * 1e-12
+    if style == "full":
+        return np.where(values == 0, 0, full)
+    if style == "digits":
+        return np.where(finite, np.where(last == UNKNOWN, full, 0.5 * _power(last)), np.nan)
+    assert isinstance(style, int)
+    place = np.floor(np.log10(np.abs(values))) - style + 1
+    half = np.where(finite, 0.5 * _power(place), np.nan)
+    if style in (8, 9):
+        full = np.spacing(np.abs(values).astype(np.float32)).astype(np.float64) / 2
+    return np.where(values == 0, 0, np.maximum(half, full))
+
+
+def joined(parts: list[Any], missing: float) -> Any:
+    """Parts of a column as one, a number standing for so many cells without a value; the parts are given up."""
+    count = sum(part if isinstance(part, int) else len(part) for part in parts)
+    kind = next((part.dtype for part in parts if not isinstance(part, int)), None)
+    if kind is None:
+        return np.broadcast_to(missing, count)
+    column, end = np.full(count, missing, kind), count
+    while parts:
+        part = parts.pop()
+        if isinstance(part, int):
+            end -= part
+        else:
+            column[end - len(part) : end] = part
+            end -= len(part)
+    return column
 
 
 def significant(value: float) -> int:
@@ -107,13 +143,13 @@ def significant(value: float) -> int:
 
 def _all_single(values: Floats) -> bool:
     """Whether long numbers are float32 written as float64, such as 0.0010000000474974513."""
-    if not np.array_equal(values, values.astype(np.float32).astype(np.float64)):
-        return False
-    return any(significant(value) > 9 for value in np.unique(values)[:100].tolist())
-
-
-def _varied(values: Floats) -> bool:
-    return bool(np.unique(values[np.isfinite(values)][:10000]).size > 1)
+    for begin in range(0, len(values), BLOCK):
+        part = values[begin : begin + BLOCK]
+        with np.errstate(over="ignore"):
+            if not np.array_equal(part, part.astype(np.float32).astype(np.float64), equal_nan=True):
+                return False
+    some = values[:: 1 + len(values) // 10_000]
+    return any(significant(value) > 9 for value in np.unique(some[np.isfinite(some)])[:100].tolist())
 
 
 def _power(exponent: NDArray[np.int16] | Floats) -> Floats:
@@ -133,41 +169,72 @@ def bytes_of(tokens: Sequence[str]) -> Texts:
 def values_of(array: Texts) -> Floats:
     """The numbers that texts stand for, NaN for all that are none."""
     try:
-        return np.where(array == b"", b"nan", array).astype(np.float64)
+        if b"_" in array.tobytes():  # which NumPy takes for part of a number
+            raise ValueError
+        with np.errstate(over="ignore"):
+            values = np.where(array == b"", b"nan", array).astype(np.float64)
     except ValueError:
-        return np.array([float(text) if NUMBER.fullmatch(text) else np.nan for text in array.tolist()], np.float64)
+        texts = [text.decode("latin-1") for text in array.tolist()]
+        values = np.array([float(text) if NUMBER.fullmatch(text) else np.nan for text in texts], np.float64)
+    values[np.isinf(values)] = np.nan
+    return values
 
 
-class _Digits:
-    def __init__(self, count: int) -> None:
-        self.decimals = np.zeros(count, np.int16)
-        self.significant = np.zeros(count, np.int16)
-        self.last = np.zeros(count, np.int16)
-        self.padded = np.zeros(count, bool)
-        self.powers = np.zeros(count, bool)
+class Cells(NamedTuple):
+    """Numbers as they stand in a text.
+
+    values: NaN for what is none. last: the power of ten of the last digit. significant: the digits from the first that
+    is not zero. decimals: the places after the point. padded: whether a zero ends them. powers: with an exponent.
+    """
+
+    values: Floats
+    last: NDArray[np.int16]
+    significant: NDArray[np.int16]
+    decimals: NDArray[np.int16]
+    padded: NDArray[np.bool_]
+    powers: NDArray[np.bool_]
+
+    @classmethod
+    def none(cls, count: int) -> Cells:
+        """As many cells without a number."""
+        zeros, no = (np.zeros((3, count), np.int16), np.zeros((2, count), bool))
+        return cls(np.full(count, np.nan), *zeros, *no)
+
+    @classmethod
+    def of(cls, texts: Texts) -> Cells:
+        """The numbers that texts stand for."""
+        return cls(values_of(texts), *_digits(texts))
+
+    def at(self, where: NDArray[np.intp]) -> Cells:
+        """Some of the cells."""
+        columns: list[Any] = [column[where] for column in self]
+        return Cells(*columns)
+
+    def put(self, where: NDArray[np.intp], cells: Cells) -> None:
+        """Put other cells in the place of some."""
+        columns: Iterable[Any] = self
+        for column, given in zip(columns, cells, strict=True):
+            column[where] = given
 
 
-def _digits(array: Texts) -> _Digits:
-    """Of each number the places after its point, its significant digits, and the power of ten of its last digit."""
-    found = _Digits(len(array))
-    if not len(array):
-        return found
+def _digits(array: Texts) -> Iterable[Any]:
+    """Of each number all that `Cells` says of its digits."""
     count = len(array)
-    point, started, zero, negative = (np.zeros(count, bool) for _ in range(4))
+    significant, decimals = np.zeros(count, np.int16), np.zeros(count, np.int16)
+    point, started, zero, negative, powers = (np.zeros(count, bool) for _ in range(5))
     exponent = np.zeros(count, np.int32)
-    for column in np.ascontiguousarray(array).view(np.uint8).reshape(count, -1).T:
+    for column in np.ascontiguousarray(array).view(np.uint8).reshape(count, -1).T if count else ():
         digit = (column >= 48) & (column <= 57)
-        if found.powers.any():
-            inside = digit & found.powers
+        if powers.any():
+            inside = digit & powers
             exponent = np.where(inside, np.minimum(exponent * 10 + column.astype(np.int32) - 48, 9999), exponent)
-            negative |= (column == 45) & found.powers
-            digit &= ~found.powers
+            negative |= (column == 45) & powers
+            digit &= ~powers
         started |= digit & (column != 48)
-        found.significant += digit & started
-        found.decimals += digit & point
+        significant += digit & started
+        decimals += digit & point
         zero = np.where(digit, column == 48, zero)
-        point |= (column == 46) & ~found.powers
-        found.powers |= (column | 32) == 101
-    found.last = (np.where(negative, -exponent, exponent) - found.decimals).astype(np.int16)
-    found.padded = zero & (found.decimals > 1)
-    return found
+        point |= (column == 46) & ~powers
+        powers |= (column | 32) == 101
+    last = (np.where(negative, -exponent, exponent) - decimals).astype(np.int16)
+    return last, significant, decimals, zero & (decimals > 1), powers

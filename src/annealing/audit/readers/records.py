@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from ..log import LogError
+from .alike import Alike, Piece, sorted_out
 from .kinds import TABLES, Format
 from .names import Roles, is_rate, roles
 from .rows import Rows, counted
@@ -27,7 +28,7 @@ def recognise(sample: str) -> Format | None:
     if not text.startswith(("{", "[")):
         return None
     for line in text.split("\n"):
-        record = _object(line)
+        record = _object(line) if line.lstrip().startswith("{") else None
         if record is not None and any(is_rate(key) for key in record):
             return TABLES[_kind(record)]
     if re.match(r"\[\s*(\{|\])", text) or re.match(r'\{\s*"[^"]*"\s*:\s*\[', text):
@@ -65,6 +66,10 @@ def read(source: Source, rows: Rows, columns: Roles | None) -> None:
 def _lines(source: Source, rows: Rows, columns: Roles | None) -> None:
     broken = 0
     for piece in source.pieces():
+        alike = sorted_out(piece)
+        if alike is not None and (unread := _by_kind(alike, rows, columns)) is not None:
+            broken += unread
+            continue
         lines = [line for line in piece.split("\n") if line and not line.isspace()]
         try:
             batch = json.loads(f"[{','.join(lines)}]")
@@ -79,6 +84,64 @@ def _lines(source: Source, rows: Rows, columns: Roles | None) -> None:
         rows.repair(
             f"{source.path.name}: {counted(broken, 'line')} that {'is' if broken == 1 else 'are'} no JSON left out"
         )
+
+
+class _Number(str):
+    """A number out of a marked line."""
+
+
+def _by_kind(piece: Piece, rows: Rows, columns: Roles | None) -> int | None:
+    """Add the records of lines that are alike, and say how many are no JSON; None if one line does not say it all."""
+    kinds, broken, rest = list[tuple[Alike, Record]](), 0, list(piece.kinds)
+    while rest:
+        kind = rest.pop()
+        if kind.short.isspace():
+            continue
+        numbers: list[str] = []
+
+        def number(text: str, numbers: list[str] = numbers) -> _Number:
+            numbers.append(text)
+            return _Number(text)
+
+        try:
+            record = json.loads(kind.marked, parse_int=number, parse_float=number)
+        except (ValueError, RecursionError):
+            broken += len(kind.lines)
+            continue
+        if "\\" in kind.short or not isinstance(record, dict) or piece.begin_with_zeros(kind, numbers):
+            return None
+        if not (same := piece.equal(kind, " ".join(record))).all():
+            rest += [kind[~same], kind[same]]
+            continue
+        kinds.append((kind, {piece.original(kind, key): value for key, value in record.items()}))
+    kinds.sort(key=lambda one: one[0].lines[0])
+    keys = dict.fromkeys(chain.from_iterable(record for _, record in kinds))
+    found = columns or roles(keys)
+    names = [name for name in found.rates if name in keys]
+    kinds = [(kind, record) for kind, record in kinds if any(record.get(name) is not None for name in names)]
+    wanted = [name for name in (*names, found.update, found.epoch, _total(rows)) if name is not None]
+    cells = [record.get(name) for _, record in kinds for name in wanted]
+    if any(isinstance(cell, str | dict | list) and not isinstance(cell, _Number) for cell in cells):
+        return None
+    if kinds:
+        table = {
+            name: piece.column((kind, str(record.get(name, ""))) for kind, record in kinds).values for name in wanted
+        }
+        _state(rows, table)
+        update, epoch = (None if name is None else table[name] for name in (found.update, found.epoch))
+        rows.add({name: table[name] for name in names}, update, epoch)
+    return broken
+
+
+def _total(rows: Rows) -> str | None:
+    return "total_steps" if rows.form.name == "llamafactory" else None
+
+
+def _state(rows: Rows, table: Mapping[str, Iterable[Any]]) -> None:
+    """What a log says of its length."""
+    given = table.get(_total(rows) or "", ())
+    totals = [total for total in given if type(total) is int or (isinstance(total, float) and total.is_integer())]
+    rows.stated |= {"total_steps": int(totals[-1])} if totals else {}
 
 
 def _object(line: str) -> Record | None:
@@ -187,9 +250,7 @@ def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
     def column(name: str | None) -> list[Any] | None:
         return None if name is None else [record.get(name) for record in records]
 
-    if rows.form.name == "llamafactory":
-        totals = [total for total in column("total_steps") or () if type(total) is int]
-        rows.stated |= {"total_steps": totals[-1]} if totals else {}
+    _state(rows, {"total_steps": column("total_steps") or ()})
     rows.add(rates, column(found.update), column(found.epoch))
 
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ..log import Log, LogError
 from .kinds import Format
-from .numbers import Floats, Printed, Texts, bytes_of, values_of
+from .numbers import Cells, Floats, Printed, Texts, bytes_of, joined, values_of
 
 MOST_GROUPS = 256
-GENERAL = {"text", "patterns", "csv", "json"}  # whose updates may be counted in all or in an epoch
+GENERAL = {"text", "patterns", "tqdm", "csv", "json"}  # whose updates may be counted in all or in an epoch
 PLAIN = {int, float, type(None)}
-Column = Sequence[Any] | Floats | Texts
+Column = Sequence[Any] | Floats | Texts | Cells
 
 
 class Rows:
@@ -23,9 +23,9 @@ class Rows:
 
     def __init__(self, form: Format) -> None:
         self.form = form
-        self.updates: list[Floats] = []
-        self.epochs: list[Floats] = []
-        self.pers: list[Floats] = []
+        self.updates: list[Floats | int] = []  # a number stands for so many rows without one
+        self.epochs: list[Floats | int] = []
+        self.pers: list[Floats | int] = []
         self.file = ""
         self.starts: list[int] = []
         self.torn_rows: list[int] = []
@@ -63,7 +63,7 @@ class Rows:
 
         pers: updates in an epoch, where the log says so.
         """
-        count = max(len(column) for column in rates.values())
+        count = max(_length(column) for column in rates.values())
         for name in rates:
             if name not in self.rates:
                 if len(self.rates) == MOST_GROUPS:
@@ -76,13 +76,14 @@ class Rows:
             column = rates.get(name)
             if column is None:
                 printed.missing(count)
+            elif isinstance(column, Cells):
+                printed.cells(column)
             elif (texts := _texts(column)) is not None:
-                printed.texts(texts)
+                printed.cells(Cells.of(texts))
             else:
                 printed.numbers(floats(column))
-        empty = np.full(count, np.nan)
         for kept, given in ((self.updates, updates), (self.epochs, epochs), (self.pers, pers)):
-            kept.append(empty if given is None else floats(given))
+            kept.append(count if given is None else floats(given))
         self.count += count
 
     def repair(self, sentence: str) -> None:
@@ -93,50 +94,59 @@ class Rows:
         """The table; rows without a finite rate or without a clock are left out, which the repairs say."""
         if not self.count:
             raise LogError(f"{where}: no learning rate found; expected {expected}")
-        process = np.zeros(self.count, np.int64)
-        for begin in self.starts[1:]:
-            process[begin:] += 1
         names = list(self.rates)
-        pairs = [self.rates[name].column() for name in names]
-        values, half = (np.stack(columns, axis=1) for columns in zip(*pairs, strict=True))
-        updates, epochs, pers = (np.concatenate(column) for column in (self.updates, self.epochs, self.pers))
-        values[~np.isfinite(values)] = np.nan
-        keep = np.isfinite(values).any(axis=1)
-        if lost := int(np.sum(~keep)):
+        values, half = self._table(names)
+        updates, epochs, pers = (joined(column, np.nan) for column in (self.updates, self.epochs, self.pers))
+        keep: NDArray[np.bool_] = np.any(np.isfinite(values), axis=1)
+        if lost := self.count - int(np.sum(keep)):
             self.repair(f"{counted(lost, 'row')} without a finite rate left out")
         keep[self.torn_rows] = False
         clock, unit = self._clock(updates, epochs, pers, keep)
+        del updates, pers
         if lost := int(np.sum(keep & ~np.isfinite(clock))):
             thing = "an update number" if unit == "update" else "an epoch"
             self.repair(f"{counted(lost, 'row')} without {thing} left out")
         keep &= np.isfinite(clock)
         if not keep.any():
             raise LogError(f"{where}: no row has a finite rate; expected {expected}")
-        groups = np.isfinite(values[keep]).any(axis=0)
-        half[np.isnan(values)] = np.nan
-        said = np.isfinite(epochs[keep]).any()
+        process = np.zeros(self.count, np.int64)
+        for begin in self.starts[1:]:
+            process[begin:] += 1
+        groups: NDArray[np.bool_] = np.any(np.isfinite(values) & keep[:, None], axis=0)
+        kept = slice(None) if keep.all() else keep
+        if not groups.all():
+            values, half = values[:, groups], half[:, groups]
         return Log(
             format=self.form.name,
-            clock=clock[keep],
-            rates=values[keep][:, groups],
-            half=half[keep][:, groups],
-            process=process[keep],
+            clock=clock[kept],
+            rates=values[kept],
+            half=half[kept],
+            process=process[kept],
             groups=tuple(name.strip() for name, used in zip(names, groups, strict=True) if used),
             unit="epoch" if unit == "epoch" else "update",
-            epochs=epochs[keep] if said else None,
+            epochs=epochs[kept] if (np.isfinite(epochs) & keep).any() else None,
             shift=self.form.shift,
             stated=self.stated,
             repairs=tuple(self.repairs),
         )
 
+    def _table(self, names: list[str]) -> tuple[Floats, Floats]:
+        """The rates of every group and their halves, NaN where a row has none."""
+        values, half = np.empty((self.count, len(names))), np.empty((self.count, len(names)))
+        for place, name in enumerate(names):
+            values[:, place], half[:, place] = self.rates.pop(name).column()
+        none = ~np.isfinite(values)
+        values[none], half[none] = np.nan, np.nan
+        return values, half
+
     def _clock(self, updates: Floats, epochs: Floats, pers: Floats, keep: NDArray[np.bool_]) -> tuple[Floats, str]:
         """What the log counts: updates where any row has one, else epochs, else the rows."""
-        counts, said = (bool(np.isfinite(column[keep]).any()) for column in (updates, epochs))
+        counts, said = (bool((np.isfinite(column) & keep).any()) for column in (updates, epochs))
         general = self.form.name in GENERAL
         if counts and said and (self.inner or (general and _begins_again(updates[keep], epochs[keep]))):
             if np.unique(updates[keep]).size == 1 < np.unique(epochs[keep]).size:
                 return epochs, "epoch"
-            if np.isfinite(pers[keep]).any():
+            if (np.isfinite(pers) & keep).any():
                 first = self.first if self.first is not None else int(np.nanmin(epochs[keep]) > 0)
                 return (epochs - first) * pers + updates, "update"
             self.repair(
@@ -160,19 +170,27 @@ def _begins_again(updates: Floats, epochs: Floats) -> bool:
     return bool(rises.any() and np.mean(np.diff(updates[both])[rises] <= 0) >= 0.5)
 
 
+def _length(column: Column) -> int:
+    return len(column.values if isinstance(column, Cells) else column)
+
+
 def floats(column: Column) -> Floats:
     """Numbers, or texts of numbers, as float64; NaN for anything else."""
+    if isinstance(column, Cells):
+        return column.values
     if (texts := _texts(column)) is not None:
         return values_of(texts)
     try:
         if isinstance(column, np.ndarray) or set(map(type, column)) <= PLAIN:
-            return np.array(column, np.float64)
+            array = np.array(column, np.float64)
+            array[np.isinf(array)] = np.nan
+            return array
     except OverflowError:
         pass
     return np.array([_number(cell) for cell in column], np.float64)
 
 
-def _texts(column: Column) -> Texts | None:
+def _texts(column: Sequence[Any] | Floats | Texts) -> Texts | None:
     """A column as texts, if any of it is text."""
     if isinstance(column, np.ndarray):
         return column.astype(np.bytes_) if column.dtype.kind == "S" else None

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from itertools import islice
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
 
 from ..log import LogError
+from .alike import Alike, Piece, form_of, sorted_out
 from .kinds import TABLES, Format
 from .names import Roles, rate_names, roles
-from .rows import Rows, counted
+from .rows import Column, Rows, counted
 from .source import Source
 
-BATCH = 20_000  # rows
 DELIMITERS = ",;\t|"
 
 
@@ -48,6 +50,16 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return []
 
 
+def _cut(piece: str) -> tuple[str, str]:
+    """A piece up to the end of its header line, and the rest."""
+    piece, end = piece.lstrip("\ufeff"), 0
+    for line in piece.split("\n"):
+        end += len(line) + 1
+        if line.strip() and line[0] != "#":
+            break
+    return piece[:end], piece[end:]
+
+
 def _delimiter(line: str) -> str:
     return max(DELIMITERS, key=line.count)
 
@@ -64,45 +76,124 @@ def read(source: Source, rows: Rows, columns: Roles | None) -> None:
     if not found.rates:
         raise LogError(f"{source.path}: no column is named like a learning rate: {', '.join(map(repr, header[:20]))}")
     delimiter = _delimiter(next(line for line in source.sample().split("\n") if line.strip() and line[0] != "#"))
-    reader = csv.reader(_lines(source), delimiter=delimiter, skipinitialspace=True)
     rates = [header.index(name) for name in found.rates]
     update, epoch = (None if name is None else header.index(name) for name in (found.update, found.epoch))
-    need = max([*rates, *(place for place in (update, epoch) if place is not None)])
-    short, first = 0, True
-    while batch := _batch(reader, source):
-        whole = [row for row in batch if len(row) > need]
-        short += sum(map(bool, batch)) - len(whole)
-        for part in _runs(whole, header, rates[0]):
-            if part and part[0] is header:
-                if not first:
-                    rows.start()
-                    rows.repair(f"{source.path.name}: its header line comes again; what follows is another process")
-                first, part = False, part[1:]
-            if len(rates) == 1:
-                part = [row for row in part if row[rates[0]]]
+    Table(source, rows, header, delimiter, rates, update, epoch).read()
+
+
+@dataclass
+class Table:
+    """A CSV file, and in which of its columns the rates, the update and the epoch stand."""
+
+    source: Source
+    rows: Rows
+    header: list[str]
+    delimiter: str
+    rates: list[int]
+    update: int | None
+    epoch: int | None
+    short: int = 0  # rows with too few cells
+    begun: bool = False  # a header line was read
+
+    def __post_init__(self) -> None:
+        self.wanted = [*self.rates, *(place for place in (self.update, self.epoch) if place is not None)]
+        self.need = max(self.wanted)
+
+    def read(self) -> None:
+        pieces = self.source.pieces()
+        head, first = _cut(next(pieces, ""))
+        self._by_row(head, iter(()))
+        for piece in chain([first], pieces):
+            alike = sorted_out(piece)
+            if alike is None or not self._by_kind(alike):
+                self._by_row(piece, pieces)
+        if self.short:
+            self.rows.repair(f"{self.source.path.name}: {counted(self.short, 'row')} with too few cells left out")
+
+    def _by_kind(self, piece: Piece) -> bool:
+        """Add the rows of lines that are alike, if one line says what the others are."""
+        kinds, short = list[tuple[Alike, list[str]]](), 0
+        for kind in piece.kinds:
+            if kind.short[0] == "#":
+                continue
+            row = self._row(kind.marked)
+            if row is None:
+                return False
+            if len(row) <= self.need:
+                short += len(kind.lines) * bool(row)
+            elif any(row[place] for place in self.rates):
+                if piece.original(kind, row[self.rates[0]]) == self.header[self.rates[0]]:
+                    return False
+                if any(not form_of(row[place]) and re.search("[0-9]", row[place]) for place in self.wanted):
+                    return False
+                kinds.append((kind, row))
+        self.short += short
+        if kinds:
+            self._add({place: piece.column((kind, row[place]) for kind, row in kinds) for place in self.wanted})
+        return True
+
+    def _row(self, line: str) -> list[str] | None:
+        """The cells of a line, or None where they go on in the next."""
+        try:
+            row, *rest = csv.reader([line, "end"], delimiter=self.delimiter, skipinitialspace=True)
+        except csv.Error:
+            return None
+        return [self._point(cell) for cell in row] if rest == [["end"]] else None
+
+    def _by_row(self, piece: str, pieces: Iterator[str]) -> None:
+        """Add the rows of a piece, and of the next ones where a quoted cell goes on."""
+        lines = _Lines(piece, pieces)
+        batch = list[list[str]]()
+        try:
+            for row in csv.reader(lines, delimiter=self.delimiter, skipinitialspace=True):
+                lines.inside = False
+                batch.append(row)
+        except csv.Error as error:
+            raise LogError(f"{self.source.path}: damaged CSV: {error}") from None
+        whole = [row for row in batch if len(row) > self.need]
+        self.short += sum(map(bool, batch)) - len(whole)
+        for part in _runs(whole, self.header, self.rates[0]):
+            if part and part[0] is self.header:
+                if self.begun:
+                    self.rows.start()
+                    self.rows.repair(
+                        f"{self.source.path.name}: its header line comes again; what follows is another process"
+                    )
+                self.begun, part = True, part[1:]
+            if len(self.rates) == 1:
+                part = [row for row in part if row[self.rates[0]]]
             else:
-                part = [row for row in part if any(row[place] for place in rates)]
+                part = [row for row in part if any(row[place] for place in self.rates)]
             if part:
-                rows.add(
-                    {header[place]: _column(part, place, delimiter) for place in rates},
-                    None if update is None else _column(part, update, delimiter),
-                    None if epoch is None else _column(part, epoch, delimiter),
-                )
-                rows.torn = source.open_end and len(batch) < BATCH and need in rates and len(part[-1]) == need + 1
-    if short:
-        rows.repair(f"{source.path.name}: {counted(short, 'row')} with too few cells left out")
+                self._add({place: [self._point(row[place]) for row in part] for place in self.wanted})
+                self.rows.torn = self.source.open_end and self.need in self.rates and len(part[-1]) == self.need + 1
+
+    def _add(self, columns: Mapping[int, Column]) -> None:
+        update, epoch = (None if place is None else columns[place] for place in (self.update, self.epoch))
+        self.rows.add({self.header[place]: columns[place] for place in self.rates}, update, epoch)
+
+    def _point(self, cell: str) -> str:
+        return cell.replace(",", ".") if self.delimiter == ";" else cell
 
 
-def _lines(source: Source) -> Iterator[str]:
-    for piece in source.pieces():
-        yield from (line for line in piece.lstrip("\ufeff").split("\n") if line[:1] != "#")
+class _Lines:
+    """The lines of a piece, and of the next ones while a row is not at its end."""
 
+    def __init__(self, piece: str, pieces: Iterator[str]) -> None:
+        self.lines, self.pieces, self.inside = iter(piece.split("\n")), pieces, False
 
-def _batch(reader: Iterator[list[str]], source: Source) -> list[list[str]]:
-    try:
-        return list(islice(reader, BATCH))
-    except csv.Error as error:
-        raise LogError(f"{source.path}: damaged CSV: {error}") from None
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        while True:
+            for line in self.lines:
+                if line[:1] != "#":
+                    self.inside = True
+                    return line
+            if not self.inside:
+                raise StopIteration
+            self.lines = iter(next(self.pieces).split("\n"))
 
 
 def _runs(batch: list[list[str]], header: list[str], place: int) -> Iterator[list[list[str]]]:
@@ -118,8 +209,3 @@ def _runs(batch: list[list[str]], header: list[str], place: int) -> Iterator[lis
         else:
             part.append(row)
     yield part
-
-
-def _column(part: list[list[str]], place: int, delimiter: str) -> list[str]:
-    cells = [row[place] for row in part]
-    return [cell.replace(",", ".") for cell in cells] if delimiter == ";" else cells

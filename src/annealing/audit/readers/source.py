@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import re
+import zlib
 from collections.abc import Callable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
 
 from ..log import LogError
@@ -30,24 +33,38 @@ class Source:
         self.open_end = False
         try:
             with path.open("rb") as file:
-                self.head = file.read(PIECE)
+                self.packed = file.read(2) == b"\x1f\x8b"
+            self.head = next(self._read(), b"")
         except OSError as error:
             raise LogError(f"{path}: {error.strerror or error}") from None
         if not self.head:
-            raise LogError(f"{path}: the file is empty; expected a log")
+            what = "compressed, and damaged from its begin" if self.repairs else "empty"
+            raise LogError(f"{path}: the file is {what}; expected a log")
 
     def blocks(self) -> Iterator[bytes]:
-        """The bytes of the file, a piece at a time."""
-        read = 0
+        """The bytes of the file, unpacked, a piece at a time."""
         try:
-            with self.path.open("rb") as file:
-                while block := file.read(PIECE):
-                    yield block
-                    read += len(block)
-                    if self.progress:
-                        self.progress(self.before + read, self.total)
+            yield from self._read(self.progress)
         except OSError as error:
             raise LogError(f"{self.path}: {error.strerror or error}") from None
+
+    def _read(self, progress: Progress | None = None) -> Iterator[bytes]:
+        with self.path.open("rb") as raw:
+            file: BufferedIOBase = gzip.GzipFile(fileobj=raw) if self.packed else raw
+            while block := self._block(file):
+                yield block
+                if progress:
+                    progress(self.before + raw.tell(), self.total)
+
+    def _block(self, file: BufferedIOBase) -> bytes:
+        parts, size = list[bytes](), 0
+        try:
+            while size < PIECE and (part := file.read1(PIECE - size)):
+                parts.append(part)
+                size += len(part)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            self.repair("the compressed file is torn or damaged; the rest left out")
+        return b"".join(parts)
 
     def text(self) -> Iterator[str]:
         """The text of the file in pieces; every line end is a single newline."""
@@ -100,9 +117,7 @@ class Source:
         sample = self.sample()[:65536]
         strange = sum(sample.count(chr(code)) for code in range(32) if code not in (8, 9, 10, 12, 27))
         if strange * 20 > len(sample) or sample.count("�") * 3 > len(sample):
-            what = (
-                "compressed; unpack it first" if self.head[:2] == b"\x1f\x8b" or self.head[:2] == b"PK" else "not text"
-            )
+            what = "compressed; unpack it first" if self.head[:2] == b"PK" else "not text"
             raise LogError(f"{self.path}: the file is {what}; expected a log as text, or a TensorBoard event file")
 
     def repair(self, sentence: str) -> None:
