@@ -198,6 +198,8 @@ def test_bad_input_is_one_clear_error() -> None:
         ("024", "cosine(1e-4, 0, 11900)", "skipped scheduler steps", {"lag": 4, "times": 4}),
         ("025", "cosine(1e-4, 0, 23800)", "skipped scheduler steps", {"lag": 8}),
         ("005", "linear(0.02, 0, 3000)", None, {}),
+        ("032", "linear(0, 2e-4, 5) >> linear(2e-4, 0, 3395)", None, {}),
+        ("058", "linear(0.01, 1e-4, 300)", "warm-up added", {"then": "on time"}),
         ("005", "linear(0.02, 0, 6000)", "clock x k", {"k": 2}),
         ("109", "multistep(0.1, [60, 120, 160], gamma=0.2)", None, {}),
         ("109", "multistep(0.1, [60, 120, 180], gamma=0.2)", "milestones edited", {"milestones": [60, 120, 160]}),

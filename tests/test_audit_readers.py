@@ -452,3 +452,14 @@ def test_the_page_has_every_format() -> None:
         name, said = cells[1].strip().strip("`"), cells[-2].strip()
         shift = EXPECTED[name][4] if name in EXPECTED else None
         assert said.startswith({0: "schedule(c)", -1: "schedule(c - 1)", None: ("differs", "not told")}[shift]), name
+
+
+def test_rows_that_stand_latest_first_are_turned_round(tmp_path: Path) -> None:
+    file = tmp_path / "export.csv"
+    file.write_text("step,lr\n30,0.1\n20,0.2\n10,0.3\n")
+    log = read(file)
+    assert log.clock.tolist() == [10, 20, 30]
+    assert log.rates[:, 0].tolist() == [0.3, 0.2, 0.1]
+    assert "the rows stand latest first, and were turned round" in log.repairs
+    file.write_text("step,lr\n30,0.1\n20,0.2\n20,0.2\n10,0.3\n")
+    assert read(file).clock.tolist() == [30, 20, 20, 10]

@@ -25,7 +25,8 @@ def account(log: Log, group: int, meant: Rates, marks: Landmarks) -> tuple[int, 
         held[shift] = known.later(shift)
         if log.shift in (None, shift) and held[shift].first_wrong(meant) is None:
             return shift, held[shift], [Explanation((), None)]
-    loose = {shift: replace(rows, slack=log.slack) for shift, rows in held.items()}
+    nearest = sorted(held, key=lambda shift: int(held[shift].wrong(meant).sum())) if log.slack else []
+    loose = {shift: replace(held[shift], slack=log.slack) for shift in nearest}
     if log.slack and not _following(held, meant) and _following(loose, meant):
         held = loose
     shift, found = _explained(log, meant, held, marks)

@@ -46,6 +46,7 @@ def read(source: Source, rows: Rows, form: TextFormat) -> None:
     rows.uncounted = True  # the epochs have two decimals
     if np.isfinite(update).any():
         rows.repair(f"{source.path.name}: steps are read from progress bars, and may be one off")
+        rows.slack = 1
     rows.stated |= stated(source.sample(), form) | _total(
         totals, int(np.nanmax(update)) if np.isfinite(update).any() else place.size
     )

@@ -37,6 +37,7 @@ class Rows:
         self.first: int | None = None
         self.inner = False  # whether updates begin again in every epoch; `first` is the first epoch's number
         self.uncounted = False  # whether rows without an update are counted even where epochs are known
+        self.slack = 0  # by how many updates they may be off
         self.torn = False  # the last number touches the end of a file without a line end
 
     def start(self, file: str = "") -> None:
@@ -113,7 +114,10 @@ class Rows:
         for begin in self.starts[1:]:
             process[begin:] += 1
         groups: NDArray[np.bool_] = np.any(np.isfinite(values) & keep[:, None], axis=0)
-        kept = slice(None) if keep.all() else keep
+        kept: Any = slice(None) if keep.all() else keep
+        if process[-1] == 0 and int(keep.sum()) > 2 and bool(np.all(np.diff(clock[kept]) < 0)):
+            kept = np.flatnonzero(keep)[::-1]
+            self.repair("the rows stand latest first, and were turned round")
         if not groups.all():
             values, half = values[:, groups], half[:, groups]
         return Log(
@@ -126,6 +130,7 @@ class Rows:
             unit="epoch" if unit == "epoch" else "update",
             epochs=epochs[kept] if (np.isfinite(epochs) & keep).any() else None,
             shift=self.form.shift,
+            slack=self.slack if unit == "update" else 0,
             stated=self.stated,
             repairs=tuple(self.repairs),
         )
