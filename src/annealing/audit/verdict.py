@@ -205,7 +205,8 @@ def _notes(log: Log, number: int, rows: Evidence, marks: Landmarks, meant: Rates
     notes = [*log.repairs, *filter(None, [beside(log, number)])]
     if rows.slack and follows:
         moved = int(replace(rows, slack=0).wrong(meant).sum())
-        notes.append(f"{moved} of {len(rows)} rates are the schedule's up to {rows.slack} update earlier or later.")
+        most = f"{rows.slack} update{'s' * (rows.slack > 1)}"
+        notes.append(f"{moved} of {len(rows)} rates are the schedule's up to {most} earlier or later.")
     last = float(rows.rows.t.max())
     if follows and marks.ends and marks.horizon and last > marks.horizon + 1:
         notes.append(f"The schedule is over at {marks.horizon:g}, but the log goes on to update {_update(last):g}.")

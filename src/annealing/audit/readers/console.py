@@ -14,7 +14,7 @@ from .texts import TextFormat
 
 
 def read(source: Source, rows: Rows, form: TextFormat) -> None:
-    """Add the rows of one file; each rate belongs to the last bar of the training before it, give or take one."""
+    """Add the rows of one file; each rate belongs to the last bar of the training before it, or nearly."""
     finder = Finder(form)
     if "'learning_rate': '" in source.sample():  # version 5 prints rounded texts
         rows.form = rows.form._replace(style=None)
@@ -45,8 +45,8 @@ def read(source: Source, rows: Rows, form: TextFormat) -> None:
             begin += end
     rows.uncounted = True  # the epochs have two decimals
     if np.isfinite(update).any():
-        rows.repair(f"{source.path.name}: steps are read from progress bars, and may be one off")
-        rows.slack = 1
+        rows.repair(f"{source.path.name}: steps are read from progress bars, and may be one or two off")
+        rows.slack = 2
     rows.stated |= stated(source.sample(), form) | _total(
         totals, int(np.nanmax(update)) if np.isfinite(update).any() else place.size
     )
