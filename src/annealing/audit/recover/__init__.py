@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,18 +13,23 @@ from ...schedule import Schedule
 from ..log import Log
 from .curves import Array
 from .doubts import doubts
+from .effort import Exhausted, limited
+from .found import Found
 from .named import named
 from .products import product
 from .recovered import Recovered
-from .search import Found, search
+from .search import search
 from .stairs import stairs
+from .templates import recipes_of
 from .trace import Trace, trace
 from .written import written
 
 MOST_ROWS = 4000
-BUDGET = 6.0  # seconds for the search of phases
+MOST_WORK = 3000.0  # see `spend`; some seconds of one processor
 LOOSER = (1.0, 3.0, 30.0)
 PLAIN = 30.0  # the cost of a schedule with which the search is over
+NEAR = 1e-3  # of the peak: rows are never looked at more loosely than that
+MOST_SHOWN = 4
 MUCH_LONGER = 3.5  # an alternative is at most that much longer
 
 __all__ = ["Recovered", "recover"]
@@ -66,43 +71,46 @@ def _recovered(rows: Trace, unit: str, shift: int | None) -> Recovered:
 
 
 def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
-    some, until = rows.thinned(MOST_ROWS), time.monotonic() + BUDGET
-    for looser in LOOSER:
-        results = _tried(some, rows, unit, shift, looser, until)
-        if results:
-            results.sort(key=lambda one: (not one.exact, one.cost))
-            best = results[0]
-            others = [one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
-            return replace(best, alternatives=tuple(others))
+    some, peak = rows.thinned(MOST_ROWS), float(np.abs(rows.rate).max())
+    with limited(MOST_WORK):
+        for looser in LOOSER:
+            near = replace(some, slack=np.minimum(some.slack * looser, np.maximum(some.slack, NEAR * peak)))
+            results: list[Recovered] = []
+            with contextlib.suppress(Exhausted):
+                for found in _tried(near, rows, unit, shift):
+                    results += found
+                    if any(one.exact and one.cost < PLAIN for one in found):
+                        break
+            if results:
+                results.sort(key=lambda one: (not one.exact, one.cost))
+                best = results[0]
+                others = [one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
+                return replace(best, alternatives=tuple(others))
     level = float(np.median(rows.rate))
-    off = float(np.abs(rows.rate - level).max() / (np.abs(rows.rate).max() or 1))
+    off = float(np.abs(rows.rate - level).max() / (peak or 1))
     note = "no schedule of the known families fits; the residual is that of a constant"
     return Recovered(None, 0, (), unit, off, False, notes=(*rows.notes, note))
 
 
-def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float, until: float) -> list[Recovered]:
-    """Schedules as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
-    slack = some.slack * looser
-    results: list[Recovered] = []
+def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[list[Recovered]]:
+    """Schedules of named recipes, as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
+    yield _all(recipes_of(some.clock, some.rate, some.slack, shift), rows, unit)
     for moved in (0, -1, 1) if shift is None else (shift,):
-        if (levels := stairs(some.clock, some.rate, slack, moved)) is not None:
+        if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
             every, begins, rates, slacks = levels
-            for found in search(begins, rates, slacks, 0, until)[:2]:
+            for found in search(begins, rates, slacks, 0)[:2]:
                 if found.shift == 0 and not len(found.odd) and not found.lags:
-                    results += _results(replace(found, shift=moved), rows, unit, every)
-            if results and results[-1].exact:
-                return results
-    results += [
-        result for one in search(some.clock, some.rate, slack, shift, until)[:4] for result in _results(one, rows, unit)
-    ]
-    if not any(one.exact and one.cost < PLAIN for one in results):
-        warm = product(some.clock, some.rate, slack, shift, until)
-        if warm is not None:
-            schedule, moved, lags, cost, found = warm
-            made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)
-            residual, exact = _checked(made, rows, np.array([]))
-            results.append(replace(made, residual=residual, exact=exact, cost=cost, pieces=_pieces(found)))
-    return results
+                    yield _results(replace(found, shift=moved), rows, unit, every)
+    yield _all(search(some.clock, some.rate, some.slack, shift), rows, unit)
+    if (warm := product(some.clock, some.rate, some.slack, shift)) is not None:
+        schedule, moved, lags, cost, found = warm
+        made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)
+        residual, exact = _checked(made, rows, np.array([]))
+        yield [replace(made, residual=residual, exact=exact, cost=cost, pieces=_pieces(found))]
+
+
+def _all(found: list[Found], rows: Trace, unit: str) -> list[Recovered]:
+    return [result for one in found[:MOST_SHOWN] for result in _results(one, rows, unit)]
 
 
 def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> list[Recovered]:

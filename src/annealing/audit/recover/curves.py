@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .effort import spend
+
 Array = NDArray[np.float64]
 MOST_ROWS = 96  # rows that a fit looks at; all are checked afterwards
 MOST_SLOPE = 1e150  # squares of more are beyond the range of floats
@@ -228,6 +230,7 @@ def _searched(
 ) -> tuple[float, ...] | None:
     """The guess from which the rows are nearest, by a few of them."""
     tried = list(guesses)
+    spend(0.1 + 0.01 * len(tried))
     if len(tried) < 2:
         return tried[0] if tried else None
     rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), SEARCHED)).astype(int))
@@ -270,6 +273,7 @@ def _polished(
 
     residual = off(inner, weights)
     for _ in range(14):
+        spend(0.2 + 0.1 * len(inner))
         columns = [np.stack(family.columns(inner, x), 1) * weight[:, None]]
         for i, value in enumerate(inner):
             step = 1e-6 * max(abs(value), 1e-3)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,7 +34,8 @@ class Part:
 class Model:
     """Parts and the numbers in their slots; fixed slots are no longer moved by a fit.
 
-    gaps: between which two times of the log each start lies.
+    gaps: between which two times of the log each start lies. ties: slots whose number is a sum of others, each times
+    a weight, as the second restart is two lengths after the first.
     """
 
     parts: list[Part] = field(default_factory=list)
@@ -41,6 +43,7 @@ class Model:
     roles: list[str] = field(default_factory=list)  # "time", "value" or "extra"
     fixed: set[int] = field(default_factory=set)
     gaps: dict[int, tuple[float, float]] = field(default_factory=dict)
+    ties: dict[int, dict[int, float]] = field(default_factory=dict)
     seen: float = 0.0  # the last time in the log
 
     def slot(self, number: float, role: str, fixed: bool = False) -> int:
@@ -50,15 +53,37 @@ class Model:
             self.fixed.add(len(self.numbers) - 1)
         return len(self.numbers) - 1
 
+    def tied(self, terms: dict[int, float], role: str) -> int:
+        """A slot whose number is a sum of others, each times a weight."""
+        slot = self.slot(math.fsum(weight * self.numbers[other] for other, weight in terms.items()), role, fixed=True)
+        self.ties[slot] = terms
+        return slot
+
+    def tie(self, numbers: list[float]) -> list[float]:
+        """Numbers in which those that others make are these again."""
+        for slot, terms in self.ties.items():
+            numbers[slot] = math.fsum(weight * numbers[other] for other, weight in terms.items())
+        return numbers
+
     def copy(self) -> Model:
         parts = [Part(**vars(part)) for part in self.parts]
-        return Model(parts, list(self.numbers), list(self.roles), set(self.fixed), dict(self.gaps), self.seen)
+        return replace(
+            self,
+            parts=parts,
+            numbers=list(self.numbers),
+            roles=list(self.roles),
+            fixed=set(self.fixed),
+            gaps=dict(self.gaps),
+            ties=dict(self.ties),
+        )
 
     def used(self) -> list[int]:
         return sorted({slot for part in self.parts for slot in part.slots()})
 
     def free(self) -> list[int]:
-        return [slot for slot in self.used() if slot not in self.fixed]
+        """The slots that a fit may move, those of ties among them."""
+        of_ties = {other for slot in self.used() for other in self.ties.get(slot, ())}
+        return sorted({*self.used(), *of_ties} - self.fixed)
 
     def starts(self) -> Array:
         return np.array([self.numbers[part.start] for part in self.parts])

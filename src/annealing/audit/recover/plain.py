@@ -1,0 +1,98 @@
+"""The plainest numbers with which a model still fits."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from .fitting import Rows, around, fit, fits, intervals
+from .model import Model
+from .numbers import digits_of, roundest, shortest
+
+FIRM = 0.7  # how many digits an interval must leave over for its plainest number to be no chance
+
+
+def snap(model: Model, rows: Rows) -> Model | None:
+    """The model with plain numbers: first those that can hardly be chance, then the rest; None where nothing fits."""
+    model, quick = model.copy(), True
+    while free := model.free():
+        bounds = around(model, rows) if quick else intervals(model, rows)
+        if not bounds and not quick:
+            return None
+        found = {slot: plainest(model, slot, *bounds[slot], rows) for slot in free if slot in bounds}
+        ranked = sorted(found, key=lambda slot: -found[slot][1])
+        sure = [slot for slot in ranked if found[slot][1] > FIRM]
+        if quick:
+            tried = _settled(model, {slot: found[slot][0] for slot in sure})
+            if sure and fit(tried, rows) <= 1:
+                model = tried
+            else:
+                quick = False
+            continue
+        for group in ([sure] if len(sure) > 1 else []) + [[slot] for slot in ranked]:
+            tried = _settled(model, {slot: found[slot][0] for slot in group})
+            if fits(tried, rows):
+                model = tried
+                break
+        else:  # no plain number: one well inside of what fits together with the others
+            least, most = bounds[ranked[-1]]
+            inside = (most - least) / 4
+            model = _settled(model, {ranked[-1]: shortest(least + inside, most - inside)})
+            fits(model, rows)
+    return model
+
+
+def plainest(model: Model, slot: int, least: float, most: float, rows: Rows) -> tuple[float, float]:
+    """The plainest number in an interval, and how many digits it is short of what chance would give."""
+    width = most - least
+    if model.roles[slot] == "time":
+        if slot in model.gaps:
+            low, high = model.gaps[slot]
+            least, most = (max(least, low), min(most, high)) if max(least, low) <= min(most, high) else (least, most)
+        number = _round_time(model, slot, least, most)
+        if number is None:
+            return shortest(least, most), -1.0
+        if isinstance(number, Fraction):
+            return float(number), -math.log10(max(width, 1e-9)) - 2 * math.log10(number.denominator)
+        return float(number), -math.log10(max(width, 1e-9)) + (0.3 if width < 1 else -2 + 0.1)
+    value = shortest(least, most)
+    if model.roles[slot] == "value" and digits_of(value) > 2 and (part := _share(model, least, most)) is not None:
+        return part, -math.log10(max(width / part, 1e-15)) - 1.5
+    size = rows.peak if value == 0 else abs(value)
+    return value, -math.log10(max(width / size, 1e-15)) - digits_of(value)
+
+
+def _round_time(model: Model, slot: int, least: float, most: float) -> int | Fraction | None:
+    """The roundest time, or the one with the roundest time since the begin of its part."""
+    number = roundest(least, most)
+    for part in model.parts:
+        if part.end == slot and part.begin in model.fixed and (begin := model.numbers[part.begin]):
+            length = roundest(least - begin, most - begin)
+            if number is None or (isinstance(length, int) and length > 0 and digits_of(length) < digits_of(number)):
+                return number if length is None else _whole(Fraction(begin).limit_denominator(10**6) + length)
+    return number
+
+
+def _whole(number: Fraction) -> int | Fraction:
+    return int(number) if number.denominator == 1 else number
+
+
+def _share(model: Model, least: float, most: float) -> float | None:
+    """A third, a 25th, ... of the greatest value that is settled, within an interval."""
+    values = [model.numbers[slot] for slot in model.fixed if model.roles[slot] == "value" and slot in model.used()]
+    peak = max(values, default=0.0)
+    if least <= 0 or peak <= most:
+        return None
+    share = roundest(peak / most, peak / least)
+    if not isinstance(share, int) or digits_of(share) + 1 >= digits_of(shortest(least, most)):
+        return None
+    return peak / share
+
+
+def _settled(model: Model, values: dict[int, float]) -> Model:
+    model = model.copy()
+    for slot, value in values.items():
+        model.numbers[slot] = value
+        model.fixed.add(slot)
+    model.tie(model.numbers)
+    return model

@@ -1,0 +1,142 @@
+"""The named recipes, tried before any search: a warm-up, a stable rate, a decay to a floor, whose numbers are fitted.
+
+A model here has no more numbers than its recipe: what is joined shares them from the beginning, so that few digits
+determine them as well as they can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from .curves import Array, Curve
+from .fitting import Rows, around, fits
+from .found import Found, made_plain, shifts
+from .model import Model, Part
+from .outline import BODIES, Outline, outline
+from .structure import part_of
+
+FLOORS = (0.0, 0.1, 0.01, 0.05, 0.001, 0.2, 0.5, 0.02, 1e-4)  # shares of the peak at which a decay may end
+WHOLE = 0.3  # updates by which the end of a decay may be off a whole number, besides what digits leave open
+NO_ROWS = np.array([])
+
+
+def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+    """The schedules of one warm-up and one decay that give every row, the plainest first."""
+    seen = outline(clock, rate, slack)
+    if seen is None or len(clock) < 4:
+        return []
+    curves: list[Curve | None] = [None] if seen.fall == len(clock) else []
+    curves += [curve for body in BODIES if seen.fall < len(clock) and (curve := seen.curve(body)) is not None]
+    found: list[Found] = []
+    for curve in curves:
+        for shift, habit in shifts(preferred):
+            rows = Rows(clock + shift, rate, slack)
+            for model in _models(seen, curve, shift):
+                with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
+                    if fits(model, rows):
+                        every = [made_plain(one, rows, shift, habit, (), NO_ROWS) for one in _ended(model, rows)]
+                        found += [one for one in every if one is not None]
+                        break
+    return sorted(found, key=lambda one: one.cost)
+
+
+def _models(seen: Outline, curve: Curve | None, shift: int) -> Iterator[Model]:
+    """Models of a warm-up and a decay, those with fewest numbers first."""
+    for stable in (False, True) if curve is not None else (False,):
+        for model, start, peak in _begun(seen, shift):
+            if stable:
+                begin = model.slot(float(seen.t[seen.fall - 1]) + shift, "time")
+                model.parts.append(Part("flat", start, start, start, peak, peak))
+                start = begin
+            if curve is None:
+                model.parts.append(Part("flat", start, start, start, peak, peak))
+            elif not _with_body(model, curve, seen, shift, start, peak):
+                continue
+            yield model
+
+
+def _begun(seen: Outline, shift: int) -> Iterator[tuple[Model, int, int]]:
+    """Models of a warm-up alone, with the slots of its end and of the peak."""
+    u = seen.t + shift
+    for kind in ("none", "from 0") if not seen.top else ("from 0", "linear", "cosine"):
+        model = Model(seen=float(u[-1]))
+        zero, peak = model.slot(0.0, "time", fixed=True), model.slot(seen.peak, "value")
+        if kind == "none":
+            yield model, zero, peak
+            continue
+        guess = (float(seen.y[0]), float(u[seen.top])) if kind == "cosine" else _risen(seen, u, kind == "from 0")
+        if guess is None:
+            continue
+        first, end = guess
+        begin = model.slot(first, "value", fixed=kind == "from 0")
+        until = model.slot(end, "time")
+        model.parts.append(Part("cosine" if kind == "cosine" else "linear", zero, zero, until, begin, peak))
+        yield model, until, peak
+
+
+def _risen(seen: Outline, u: Array, from_0: bool) -> tuple[float, float] | None:
+    """The first value and the end of a line through the rows that rise."""
+    if not seen.top:  # no row lies in the warm-up
+        return (0.0, float(u[0]) / 2) if u[0] > 0 else None
+    t, y = u[: seen.top], seen.y[: seen.top]
+    if from_0:
+        inside = t > 0
+        if not inside.any():
+            return 0.0, float(u[seen.top])
+        slope, first = float((t * y)[inside].sum() / (t * t)[inside].sum()), 0.0
+    elif len(t) < 2:
+        return None
+    else:
+        slope, first = (float(number) for number in np.polyfit(t, y, 1))
+    return (first, (seen.peak - first) / slope) if slope > 0 else None
+
+
+def _with_body(model: Model, curve: Curve, seen: Outline, shift: int, start: int, peak: int) -> bool:
+    """Add the decay that a curve is, from `start` and from the peak on; whether it goes down."""
+    own = seen.t[seen.fall : seen.rest] + shift
+    part = part_of(model, curve.later(shift), own, start)
+    n = model.numbers
+    if part.kind in ("mirror", "flat") or n[part.last] >= n[peak]:
+        return False
+    if part.kind == "root":
+        part.last = model.slot(float(curve(own[-1] - shift)), "value")
+    floor = float(seen.y[-1]) if seen.rest < len(seen.t) else None
+    part.begin, part.first = start, peak
+    if part.kind in ("linear", "root"):
+        model.fixed.discard(part.end)
+        to = floor if floor is not None else 0.0
+        power = 1.0 if part.kind == "linear" else 1 / n[part.extra or 0]
+        share = (n[peak] - to) / (n[peak] - n[part.last])
+        n[part.end] = n[start] + (n[part.end] - n[start]) * float(share) ** power
+        part.last = model.slot(to, "value", fixed=floor is None)
+    model.parts.append(part)
+    return n[part.end] > n[start] or part.kind.startswith("tail")
+
+
+def _ended(model: Model, rows: Rows) -> Iterator[Model]:
+    """A fitted model, and those with the same rates whose decay ends at a plain share of the peak."""
+    yield model
+    part, n = model.parts[-1], model.numbers
+    open_end = part.kind in ("linear", "root", "tail exponential") and part.last in model.fixed
+    if not open_end or n[part.first] <= 0:
+        return
+    doubt = WHOLE + float(np.ptp(around(model, rows).get(part.end, (0.0, 0.0))))
+    for share in FLOORS[1:]:
+        new = model.copy()
+        last = new.parts[-1]
+        last.last = new.tied({last.first: share}, "value")
+        if part.kind == "tail exponential":
+            if not part.extra or not 0 < n[part.extra] < 1:
+                return
+            end = n[part.begin] + math.log(share) / math.log(n[part.extra])
+            last.kind, last.extra, last.end = "geometric", None, new.slot(end, "time")
+        else:
+            power = 1.0 if part.kind == "linear" else 1 / n[part.extra or 0]
+            end = n[part.begin] + (n[part.end] - n[part.begin]) * (1 - share) ** power
+            new.numbers[last.end] = end
+        if end >= model.seen and abs(end - round(end)) <= doubt:
+            yield new
