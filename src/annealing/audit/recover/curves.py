@@ -194,11 +194,12 @@ def _through(
         off = np.abs(curve(t) - y) / slack
         if (off <= 1).all():
             return curve
-        if not inner or not np.isfinite(off).all() or (off > 1).sum() > len(t) // 10:
+        if not np.isfinite(off).all() or (off > 1).sum() > len(t) // 10:
             return None
         worst = np.argsort(off)[-FAR_OFF:]  # a few exact rows among many coarse ones: fit by them too
         x, rates = np.append(x, (t[worst] - middle) / scale), np.append(rates, y[worst])
         weight = np.append(weight, 1 / slack[worst])
+        weights = _solved(_weighted(family, inner, x, weight), rates * weight)
         inner, weights = _polished(family, x, rates, weight, inner, weights)
     return None
 

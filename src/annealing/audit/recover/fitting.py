@@ -123,7 +123,7 @@ def fit(model: Model, rows: Rows, steps: int = 12) -> float:
     return rows.worst(model)
 
 
-def nearest(model: Model, rows: Rows, rounds: int = 4) -> float:
+def nearest(model: Model, rows: Rows, rounds: int = 6) -> float:
     """From the least squares on to where the worst residual is least, which rounded rates need; that residual.
 
     By linear programming, with the rows that it misses taken in.
@@ -151,15 +151,16 @@ def nearest(model: Model, rows: Rows, rounds: int = 4) -> float:
     return worst
 
 
-def fits(model: Model, rows: Rows) -> bool:
-    """Whether every row can be within its slack; the model's free numbers are moved there."""
-    return fit(model, rows) <= 1 or nearest(model, rows) <= 1
+def fits(model: Model, rows: Rows, within: float = 1.0) -> bool:
+    """Whether every row can be within its slack, or `within` times it; the model's free numbers are moved there."""
+    return (fit(model, rows) <= within or nearest(model, rows) <= within) and model.in_gaps()
 
 
-def intervals(model: Model, rows: Rows) -> dict[int, tuple[float, float]]:
+def intervals(model: Model, rows: Rows, only: int | None = None) -> dict[int, tuple[float, float]]:
     """Between which values each free number may lie, the others moving along, while every row stays within its slack.
 
-    By linear programming at the present numbers: rows are linear in small changes. Empty where no numbers fit.
+    only: one slot, or all. By linear programming at the present numbers: rows are linear in small changes. Empty where
+    no numbers fit.
     """
     if (normed := _normed(model, rows)) is None:
         return {}
@@ -168,6 +169,8 @@ def intervals(model: Model, rows: Rows) -> dict[int, tuple[float, float]]:
     sides, limits = np.concatenate([-columns, columns]), np.concatenate([1 - residual, 1 + residual])
     found = {}
     for i, slot in enumerate(free):
+        if only not in (None, slot):
+            continue
         aim, ends = np.zeros(len(free)), []
         for sign in (1, -1):
             aim[i] = sign

@@ -35,7 +35,8 @@ class Model:
     """Parts and the numbers in their slots; fixed slots are no longer moved by a fit.
 
     gaps: between which two times of the log each start lies. ties: slots whose number is a sum of others, each times
-    a weight, as the second restart is two lengths after the first.
+    a weight, as the second restart is two lengths after the first. cuts: the row from which on a part that begins with
+    a jump is in force, wherever within its gap a fit moves its start.
     """
 
     parts: list[Part] = field(default_factory=list)
@@ -44,7 +45,9 @@ class Model:
     fixed: set[int] = field(default_factory=set)
     gaps: dict[int, tuple[float, float]] = field(default_factory=dict)
     ties: dict[int, dict[int, float]] = field(default_factory=dict)
+    cuts: dict[int, float] = field(default_factory=dict)
     seen: float = 0.0  # the last time in the log
+    told: float = 0.0  # how long the description of its ties is
 
     def slot(self, number: float, role: str, fixed: bool = False) -> int:
         self.numbers.append(float(number))
@@ -75,22 +78,31 @@ class Model:
             fixed=set(self.fixed),
             gaps=dict(self.gaps),
             ties=dict(self.ties),
+            cuts=dict(self.cuts),
         )
 
     def used(self) -> list[int]:
-        return sorted({slot for part in self.parts for slot in part.slots()})
+        """The slots of all parts, and those that their ties are made of."""
+        own = {slot for part in self.parts for slot in part.slots()}
+        return sorted(own | {other for slot in own for other in self.ties.get(slot, ())})
 
     def free(self) -> list[int]:
-        """The slots that a fit may move, those of ties among them."""
-        of_ties = {other for slot in self.used() for other in self.ties.get(slot, ())}
-        return sorted({*self.used(), *of_ties} - self.fixed)
+        """The slots that a fit may move."""
+        return [slot for slot in self.used() if slot not in self.fixed]
 
     def starts(self) -> Array:
-        return np.array([self.numbers[part.start] for part in self.parts])
+        """From when on each part is in force."""
+        return np.array([self.cuts.get(part.start, self.numbers[part.start]) for part in self.parts])
+
+    def in_gaps(self) -> bool:
+        """Whether every jump is between the rows around it."""
+        gaps = ((self.numbers[slot], *self.gaps[slot]) for slot in self.cuts)
+        return all(low < number <= high for number, low, high in gaps)
 
     def __call__(self, u: Array, numbers: list[float] | None = None) -> Array:
         n = self.numbers if numbers is None else numbers
-        which = np.searchsorted([n[part.start] for part in self.parts[1:]], u, "right")
+        starts = [self.cuts.get(part.start, n[part.start]) for part in self.parts[1:]]
+        which = np.searchsorted(starts, u, "right")
         result = np.empty(len(u))
         for i, part in enumerate(self.parts):
             rows = which == i

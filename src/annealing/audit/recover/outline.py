@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from .curves import FAMILIES, Array, Curve, Family, fitted
 
 LOOSE = 3.0  # of the slack: a curve through the fall alone is a first guess
-LEAST_REST = 3
 LEAST_CHANGE = 0.9  # of a unit of the last digit
 BODIES: tuple[Family, ...] = tuple(family for family in FAMILIES if family.name != "flat")
 
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """Rows 0..top - 1 rise, top..fall - 1 are the greatest, fall..rest - 1 fall, and those from rest on are equal."""
+    """Rows 0..top - 1 rise, top..fall - 1 are the greatest, fall..rest - 1 fall, and those from rest on are the least.
+
+    Those may lie on the curve of the fall, or after its end.
+    """
 
     t: Array
     y: Array
@@ -37,6 +39,11 @@ class Outline:
             return None
         return fitted(family, self.t[rows], self.y[rows], self.slack[rows] * LOOSE)
 
+    def rests(self, curve: Curve) -> bool:
+        """Whether the last rows no longer follow the curve of the fall."""
+        rows = slice(self.rest, None)
+        return bool((np.abs(curve(self.t[rows]) - self.y[rows]) > LOOSE * self.slack[rows]).any())
+
 
 def outline(t: Array, y: Array, slack: Array) -> Outline | None:
     """The outline of rates that rise once and then fall, or do one of both; None of others."""
@@ -48,7 +55,7 @@ def outline(t: Array, y: Array, slack: Array) -> Outline | None:
     top = int(rising[-1]) + 1 if len(rising) else 0
     fall = int(falling[0]) + 1 if len(falling) else len(t)
     rest = int(falling[-1]) + 1 if len(falling) else len(t)
-    return Outline(t, y, slack, top, fall, rest if len(t) - rest >= LEAST_REST else len(t))
+    return Outline(t, y, slack, top, fall, rest)
 
 
 def ways(y: Array, slack: Array) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 
 from .fitting import Rows, around, fit, fits, intervals
@@ -12,28 +13,38 @@ from .numbers import digits_of, roundest, shortest
 FIRM = 0.7  # how many digits an interval must leave over for its plainest number to be no chance
 
 
+def sure(model: Model, rows: Rows) -> Model:
+    """With those numbers settled that stand out from all that the rows can possibly allow."""
+    model = model.copy()
+    while bounds := around(model, rows):
+        found = {slot: plainest(model, slot, *bounds[slot], rows) for slot in bounds}
+        tried = _settled(model, {slot: value for slot, (value, firm) in found.items() if firm > FIRM})
+        if len(tried.fixed) == len(model.fixed) or fit(tried, rows) > 1:
+            break
+        model = tried
+    return model
+
+
 def snap(model: Model, rows: Rows) -> Model | None:
-    """The model with plain numbers: first those that can hardly be chance, then the rest; None where nothing fits."""
-    model, quick = model.copy(), True
+    """The model with plain numbers, those that can hardly be chance first; None where nothing fits."""
+    bounds = intervals(model, rows)
     while free := model.free():
-        bounds = around(model, rows) if quick else intervals(model, rows)
-        if not bounds and not quick:
+        if not bounds:
             return None
-        found = {slot: plainest(model, slot, *bounds[slot], rows) for slot in free if slot in bounds}
+        found = {slot: plainest(model, slot, *bounds[slot], rows) for slot in free}
         ranked = sorted(found, key=lambda slot: -found[slot][1])
-        sure = [slot for slot in ranked if found[slot][1] > FIRM]
-        if quick:
-            tried = _settled(model, {slot: found[slot][0] for slot in sure})
-            if sure and fit(tried, rows) <= 1:
-                model = tried
-            else:
-                quick = False
-            continue
-        for group in ([sure] if len(sure) > 1 else []) + [[slot] for slot in ranked]:
-            tried = _settled(model, {slot: found[slot][0] for slot in group})
-            if fits(tried, rows):
-                model = tried
+        for slot in ranked:
+            narrower = _settled(model, {slot: found[slot][0]})
+            if fits(narrower, rows):
+                model = narrower
                 break
+            own = intervals(model, rows, slot)  # it is narrower since others were settled
+            if own and own[slot] != bounds[slot]:
+                bounds |= own
+                narrower = _settled(model, {slot: plainest(model, slot, *own[slot], rows)[0]})
+                if fits(narrower, rows):
+                    model = narrower
+                    break
         else:  # no plain number: one well inside of what fits together with the others
             least, most = bounds[ranked[-1]]
             inside = (most - least) / 4
@@ -46,8 +57,7 @@ def plainest(model: Model, slot: int, least: float, most: float, rows: Rows) -> 
     """The plainest number in an interval, and how many digits it is short of what chance would give."""
     width = most - least
     if model.roles[slot] == "time":
-        if slot in model.gaps:
-            low, high = model.gaps[slot]
+        for low, high in _limits(model, slot):
             least, most = (max(least, low), min(most, high)) if max(least, low) <= min(most, high) else (least, most)
         number = _round_time(model, slot, least, most)
         if number is None:
@@ -60,6 +70,17 @@ def plainest(model: Model, slot: int, least: float, most: float, rows: Rows) -> 
         return part, -math.log10(max(width / part, 1e-15)) - 1.5
     size = rows.peak if value == 0 else abs(value)
     return value, -math.log10(max(width / size, 1e-15)) - digits_of(value)
+
+
+def _limits(model: Model, slot: int) -> Iterator[tuple[float, float]]:
+    """Between which times a start must lie by the rows around it, and so what it is made of."""
+    if slot in model.gaps:
+        yield model.gaps[slot]
+    for tied, terms in model.ties.items():
+        if slot in terms and tied in model.gaps:
+            rest, weight = model.numbers[tied] - terms[slot] * model.numbers[slot], terms[slot]
+            low, high = ((edge - rest) / weight for edge in model.gaps[tied])
+            yield low, high
 
 
 def _round_time(model: Model, slot: int, least: float, most: float) -> int | Fraction | None:

@@ -29,7 +29,10 @@ def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> li
         least = min((one.free for one in found), default=math.inf)
         with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off: no schedule
             for model, rows, lags, odd in _models(phases, clock, rate, slack, shift):
-                if len(model.free()) <= least and (one := made_plain(model, rows, shift, habit, lags, odd)) is not None:
+                if (
+                    len(model.free()) <= least
+                    and (one := made_plain(model, rows, (shift, habit), lags, odd)) is not None
+                ):
                     found.append(one)
     return sorted(found, key=lambda one: one.cost)
 

@@ -21,7 +21,10 @@ from .structure import part_of
 
 FLOORS = (0.0, 0.1, 0.01, 0.05, 0.001, 0.2, 0.5, 0.02, 1e-4)  # shares of the peak at which a decay may end
 WHOLE = 0.3  # updates by which the end of a decay may be off a whole number, besides what digits leave open
-NO_ROWS = np.array([])
+OPEN = 1e-3  # of the peak: a floor that digits leave open by more may be a plain share of it
+MOST_FLOORS = 3
+LAST = ("shifted geometric", "power", "raised power")  # tried where no other curve fits
+NEARLY = 1.1  # of the slack: how far off a fit may be before its numbers are plain
 
 
 def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
@@ -33,12 +36,15 @@ def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -
     curves += [curve for body in BODIES if seen.fall < len(clock) and (curve := seen.curve(body)) is not None]
     found: list[Found] = []
     for curve in curves:
+        if found and curve is not None and curve.family.name in LAST:
+            break
         for shift, habit in shifts(preferred):
             rows = Rows(clock + shift, rate, slack)
             for model in _models(seen, curve, shift):
                 with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
-                    if fits(model, rows):
-                        every = [made_plain(one, rows, shift, habit, (), NO_ROWS) for one in _ended(model, rows)]
+                    if fits(model, rows, NEARLY):
+                        known = any(one.sure for one in found)
+                        every = (made_plain(one, rows, (shift, habit), only_sure=known) for one in _ended(model, rows))
                         found += [one for one in every if one is not None]
                         break
     return sorted(found, key=lambda one: one.cost)
@@ -104,15 +110,19 @@ def _with_body(model: Model, curve: Curve, seen: Outline, shift: int, start: int
         return False
     if part.kind == "root":
         part.last = model.slot(float(curve(own[-1] - shift)), "value")
-    floor = float(seen.y[-1]) if seen.rest < len(seen.t) else None
     part.begin, part.first = start, peak
+    rests = seen.rests(curve)
+    floor = float(seen.y[-1]) if rests else 0.0
     if part.kind in ("linear", "root"):
         model.fixed.discard(part.end)
-        to = floor if floor is not None else 0.0
         power = 1.0 if part.kind == "linear" else 1 / n[part.extra or 0]
-        share = (n[peak] - to) / (n[peak] - n[part.last])
+        share = (n[peak] - floor) / (n[peak] - n[part.last])
         n[part.end] = n[start] + (n[part.end] - n[start]) * float(share) ** power
-        part.last = model.slot(to, "value", fixed=floor is None)
+        part.last = model.slot(floor, "value", fixed=not rests)
+    elif part.kind == "tail exponential" and rests and 0 < n[part.extra or 0] < 1 and 0 < floor < n[peak]:
+        end = n[start] + math.log(floor / n[peak]) / math.log(n[part.extra or 0])
+        part.kind, part.extra, part.end = "geometric", None, model.slot(end, "time")
+        part.last = model.slot(floor, "value")
     model.parts.append(part)
     return n[part.end] > n[start] or part.kind.startswith("tail")
 
@@ -121,22 +131,53 @@ def _ended(model: Model, rows: Rows) -> Iterator[Model]:
     """A fitted model, and those with the same rates whose decay ends at a plain share of the peak."""
     yield model
     part, n = model.parts[-1], model.numbers
-    open_end = part.kind in ("linear", "root", "tail exponential") and part.last in model.fixed
-    if not open_end or n[part.first] <= 0:
-        return
-    doubt = WHOLE + float(np.ptp(around(model, rows).get(part.end, (0.0, 0.0))))
-    for share in FLOORS[1:]:
+    bounds = around(model, rows)
+    if part.last in bounds and part.kind != "flat":
+        yield from _at_plain_floors(model, *bounds[part.last], rows)
+    elif part.kind in ("linear", "root", "tail exponential") and n[part.first] > 0:
+        doubt = WHOLE + float(np.ptp(bounds.get(part.end, (0.0, 0.0))))
+        for share in FLOORS[1:]:
+            new, end = _stopped(model, share)
+            if end >= model.seen and abs(end - round(end)) <= doubt:
+                yield new
+
+
+def _at_plain_floors(model: Model, least: float, most: float, rows: Rows) -> Iterator[Model]:
+    """Models whose floor the digits leave open, at shares of the peak; one cycle with its usual factors."""
+    part, peak = model.parts[-1], model.numbers[model.parts[-1].first]
+    shares = [share for share in FLOORS if least <= share * peak <= most] if most - least > OPEN * peak else []
+    for share in shares[:MOST_FLOORS]:
         new = model.copy()
-        last = new.parts[-1]
-        last.last = new.tied({last.first: share}, "value")
-        if part.kind == "tail exponential":
-            if not part.extra or not 0 < n[part.extra] < 1:
-                return
-            end = n[part.begin] + math.log(share) / math.log(n[part.extra])
-            last.kind, last.extra, last.end = "geometric", None, new.slot(end, "time")
-        else:
-            power = 1.0 if part.kind == "linear" else 1 / n[part.extra or 0]
-            end = n[part.begin] + (n[part.end] - n[part.begin]) * (1 - share) ** power
-            new.numbers[last.end] = end
-        if end >= model.seen and abs(end - round(end)) <= doubt:
+        new.parts[-1].last = new.tied({part.first: share}, "value")
+        new.told = _told(share)
+        if fits(new, rows):
             yield new
+    if part.kind == model.parts[0].kind == "cosine" and len(model.parts) == 2:
+        new = model.copy()
+        new.parts[0].first = new.tied({part.first: 1 / 25}, "value")
+        new.parts[-1].last = new.tied({part.first: 1 / 25e4}, "value")
+        new.told = _told(1 / 25)
+        if fits(new, rows):
+            yield new
+
+
+def _stopped(model: Model, share: float) -> tuple[Model, float]:
+    """The same rates by a decay that ends earlier, at a share of its peak, and when that is."""
+    new = model.copy()
+    part, n = new.parts[-1], new.numbers
+    new.told = _told(share)
+    if part.kind == "tail exponential":
+        rate = math.log(n[part.extra or 0]) if 0 < n[part.extra or 0] < 1 else -math.inf
+        end = n[part.begin] + math.log(share) / rate
+        part.kind, part.extra, part.end = "geometric", None, new.slot(end, "time")
+    else:
+        power = 1.0 if part.kind == "linear" else 1 / n[part.extra or 0]
+        end = n[part.begin] + (n[part.end] - n[part.begin]) * (1 - share) ** power
+        n[part.end] = end
+    part.last = new.tied({part.first: share}, "value")
+    return new, end
+
+
+def _told(share: float) -> float:
+    """How long it is to say that a decay ends at a share of the peak: nothing for 0, least for a tenth."""
+    return 1.0 - math.log10(share) + (math.log10(share) % 1 > 1e-9) if share else 0.0

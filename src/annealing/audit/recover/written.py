@@ -63,7 +63,7 @@ def _curve(model: Model, part: Part) -> Schedule:
     first, last = n[part.first], n[part.last]
     extra = 0.0 if part.extra is None else n[part.extra]
     length = time_of(n[part.end]) - time_of(n[part.begin])
-    if part.kind == "linear":
+    if part.kind == "linear" or (part.kind in ("power", "root") and extra == 1):
         return recipes.linear(first, last, length)
     if part.kind in ("cosine", "mirror"):
         curve = recipes.cosine(first, last, length) if first >= last else recipes.ramp(last, length, "cosine", first)
