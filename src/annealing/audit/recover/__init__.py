@@ -12,6 +12,7 @@ from ...errors import ScheduleError
 from ...schedule import Schedule
 from ..log import Log
 from .curves import Array
+from .cycles import cycles_of
 from .doubts import doubts
 from .effort import Exhausted, limited
 from .found import Found
@@ -94,7 +95,8 @@ def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
 
 def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[list[Recovered]]:
     """Schedules of named recipes, as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
-    yield _all(recipes_of(some.clock, some.rate, some.slack, shift), rows, unit)
+    for recipes in (recipes_of, cycles_of):
+        yield _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit)
     for moved in (0, -1, 1) if shift is None else (shift,):
         if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
             every, begins, rates, slacks = levels

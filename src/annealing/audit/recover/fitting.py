@@ -153,7 +153,7 @@ def nearest(model: Model, rows: Rows, rounds: int = 6) -> float:
 
 def fits(model: Model, rows: Rows, within: float = 1.0) -> bool:
     """Whether every row can be within its slack, or `within` times it; the model's free numbers are moved there."""
-    return (fit(model, rows) <= within or nearest(model, rows) <= within) and model.in_gaps()
+    return fit(model, rows) <= within or nearest(model, rows) <= within
 
 
 def intervals(model: Model, rows: Rows, only: int | None = None) -> dict[int, tuple[float, float]]:

@@ -39,7 +39,8 @@ class Found:
         """How long it is: digits of its numbers, numbers, lags."""
         model = self.model
         numbers = sum(_length(model, slot) for slot in model.used() if slot not in model.ties)
-        return numbers + model.told + 1.5 * len(model.parts) + len(self.lags) + 2 * len(self.odd) + self.habit
+        parts = sum(part.start not in model.ties for part in model.parts)
+        return numbers + model.told + 1.5 * parts + len(self.lags) + 2 * len(self.odd) + self.habit
 
 
 def shifts(preferred: int | None) -> Iterator[tuple[int, float]]:
@@ -75,7 +76,7 @@ def made_plain(
     for slot in plain.ties:
         if plain.roles[slot] == "value":
             plain.numbers[slot] = float(f"{plain.numbers[slot]:.12g}")  # a tenth of 0.003 as it is written
-    if rows.worst(plain) > 1:
+    if rows.worst(plain) > 1 or not plain.sound():
         return None
     return Found(plain, shift[0], lags, odd, bounds, shift[1], free, settled)
 

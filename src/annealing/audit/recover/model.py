@@ -94,10 +94,11 @@ class Model:
         """From when on each part is in force."""
         return np.array([self.cuts.get(part.start, self.numbers[part.start]) for part in self.parts])
 
-    def in_gaps(self) -> bool:
-        """Whether every jump is between the rows around it."""
-        gaps = ((self.numbers[slot], *self.gaps[slot]) for slot in self.cuts)
-        return all(low < number <= high for number, low, high in gaps)
+    def sound(self) -> bool:
+        """Whether every jump is between the rows around it, and every part ends after it begins."""
+        n, gaps = self.numbers, ((self.numbers[slot], *self.gaps[slot]) for slot in self.cuts)
+        ends = (n[part.end] > n[part.begin] for part in self.parts if part.end != part.begin)
+        return all(low < number <= high for number, low, high in gaps) and all(ends)
 
     def __call__(self, u: Array, numbers: list[float] | None = None) -> Array:
         n = self.numbers if numbers is None else numbers

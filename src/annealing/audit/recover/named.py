@@ -109,7 +109,7 @@ def _restarts(view: View) -> Schedule | None:
 
 def _triangles(view: View) -> Schedule | None:
     lengths = view.lengths()
-    if len(lengths) < 4 or set(view.kinds) != {"linear"}:
+    if len(lengths) < 3 or set(view.kinds) != {"linear"}:
         return None
     up, down, low, high = lengths[0], lengths[1], view.firsts[0], view.lasts[0]
     whole = all(length == (down if i % 2 else up) for i, length in enumerate(lengths[:-1]))

@@ -53,7 +53,7 @@ def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -
 def _models(seen: Outline, curve: Curve | None, shift: int) -> Iterator[Model]:
     """Models of a warm-up and a decay, those with fewest numbers first."""
     for stable in (False, True) if curve is not None else (False,):
-        for model, start, peak in _begun(seen, shift):
+        for model, start, peak in begun(seen, shift):
             if stable:
                 begin = model.slot(float(seen.t[seen.fall - 1]) + shift, "time")
                 model.parts.append(Part("flat", start, start, start, peak, peak))
@@ -65,7 +65,7 @@ def _models(seen: Outline, curve: Curve | None, shift: int) -> Iterator[Model]:
             yield model
 
 
-def _begun(seen: Outline, shift: int) -> Iterator[tuple[Model, int, int]]:
+def begun(seen: Outline, shift: int) -> Iterator[tuple[Model, int, int]]:
     """Models of a warm-up alone, with the slots of its end and of the peak."""
     u = seen.t + shift
     for kind in ("none", "from 0") if not seen.top else ("from 0", "linear", "cosine"):
