@@ -61,9 +61,10 @@ def _restarts(rows: Rows, again: Array) -> Iterator[Model]:
     known += [(begins[i + 1], sum(gap) / 2) for i, gap in enumerate(gaps) if i + 1 not in seen_at]
     columns, times = np.array([(1.0, at) for at, _ in known]), np.array([time for _, time in known])
     start, length = np.linalg.lstsq(columns, times, rcond=None)[0]
-    factor = _factor([top for *_, top, _ in whole], [i for i, *_ in whole])
-    for model, begin, peak in begun(seen, 0):
-        yield _repeated(model, begin, peak, (float(start), float(length), whole[0][4]), begins, factor, gaps)
+    tops = [float(rows.y[a:b].max()) if wave is None else wave[2] for wave, a, b in zip(waves, edges, edges[1:])]
+    for factor in dict.fromkeys(_factor(tops, around) for around in (ALIKE, ALIKE / 10)):
+        for model, begin, peak in begun(seen, 0):
+            yield _repeated(model, begin, peak, (float(start), float(length), whole[0][4]), begins, factor, gaps)
 
 
 def _unlike(waves: list[tuple[int, float, float, float, float]], growth: float) -> float:
@@ -89,12 +90,10 @@ def _wave(rows: Rows, first: int, stop: int) -> tuple[float, float, float, float
     return n[part.begin], n[part.end], n[part.first], n[part.last]
 
 
-def _factor(tops: list[float], which: list[int]) -> float:
-    """By what each peak is the one before it."""
-    if len(tops) < 2 or min(tops) <= 0:
-        return 1.0
-    ratio = float((tops[-1] / tops[0]) ** (1 / (which[-1] - which[0])))
-    return shortest(ratio * (1 - ALIKE / 10), ratio * (1 + ALIKE / 10))
+def _factor(tops: list[float], around: float) -> float:
+    """By what each peak is the one before it: the plainest number about that."""
+    ratio = (tops[-1] / tops[0]) ** (1 / (len(tops) - 1)) if min(tops) > 0 else 1.0
+    return shortest(ratio * (1 - around), ratio * (1 + around))
 
 
 def _repeated(

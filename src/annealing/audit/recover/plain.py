@@ -80,7 +80,7 @@ def _limits(model: Model, slot: int) -> Iterator[tuple[float, float]]:
         if slot in terms and tied in model.gaps:
             rest, weight = model.numbers[tied] - terms[slot] * model.numbers[slot], terms[slot]
             low, high = ((edge - rest) / weight for edge in model.gaps[tied])
-            yield low, high
+            yield low, high + 1e-9 * max(abs(high), 1.0)
 
 
 def _round_time(model: Model, slot: int, least: float, most: float) -> int | Fraction | None:

@@ -24,7 +24,7 @@ WHOLE = 0.3  # updates by which the end of a decay may be off a whole number, be
 OPEN = 1e-3  # of the peak: a floor that digits leave open by more may be a plain share of it
 MOST_FLOORS = 3
 LAST = ("shifted geometric", "power", "raised power")  # tried where no other curve fits
-NEARLY = 1.1  # of the slack: how far off a fit may be before its numbers are plain
+NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are plain
 
 
 def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
