@@ -16,6 +16,7 @@ from .cycles import cycles_of
 from .doubts import doubts
 from .effort import Exhausted, limited
 from .found import Found
+from .jitter import unsteady
 from .named import named
 from .products import product
 from .recovered import Recovered
@@ -31,6 +32,7 @@ LOOSER = (1.0, 3.0, 30.0)
 PLAIN = 30.0  # the cost of a schedule with which the search is over
 NEAR = 1e-3  # of the peak: rows are never looked at more loosely than that
 MOST_SHOWN = 4
+COARSE = 0.8
 MUCH_LONGER = 3.5  # an alternative is at most that much longer
 
 __all__ = ["Recovered", "recover"]
@@ -56,6 +58,8 @@ def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
     counted = log.unit == "update" and log.epochs is not None and bool(np.isfinite(log.epochs).all())
     whole = log.epochs is not None and bool((log.epochs == np.round(log.epochs)).all())
     if unit or not counted or (first.exact and _moving(first) and not whole):
+        return first
+    if not whole and len(np.unique(log.epochs)) < COARSE * len(log):  # epochs of few decimals tell less than updates
         return first
     other = _recovered(trace(log, group, "epoch"), "epoch", log.shift)
     return min(first, other, key=lambda one: (not one.exact, one.cost, one.residual))
@@ -97,6 +101,8 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[l
     """Schedules of named recipes, as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
     for recipes in (recipes_of, cycles_of):
         yield _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit)
+    if len(some.clock) == len(rows.clock):
+        yield _steadied(some, unit, shift)
     for moved in (0, -1, 1) if shift is None else (shift,):
         if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
             every, begins, rates, slacks = levels
@@ -109,6 +115,16 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[l
         made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)
         residual, exact = _checked(made, rows, np.array([]))
         yield [replace(made, residual=residual, exact=exact, cost=cost, pieces=_pieces(found))]
+
+
+def _steadied(rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
+    """The schedules of a log whose steps are off by one here and there."""
+    if unit != "update" or (steady := unsteady(rows.clock, rows.rate, rows.slack, shift)) is None:
+        return []
+    by, found = steady
+    note = f"the steps of {(by != 0).sum()} of {len(by)} rows are off; they were moved by at most {abs(by).max()}"
+    every = _all(found, replace(rows, clock=rows.clock + by, notes=(*rows.notes, note)), unit)
+    return [replace(one, jitter=int(abs(by).max())) for one in every]
 
 
 def _all(found: list[Found], rows: Trace, unit: str) -> list[Recovered]:

@@ -61,7 +61,10 @@ def _restarts(rows: Rows, again: Array) -> Iterator[Model]:
     known += [(begins[i + 1], sum(gap) / 2) for i, gap in enumerate(gaps) if i + 1 not in seen_at]
     columns, times = np.array([(1.0, at) for at, _ in known]), np.array([time for _, time in known])
     start, length = np.linalg.lstsq(columns, times, rcond=None)[0]
-    tops = [float(rows.y[a:b].max()) if wave is None else wave[2] for wave, a, b in zip(waves, edges, edges[1:])]
+    tops = [
+        float(rows.y[a:b].max()) if wave is None else wave[2]
+        for wave, a, b in zip(waves, edges, edges[1:], strict=False)
+    ]
     for factor in dict.fromkeys(_factor(tops, around) for around in (ALIKE, ALIKE / 10)):
         for model, begin, peak in begun(seen, 0):
             yield _repeated(model, begin, peak, (float(start), float(length), whole[0][4]), begins, factor, gaps)

@@ -17,6 +17,7 @@ from .found import Found
 from .numbers import roundest, shortest
 from .phases import Search
 from .search import search
+from .templates import recipes_of
 from .written import Time, written
 
 MOST_WARM = 0.5  # of the rows
@@ -31,7 +32,8 @@ def product(
     if not 2 <= first <= MOST_WARM * len(clock) or len(clock) - first < 4:
         return None
     for late in (1, 0):
-        for decay in search(clock[first:] - late, rate[first:], slack[first:], preferred)[:3]:
+        rows = clock[first:] - late, rate[first:], slack[first:], preferred
+        for decay in (recipes_of(*rows) or search(*rows))[:3]:
             schedule = written(decay.model)
             u = clock[:first] + decay.shift
             factor = _factor(u, rate[:first], slack[:first], np.asarray(schedule(u)))

@@ -30,17 +30,15 @@ NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are pl
 def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
     """The schedules of one warm-up and one decay that give every row, the plainest first."""
     seen = outline(clock, rate, slack)
-    if seen is None or len(clock) < 4:
+    if seen is None or len(clock) < 4 or seen.top == len(clock) - 1:  # it may rise further
         return []
-    curves: list[Curve | None] = [None] if seen.fall == len(clock) else []
-    curves += [curve for body in BODIES if seen.fall < len(clock) and (curve := seen.curve(body)) is not None]
     found: list[Found] = []
-    for curve in curves:
+    for curve in curves_of(seen):
         if found and curve is not None and curve.family.name in LAST:
             break
         for shift, habit in shifts(preferred):
             rows = Rows(clock + shift, rate, slack)
-            for model in _models(seen, curve, shift):
+            for model in models(seen, curve, shift):
                 with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
                     if fits(model, rows, NEARLY):
                         known = any(one.sure for one in found)
@@ -50,7 +48,15 @@ def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -
     return sorted(found, key=lambda one: one.cost)
 
 
-def _models(seen: Outline, curve: Curve | None, shift: int) -> Iterator[Model]:
+def curves_of(seen: Outline) -> Iterator[Curve | None]:
+    """The curves that the rows which fall may lie on; None where none do."""
+    if seen.fall == len(seen.t):
+        yield None
+    else:
+        yield from (curve for body in BODIES if (curve := seen.curve(body)) is not None)
+
+
+def models(seen: Outline, curve: Curve | None, shift: int) -> Iterator[Model]:
     """Models of a warm-up and a decay, those with fewest numbers first."""
     for stable in (False, True) if curve is not None else (False,):
         for model, start, peak in begun(seen, shift):
@@ -180,4 +186,4 @@ def _stopped(model: Model, share: float) -> tuple[Model, float]:
 
 def _told(share: float) -> float:
     """How long it is to say that a decay ends at a share of the peak: nothing for 0, least for a tenth."""
-    return 1.0 - math.log10(share) + (math.log10(share) % 1 > 1e-9) if share else 0.0
+    return 1.0 - math.log10(share) / 2 + (math.log10(share) % 1 > 1e-9) if share else 0.0
