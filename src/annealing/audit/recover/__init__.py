@@ -16,7 +16,6 @@ from .cycles import cycles_of
 from .doubts import doubts
 from .effort import Exhausted, limited
 from .found import Found
-from .jitter import unsteady
 from .named import named
 from .products import product
 from .recovered import Recovered
@@ -24,6 +23,7 @@ from .search import search
 from .stairs import stairs
 from .templates import recipes_of
 from .trace import Trace, trace
+from .unsteady import unsteady
 from .written import written
 
 MOST_ROWS = 4000
@@ -101,7 +101,7 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[l
     """Schedules of named recipes, as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
     for recipes in (recipes_of, cycles_of):
         yield _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit)
-    if len(some.clock) == len(rows.clock):
+    if unit == "update" and len(some.clock) == len(rows.clock):
         yield _steadied(some, unit, shift)
     for moved in (0, -1, 1) if shift is None else (shift,):
         if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
@@ -118,10 +118,10 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[l
 
 
 def _steadied(rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
-    """The schedules of a log whose steps are off by one here and there."""
-    if unit != "update" or (steady := unsteady(rows.clock, rows.rate, rows.slack, shift)) is None:
-        return []
-    by, found = steady
+    """The schedules of a log whose steps are not those of the schedule."""
+    found, by = unsteady(rows.clock, rows.rate, rows.slack, shift)
+    if not found or found[0].lags:
+        return _all(found, rows, unit)
     note = f"the steps of {(by != 0).sum()} of {len(by)} rows are off; they were moved by at most {abs(by).max()}"
     every = _all(found, replace(rows, clock=rows.clock + by, notes=(*rows.notes, note)), unit)
     return [replace(one, jitter=int(abs(by).max())) for one in every]

@@ -25,21 +25,24 @@ WAVE = next(family for family in FAMILIES if family.name == "sine")
 
 def cycles_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
     """The warm restarts or triangles that give every row, the plainest first."""
-    way = ways(rate, slack)
-    falling, rising = np.flatnonzero(way < 0), np.flatnonzero(way > 0)
-    if not len(falling) or not len(rising) or rising[-1] < falling[0]:
-        return []
-    again = rising[rising > falling[0]] + 1
     found: list[Found] = []
     for shift in shifts(preferred):
         rows = Rows(clock + shift[0], rate, slack)
-        many = _restarts(rows, again) if (np.diff(again) > 2).all() else _triangles(rows, way)
-        for model in many:
+        for model in cyclic(rows):
             if fits(model, rows, NEARLY):
                 one = made_plain(model, rows, shift, only_sure=any(one.sure for one in found))
                 found += [one] if one is not None else []
                 break
     return sorted(found, key=lambda one: one.cost)
+
+
+def cyclic(rows: Rows) -> Iterator[Model]:
+    """Models of restarts or of triangles, as their rows look."""
+    way = ways(rows.y, rows.slack)
+    falling, rising = np.flatnonzero(way < 0), np.flatnonzero(way > 0)
+    if len(falling) and len(rising) and rising[-1] > falling[0]:
+        again = rising[rising > falling[0]] + 1
+        yield from _restarts(rows, again) if (np.diff(again) > 2).all() else _triangles(rows, way)
 
 
 def _restarts(rows: Rows, again: Array) -> Iterator[Model]:

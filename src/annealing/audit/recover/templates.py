@@ -16,6 +16,7 @@ from .curves import Array, Curve
 from .fitting import Rows, around, fits
 from .found import Found, made_plain, shifts
 from .model import Model, Part
+from .numbers import shortest
 from .outline import BODIES, Outline, outline
 from .structure import part_of
 
@@ -36,15 +37,16 @@ def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -
     for curve in curves_of(seen):
         if found and curve is not None and curve.family.name in LAST:
             break
-        for shift, habit in shifts(preferred):
-            rows = Rows(clock + shift, rate, slack)
-            for model in models(seen, curve, shift):
+        for shift in shifts(preferred):
+            rows = Rows(clock + shift[0], rate, slack)
+            for model in models(seen, curve, shift[0]):
                 with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
                     if fits(model, rows, NEARLY):
                         known = any(one.sure for one in found)
-                        every = (made_plain(one, rows, (shift, habit), only_sure=known) for one in _ended(model, rows))
+                        every = (made_plain(one, rows, shift, only_sure=known) for one in _ended(model, rows))
                         found += [one for one in every if one is not None]
-                        break
+                        if any(one.sure for one in found):
+                            break
     return sorted(found, key=lambda one: one.cost)
 
 
@@ -64,11 +66,20 @@ def models(seen: Outline, curve: Curve | None, shift: int) -> Iterator[Model]:
                 begin = model.slot(float(seen.t[seen.fall - 1]) + shift, "time")
                 model.parts.append(Part("flat", start, start, start, peak, peak))
                 start = begin
+            if not seen.top and start in model.free() and curve is not None and curve.family.name == "line":
+                _on_line(model, curve, seen, peak)
             if curve is None:
                 model.parts.append(Part("flat", start, start, start, peak, peak))
             elif not _with_body(model, curve, seen, shift, start, peak):
                 continue
             yield model
+
+
+def _on_line(model: Model, line: Curve, seen: Outline, peak: int) -> None:
+    """A line that begins before the first row may begin anywhere: at its plainest rate."""
+    first, before = (float(line(time)) for time in (seen.t[0], seen.t[0] - model.numbers[-1] * 2))
+    model.numbers[peak] = shortest(min(first, before), max(first, before))
+    model.fixed.add(peak)
 
 
 def begun(seen: Outline, shift: int) -> Iterator[tuple[Model, int, int]]:
