@@ -20,7 +20,7 @@ from .named import named
 from .products import product
 from .recovered import Recovered
 from .search import search
-from .stairs import stairs
+from .stairs import held, stairs
 from .templates import recipes_of
 from .trace import Trace, trace
 from .unsteady import unsteady
@@ -106,7 +106,8 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[l
     for moved in (0, -1, 1) if shift is None else (shift,):
         if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
             every, begins, rates, slacks = levels
-            for found in search(begins, rates, slacks, 0)[:2]:
+            plain = [one for one in recipes_of(begins, rates, slacks, 0) if one.shift == 0]
+            for found in (plain or search(begins, rates, slacks, 0))[:2]:
                 if found.shift == 0 and not len(found.odd) and not found.lags:
                     yield _results(replace(found, shift=moved), rows, unit, every)
     yield _all(search(some.clock, some.rate, some.slack, shift), rows, unit)
@@ -132,11 +133,12 @@ def _all(found: list[Found], rows: Trace, unit: str) -> list[Recovered]:
 
 
 def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> list[Recovered]:
+    """The first way to write a model that gives every row, or else the last one."""
     schedules: list[Schedule] = []
     for make in (named, written):
         with contextlib.suppress(ScheduleError, ArithmeticError):  # numbers that make no schedule
             if (schedule := make(found.model)) is not None:
-                schedules.append(schedule if every is None else _held(schedule, found.model.seen, every))
+                schedules += [schedule] if every is None else held(found, schedule, every)
     for schedule in schedules:
         result = Recovered(schedule, found.shift, found.lags, unit, 0.0, False)
         residual, exact = _checked(result, rows, found.odd)
@@ -154,12 +156,6 @@ def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> 
                 )
             ]
     return []
-
-
-def _held(schedule: Schedule, seen: float, every: int) -> Schedule:
-    """A schedule as stairs; one without an end is cut after what was seen."""
-    endless = schedule.duration is None
-    return (schedule.until(int(seen) + every) if endless else schedule).held(every)
 
 
 def _checked(result: Recovered, rows: Trace, odd: Array) -> tuple[float, bool]:

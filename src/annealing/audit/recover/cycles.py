@@ -115,7 +115,7 @@ def _repeated(
     if begin not in model.fixed:
         model.numbers[begin] = start
     each, low = model.slot(length, "time"), model.slot(floor, "value")
-    at, model.told = begin, 1.0 + 2.0 * (factor != 1) + 2.0 * (begins[2:3] != 2.0).sum()
+    at, model.told = begin, model.told + 1.0 + 2.0 * (factor != 1) + 2.0 * (begins[2:3] != 2.0).sum()
     for i, later in enumerate(begins[1:]):
         until = model.tied({begin: 1.0, each: float(later)}, "time")
         top = peak if factor == 1 or not i else model.tied({peak: factor**i}, "value")

@@ -24,6 +24,7 @@ FLOORS = (0.0, 0.1, 0.01, 0.05, 0.001, 0.2, 0.5, 0.02, 1e-4)  # shares of the pe
 WHOLE = 0.3  # updates by which the end of a decay may be off a whole number, besides what digits leave open
 OPEN = 1e-3  # of the peak: a floor that digits leave open by more may be a plain share of it
 MOST_FLOORS = 3
+LEAST_WAVE = 3  # rows that rise, for a warm-up that is no line
 LAST = ("shifted geometric", "power", "raised power")  # tried where no other curve fits
 NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are plain
 
@@ -85,7 +86,8 @@ def _on_line(model: Model, line: Curve, seen: Outline, peak: int) -> None:
 def begun(seen: Outline, shift: int) -> Iterator[tuple[Model, int, int]]:
     """Models of a warm-up alone, with the slots of its end and of the peak."""
     u = seen.t + shift
-    for kind in ("none", "from 0") if not seen.top else ("from 0", "linear", "cosine"):
+    rising = ("from 0", "linear", "cosine") if seen.top >= LEAST_WAVE else ("from 0", "linear")
+    for kind in rising if seen.top else ("none", "from 0"):
         model = Model(seen=float(u[-1]))
         zero, peak = model.slot(0.0, "time", fixed=True), model.slot(seen.peak, "value")
         if kind == "none":
@@ -98,6 +100,7 @@ def begun(seen: Outline, shift: int) -> Iterator[tuple[Model, int, int]]:
         begin = model.slot(first, "value", fixed=kind == "from 0")
         until = model.slot(end, "time")
         model.parts.append(Part("cosine" if kind == "cosine" else "linear", zero, zero, until, begin, peak))
+        model.told = 1.0 * (kind == "cosine")
         yield model, until, peak
 
 
@@ -166,14 +169,14 @@ def _at_plain_floors(model: Model, least: float, most: float, rows: Rows) -> Ite
     for share in shares[:MOST_FLOORS]:
         new = model.copy()
         new.parts[-1].last = new.tied({part.first: share}, "value")
-        new.told = _told(share)
+        new.told += _told(share)
         if fits(new, rows):
             yield new
     if part.kind == model.parts[0].kind == "cosine" and len(model.parts) == 2:
         new = model.copy()
         new.parts[0].first = new.tied({part.first: 1 / 25}, "value")
         new.parts[-1].last = new.tied({part.first: 1 / 25e4}, "value")
-        new.told = _told(1 / 25)
+        new.told += _told(1 / 25)
         if fits(new, rows):
             yield new
 
@@ -182,7 +185,7 @@ def _stopped(model: Model, share: float) -> tuple[Model, float]:
     """The same rates by a decay that ends earlier, at a share of its peak, and when that is."""
     new = model.copy()
     part, n = new.parts[-1], new.numbers
-    new.told = _told(share)
+    new.told += _told(share)
     if part.kind == "tail exponential":
         rate = math.log(n[part.extra or 0]) if 0 < n[part.extra or 0] < 1 else -math.inf
         end = n[part.begin] + math.log(share) / rate
