@@ -4,13 +4,12 @@
 
 Exact: every logged rate is within half a unit of its last digit of the recovered schedule. Same: it is also the
 schedule that was meant, at every time up to the end of the log (not only at the logged ones, and within 1e-9 of the
-peak), which digits and gaps do not always determine.
+peak), which digits and gaps do not always determine. Seconds are of the processor.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import random
 import statistics
 import time
@@ -19,9 +18,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from audit_recover_logs import real_logs
 
 from annealing import Schedule, parse, recipes
-from annealing.audit import Log, read
+from annealing.audit import Log
 from annealing.audit.recover import Recovered, recover
 
 DIGITS = ("17", "6 digits", "6 decimals", "float32")
@@ -223,23 +223,6 @@ def same_curve(schedule: Schedule, found: Recovered, log: Log, u: np.ndarray, sh
     rates = np.asarray(schedule(u))
     off = [np.abs(ours - other) for other in (meant, rates[row], rates[np.minimum(row + 1, len(u) - 1)])]
     return bool(np.min(off, axis=0).max() <= 1e-9 * meant.max())
-
-
-def real_logs(folder: Path) -> None:
-    """What every log of a folder gives, beside what its index says."""
-    for row in csv.DictReader((folder / "index.csv").read_text().splitlines()):
-        log = read(folder / row["file"])
-        begin = time.process_time()
-        found = recover(log)
-        seconds = time.process_time() - begin
-        lag = f", lag up to {found.lags[-1][1]}" if found.lags else ""
-        print(f"{row['id']} {row['format']}, {len(log)} rows, {seconds:.1f} s: {row['schedule_kind']}; {row['guess']}")
-        print(f"    {found.schedule}")
-        print(
-            f"    per {found.unit}, shift {found.shift}{lag}, residual {found.residual:.1e}, "
-            f"{'exact' if found.exact else 'not exact'}",
-            flush=True,
-        )
 
 
 def main() -> None:

@@ -79,17 +79,19 @@ def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
     some, peak = rows.thinned(MOST_ROWS), float(np.abs(rows.rate).max())
     with limited(MOST_WORK):
         for looser in LOOSER:
-            near = replace(some, slack=np.minimum(some.slack * looser, np.maximum(some.slack, NEAR * peak)))
+            loose = replace(some, slack=np.minimum(some.slack * looser, np.maximum(some.slack, NEAR * peak)))
             results: list[Recovered] = []
             with contextlib.suppress(Exhausted):
-                for found in _tried(near, rows, unit, shift):
+                for found in _tried(loose, rows, unit, shift):
                     results += found
                     if any(one.exact and one.cost < PLAIN for one in found):
                         break
             if results:
                 results.sort(key=lambda one: (not one.exact, one.cost))
                 best = results[0]
-                others = [one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
+                near = [one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
+                known = {(str(best.schedule), best.shift): best}
+                others = [one for one in near if known.setdefault((str(one.schedule), one.shift), one) is one]
                 return replace(best, alternatives=tuple(others))
     level = float(np.median(rows.rate))
     off = float(np.abs(rows.rate - level).max() / (peak or 1))

@@ -152,4 +152,6 @@ def _one_cycle(view: View, lengths: list[Time]) -> Schedule | None:
     if max(digits_of(div), digits_of(final)) > 4 or view.ends[0] != view.starts[1]:
         return None
     share = Fraction(lengths[0]) / Fraction(length)
-    return recipes.one_cycle(peak, length, pct_start=share, div_factor=div, final_div_factor=final)
+    usual = {"div_factor": 25, "final_div_factor": 1e4}
+    factors = {"div_factor": div, "final_div_factor": final}
+    return recipes.one_cycle(peak, length, pct_start=share, **{k: v for k, v in factors.items() if v != usual[k]})

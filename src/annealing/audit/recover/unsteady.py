@@ -40,7 +40,7 @@ def unsteady(clock: Array, rate: Array, slack: Array, preferred: int | None) -> 
                 for by in (_late(model.copy(), *rows), _here_and_there(model, *rows, loose)):
                     found = [] if by is None else _plain(clock + by, rate, slack, preferred)
                     if by is not None and found:
-                        return [_lagging(one, clock, by) for one in found], by
+                        return [_lagging(one, by, clock) for one in found], by
     return [], np.zeros(len(clock), np.int64)
 
 
@@ -85,7 +85,7 @@ def _lags(model: Model, clock: Array, rate: Array, slack: Array) -> tuple[Steps,
 
 
 def _here_and_there(model: Model, clock: Array, rate: Array, slack: Array, loose: Array) -> Steps | None:
-    """The few steps, back and forth, by which rows are off a model."""
+    """The few steps, forth or back, by which rows are off a model."""
     by = np.zeros(len(clock), np.int64)
     for _ in range(ROUNDS):
         if not fit(model, Rows(clock + by, rate, loose)) <= MOST_OFF + 1:
@@ -93,7 +93,7 @@ def _here_and_there(model: Model, clock: Array, rate: Array, slack: Array, loose
         steps, told = _steps(model, clock, rate, slack)
         turn = np.angle(np.exp(2j * np.pi * steps[told]).mean()) / (2 * np.pi) if told.any() else 0.0
         by = np.where(told, np.round(steps - turn), 0).astype(np.int64)
-        if np.abs(by).max() > MOST_OFF or not (np.diff(by) > 0).any() or not (np.diff(by) < 0).any():
+        if not by.any() or np.abs(by).max() > MOST_OFF:
             return None
         if fit(model.copy(), Rows(clock + by, rate, slack)) <= NEARLY:
             return by
@@ -116,9 +116,10 @@ def _loosely(clock: Array, rate: Array, loose: Array) -> Iterator[Model]:
         yield from cyclic(Rows(clock, rate, loose))
 
 
-def _lagging(found: Found, clock: Array, by: Steps) -> Found:
+def _lagging(found: Found, by: Steps, clock: Array) -> Found:
     """A recipe with its lags, where steps only fall back."""
     rows = np.flatnonzero(np.diff(by)) + 1
     if (np.diff(by) > 0).any():
         return found
-    return replace(found, lags=tuple((float(clock[row]), -int(by[row])) for row in rows))
+    lags = tuple((float(clock[row]), int(by[0] - by[row])) for row in rows)
+    return replace(found, lags=lags, shift=found.shift + int(by[0]))
