@@ -31,7 +31,7 @@ TIMES = (
     rf"{NUMBER}-epoch",
     rf"warm-up {NUMBER}(?! ->|\d|\.)",
 )
-MILESTONES = r"\bat (?:epochs )?((?:\d+, )*\d+)"
+MILESTONES = r"(?<!truncated )(?<!stopped )(?<!stop )(?<!restarts )\bat (?:epochs )?((?:\d+, )*\d+)"
 LAGS = rf"\blag (?:0 -> )?{NUMBER}"
 
 

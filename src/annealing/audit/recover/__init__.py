@@ -21,6 +21,7 @@ from .products import product
 from .recovered import Recovered
 from .search import search
 from .stairs import held, stairs
+from .steps import steps_of
 from .templates import recipes_of
 from .trace import Trace, trace
 from .unsteady import unsteady
@@ -101,7 +102,7 @@ def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
 
 def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[list[Recovered]]:
     """Schedules of named recipes, as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
-    for recipes in (recipes_of, cycles_of):
+    for recipes in (recipes_of, steps_of, cycles_of):
         yield _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit)
     if unit == "update" and len(some.clock) == len(rows.clock):
         yield _steadied(some, unit, shift)

@@ -67,7 +67,7 @@ def _steps(view: View) -> Schedule | None:
     ratios = [b / a for a, b in itertools.pairwise(view.firsts)]
     if not all(abs(r - ratios[0]) <= 1e-6 * ratios[0] for r in ratios) or not ratios[0] < 1:
         return None
-    gamma = shortest(ratios[0] * (1 - 1e-6), ratios[0] * (1 + 1e-6))
+    gamma = shortest(ratios[0] * (1 - 1e-9), ratios[0] * (1 + 1e-9))
     times = [start - view.starts[0] for start in view.starts[1:]]
     if len(times) > 1 and all(time == (i + 1) * times[0] for i, time in enumerate(times)):
         return recipes.step(view.firsts[0], times[0], gamma)
