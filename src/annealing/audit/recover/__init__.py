@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +28,8 @@ from .unsteady import unsteady
 from .written import written
 
 MOST_ROWS = 4000
-MOST_WORK = 3000.0  # see `spend`; some seconds of one processor
+MOST_WORK = 4000.0  # see `spend`; some seconds of one processor
+PART_OF_WORK = 1000.0  # for each kind of recipe, before the search
 LOOSER = (1.0, 3.0, 30.0)
 PLAIN = 30.0  # the cost of a schedule with which the search is over
 NEAR = 1e-3  # of the peak: rows are never looked at more loosely than that
@@ -56,11 +57,11 @@ def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
     if unit not in (None, "update", "epoch"):
         raise ScheduleError(f"unit must be 'update' or 'epoch', got {unit!r}")
     first = _recovered(trace(log, group, unit or log.unit), unit or log.unit, log.shift)
-    counted = log.unit == "update" and log.epochs is not None and bool(np.isfinite(log.epochs).all())
-    whole = log.epochs is not None and bool((log.epochs == np.round(log.epochs)).all())
-    if unit or not counted or (first.exact and _moving(first) and not whole):
+    epochs = log.epochs
+    if unit or epochs is None or log.unit != "update" or not np.isfinite(epochs).all():
         return first
-    if not whole and len(np.unique(log.epochs)) < COARSE * len(log):  # epochs of few decimals tell less than updates
+    coarse = len(np.unique(epochs)) < COARSE * len(log)  # epochs of few decimals tell less than updates
+    if (epochs != np.round(epochs)).any() and (coarse or (first.exact and _moving(first))):
         return first
     other = _recovered(trace(log, group, "epoch"), "epoch", log.shift)
     return min(first, other, key=lambda one: (not one.exact, one.cost, one.residual))
@@ -103,9 +104,9 @@ def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
 def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[list[Recovered]]:
     """Schedules of named recipes, as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
     for recipes in (recipes_of, steps_of, cycles_of):
-        yield _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit)
+        yield _in_part(lambda recipes=recipes: _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit))
     if unit == "update" and len(some.clock) == len(rows.clock):
-        yield _steadied(some, unit, shift)
+        yield _in_part(lambda: _steadied(some, unit, shift))
     for moved in (0, -1, 1) if shift is None else (shift,):
         if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
             every, begins, rates, slacks = levels
@@ -119,6 +120,13 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[l
         made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)
         residual, exact = _checked(made, rows, np.array([]))
         yield [replace(made, residual=residual, exact=exact, cost=cost, pieces=_pieces(found))]
+
+
+def _in_part(results: Callable[[], list[Recovered]]) -> list[Recovered]:
+    """Results, or none where they would take more than their part of the work."""
+    with contextlib.suppress(Exhausted), limited(PART_OF_WORK):
+        return results()
+    return []
 
 
 def _steadied(rows: Trace, unit: str, shift: int | None) -> list[Recovered]:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .curves import FAMILIES, Array, fitted
 from .fitting import Rows, fits
@@ -32,7 +33,8 @@ def cycles_of(clock: Array, rate: Array, slack: Array, preferred: int | None) ->
             if fits(model, rows, NEARLY):
                 one = made_plain(model, rows, shift, only_sure=any(one.sure for one in found))
                 found += [one] if one is not None else []
-                break
+                if any(one.sure for one in found):
+                    break
     return sorted(found, key=lambda one: one.cost)
 
 
@@ -45,7 +47,7 @@ def cyclic(rows: Rows) -> Iterator[Model]:
         yield from _restarts(rows, again) if (np.diff(again) > 2).all() else _triangles(rows, way)
 
 
-def _restarts(rows: Rows, again: Array) -> Iterator[Model]:
+def _restarts(rows: Rows, again: NDArray[np.int64]) -> Iterator[Model]:
     """Models of half cosine waves that begin at rows, after a warm-up."""
     edges = [0, *(int(row) for row in again), len(rows.u)]
     first = slice(0, edges[1])
@@ -126,7 +128,7 @@ def _repeated(
     return model
 
 
-def _triangles(rows: Rows, way: Array) -> Iterator[Model]:
+def _triangles(rows: Rows, way: NDArray[np.int64]) -> Iterator[Model]:
     """Models of lines up and down between two values, with one length or with two."""
     moving = np.flatnonzero(way)
     turns = [int(b) for a, b in itertools.pairwise(moving) if way[a] != way[b]]

@@ -16,12 +16,15 @@ _left: ContextVar[float] = ContextVar("left", default=float("inf"))
 
 @contextmanager
 def limited(most: float) -> Iterator[None]:
-    """Within it `spend` ends the search after so much work."""
-    token = _left.set(most)
+    """Within it `spend` ends the search after so much work, or after what is left of that around it."""
+    around = _left.get()
+    token = _left.set(min(most, around))
     try:
         yield
     finally:
+        spent = min(most, around) - _left.get()
         _left.reset(token)
+        _left.set(around - spent)
 
 
 def spend(work: float) -> None:

@@ -31,7 +31,7 @@ def shortest(least: float, most: float) -> float:
     return middle
 
 
-def digits_of(value: float) -> int:
+def digits_of(value: float | Fraction) -> int:
     """How many significant digits a value is written with.
 
     >>> digits_of(5e-05), digits_of(0), digits_of(866), digits_of(0.25)

@@ -10,6 +10,7 @@ from .fitting import Rows, around, fit, fits, intervals
 from .model import Model
 from .numbers import digits_of, roundest, shortest
 
+USUAL = 20  # the greatest denominator of a time that is none by chance
 FIRM = 0.7  # how many digits an interval must leave over for its plainest number to be no chance
 
 
@@ -63,7 +64,8 @@ def plainest(model: Model, slot: int, least: float, most: float, rows: Rows) -> 
         if number is None:
             return shortest(least, most), -1.0
         if isinstance(number, Fraction):
-            return float(number), -math.log10(max(width, 1e-9)) - 2 * math.log10(number.denominator)
+            firm = -math.log10(max(width, 1e-9)) - 2 * math.log10(number.denominator)
+            return float(number), firm if number.denominator <= USUAL else min(firm, 0.0)
         return float(number), -math.log10(max(width, 1e-9)) + (0.3 if width < 1 else -2 + 0.1)
     value = shortest(least, most)
     if model.roles[slot] == "value" and digits_of(value) > 2 and (part := _share(model, least, most)) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .curves import Array
 from .fitting import Rows, fits
@@ -30,26 +31,27 @@ def steps_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> 
         for model in _models(seen, drops, rows, shift[0]):
             if fits(model, rows, NEARLY) and (one := made_plain(model, rows, shift)) is not None:
                 found.append(one)
-                break
+                if one.sure:
+                    break
     return sorted(found, key=lambda one: one.cost)
 
 
-def _models(seen: Outline, drops: Array, rows: Rows, shift: int) -> Iterator[Model]:
-    gamma = _factor(seen, drops)
-    for factor in (None,) if gamma is None else (gamma, None):
+def _models(seen: Outline, drops: NDArray[np.int64], rows: Rows, shift: int) -> Iterator[Model]:
+    """Models of levels that a factor makes, where one does, and of free ones."""
+    for factor in dict.fromkeys((_factor(seen, drops), None)):
         for model, start, peak in begun(seen, shift):
             model.parts.append(Part("flat", start, start, start, peak, peak))
             for i, row in enumerate(drops, 1):
                 at = model.slot(float(rows.u[row]), "time", fixed=True)
                 model.gaps[at] = float(rows.u[row - 1]), float(rows.u[row])
-                free = factor is None
-                level = model.slot(float(rows.y[row]), "value") if free else model.tied({peak: gamma**i}, "value")
+                tie = None if factor is None else {peak: factor**i}
+                level = model.slot(float(rows.y[row]), "value") if tie is None else model.tied(tie, "value")
                 model.parts.append(Part("flat", at, at, at, level, level))
             model.told = 0.0 if factor is None else 2.0
             yield model
 
 
-def _factor(seen: Outline, drops: Array) -> float | None:
+def _factor(seen: Outline, drops: NDArray[np.int64]) -> float | None:
     """The plainest factor with which each level is the one before it, as far as digits tell."""
     peak = shortest(seen.peak - float(seen.slack[seen.top]), seen.peak + float(seen.slack[seen.top]))
     levels, slack, powers = seen.y[drops], seen.slack[drops], 1 / np.arange(1, len(drops) + 1)

@@ -24,7 +24,14 @@ FLOORS = (0.0, 0.1, 0.01, 0.05, 0.001, 0.2, 0.5, 0.02, 1e-4)  # shares of the pe
 WHOLE = 0.3  # updates by which the end of a decay may be off a whole number, besides what digits leave open
 OPEN = 1e-3  # of the peak: a floor that digits leave open by more may be a plain share of it
 MOST_FLOORS = 3
-LEAST_WAVE = 3  # rows that rise, for a warm-up that is no line
+ONE_CYCLE = 1.5  # how long it is to say so
+SHARES = {"from 0": 0.0, "from a third": 1 / 3, "from a tenth": 0.1, "from a thousandth": 0.001}
+KINDS = (  # warm-ups to try where no row rises, one, two, or more
+    ("none", "from 0"),
+    tuple(SHARES),
+    ("from 0", "linear"),
+    ("from 0", "linear", "cosine"),
+)
 LAST = ("shifted geometric", "power", "raised power")  # tried where no other curve fits
 NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are plain
 
@@ -86,34 +93,34 @@ def _on_line(model: Model, line: Curve, seen: Outline, peak: int) -> None:
 def begun(seen: Outline, shift: int) -> Iterator[tuple[Model, int, int]]:
     """Models of a warm-up alone, with the slots of its end and of the peak."""
     u = seen.t + shift
-    rising = ("from 0", "linear", "cosine") if seen.top >= LEAST_WAVE else ("from 0", "linear")
-    for kind in rising if seen.top else ("none", "from 0"):
+    for kind in KINDS[min(seen.top, len(KINDS) - 1)]:
         model = Model(seen=float(u[-1]))
         zero, peak = model.slot(0.0, "time", fixed=True), model.slot(seen.peak, "value")
         if kind == "none":
             yield model, zero, peak
             continue
-        guess = (float(seen.y[0]), float(u[seen.top])) if kind == "cosine" else _risen(seen, u, kind == "from 0")
+        guess = (float(seen.y[0]), float(u[seen.top])) if kind == "cosine" else _risen(seen, u, SHARES.get(kind))
         if guess is None:
             continue
         first, end = guess
-        begin = model.slot(first, "value", fixed=kind == "from 0")
+        share = SHARES.get(kind)
+        begin = model.tied({peak: share}, "value") if share else model.slot(first, "value", fixed=share == 0)
         until = model.slot(end, "time")
         model.parts.append(Part("cosine" if kind == "cosine" else "linear", zero, zero, until, begin, peak))
-        model.told = 1.0 * (kind == "cosine")
+        model.told = 1.0 * (kind == "cosine") + 2.0 * bool(share)
         yield model, until, peak
 
 
-def _risen(seen: Outline, u: Array, from_0: bool) -> tuple[float, float] | None:
-    """The first value and the end of a line through the rows that rise."""
+def _risen(seen: Outline, u: Array, share: float | None) -> tuple[float, float] | None:
+    """The first value and the end of a line through the rows that rise; share: the first value in peaks, if known."""
     if not seen.top:  # no row lies in the warm-up
         return (0.0, float(u[0]) / 2) if u[0] > 0 else None
     t, y = u[: seen.top], seen.y[: seen.top]
-    if from_0:
-        inside = t > 0
+    if share is not None:
+        inside, first = t > 0, share * seen.peak
         if not inside.any():
-            return 0.0, float(u[seen.top])
-        slope, first = float((t * y)[inside].sum() / (t * t)[inside].sum()), 0.0
+            return first, float(u[seen.top])
+        slope = float((t * (y - first))[inside].sum() / (t * t)[inside].sum())
     elif len(t) < 2:
         return None
     else:
@@ -149,6 +156,7 @@ def _with_body(model: Model, curve: Curve, seen: Outline, shift: int, start: int
 
 def _ended(model: Model, rows: Rows) -> Iterator[Model]:
     """A fitted model, and those with the same rates whose decay ends at a plain share of the peak."""
+    yield from _one_cycle(model, rows)
     yield model
     part, n = model.parts[-1], model.numbers
     bounds = around(model, rows)
@@ -163,7 +171,7 @@ def _ended(model: Model, rows: Rows) -> Iterator[Model]:
 
 
 def _at_plain_floors(model: Model, least: float, most: float, rows: Rows) -> Iterator[Model]:
-    """Models whose floor the digits leave open, at shares of the peak; one cycle with its usual factors."""
+    """Models whose floor the digits leave open, at shares of the peak."""
     part, peak = model.parts[-1], model.numbers[model.parts[-1].first]
     shares = [share for share in FLOORS if least <= share * peak <= most] if most - least > OPEN * peak else []
     for share in shares[:MOST_FLOORS]:
@@ -172,13 +180,19 @@ def _at_plain_floors(model: Model, least: float, most: float, rows: Rows) -> Ite
         new.told += _told(share)
         if fits(new, rows):
             yield new
-    if part.kind == model.parts[0].kind == "cosine" and len(model.parts) == 2:
-        new = model.copy()
-        new.parts[0].first = new.tied({part.first: 1 / 25}, "value")
-        new.parts[-1].last = new.tied({part.first: 1 / 25e4}, "value")
-        new.told += _told(1 / 25)
-        if fits(new, rows):
-            yield new
+
+
+def _one_cycle(model: Model, rows: Rows) -> Iterator[Model]:
+    """One cycle with its usual factors: from a 25th of the peak up, and down to a 10,000th of that."""
+    rise, fall = model.parts[0], model.parts[-1]
+    if len(model.parts) != 2 or not rise.kind == fall.kind in ("cosine", "linear") or rise.first in model.fixed:
+        return
+    new = model.copy() if fall.kind == "cosine" else _stopped(model, 1 / 25e4)[0]
+    new.parts[0].first = new.tied({fall.first: 1 / 25}, "value")
+    new.parts[-1].last = new.tied({fall.first: 1 / 25e4}, "value")
+    new.told = model.told + ONE_CYCLE
+    if fits(new, rows):
+        yield new
 
 
 def _stopped(model: Model, share: float) -> tuple[Model, float]:

@@ -110,10 +110,11 @@ def _steps(model: Model, clock: Array, rate: Array, slack: Array) -> tuple[Array
 def _loosely(clock: Array, rate: Array, loose: Array) -> Iterator[Model]:
     """Models of recipes as they begin."""
     seen = outline(clock, rate, loose)
-    for curve in curves_of(seen) if seen is not None else ():
-        yield from models(seen, curve, 0)
     if seen is None:
         yield from cyclic(Rows(clock, rate, loose))
+    else:
+        for curve in curves_of(seen):
+            yield from models(seen, curve, 0)
 
 
 def _lagging(found: Found, by: Steps, clock: Array) -> Found:

@@ -11,12 +11,13 @@ from .model import Model, Part
 from .numbers import MOST_DENOMINATOR
 
 Time = int | Fraction
+ROUNDED = 1e-12
 
 
 def time_of(number: float) -> Time:
     """A time as the fraction of small denominator that it stands for, or as its shortest decimal."""
     near = Fraction(number).limit_denominator(MOST_DENOMINATOR)
-    exact = near if abs(float(near) - number) <= 1e-9 * max(abs(number), 1.0) else Fraction(repr(number))
+    exact = near if abs(float(near) - number) <= ROUNDED * max(abs(number), 1.0) else Fraction(repr(number))
     return int(exact) if exact.denominator == 1 else exact
 
 
