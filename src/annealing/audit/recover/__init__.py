@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -44,7 +45,8 @@ def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
     """The schedule that a log follows, from its rates alone.
 
     log: a table of rates. group: which of its param groups, from 0. unit: "update" or "epoch"; by default what the
-    log counts, or its epochs where that is plainer. A ScheduleError names a group or a unit that the log lacks.
+    log counts, or its epochs where that is plainer. A ScheduleError names a group or a unit that the log lacks, or
+    says that SciPy is missing.
 
     >>> import numpy as np
     >>> clock = np.arange(0.0, 100, 5)
@@ -54,6 +56,8 @@ def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
     >>> found.schedule, found.exact, found.residual < 1e-12
     (cosine(0.1, 0, 200), True, True)
     """
+    if find_spec("scipy") is None:
+        raise ScheduleError("recover needs SciPy, which is not installed: pip install 'annealing[audit]'")
     if unit not in (None, "update", "epoch"):
         raise ScheduleError(f"unit must be 'update' or 'epoch', got {unit!r}")
     first = _recovered(trace(log, group, unit or log.unit), unit or log.unit, log.shift)
@@ -104,7 +108,7 @@ def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
 def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[list[Recovered]]:
     """Schedules of named recipes, as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
     for recipes in (recipes_of, steps_of, cycles_of):
-        yield _in_part(lambda recipes=recipes: _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit))
+        yield _in_part(lambda: _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit))  # noqa: B023
     if unit == "update" and len(some.clock) == len(rows.clock):
         yield _in_part(lambda: _steadied(some, unit, shift))
     for moved in (0, -1, 1) if shift is None else (shift,):

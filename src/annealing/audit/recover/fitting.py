@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ScheduleError
 from .curves import Array
 from .effort import spend
 from .model import Model
@@ -194,12 +193,8 @@ def around(model: Model, rows: Rows) -> dict[int, tuple[float, float]]:
 
 def _programmed(aim: Array, sides: Array, limits: Array, bounds: Any) -> Array | None:
     """The least of a linear aim within linear limits, or None where there is none."""
-    try:
-        from scipy.optimize import linprog
-    except ModuleNotFoundError:
-        raise ScheduleError(
-            "recovering a schedule needs SciPy, got no such package: pip install 'annealing[audit]'"
-        ) from None
+    from scipy.optimize import linprog
+
     spend(3.0)
     solved = linprog(aim, A_ub=sides, b_ub=limits, bounds=bounds, method="highs")
     return np.asarray(solved.x) if solved.status == 0 else None

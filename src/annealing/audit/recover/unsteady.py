@@ -21,7 +21,7 @@ from .templates import NEARLY, curves_of, models, recipes_of
 
 Steps = NDArray[np.int64]
 LEAST_ROWS = 12
-MOST_OFF = 2  # steps by which a progress bar is off
+OFF = (0, -1, 1, -2, 2)  # steps by which a progress bar may be off
 MOST_LATE = 64
 CLEAR = 0.2  # of a step, by which a row may be off a whole step
 CLOSE = 1e-3  # of a step: a row so short of a jump is after it
@@ -88,12 +88,13 @@ def _here_and_there(model: Model, clock: Array, rate: Array, slack: Array, loose
     """The few steps, forth or back, by which rows are off a model."""
     by = np.zeros(len(clock), np.int64)
     for _ in range(ROUNDS):
-        if not fit(model, Rows(clock + by, rate, loose)) <= MOST_OFF + 1:
+        if not fit(model, Rows(clock + by, rate, loose)) <= max(OFF) + 1:
             return None
         steps, told = _steps(model, clock, rate, slack)
         turn = np.angle(np.exp(2j * np.pi * steps[told]).mean()) / (2 * np.pi) if told.any() else 0.0
-        by = np.where(told, np.round(steps - turn), 0).astype(np.int64)
-        if not by.any() or np.abs(by).max() > MOST_OFF:
+        off = np.abs(np.stack([model(clock + turn + each) for each in OFF]) - rate)
+        by = np.where(told, np.array(OFF)[off.argmin(0)], 0).astype(np.int64)
+        if not by.any():
             return None
         if fit(model.copy(), Rows(clock + by, rate, slack)) <= NEARLY:
             return by
