@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .curves import Array, Curve
+from .effort import Exhausted
 from .fitting import Rows, around, fits
 from .found import Found, made_plain, shifts
 from .model import Model, Part
@@ -42,20 +43,26 @@ def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -
     if seen is None or len(clock) < 4 or seen.top == len(clock) - 1:  # it may rise further
         return []
     found: list[Found] = []
-    for curve in curves_of(seen):
-        if found and curve is not None and curve.family.name in LAST:
-            break
-        for shift in shifts(preferred):
-            rows = Rows(clock + shift[0], rate, slack)
-            for model in models(seen, curve, shift[0]):
-                with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
-                    if fits(model, rows, NEARLY):
-                        known = any(one.sure for one in found)
-                        every = (made_plain(one, rows, shift, only_sure=known) for one in _ended(model, rows))
-                        found += [one for one in every if one is not None]
-                        if any(one.sure for one in found):
-                            break
+    with contextlib.suppress(Exhausted):  # what was found before is kept
+        for curve in curves_of(seen):
+            if found and curve is not None and curve.family.name in LAST:
+                break
+            for shift in shifts(preferred):
+                _add(found, seen, curve, Rows(clock + shift[0], rate, slack), shift)
     return sorted(found, key=lambda one: one.cost)
+
+
+def _add(found: list[Found], seen: Outline, curve: Curve | None, rows: Rows, shift: tuple[int, float]) -> None:
+    """Add the recipes of a warm-up and of one decay, up to those whose numbers can hardly be chance."""
+    for model in models(seen, curve, shift[0]):
+        with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
+            if fits(model, rows, NEARLY):
+                known = any(one.sure for one in found)
+                for each in _ended(model, rows):
+                    if (one := made_plain(each, rows, shift, only_sure=known)) is not None:
+                        found.append(one)
+                if any(one.sure for one in found):
+                    return
 
 
 def curves_of(seen: Outline) -> Iterator[Curve | None]:
