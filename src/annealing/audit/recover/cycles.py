@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .curves import FAMILIES, Array, fitted
+from .effort import Exhausted
 from .fitting import Rows, fits
 from .found import Found, made_plain, shifts
 from .model import Model, Part
@@ -27,14 +29,15 @@ WAVE = next(family for family in FAMILIES if family.name == "sine")
 def cycles_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
     """The warm restarts or triangles that give every row, the plainest first."""
     found: list[Found] = []
-    for shift in shifts(preferred):
-        rows = Rows(clock + shift[0], rate, slack)
-        for model in cyclic(rows):
-            if fits(model, rows, NEARLY):
-                one = made_plain(model, rows, shift, only_sure=any(one.sure for one in found))
-                found += [one] if one is not None else []
-                if any(one.sure for one in found):
-                    break
+    with contextlib.suppress(Exhausted):  # what was found before is kept
+        for shift in shifts(preferred):
+            rows = Rows(clock + shift[0], rate, slack)
+            for model in cyclic(rows):
+                if fits(model, rows, NEARLY):
+                    one = made_plain(model, rows, shift, only_sure=any(one.sure for one in found))
+                    found += [one] if one is not None else []
+                    if any(one.sure for one in found):
+                        break
     return sorted(found, key=lambda one: one.cost)
 
 

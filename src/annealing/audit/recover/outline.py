@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .curves import FAMILIES, Array, Curve, Family, fitted
 
 LOOSE = 3.0  # of the slack: a curve through the fall alone is a first guess
+A_PART = 0.01
 LEAST_CHANGE = 0.9  # of a unit of the last digit
 BODIES: tuple[Family, ...] = tuple(family for family in FAMILIES if family.name != "flat")
 
@@ -42,7 +43,9 @@ class Outline:
     def rests(self, curve: Curve) -> bool:
         """Whether the last rows no longer follow the curve of the fall."""
         rows = slice(self.rest, None)
-        return bool((np.abs(curve(self.t[rows]) - self.y[rows]) > LOOSE * self.slack[rows]).any())
+        near = curve(self.t[rows])
+        step = abs(float(self.y[self.rest - 1]) - near)  # a first guess is no nearer than a part of that
+        return bool((np.abs(near - self.y[rows]) > LOOSE * self.slack[rows] + A_PART * step).any())
 
 
 def outline(t: Array, y: Array, slack: Array) -> Outline | None:

@@ -11,6 +11,8 @@ from .model import Model
 from .numbers import digits_of, roundest, shortest
 
 USUAL = 20  # the greatest denominator of a time that is none by chance
+ROOM = 1e-7  # steps by which the ends of an interval may be off
+ROUNDED = 1e-13
 FIRM = 0.7  # how many digits an interval must leave over for its plainest number to be no chance
 
 
@@ -57,6 +59,8 @@ def snap(model: Model, rows: Rows) -> Model | None:
 def plainest(model: Model, slot: int, least: float, most: float, rows: Rows) -> tuple[float, float]:
     """The plainest number in an interval, and how many digits it is short of what chance would give."""
     width = most - least
+    room = ROOM if model.roles[slot] == "time" else ROUNDED * rows.peak
+    least, most = least - room, most + room
     if model.roles[slot] == "time":
         for low, high in _limits(model, slot):
             least, most = (max(least, low), min(most, high)) if max(least, low) <= min(most, high) else (least, most)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .curves import Array
+from .effort import Exhausted
 from .fitting import Rows, fits
 from .found import Found, made_plain, shifts
+from .levels import even
 from .model import Model, Part
 from .numbers import shortest
 from .outline import Outline, outline, ways
@@ -26,28 +29,37 @@ def steps_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> 
     if seen is None or not 1 <= len(drops) <= MOST_LEVELS or len(clock) - seen.top < LEAST_ROWS * (len(drops) + 1):
         return []
     found: list[Found] = []
-    for shift in shifts(preferred):
-        rows = Rows(clock + shift[0], rate, slack)
-        for model in _models(seen, drops, rows, shift[0]):
-            if fits(model, rows, NEARLY) and (one := made_plain(model, rows, shift)) is not None:
-                found.append(one)
-                if one.sure:
+    with contextlib.suppress(Exhausted):  # what was found before is kept
+        for shift in shifts(preferred):
+            rows = Rows(clock + shift[0], rate, slack)
+            for model in _models(seen, drops, rows, shift[0]):
+                if fits(model, rows, NEARLY) and (one := made_plain(model, rows, shift)) is not None:
+                    found.append(one)
                     break
     return sorted(found, key=lambda one: one.cost)
 
 
 def _models(seen: Outline, drops: NDArray[np.int64], rows: Rows, shift: int) -> Iterator[Model]:
-    """Models of levels that a factor makes, where one does, and of free ones."""
-    for factor in dict.fromkeys((_factor(seen, drops), None)):
+    """Models of levels at even times that a factor makes, at any times, and of free ones."""
+    gaps = [(float(rows.u[row - 1]), float(rows.u[row])) for row in drops]
+    factor = _factor(seen, drops)
+    for by, at_even in ((factor, True), (factor, False), (None, False)):
         for model, start, peak in begun(seen, shift):
+            if model.parts and not seen.top:  # a warm-up that no row shows
+                continue
+            every = even(gaps, model.numbers[start]) if at_even and by is not None else None
+            if at_even and every is None:
+                continue
+            step = model.slot(every[0] - model.numbers[start], "time", fixed=True) if every else None
             model.parts.append(Part("flat", start, start, start, peak, peak))
-            for i, row in enumerate(drops, 1):
-                at = model.slot(float(rows.u[row]), "time", fixed=True)
-                model.gaps[at] = float(rows.u[row - 1]), float(rows.u[row])
-                tie = None if factor is None else {peak: factor**i}
-                level = model.slot(float(rows.y[row]), "value") if tie is None else model.tied(tie, "value")
+            for i, (gap, row) in enumerate(zip(gaps, drops, strict=True), 1):
+                tie = None if step is None else {start: 1.0, step: float(i)}
+                at = model.slot(gap[1], "time", fixed=True) if tie is None else model.tied(tie, "time")
+                model.gaps[at], model.cuts[at] = gap, gap[1]
+                share = None if by is None else {peak: by**i}
+                level = model.slot(float(rows.y[row]), "value") if share is None else model.tied(share, "value")
                 model.parts.append(Part("flat", at, at, at, level, level))
-            model.told = 0.0 if factor is None else 2.0
+            model.told = 0.0 if by is None else 2.0
             yield model
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from .curves import Array, Curve
 from .effort import Exhausted
-from .fitting import Rows, around, fits
+from .fitting import Rows, around, fit, fits
 from .found import Found, made_plain, shifts
 from .model import Model, Part
 from .numbers import shortest
@@ -56,6 +56,8 @@ def _add(found: list[Found], seen: Outline, curve: Curve | None, rows: Rows, shi
     """Add the recipes of a warm-up and of one decay, up to those whose numbers can hardly be chance."""
     for model in models(seen, curve, shift[0]):
         with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
+            if seen.rest < len(seen.t) and model.parts[-1].last in model.fixed:
+                fit(model, rows.only(np.arange(seen.rest)))  # the last rows may be at the end, where the curve bends
             if fits(model, rows, NEARLY):
                 known = any(one.sure for one in found)
                 for each in _ended(model, rows):
