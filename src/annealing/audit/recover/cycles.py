@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .curves import FAMILIES, Array, fitted
+from .curvefit import fitted
+from .curves import FAMILIES, Array
 from .effort import Exhausted
 from .fitting import Rows, fits
 from .found import Found, made_plain, shifts

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .curves import FAMILIES, Array, Curve, fitted
+from .curvefit import fitted
+from .curves import FAMILIES, Array, Curve
 from .phases import LOOSE, Phase, Search, jumps
 
 MOST_EQUAL = 6  # equal stretches whose ends are places, the longest ones
