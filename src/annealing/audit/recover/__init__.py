@@ -29,8 +29,8 @@ from .unsteady import unsteady
 from .written import written
 
 MOST_ROWS = 4000
-MOST_WORK = 4000.0  # see `spend`; some seconds of one processor
-PART_OF_WORK = 1000.0  # for each kind of recipe, before the search
+MOST_WORK = 5000.0  # see `spend`; some seconds of one processor
+PART_OF_WORK = 1600.0  # for each kind of recipe, before the search
 LOOSER = (1.0, 3.0, 30.0)
 PLAIN = 30.0  # the cost of a schedule with which the search is over
 NEAR = 1e-3  # of the peak: rows are never looked at more loosely than that
