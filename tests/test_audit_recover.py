@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import mpmath
@@ -13,6 +14,7 @@ import pytest
 from annealing import Schedule, ScheduleError, constant, cosine, linear, multistep, parse, step, warm_restarts
 from annealing.audit import Log
 from annealing.audit.recover import recover
+from annealing.audit.recover.effort import Exhausted, limited, spend
 
 LOGS = Path(__file__).parents[2] / "shared" / "data" / "logs"
 real = pytest.mark.skipif(not LOGS.is_dir(), reason="the folder of real logs is not here")
@@ -94,6 +96,100 @@ def test_few_digits_give_plain_numbers_and_say_what_is_open() -> None:
     assert found.pieces[0][4] == 0.0025
     short = recover(a_log(clock[:4], np.round(0.1 * np.cos(np.pi * clock[:4] / 40000) ** 2, 4), np.full(4, 5e-5)))
     assert short.undetermined
+
+
+def rounded(rates: np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rates as a console prints them, and half a unit of the last digit."""
+    printed = np.array([float(f"{rate:.{digits - 1}e}") for rate in rates])
+    return printed, 0.5 * 10.0 ** (np.floor(np.log10(np.maximum(printed, 1e-30))) - digits + 1)
+
+
+@pytest.mark.parametrize(("warm", "length", "peak", "shift"), [(866, 7794, 5e-5, 0), (500, 14586, 3e-4, -1)])
+def test_six_digits_of_a_warm_up_and_a_cosine(warm: int, length: int, peak: float, shift: int) -> None:
+    clock = np.arange(10, warm + length, 10)
+    exact = fifty_digits(clock + shift, warm, length, repr(peak))
+    found = recover(a_log(clock, *rounded(exact, 6)))
+    assert (found.schedule, found.shift) == (linear(0, peak, warm) >> cosine(peak, 0, length), shift)
+    assert found.exact
+
+
+def test_six_decimals_of_restarts_that_grow() -> None:
+    clock = np.arange(0, 9000, 20)
+    rates = []
+    for t in clock:
+        begin, run = 0, 754
+        while t >= begin + run:
+            begin, run = begin + run, 2 * run
+        rates.append(0.01 + 0.19 * (1 + np.cos(np.pi * (t - begin) / run)) / 2)
+    found = recover(a_log(clock, np.round(rates, 6), np.full(len(clock), 5e-7)))
+    assert found.schedule == warm_restarts(0.2, 0.01, T_0=754, T_mult=2)
+    assert found.exact
+
+
+@pytest.mark.parametrize(("first", "length"), [("0.01", 8986), ("0.0005", 3046)])
+def test_a_geometric_decay_that_is_cut_has_a_whole_length(first: str, length: int) -> None:
+    clock = np.arange(0, int(0.7 * length), 5)
+    with mpmath.workdps(30):
+        rates = np.array([float(mpmath.mpf(first) * mpmath.mpf("0.1") ** (mpmath.mpf(int(t)) / length)) for t in clock])
+    found = recover(a_log(clock, *rounded(rates, 6)))
+    assert str(found.schedule) == str(parse(f"geometric({first}, {float(first) / 10}, {length})"))
+
+
+def test_steps_of_which_digits_hide_the_factor() -> None:
+    clock = np.arange(0, 9000, 10)
+    rates = np.round(0.015 * 0.9 ** (clock // 1320), 6)  # 0.009842, 0.008857, ...
+    assert recover(a_log(clock, rates, np.full(len(clock), 5e-7))).schedule == step(0.015, 1320, 0.9)
+
+
+def test_levels_once_an_epoch_are_steps() -> None:
+    clock = np.arange(0, 20 * 1684, 40)
+    rates = 0.001 * 0.5 ** (clock // 1684)
+    assert recover(a_log(clock, *rounded(rates, 6))).schedule == step(0.001, 1684, 0.5)
+
+
+def test_triangles_with_skipped_steps() -> None:
+    clock = np.arange(0, 6550, 50)
+    lag = (clock >= 2200).astype(int) + (clock >= 3300) + (clock >= 4650)
+    x = (clock - lag) % 2175
+    rates = 6e-5 + 5.4e-4 * np.where(x < 725, x / 725, 1 - (x - 725) / 1450)
+    found = recover(a_log(clock, rates))
+    assert found.schedule == parse("triangular(6e-05, 0.0006, 725, 1450)")
+    assert found.lags == ((2200.0, 1), (3300.0, 2), (4650.0, 3))
+
+
+def test_steps_of_a_progress_bar_that_are_off_by_one() -> None:
+    true = np.arange(3, 900, 3)
+    rates = np.where(true < 50, 2e-4 * true / 50, 2e-4 * (950 - true) / 900)
+    written = true + (np.arange(len(true)) % 7 == 3) - (np.arange(len(true)) % 11 == 5)
+    found = recover(a_log(written, rates))
+    assert found.schedule == linear(0, 2e-4, 50) >> linear(2e-4, 0, 900)
+    assert (found.exact, found.jitter) == (True, 1)
+    assert any("off" in note for note in found.notes)
+
+
+def test_a_clock_that_goes_back_is_said() -> None:
+    clock = np.concatenate([np.arange(0, 300, 10), np.arange(0, 1000, 10)])
+    rates = np.where(np.arange(130) < 30, 0.1, 0.01) * (1 - clock / 1000)
+    found = recover(a_log(clock, rates))
+    assert found.schedule == linear(0.01, 0, 1000)
+    assert "several runs" in found.notes[0]
+    assert "30 of them with other rates" in found.notes[0]
+
+
+def test_the_work_of_a_search_is_counted_and_bounded() -> None:
+    with limited(10):
+        with limited(4):
+            spend(3)
+        spend(6)
+        with pytest.raises(Exhausted):
+            spend(2)
+    spend(1e6)  # without a limit
+
+
+def test_without_scipy_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(ScheduleError, match=r"SciPy.*annealing\[audit\]"):
+        recover(a_log(np.arange(9), np.ones(9)))
 
 
 @pytest.mark.parametrize(

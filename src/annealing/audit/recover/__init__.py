@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -12,19 +13,29 @@ from ...errors import ScheduleError
 from ...schedule import Schedule
 from ..log import Log
 from .curves import Array
+from .cycles import cycles_of
 from .doubts import doubts
+from .effort import Exhausted, limited
+from .found import Found
 from .named import named
 from .products import product
 from .recovered import Recovered
-from .search import Found, search
-from .stairs import stairs
+from .search import search
+from .stairs import held, stairs
+from .steps import steps_of
+from .templates import recipes_of
 from .trace import Trace, trace
+from .unsteady import unsteady
 from .written import written
 
 MOST_ROWS = 4000
-BUDGET = 6.0  # seconds for the search of phases
+MOST_WORK = 5000.0  # see `spend`; some seconds of one processor
+PART_OF_WORK = 1600.0  # for each kind of recipe, before the search
 LOOSER = (1.0, 3.0, 30.0)
 PLAIN = 30.0  # the cost of a schedule with which the search is over
+NEAR = 1e-3  # of the peak: rows are never looked at more loosely than that
+MOST_SHOWN = 4
+COARSE = 0.8
 MUCH_LONGER = 3.5  # an alternative is at most that much longer
 
 __all__ = ["Recovered", "recover"]
@@ -34,7 +45,8 @@ def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
     """The schedule that a log follows, from its rates alone.
 
     log: a table of rates. group: which of its param groups, from 0. unit: "update" or "epoch"; by default what the
-    log counts, or its epochs where that is plainer. A ScheduleError names a group or a unit that the log lacks.
+    log counts, or its epochs where that is plainer. A ScheduleError names a group or a unit that the log lacks, or
+    says that SciPy is missing.
 
     >>> import numpy as np
     >>> clock = np.arange(0.0, 100, 5)
@@ -44,12 +56,16 @@ def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
     >>> found.schedule, found.exact, found.residual < 1e-12
     (cosine(0.1, 0, 200), True, True)
     """
+    if find_spec("scipy") is None:
+        raise ScheduleError("recover needs SciPy, which is not installed: pip install 'annealing[audit]'")
     if unit not in (None, "update", "epoch"):
         raise ScheduleError(f"unit must be 'update' or 'epoch', got {unit!r}")
     first = _recovered(trace(log, group, unit or log.unit), unit or log.unit, log.shift)
-    counted = log.unit == "update" and log.epochs is not None and bool(np.isfinite(log.epochs).all())
-    whole = log.epochs is not None and bool((log.epochs == np.round(log.epochs)).all())
-    if unit or not counted or (first.exact and _moving(first) and not whole):
+    epochs = log.epochs
+    if unit or epochs is None or log.unit != "update" or not np.isfinite(epochs).all():
+        return first
+    coarse = len(np.unique(epochs)) < COARSE * len(log)  # epochs of few decimals tell less than updates
+    if (epochs != np.round(epochs)).any() and (coarse or (first.exact and _moving(first))):
         return first
     other = _recovered(trace(log, group, "epoch"), "epoch", log.shift)
     return min(first, other, key=lambda one: (not one.exact, one.cost, one.residual))
@@ -66,51 +82,78 @@ def _recovered(rows: Trace, unit: str, shift: int | None) -> Recovered:
 
 
 def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
-    some, until = rows.thinned(MOST_ROWS), time.monotonic() + BUDGET
-    for looser in LOOSER:
-        results = _tried(some, rows, unit, shift, looser, until)
-        if results:
-            results.sort(key=lambda one: (not one.exact, one.cost))
-            best = results[0]
-            others = [one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
-            return replace(best, alternatives=tuple(others))
+    some, peak = rows.thinned(MOST_ROWS), float(np.abs(rows.rate).max())
+    with limited(MOST_WORK):
+        for looser in LOOSER:
+            loose = replace(some, slack=np.minimum(some.slack * looser, np.maximum(some.slack, NEAR * peak)))
+            results: list[Recovered] = []
+            with contextlib.suppress(Exhausted):
+                for found in _tried(loose, rows, unit, shift):
+                    results += found
+                    if any(one.exact and one.cost < PLAIN for one in found):
+                        break
+            if results:
+                results.sort(key=lambda one: (not one.exact, one.cost))
+                best = results[0]
+                near = [one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
+                known = {(str(best.schedule), best.shift): best}
+                others = [one for one in near if known.setdefault((str(one.schedule), one.shift), one) is one]
+                return replace(best, alternatives=tuple(others))
     level = float(np.median(rows.rate))
-    off = float(np.abs(rows.rate - level).max() / (np.abs(rows.rate).max() or 1))
+    off = float(np.abs(rows.rate - level).max() / (peak or 1))
     note = "no schedule of the known families fits; the residual is that of a constant"
     return Recovered(None, 0, (), unit, off, False, notes=(*rows.notes, note))
 
 
-def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, looser: float, until: float) -> list[Recovered]:
-    """Schedules as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
-    slack = some.slack * looser
-    results: list[Recovered] = []
+def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[list[Recovered]]:
+    """Schedules of named recipes, as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
+    for recipes in (recipes_of, steps_of, cycles_of):
+        yield _in_part(lambda: _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit))  # noqa: B023
+    if unit == "update" and len(some.clock) == len(rows.clock):
+        yield _in_part(lambda: _steadied(some, unit, shift))
     for moved in (0, -1, 1) if shift is None else (shift,):
-        if (levels := stairs(some.clock, some.rate, slack, moved)) is not None:
+        if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
             every, begins, rates, slacks = levels
-            for found in search(begins, rates, slacks, 0, until)[:2]:
+            plain = [one for one in recipes_of(begins, rates, slacks, 0) if one.shift == 0]
+            for found in (plain or search(begins, rates, slacks, 0))[:2]:
                 if found.shift == 0 and not len(found.odd) and not found.lags:
-                    results += _results(replace(found, shift=moved), rows, unit, every)
-            if results and results[-1].exact:
-                return results
-    results += [
-        result for one in search(some.clock, some.rate, slack, shift, until)[:4] for result in _results(one, rows, unit)
-    ]
-    if not any(one.exact and one.cost < PLAIN for one in results):
-        warm = product(some.clock, some.rate, slack, shift, until)
-        if warm is not None:
-            schedule, moved, lags, cost, found = warm
-            made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)
-            residual, exact = _checked(made, rows, np.array([]))
-            results.append(replace(made, residual=residual, exact=exact, cost=cost, pieces=_pieces(found)))
-    return results
+                    yield _results(replace(found, shift=moved), rows, unit, every)
+    yield _all(search(some.clock, some.rate, some.slack, shift), rows, unit)
+    if (warm := product(some.clock, some.rate, some.slack, shift)) is not None:
+        schedule, moved, lags, cost, found = warm
+        made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)
+        residual, exact = _checked(made, rows, np.array([]))
+        yield [replace(made, residual=residual, exact=exact, cost=cost, pieces=_pieces(found))]
+
+
+def _in_part(results: Callable[[], list[Recovered]]) -> list[Recovered]:
+    """Results, or none where they would take more than their part of the work."""
+    with contextlib.suppress(Exhausted), limited(PART_OF_WORK):
+        return results()
+    return []
+
+
+def _steadied(rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
+    """The schedules of a log whose steps are not those of the schedule."""
+    found, by = unsteady(rows.clock, rows.rate, rows.slack, shift)
+    if not found or found[0].lags:
+        return _all(found, rows, unit)
+    note = f"the steps of {(by != 0).sum()} of {len(by)} rows are off; they were moved by at most {abs(by).max()}"
+    every = _all(found, replace(rows, clock=rows.clock + by, notes=(*rows.notes, note)), unit)
+    return [replace(one, jitter=int(abs(by).max())) for one in every]
+
+
+def _all(found: list[Found], rows: Trace, unit: str) -> list[Recovered]:
+    return [result for one in found[:MOST_SHOWN] for result in _results(one, rows, unit)]
 
 
 def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> list[Recovered]:
+    """The first way to write a model that gives every row, or else the last one."""
     schedules: list[Schedule] = []
     for make in (named, written):
         with contextlib.suppress(ScheduleError, ArithmeticError):  # numbers that make no schedule
             if (schedule := make(found.model)) is not None:
-                schedules.append(schedule if every is None else _held(schedule, found.model.seen, every))
+                schedules += [schedule] if every is None else held(found, schedule, every)
     for schedule in schedules:
         result = Recovered(schedule, found.shift, found.lags, unit, 0.0, False)
         residual, exact = _checked(result, rows, found.odd)
@@ -128,12 +171,6 @@ def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> 
                 )
             ]
     return []
-
-
-def _held(schedule: Schedule, seen: float, every: int) -> Schedule:
-    """A schedule as stairs; one without an end is cut after what was seen."""
-    endless = schedule.duration is None
-    return (schedule.until(int(seen) + every) if endless else schedule).held(every)
 
 
 def _checked(result: Recovered, rows: Trace, odd: Array) -> tuple[float, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .search import Found
+from .found import Found
 
 NAMES = {"linear": "the line", "cosine": "the cosine", "power": "the power decay", "tail power": "the decay"}
 

@@ -32,7 +32,7 @@ def _changes(model: Model) -> list[int]:
 def _settle(model: Model, changes: list[int]) -> None:
     n, slots = model.numbers, [model.parts[i].start for i in changes]
     gaps = [model.gaps[slot] for slot in slots]
-    times = _even(gaps, n[model.parts[changes[0] - 1].start]) if len(slots) > 1 else None
+    times = even(gaps, n[model.parts[changes[0] - 1].start]) if len(slots) > 1 else None
     for slot, time in zip(slots, times or [_single(*gap) for gap in gaps], strict=True):
         n[slot] = time
 
@@ -42,7 +42,7 @@ def _single(low: float, high: float) -> float:
     return high if time is None else float(time)
 
 
-def _even(gaps: list[tuple[float, float]], origin: float) -> list[float] | None:
+def even(gaps: list[tuple[float, float]], origin: float) -> list[float] | None:
     """Changes at equal distances from an origin on."""
     count = range(1, len(gaps) + 1)
     least = max((low - origin) / i for i, (low, _) in zip(count, gaps, strict=True))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,7 +34,9 @@ class Part:
 class Model:
     """Parts and the numbers in their slots; fixed slots are no longer moved by a fit.
 
-    gaps: between which two times of the log each start lies.
+    gaps: between which two times of the log each start lies. ties: slots whose number is a sum of others, each times
+    a weight, as the second restart is two lengths after the first. cuts: the row from which on a part that begins with
+    a jump is in force, wherever within its gap a fit moves its start.
     """
 
     parts: list[Part] = field(default_factory=list)
@@ -41,7 +44,10 @@ class Model:
     roles: list[str] = field(default_factory=list)  # "time", "value" or "extra"
     fixed: set[int] = field(default_factory=set)
     gaps: dict[int, tuple[float, float]] = field(default_factory=dict)
+    ties: dict[int, dict[int, float]] = field(default_factory=dict)
+    cuts: dict[int, float] = field(default_factory=dict)
     seen: float = 0.0  # the last time in the log
+    told: float = 0.0  # how long the description of its ties is
 
     def slot(self, number: float, role: str, fixed: bool = False) -> int:
         self.numbers.append(float(number))
@@ -50,22 +56,54 @@ class Model:
             self.fixed.add(len(self.numbers) - 1)
         return len(self.numbers) - 1
 
+    def tied(self, terms: dict[int, float], role: str) -> int:
+        """A slot whose number is a sum of others, each times a weight."""
+        slot = self.slot(math.fsum(weight * self.numbers[other] for other, weight in terms.items()), role, fixed=True)
+        self.ties[slot] = terms
+        return slot
+
+    def tie(self, numbers: list[float]) -> list[float]:
+        """Numbers in which those that others make are these again."""
+        for slot, terms in self.ties.items():
+            numbers[slot] = math.fsum(weight * numbers[other] for other, weight in terms.items())
+        return numbers
+
     def copy(self) -> Model:
         parts = [Part(**vars(part)) for part in self.parts]
-        return Model(parts, list(self.numbers), list(self.roles), set(self.fixed), dict(self.gaps), self.seen)
+        return replace(
+            self,
+            parts=parts,
+            numbers=list(self.numbers),
+            roles=list(self.roles),
+            fixed=set(self.fixed),
+            gaps=dict(self.gaps),
+            ties=dict(self.ties),
+            cuts=dict(self.cuts),
+        )
 
     def used(self) -> list[int]:
-        return sorted({slot for part in self.parts for slot in part.slots()})
+        """The slots of all parts, and those that their ties are made of."""
+        own = {slot for part in self.parts for slot in part.slots()}
+        return sorted(own | {other for slot in own for other in self.ties.get(slot, ())})
 
     def free(self) -> list[int]:
+        """The slots that a fit may move."""
         return [slot for slot in self.used() if slot not in self.fixed]
 
     def starts(self) -> Array:
-        return np.array([self.numbers[part.start] for part in self.parts])
+        """From when on each part is in force."""
+        return np.array([self.cuts.get(part.start, self.numbers[part.start]) for part in self.parts])
+
+    def sound(self) -> bool:
+        """Whether every jump is between the rows around it, and every part ends after it begins."""
+        n, gaps = self.numbers, ((self.numbers[slot], *self.gaps[slot]) for slot in self.cuts)
+        ends = (n[part.end] > n[part.begin] for part in self.parts if part.end != part.begin)
+        return all(low < number <= high for number, low, high in gaps) and all(ends)
 
     def __call__(self, u: Array, numbers: list[float] | None = None) -> Array:
         n = self.numbers if numbers is None else numbers
-        which = np.searchsorted([n[part.start] for part in self.parts[1:]], u, "right")
+        starts = [self.cuts.get(part.start, n[part.start]) for part in self.parts[1:]]
+        which = np.searchsorted(starts, u, "right")
         result = np.empty(len(u))
         for i, part in enumerate(self.parts):
             rows = which == i

@@ -67,7 +67,7 @@ def _steps(view: View) -> Schedule | None:
     ratios = [b / a for a, b in itertools.pairwise(view.firsts)]
     if not all(abs(r - ratios[0]) <= 1e-6 * ratios[0] for r in ratios) or not ratios[0] < 1:
         return None
-    gamma = shortest(ratios[0] * (1 - 1e-6), ratios[0] * (1 + 1e-6))
+    gamma = shortest(ratios[0] * (1 - 1e-9), ratios[0] * (1 + 1e-9))
     times = [start - view.starts[0] for start in view.starts[1:]]
     if len(times) > 1 and all(time == (i + 1) * times[0] for i, time in enumerate(times)):
         return recipes.step(view.firsts[0], times[0], gamma)
@@ -109,7 +109,7 @@ def _restarts(view: View) -> Schedule | None:
 
 def _triangles(view: View) -> Schedule | None:
     lengths = view.lengths()
-    if len(lengths) < 4 or set(view.kinds) != {"linear"}:
+    if len(lengths) < 3 or set(view.kinds) != {"linear"}:
         return None
     up, down, low, high = lengths[0], lengths[1], view.firsts[0], view.lasts[0]
     whole = all(length == (down if i % 2 else up) for i, length in enumerate(lengths[:-1]))
@@ -133,7 +133,10 @@ def _whole(view: View) -> Schedule | None:
             return recipes.inverse_sqrt(view.lasts[0], lengths[0])
         return recipes.power_law(view.lasts[0], extra, lengths[0])
     if kinds == ["cosine", "cosine"] and view.firsts[0] < view.lasts[0] > view.lasts[1] > 0 and view.firsts[0] > 0:
-        return _one_cycle(view, lengths)
+        return _one_cycle(view, lengths, {})
+    if kinds == ["linear", "linear"] and view.lasts[0] == view.firsts[1] and 0 < view.lasts[1] < view.firsts[0]:
+        usual = _equal(view.lasts[0], 25 * view.firsts[0]) and _equal(view.firsts[0], 1e4 * view.lasts[1])
+        return _one_cycle(view, lengths, {"curve": "linear"}) if usual else None
     if kinds[-1] == "flat" and len(kinds) > 2 and view.firsts[-1] == view.lasts[-2]:
         kinds = kinds[:-1]
     if kinds[:2] == ["linear", "flat"] and len(kinds) == 3 and rise and view.starts[2] == view.begins[2]:
@@ -146,10 +149,13 @@ def _whole(view: View) -> Schedule | None:
     return None
 
 
-def _one_cycle(view: View, lengths: list[Time]) -> Schedule | None:
+def _one_cycle(view: View, lengths: list[Time], options: dict[str, Any]) -> Schedule | None:
     peak, length = view.lasts[0], lengths[0] + lengths[1]
     div, final = _plain(peak / view.firsts[0]), _plain(view.firsts[0] / view.lasts[1])
     if max(digits_of(div), digits_of(final)) > 4 or view.ends[0] != view.starts[1]:
         return None
     share = Fraction(lengths[0]) / Fraction(length)
-    return recipes.one_cycle(peak, length, pct_start=share, div_factor=div, final_div_factor=final)
+    usual: dict[str, Any] = {"div_factor": 25, "final_div_factor": 1e4}
+    factors: dict[str, Any] = {"div_factor": div, "final_div_factor": final}
+    options |= {name: factor for name, factor in factors.items() if factor != usual[name]}
+    return recipes.one_cycle(peak, length, pct_start=share, **options)

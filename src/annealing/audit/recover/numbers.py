@@ -31,13 +31,15 @@ def shortest(least: float, most: float) -> float:
     return middle
 
 
-def digits_of(value: float) -> int:
+def digits_of(value: float | Fraction) -> int:
     """How many significant digits a value is written with.
 
     >>> digits_of(5e-05), digits_of(0), digits_of(866), digits_of(0.25)
     (1, 0, 3, 2)
+    >>> digits_of(0.0006)  # its nearest float64 is 5.9999999999999994e-04
+    1
     """
-    mantissa = f"{abs(float(value)):.15e}".split("e")[0].replace(".", "")
+    mantissa = f"{abs(float(value)):.14e}".split("e")[0].replace(".", "")
     return len(mantissa.rstrip("0"))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .curves import FAMILIES, Array, Curve, Family, covered, fitted
+from .curvefit import covered, fitted
+from .curves import FAMILIES, Array, Curve, Family
 
 MOST_LAG = 64
 MOST_ODD = 6  # rows of a phase that lie off its curve
@@ -46,7 +46,6 @@ class Search:
     t: Array
     y: Array
     slack: Array
-    until: float = np.inf  # of the clock time.monotonic, when to give up
 
     def __post_init__(self) -> None:
         self.lines = [len(self.t)] * 2
@@ -74,7 +73,7 @@ class Search:
             if first in done or least >= bound:
                 continue
             done.add(first)
-            if len(done) > places or len(self.longest) > MOST_TRIED or time.monotonic() > self.until:
+            if len(done) > places or len(self.longest) > MOST_TRIED:
                 return None
             for phase in self._leaving(families, first, bound - cost[first]):
                 reached = cost[first] + phase.cost
@@ -88,7 +87,7 @@ class Search:
 
     def _ends(self) -> list[int]:
         """From which rows on all that is left is one flat, or one line."""
-        backwards = Search(-self.t[::-1], self.y[::-1], self.slack[::-1], self.until)
+        backwards = Search(-self.t[::-1], self.y[::-1], self.slack[::-1])
         ends = [backwards._longest(family, 0, simple=True) for family in FAMILIES[:2]]
         return [len(self.t) - (phase.stop if phase else 1) for phase in ends]
 
@@ -109,7 +108,7 @@ class Search:
         """The longest phase of each family from a row on, without those that a cheaper family makes as long."""
         reach = 0
         for family in families:
-            if family.cost >= budget or reach == len(self.t) or time.monotonic() > self.until:
+            if family.cost >= budget or reach == len(self.t):
                 return
             if len(self.t) - first < min(family.numbers, 2):
                 continue
@@ -133,8 +132,6 @@ class Search:
         odd: list[int] = []
         whole = True
         while True:
-            if time.monotonic() > self.until:
-                return None
             size = max(size, covered(curve, t[keep], y[keep], slack[keep]))
             rows = np.flatnonzero(keep)
             sizes = [len(rows)] if whole else []

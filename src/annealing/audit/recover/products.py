@@ -13,9 +13,11 @@ import numpy as np
 from ... import recipes
 from ...schedule import Schedule
 from .curves import FAMILIES, Array
+from .found import Found
 from .numbers import roundest, shortest
 from .phases import Search
-from .search import Found, search
+from .search import search
+from .templates import recipes_of
 from .written import Time, written
 
 MOST_WARM = 0.5  # of the rows
@@ -23,14 +25,15 @@ NEEDED = 3  # rows below the decay
 
 
 def product(
-    clock: Array, rate: Array, slack: Array, preferred: int | None, until: float
+    clock: Array, rate: Array, slack: Array, preferred: int | None
 ) -> tuple[Schedule, int, tuple[tuple[float, int], ...], float, Found] | None:
     """Schedule, shift, lags and cost of a log that begins with such a warm-up, or None."""
-    first = _suffix(clock, rate, slack, until)
+    first = _suffix(clock, rate, slack)
     if not 2 <= first <= MOST_WARM * len(clock) or len(clock) - first < 4:
         return None
     for late in (1, 0):
-        for decay in search(clock[first:] - late, rate[first:], slack[first:], preferred, until)[:3]:
+        rows = clock[first:] - late, rate[first:], slack[first:], preferred
+        for decay in (recipes_of(*rows) or search(*rows))[:3]:
             schedule = written(decay.model)
             u = clock[:first] + decay.shift
             factor = _factor(u, rate[:first], slack[:first], np.asarray(schedule(u)))
@@ -41,9 +44,9 @@ def product(
     return None
 
 
-def _suffix(clock: Array, rate: Array, slack: Array, until: float) -> int:
+def _suffix(clock: Array, rate: Array, slack: Array) -> int:
     """The first row of the longest end that is one line or one cosine."""
-    backwards = Search(-clock[::-1], rate[::-1], slack[::-1], until)
+    backwards = Search(-clock[::-1], rate[::-1], slack[::-1])
     longest = [backwards._longest(family, 0) for family in FAMILIES if family.name in ("line", "sine")]
     return len(clock) - max(phase.stop if phase else 0 for phase in longest)
 

@@ -18,6 +18,7 @@ class Recovered:
     schedule: in the project's notation; None where nothing fits ("unknown").
     lags: (clock, lag) from which clock on the schedule stood back by how many whole steps; it only grows.
     unit: what the clock counts, "update" or "epoch".
+    jitter: by how many steps a row may stand before or after its own, where the log's steps are off here and there.
     residual: the largest difference, as a share of the largest rate. exact: whether every row that is no outlier is
     within half a unit of its last digit, or 1e-12 of the largest rate.
     pieces: (kind, begin, end, first value, last value) of each part, in the time of the schedule.
@@ -38,6 +39,7 @@ class Recovered:
     notes: tuple[str, ...] = ()
     alternatives: tuple[Recovered, ...] = ()
     cost: float = float("inf")
+    jitter: int = 0
 
     def lag(self, clock: Any) -> NDArray[np.int64]:
         """By how many steps the schedule stands back at each clock."""

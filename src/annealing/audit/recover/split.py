@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import time
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .curves import FAMILIES, Array, Curve, fitted
+from .curvefit import fitted
+from .curves import FAMILIES, Array, Curve
 from .phases import LOOSE, Phase, Search, jumps
 
 MOST_EQUAL = 6  # equal stretches whose ends are places, the longest ones
@@ -24,30 +24,27 @@ MOST_LATE = 9
 MOST_APART = 2  # rows in a row that may be odd ones
 
 
-def phases(t: Array, y: Array, slack: Array, until: float) -> list[Phase] | None:
-    """The phases between jumps, which no curve passes, or None where there would be too many.
-
-    until: when to give up, on the clock of time.monotonic.
-    """
+def phases(t: Array, y: Array, slack: Array) -> list[Phase] | None:
+    """The phases between jumps, which no curve passes, or None where there would be too many."""
     edges = jumps(t, y, slack)
     if len(edges) > MOST_JUMPS:
         return None
     found: list[Phase] = []
     for first, stop in itertools.pairwise([0, *edges, len(t)]):
         rows = t[first:stop], y[first:stop], slack[first:stop]
-        some = quick(*rows, until) or Search(*rows, until).phases()
+        some = quick(*rows) or Search(*rows).phases()
         if some is None:
             return None
         found += [phase.moved(first) for phase in some]
     return found
 
 
-def quick(t: Array, y: Array, slack: Array, until: float) -> list[Phase] | None:
+def quick(t: Array, y: Array, slack: Array) -> list[Phase] | None:
     """The phases of least cost that begin at such places, or None: clean curves first, then with lags and odd rows."""
     late, kept = t.copy(), np.arange(len(t))
     for _ in range(ROUNDS):
         rows = late[kept], y[kept], slack[kept]
-        clean = _Paths(*rows, False, until).shortest()
+        clean = _Paths(*rows, False).shortest()
         if clean is None:
             break
         odd = [b for a, b, c in zip(clean, clean[1:], clean[2:], strict=False) if _odd(*rows, a, b, c)]
@@ -59,7 +56,7 @@ def quick(t: Array, y: Array, slack: Array, until: float) -> list[Phase] | None:
             return [_whole(phase, kept, t - late) for phase in clean]
         for row, lag in lags.items():
             late[row:] -= lag
-    return _Paths(t, y, slack, True, until).shortest()
+    return _Paths(t, y, slack, True).shortest()
 
 
 def _whole(phase: Phase, kept: NDArray[np.int64], behind: Array) -> Phase:
@@ -98,8 +95,8 @@ def _one_curve(t: Array, y: Array, slack: Array, before: Phase, after: Phase, la
 class _Paths:
     """A shortest path over places."""
 
-    def __init__(self, t: Array, y: Array, slack: Array, lagging: bool, until: float) -> None:
-        self.t, self.y, self.slack, self.lagging, self.until = t, y, slack, lagging, until
+    def __init__(self, t: Array, y: Array, slack: Array, lagging: bool) -> None:
+        self.t, self.y, self.slack, self.lagging = t, y, slack, lagging
         smooth = _without_spikes(y, slack) if lagging else y
         self.turns, self.places = _places(t, smooth, slack)
 
@@ -117,8 +114,6 @@ class _Paths:
                 return path[::-1]
             if first in done:
                 continue
-            if time.monotonic() > self.until:
-                return None
             done.add(first)
             for phase in self._leaving(first):
                 if so_far + phase.cost < cost.get(phase.stop, np.inf):
@@ -162,7 +157,7 @@ class _Paths:
     def _lagging(self, first: int, stop: int) -> Phase | None:
         some = slice(first, stop)
         for family in FAMILIES[1:]:
-            phase = Search(self.t[some], self.y[some], self.slack[some], self.until)._longest(family, 0)
+            phase = Search(self.t[some], self.y[some], self.slack[some])._longest(family, 0)
             if phase is not None and phase.stop == stop - first:
                 return phase.moved(first)
         return None

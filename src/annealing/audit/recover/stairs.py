@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ... import recipes
+from ...schedule import Schedule
 from .curves import Array
-from .numbers import roundest
+from .found import Found
+from .numbers import roundest, shortest
 
 LEAST_STAIRS = 5
+ROUNDED = 1e-12
 
 
 def stairs(clock: Array, rate: Array, slack: Array, shift: int) -> tuple[int, Array, Array, Array] | None:
@@ -27,3 +31,20 @@ def stairs(clock: Array, rate: Array, slack: Array, shift: int) -> tuple[int, Ar
     begins = np.concatenate([[0.0], (count * every).astype(float)])
     rows = np.concatenate([[0], change])
     return every, begins, rate[rows], slack[rows]
+
+
+def held(found: Found, schedule: Schedule, every: int) -> list[Schedule]:
+    """A model as stairs: a step schedule where it falls by a factor, and the schedule held for each stair.
+
+    One without an end is cut after what was seen.
+    """
+    model = found.model
+    part, n = model.parts[0], model.numbers
+    stepped = []
+    if len(model.parts) == 1 and part.kind == "tail exponential" and part.extra is not None and n[part.last] == 0:
+        low, high = found.bounds.get(part.extra, (n[part.extra], n[part.extra]))
+        if 0 < low <= high < 1:
+            gamma = shortest(low**every * (1 - ROUNDED), high**every * (1 + ROUNDED))
+            stepped = [recipes.step(n[part.first], every, gamma)]
+    endless = schedule.duration is None
+    return [*stepped, (schedule.until(int(model.seen) + every) if endless else schedule).held(every)]

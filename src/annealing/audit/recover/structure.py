@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .curves import Array, Curve
+from .fitting import Rows, fit
 from .model import Model, Part
 from .numbers import roundest
 from .phases import Phase
-from .polish import Rows, fit
 
 TIED = 0.1  # by how much of the slack a model with more numbers must be nearer
 KINDS = {"flat": "flat", "line": "linear", "sine": "cosine", "geometric": "tail exponential"}
@@ -60,7 +60,7 @@ def _begun(curve: Curve, own: Array) -> list[Model]:
     for natural in (True, False):
         model = Model(seen=float(own[-1]))
         start = model.slot(0.0, "time", fixed=True)
-        part = _part(model, curve, own, start)
+        part = part_of(model, curve, own, start)
         if natural:
             part.begin = start
         model.parts.append(part)
@@ -81,7 +81,7 @@ def _joined(model: Model, curve: Curve, own: Array, gap: tuple[float, float]) ->
         whole = roundest(low + 1e-9 * max(abs(low), 1), high)
         start = new.slot(whole if isinstance(whole, int) else high, "time")
         new.gaps[start] = gap
-        part = _part(new, curve, own, start)
+        part = part_of(new, curve, own, start)
         begin = new.numbers[part.begin]
         natural = part.kind in ("cosine", "root") and low - room <= begin <= high + room
         ends = before.kind in ("cosine", "power", "root", "mirror") and low - room <= before_end <= high + room
@@ -178,7 +178,7 @@ def _crossing(model: Model, part: Part, low: float, high: float) -> float | None
     return float(times[50])
 
 
-def _part(model: Model, curve: Curve, own: Array, start: int) -> Part:
+def part_of(model: Model, curve: Curve, own: Array, start: int) -> Part:
     """A curve as a part: its begin and end in time and value, as far as it has them by itself."""
     kind = curve.family.name
     begin, end = float(model.numbers[start]), float(own[-1])

@@ -52,11 +52,13 @@ def trace(log: Log, group: int, unit: str) -> Trace:
     if not len(rows):
         raise ScheduleError(f"log must hold a rate of group {group}, got none in {len(log)} rows")
     if len(gone):
+        starts = int((np.diff(clock[good]) <= 0).sum())
         same = np.interp(clock[gone], clock[rows], rate[rows])
-        moved = np.abs(same - rate[gone]) > half[gone] + 1e-3 * np.abs(rate).max()
+        moved = int((np.abs(same - rate[gone]) > half[gone] + 1e-3 * np.abs(rate).max()).sum())
         notes.append(
-            f"{len(gone)} rows that later ones go back over were left out"
-            + (f"; {int(moved.sum())} of them hold other rates" if moved.any() else "")
+            f"the clock goes back or stands still {starts} times: several runs or starts in one file, of which this is "
+            f"the last; {len(gone)} rows that it goes back over were left out"
+            + (f", {moved} of them with other rates" if moved else "")
         )
     peak = float(np.abs(rate[rows]).max())
     slack = _steady(rate[rows], half[rows]) + ROUNDING * peak + 1e-300

@@ -11,12 +11,13 @@ from .model import Model, Part
 from .numbers import MOST_DENOMINATOR
 
 Time = int | Fraction
+ROUNDED = 1e-12
 
 
 def time_of(number: float) -> Time:
     """A time as the fraction of small denominator that it stands for, or as its shortest decimal."""
     near = Fraction(number).limit_denominator(MOST_DENOMINATOR)
-    exact = near if abs(float(near) - number) <= 1e-9 * max(abs(number), 1.0) else Fraction(repr(number))
+    exact = near if abs(float(near) - number) <= ROUNDED * max(abs(number), 1.0) else Fraction(repr(number))
     return int(exact) if exact.denominator == 1 else exact
 
 
@@ -63,7 +64,7 @@ def _curve(model: Model, part: Part) -> Schedule:
     first, last = n[part.first], n[part.last]
     extra = 0.0 if part.extra is None else n[part.extra]
     length = time_of(n[part.end]) - time_of(n[part.begin])
-    if part.kind == "linear":
+    if part.kind == "linear" or (part.kind in ("power", "root") and extra == 1):
         return recipes.linear(first, last, length)
     if part.kind in ("cosine", "mirror"):
         curve = recipes.cosine(first, last, length) if first >= last else recipes.ramp(last, length, "cosine", first)

@@ -1,0 +1,207 @@
+"""A model fitted to rows, and how far each of its numbers is determined by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .curves import Array
+from .effort import spend
+from .model import Model
+
+MOST_ROWS = 240
+MISSED = 12  # rows that are looked at besides, where a fit misses them
+AGAIN = 3  # least squares, the rows that they miss taken in
+WITHIN_REACH = 12.0  # of the slack: no nearest fit is sought where the least squares are further off
+
+
+class Rows:
+    """Rows of a log, of which a fit looks at enough of them, and the size of its rates."""
+
+    def __init__(self, u: Array, y: Array, slack: Array, peak: float = 0.0) -> None:
+        self.u, self.y, self.slack = u, y, slack
+        self.peak = peak or float(np.abs(y).max(initial=0)) or 1.0
+        self.missed: set[int] = set()
+
+    def some(self, model: Model) -> Rows:
+        """Rows at even distances, those around the starts of parts, and those that an earlier fit missed."""
+        n = len(self.u)
+        if n <= MOST_ROWS:
+            return self
+        edges = np.searchsorted(self.u, model.starts())
+        near = (edges[:, None] + np.arange(-3, 4)).ravel()
+        even = np.linspace(0, n - 1, MOST_ROWS).astype(int)
+        return self.only(np.unique(np.clip(np.concatenate([near, even, sorted(self.missed)]), 0, n - 1).astype(int)))
+
+    def only(self, rows: NDArray[np.integer[Any]]) -> Rows:
+        return Rows(self.u[rows], self.y[rows], self.slack[rows], self.peak)
+
+    def off(self, model: Model, numbers: list[float] | None = None) -> Array:
+        """The residuals in units of the slack."""
+        with np.errstate(all="ignore"):
+            result = (self.y - model(self.u, numbers)) / self.slack
+        return np.where(np.isfinite(result), result, 1e300)
+
+    def worst(self, model: Model) -> float:
+        """The worst residual; the rows that are missed by more than the slack are looked at from now on."""
+        off = np.abs(self.off(model))
+        missed = np.flatnonzero(off > 1)
+        if len(missed) and len(self.u) > MOST_ROWS:
+            self.missed |= set(missed[np.argsort(off[missed])[-MISSED:]].tolist())
+        return float(off.max(initial=0))
+
+
+def _scale(model: Model, slot: int, rows: Rows) -> float:
+    if model.roles[slot] == "time":
+        return max(float(rows.u[-1] - rows.u[0]), 1.0)
+    return rows.peak if model.roles[slot] == "value" else max(abs(model.numbers[slot]), 1e-3)
+
+
+def jacobian(model: Model, free: list[int], rows: Rows) -> Array:
+    """The change of every residual with every free number; only the parts that use a number are looked at."""
+    result = np.zeros((len(rows.u), len(free)))
+    which = np.searchsorted(model.starts()[1:], rows.u, "right")
+    for column, slot in enumerate(free):
+        step = 1e-6 * _scale(model, slot, rows)
+        if model.roles[slot] == "extra":
+            step = 1e-7 * max(abs(model.numbers[slot]), 1e-3)
+        moving = {slot, *(tied for tied, terms in model.ties.items() if slot in terms)}
+        used = [i for i, part in enumerate(model.parts) if moving.intersection(part.slots())]
+        used += [i - 1 for i in used if i and model.parts[i].start in moving]
+        near = np.flatnonzero(np.isin(which, used))
+        some, sides = rows.only(near), []
+        for sign in (1, -1):
+            moved = list(model.numbers)
+            moved[slot] += sign * step
+            sides.append(some.off(model, model.tie(moved)))
+        result[near, column] = (sides[1] - sides[0]) / (2 * step)
+    return result
+
+
+def _normed(model: Model, rows: Rows) -> tuple[list[int], Rows, Array, Array] | None:
+    """The free slots, some rows, the changes of their residuals in steps of a length, and these lengths."""
+    free, some = model.free(), rows.some(model)
+    spend(0.2 * len(free))
+    columns = jacobian(model, free, some)
+    if not free or not np.isfinite(columns).all() or np.abs(columns).max(initial=0) > 1e200:
+        return None
+    norms = np.linalg.norm(columns, axis=0)
+    norms[norms == 0] = 1
+    return free, some, columns / norms, norms
+
+
+def _moved(model: Model, free: list[int], by: Array) -> list[float]:
+    numbers = list(model.numbers)
+    for slot, change in zip(free, by, strict=True):
+        numbers[slot] += float(change)
+    return model.tie(numbers)
+
+
+def fit(model: Model, rows: Rows, steps: int = 12) -> float:
+    """Move the free numbers to the least squares; the worst residual in units of the slack."""
+    for _ in range(steps):
+        if (normed := _normed(model, rows)) is None:
+            break
+        free, some, columns, norms = normed
+        residual = some.off(model)
+        if np.abs(residual).max() < 1e-3:
+            break
+        move = np.linalg.lstsq(columns, residual, rcond=1e-11)[0] / norms
+        for part in (1.0, 0.5, 0.2, 0.05):
+            tried = _moved(model, free, part * move)
+            new = some.off(model, tried)
+            if np.linalg.norm(new) < np.linalg.norm(residual):
+                break
+        else:
+            break
+        gain = np.linalg.norm(new) / np.linalg.norm(residual)
+        model.numbers = tried
+        if gain > 0.9999:
+            break
+    return rows.worst(model)
+
+
+def nearest(model: Model, rows: Rows, rounds: int = 6) -> float:
+    """From the least squares on to where the worst residual is least, which rounded rates need; that residual.
+
+    By linear programming, with the rows that it misses taken in.
+    """
+    worst = rows.worst(model)
+    for _ in range(rounds):
+        if not 1 < worst < WITHIN_REACH or (normed := _normed(model, rows)) is None:
+            break
+        free, some, columns, norms = normed
+        residual, one = some.off(model), np.ones((len(some.u), 1))
+        sides = np.block([[-columns, -one], [columns, -one]])
+        aim = np.append(np.zeros(len(free)), 1.0)
+        reach = 1e3 * np.sqrt(len(some.u))
+        found = _programmed(aim, sides, np.append(-residual, residual), [(-reach, reach)] * len(free) + [(0, None)])
+        if found is None:
+            break
+        before, known = model.numbers, len(rows.missed)
+        model.numbers = _moved(model, free, found[:-1] / norms)
+        new = rows.worst(model)
+        if new >= worst:
+            model.numbers = before
+            if len(rows.missed) == known:
+                break
+        worst = min(worst, new)
+    return worst
+
+
+def fits(model: Model, rows: Rows, within: float = 1.0) -> bool:
+    """Whether every row can be within its slack, or `within` times it; the model's free numbers are moved there."""
+    for _ in range(AGAIN):
+        known = len(rows.missed)
+        if fit(model, rows) <= within:
+            return True
+        if len(rows.missed) == known:
+            break
+    return nearest(model, rows) <= within
+
+
+def intervals(model: Model, rows: Rows, only: int | None = None) -> dict[int, tuple[float, float]]:
+    """Between which values each free number may lie, the others moving along, while every row stays within its slack.
+
+    only: one slot, or all. By linear programming at the present numbers: rows are linear in small changes. Empty where
+    no numbers fit.
+    """
+    if (normed := _normed(model, rows)) is None:
+        return {}
+    free, some, columns, norms = normed
+    residual, reach = some.off(model), 1e4 * np.sqrt(len(some.u))
+    sides, limits = np.concatenate([-columns, columns]), np.concatenate([1 - residual, 1 + residual])
+    found = {}
+    for i, slot in enumerate(free):
+        if only not in (None, slot):
+            continue
+        aim, ends = np.zeros(len(free)), []
+        for sign in (1, -1):
+            aim[i] = sign
+            solved = _programmed(aim, sides, limits, (-reach, reach))
+            if solved is None:
+                return {}
+            ends.append(model.numbers[slot] + float(solved[i]) / float(norms[i]))
+        found[slot] = ends[0], ends[1]
+    return found
+
+
+def around(model: Model, rows: Rows) -> dict[int, tuple[float, float]]:
+    """As `intervals`, without a search and wider: how far the least squares move when every row moves by its slack."""
+    if (normed := _normed(model, rows)) is None:
+        return {}
+    free, _, columns, norms = normed
+    reach = np.abs(np.linalg.pinv(columns, rcond=1e-11)).sum(1) / norms
+    moved = {slot: float(by) for slot, by in zip(free, reach, strict=True)}
+    return {slot: (model.numbers[slot] - by, model.numbers[slot] + by) for slot, by in moved.items()}
+
+
+def _programmed(aim: Array, sides: Array, limits: Array, bounds: Any) -> Array | None:
+    """The least of a linear aim within linear limits, or None where there is none."""
+    from scipy.optimize import linprog
+
+    spend(3.0)
+    solved = linprog(aim, A_ub=sides, b_ub=limits, bounds=bounds, method="highs")
+    return np.asarray(solved.x) if solved.status == 0 else None

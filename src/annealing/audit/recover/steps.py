@@ -1,0 +1,74 @@
+"""Step schedules, tried before any search: levels one after another, free or each the one before it times a factor."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .curves import Array
+from .effort import Exhausted
+from .fitting import Rows, fits
+from .found import Found, made_plain, shifts
+from .levels import even
+from .model import Model, Part
+from .numbers import shortest
+from .outline import Outline, outline, ways
+from .templates import NEARLY, begun
+
+MOST_LEVELS = 100
+LEAST_ROWS = 3  # of a level, on average
+
+
+def steps_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+    """The levels after a warm-up that give every row, the plainest first."""
+    seen = outline(clock, rate, slack)
+    drops = np.flatnonzero(ways(rate, slack) < 0) + 1
+    if seen is None or not 1 <= len(drops) <= MOST_LEVELS or len(clock) - seen.top < LEAST_ROWS * (len(drops) + 1):
+        return []
+    found: list[Found] = []
+    with contextlib.suppress(Exhausted):  # what was found before is kept
+        for shift in shifts(preferred):
+            rows = Rows(clock + shift[0], rate, slack)
+            for model in _models(seen, drops, rows, shift[0]):
+                if fits(model, rows, NEARLY) and (one := made_plain(model, rows, shift)) is not None:
+                    found.append(one)
+                    break
+    return sorted(found, key=lambda one: one.cost)
+
+
+def _models(seen: Outline, drops: NDArray[np.int64], rows: Rows, shift: int) -> Iterator[Model]:
+    """Models of levels at even times that a factor makes, at any times, and of free ones."""
+    gaps = [(float(rows.u[row - 1]), float(rows.u[row])) for row in drops]
+    factor = _factor(seen, drops)
+    for by, at_even in ((factor, True), (factor, False), (None, False)):
+        for model, start, peak in begun(seen, shift):
+            if model.parts and not seen.top:  # a warm-up that no row shows
+                continue
+            every = even(gaps, model.numbers[start]) if at_even and by is not None else None
+            if at_even and every is None:
+                continue
+            step = model.slot(every[0] - model.numbers[start], "time", fixed=True) if every else None
+            model.parts.append(Part("flat", start, start, start, peak, peak))
+            for i, (gap, row) in enumerate(zip(gaps, drops, strict=True), 1):
+                tie = None if step is None else {start: 1.0, step: float(i)}
+                at = model.slot(gap[1], "time", fixed=True) if tie is None else model.tied(tie, "time")
+                model.gaps[at], model.cuts[at] = gap, gap[1]
+                share = None if by is None else {peak: by**i}
+                level = model.slot(float(rows.y[row]), "value") if share is None else model.tied(share, "value")
+                model.parts.append(Part("flat", at, at, at, level, level))
+            model.told = 0.0 if by is None else 2.0
+            yield model
+
+
+def _factor(seen: Outline, drops: NDArray[np.int64]) -> float | None:
+    """The plainest factor with which each level is the one before it, as far as digits tell."""
+    peak = shortest(seen.peak - float(seen.slack[seen.top]), seen.peak + float(seen.slack[seen.top]))
+    levels, slack, powers = seen.y[drops], seen.slack[drops], 1 / np.arange(1, len(drops) + 1)
+    if peak <= 0 or (levels - slack <= 0).any():
+        return None
+    low = float((((levels - slack) / peak) ** powers).max())
+    high = float((((levels + slack) / peak) ** powers).min())
+    return shortest(low, high) if low <= high else None

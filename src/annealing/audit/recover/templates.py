@@ -1,0 +1,226 @@
+"""The named recipes, tried before any search: a warm-up, a stable rate, a decay to a floor, whose numbers are fitted.
+
+A model here has no more numbers than its recipe: what is joined shares them from the beginning, so that few digits
+determine them as well as they can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from .curves import Array, Curve
+from .effort import Exhausted
+from .fitting import Rows, around, fit, fits
+from .found import Found, made_plain, shifts
+from .model import Model, Part
+from .numbers import shortest
+from .outline import BODIES, Outline, outline
+from .structure import part_of
+
+FLOORS = (0.0, 0.1, 0.01, 0.05, 0.001, 0.2, 0.5, 0.02, 1e-4)  # shares of the peak at which a decay may end
+WHOLE = 0.3  # updates by which the end of a decay may be off a whole number, besides what digits leave open
+OPEN = 1e-3  # of the peak: a floor that digits leave open by more may be a plain share of it
+MOST_FLOORS = 3
+ONE_CYCLE = 1.5  # how long it is to say so
+SHARES = {"from 0": 0.0, "from a third": 1 / 3, "from a tenth": 0.1, "from a thousandth": 0.001}
+KINDS = (  # warm-ups to try where no row rises, one, two, or more
+    ("none", "from 0"),
+    tuple(SHARES),
+    ("from 0", "linear"),
+    ("from 0", "linear", "cosine"),
+)
+LAST = ("shifted geometric", "power", "raised power")  # tried where no other curve fits
+NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are plain
+
+
+def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+    """The schedules of one warm-up and one decay that give every row, the plainest first."""
+    seen = outline(clock, rate, slack)
+    if seen is None or len(clock) < 4 or seen.top == len(clock) - 1:  # it may rise further
+        return []
+    found: list[Found] = []
+    with contextlib.suppress(Exhausted):  # what was found before is kept
+        for curve in curves_of(seen):
+            if found and curve is not None and curve.family.name in LAST:
+                break
+            for shift in shifts(preferred):
+                _add(found, seen, curve, Rows(clock + shift[0], rate, slack), shift)
+    return sorted(found, key=lambda one: one.cost)
+
+
+def _add(found: list[Found], seen: Outline, curve: Curve | None, rows: Rows, shift: tuple[int, float]) -> None:
+    """Add the recipes of a warm-up and of one decay, up to those whose numbers can hardly be chance."""
+    for model in models(seen, curve, shift[0]):
+        with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
+            if seen.rest < len(seen.t) and model.parts[-1].last in model.fixed:
+                fit(model, rows.only(np.arange(seen.rest)))  # the last rows may be at the end, where the curve bends
+            if fits(model, rows, NEARLY):
+                known = any(one.sure for one in found)
+                for each in _ended(model, rows):
+                    if (one := made_plain(each, rows, shift, only_sure=known)) is not None:
+                        found.append(one)
+                if any(one.sure for one in found):
+                    return
+
+
+def curves_of(seen: Outline) -> Iterator[Curve | None]:
+    """The curves that the rows which fall may lie on; None where none do."""
+    if seen.fall == len(seen.t):
+        yield None
+    else:
+        yield from (curve for body in BODIES if (curve := seen.curve(body)) is not None)
+
+
+def models(seen: Outline, curve: Curve | None, shift: int) -> Iterator[Model]:
+    """Models of a warm-up and a decay, those with fewest numbers first."""
+    for stable in (False, True) if curve is not None else (False,):
+        for model, start, peak in begun(seen, shift):
+            if stable:
+                begin = model.slot(float(seen.t[seen.fall - 1]) + shift, "time")
+                model.parts.append(Part("flat", start, start, start, peak, peak))
+                start = begin
+            if not seen.top and start in model.free() and curve is not None and curve.family.name == "line":
+                _on_line(model, curve, seen, peak)
+            if curve is None:
+                model.parts.append(Part("flat", start, start, start, peak, peak))
+            elif not _with_body(model, curve, seen, shift, start, peak):
+                continue
+            yield model
+
+
+def _on_line(model: Model, line: Curve, seen: Outline, peak: int) -> None:
+    """A line that begins before the first row may begin anywhere: at its plainest rate."""
+    first, before = (float(line(time)) for time in (seen.t[0], seen.t[0] - model.numbers[-1] * 2))
+    model.numbers[peak] = shortest(min(first, before), max(first, before))
+    model.fixed.add(peak)
+
+
+def begun(seen: Outline, shift: int) -> Iterator[tuple[Model, int, int]]:
+    """Models of a warm-up alone, with the slots of its end and of the peak."""
+    u = seen.t + shift
+    for kind in KINDS[min(seen.top, len(KINDS) - 1)]:
+        model = Model(seen=float(u[-1]))
+        zero, peak = model.slot(0.0, "time", fixed=True), model.slot(seen.peak, "value")
+        if kind == "none":
+            yield model, zero, peak
+            continue
+        guess = (float(seen.y[0]), float(u[seen.top])) if kind == "cosine" else _risen(seen, u, SHARES.get(kind))
+        if guess is None:
+            continue
+        first, end = guess
+        share = SHARES.get(kind)
+        begin = model.tied({peak: share}, "value") if share else model.slot(first, "value", fixed=share == 0)
+        until = model.slot(end, "time")
+        model.parts.append(Part("cosine" if kind == "cosine" else "linear", zero, zero, until, begin, peak))
+        model.told = 1.0 * (kind == "cosine") + 2.0 * bool(share)
+        yield model, until, peak
+
+
+def _risen(seen: Outline, u: Array, share: float | None) -> tuple[float, float] | None:
+    """The first value and the end of a line through the rows that rise; share: the first value in peaks, if known."""
+    if not seen.top:  # no row lies in the warm-up
+        return (0.0, float(u[0]) / 2) if u[0] > 0 else None
+    t, y = u[: seen.top], seen.y[: seen.top]
+    if share is not None:
+        inside, first = t > 0, share * seen.peak
+        if not inside.any():
+            return first, float(u[seen.top])
+        slope = float((t * (y - first))[inside].sum() / (t * t)[inside].sum())
+    elif len(t) < 2:
+        return None
+    else:
+        slope, first = (float(number) for number in np.polyfit(t, y, 1))
+    return (first, (seen.peak - first) / slope) if slope > 0 else None
+
+
+def _with_body(model: Model, curve: Curve, seen: Outline, shift: int, start: int, peak: int) -> bool:
+    """Add the decay that a curve is, from `start` and from the peak on; whether it goes down."""
+    own = seen.t[seen.fall : seen.rest] + shift
+    part = part_of(model, curve.later(shift), own, start)
+    n = model.numbers
+    if part.kind in ("mirror", "flat") or n[part.last] >= n[peak]:
+        return False
+    if part.kind == "root":
+        part.last = model.slot(float(curve(own[-1] - shift)), "value")
+    part.begin, part.first = start, peak
+    rests = seen.rests(curve)
+    floor = float(seen.y[-1]) if rests else 0.0
+    if part.kind in ("linear", "root"):
+        model.fixed.discard(part.end)
+        power = 1.0 if part.kind == "linear" else 1 / n[part.extra or 0]
+        share = (n[peak] - floor) / (n[peak] - n[part.last])
+        n[part.end] = n[start] + (n[part.end] - n[start]) * float(share) ** power
+        part.last = model.slot(floor, "value", fixed=not rests)
+    elif part.kind == "tail exponential" and rests and 0 < n[part.extra or 0] < 1 and 0 < floor < n[peak]:
+        end = n[start] + math.log(floor / n[peak]) / math.log(n[part.extra or 0])
+        part.kind, part.extra, part.end = "geometric", None, model.slot(end, "time")
+        part.last = model.slot(floor, "value")
+    model.parts.append(part)
+    return n[part.end] > n[start] or part.kind.startswith("tail")
+
+
+def _ended(model: Model, rows: Rows) -> Iterator[Model]:
+    """A fitted model, and those with the same rates whose decay ends at a plain share of the peak."""
+    yield from _one_cycle(model, rows)
+    yield model
+    part, n = model.parts[-1], model.numbers
+    bounds = around(model, rows)
+    if part.last in bounds and part.kind != "flat":
+        yield from _at_plain_floors(model, *bounds[part.last], rows)
+    elif part.kind in ("linear", "root", "tail exponential") and n[part.first] > 0:
+        doubt = WHOLE + float(np.ptp(bounds.get(part.end, (0.0, 0.0))))
+        for share in FLOORS[1:]:
+            new, end = _stopped(model, share)
+            if end >= model.seen and abs(end - round(end)) <= doubt:
+                yield new
+
+
+def _at_plain_floors(model: Model, least: float, most: float, rows: Rows) -> Iterator[Model]:
+    """Models whose floor the digits leave open, at shares of the peak."""
+    part, peak = model.parts[-1], model.numbers[model.parts[-1].first]
+    shares = [share for share in FLOORS if least <= share * peak <= most] if most - least > OPEN * peak else []
+    for share in shares[:MOST_FLOORS]:
+        new = model.copy()
+        new.parts[-1].last = new.tied({part.first: share}, "value")
+        new.told += _told(share)
+        if fits(new, rows):
+            yield new
+
+
+def _one_cycle(model: Model, rows: Rows) -> Iterator[Model]:
+    """One cycle with its usual factors: from a 25th of the peak up, and down to a 10,000th of that."""
+    rise, fall = model.parts[0], model.parts[-1]
+    if len(model.parts) != 2 or not rise.kind == fall.kind in ("cosine", "linear") or rise.first in model.fixed:
+        return
+    new = model.copy() if fall.kind == "cosine" else _stopped(model, 1 / 25e4)[0]
+    new.parts[0].first = new.tied({fall.first: 1 / 25}, "value")
+    new.parts[-1].last = new.tied({fall.first: 1 / 25e4}, "value")
+    new.told = model.told + ONE_CYCLE
+    if fits(new, rows):
+        yield new
+
+
+def _stopped(model: Model, share: float) -> tuple[Model, float]:
+    """The same rates by a decay that ends earlier, at a share of its peak, and when that is."""
+    new = model.copy()
+    part, n = new.parts[-1], new.numbers
+    new.told += _told(share)
+    if part.kind == "tail exponential":
+        rate = math.log(n[part.extra or 0]) if 0 < n[part.extra or 0] < 1 else -math.inf
+        end = n[part.begin] + math.log(share) / rate
+        part.kind, part.extra, part.end = "geometric", None, new.slot(end, "time")
+    else:
+        power = 1.0 if part.kind == "linear" else 1 / n[part.extra or 0]
+        end = n[part.begin] + (n[part.end] - n[part.begin]) * (1 - share) ** power
+        n[part.end] = end
+    part.last = new.tied({part.first: share}, "value")
+    return new, end
+
+
+def _told(share: float) -> float:
+    """How long it is to say that a decay ends at a share of the peak: nothing for 0, least for a tenth."""
+    return 1.0 - math.log10(share) / 2 + (math.log10(share) % 1 > 1e-9) if share else 0.0
