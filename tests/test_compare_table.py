@@ -85,6 +85,13 @@ def test_a_level_a_quarter_of_a_point_higher():
     assert "at a level 0.25 points higher: (a) fewer epochs: “restarts” ratio 1.33 [1.33, 1.33]." in closing
 
 
+def test_a_ratio_that_was_not_reached_is_below_its_least():
+    never = {Trial("restarts", seed): rows([50, 30, 60, 40, 20, 20, 50, 1]) for seed in range(3)}
+    table = tabulate(experiment(step, restarts), {**records, **never})
+    assert table.line("restarts").speed_up == (0, 0, 0)
+    assert "more epochs: “restarts” ratio <1.00 [<1.00, <1.00]" in " ".join(words.closing(table))
+
+
 def test_the_error_at_any_moment_is_that_of_the_latest_model(table):
     line = table.line("restarts")
     # from the first end of a run, at 2, to 8: seed s is at 30 + s until 6, then at 12 + s

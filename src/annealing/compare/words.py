@@ -98,8 +98,13 @@ def _long_step(table: Table) -> str:
     restarted = [line for line in table.lines if line.restarts]
     if not restarted:
         return ""
-    committed = [(_quoted(line.title), line.speed_up, _times(line.speed_up)) for line in restarted]
-    hindsight = [(_quoted(line.title), line.hindsight_speed_up, _times(line.hindsight_speed_up)) for line in restarted]
+    committed = [
+        (_quoted(line.title), line.speed_up, _times(line.speed_up, table.budget / line.epochs)) for line in restarted
+    ]
+    hindsight = [
+        (_quoted(line.title), line.hindsight_speed_up, _times(line.hindsight_speed_up, table.hindsight / line.epochs))
+        for line in restarted
+    ]
     words = "fewer epochs", "more epochs"
     return (
         f"Restarts against the long step schedule: (a) against its {table.budget:.4g} epochs, "
@@ -110,15 +115,19 @@ def _long_step(table: Table) -> str:
 
 def _eased(table: Table) -> str:
     """The same for a level that is not as hard."""
-    eased = [(_quoted(line.title), line.eased_speed_up) for line in table.lines if line.restarts]
-    ratios = [(title, found, _times(found)) for title, found in eased if found is not None]
+    eased = [(line, line.eased_speed_up) for line in table.lines if line.restarts]
+    ratios = [
+        (_quoted(line.title), found, _times(found, table.budget / line.epochs))
+        for line, found in eased
+        if found is not None
+    ]
     if not ratios:
         return ""
     return f"The same at a level {EASED} points higher: (a) {_sorted(ratios, 1, 'fewer epochs', 'more epochs')}."
 
 
-def _times(speed_up: Interval) -> str:
-    return f"ratio {_with_ends(speed_up, lambda value: f'{value:.2f}')}"
+def _times(speed_up: Interval, least: float) -> str:
+    return f"ratio {_with_ends(speed_up, lambda value: ratio(value, least))}"
 
 
 def _matched(table: Table) -> str:
