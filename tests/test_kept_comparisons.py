@@ -1,0 +1,35 @@
+"""The comparisons whose records are kept in experiments/: whole, and their tables are made from these records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from annealing.compare.document import read_experiment
+from annealing.compare.report import finished, plain
+from annealing.compare.store import load_store
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+KEPT = sorted(manifest.parent for manifest in EXPERIMENTS.glob("*/manifest.json"))
+
+
+@pytest.mark.parametrize("directory", KEPT, ids=lambda directory: directory.name)
+def test_the_table_is_that_of_the_kept_records(directory: Path) -> None:
+    store = load_store(directory)
+    part = finished(store)
+    assert part
+    assert part.table.finished == part.table.trials == len(store.experiment.trials())
+    assert json.loads(json.dumps(plain(part.table))) == json.loads((directory / "results.json").read_text())
+    assert part.table.csv() == (directory / "results.csv").read_text()
+
+
+@pytest.mark.parametrize("directory", KEPT, ids=lambda directory: directory.name)
+def test_the_records_are_of_the_experiment_beside_them(directory: Path) -> None:
+    experiment = read_experiment(directory.with_suffix(".yaml"))
+    assert load_store(directory).experiment.fingerprint == experiment.fingerprint
+
+
+def test_there_is_one() -> None:
+    assert EXPERIMENTS / "cifar10-cpu" in KEPT
