@@ -21,7 +21,7 @@ from annealing.compare import Experiment, Trial, compare
 from annealing.compare.store import open_store
 from annealing.compare.trials import run_trial
 
-ROUNDS = 5
+ROUNDS = 9
 MOST_COST, LEAST_GAIN = 1.05, 1.8
 
 
@@ -68,9 +68,14 @@ def main(epochs: int) -> int:
             works = [harness(n), lambda: bare(one)]
             took = {work: seconds(work) for work in works[:: 1 - 2 * (n % 2)]}
             pairs.append((took[works[0]], took[works[1]]))
-        cost = statistics.median(with_records / without for with_records, without in pairs)
+        ratios = sorted(with_records / without for with_records, without in pairs)
+        cost = statistics.median(ratios)
         spent = statistics.median(without for _, without in pairs)
-        print(f"harness over a bare loop of {spent:.1f} s: {cost:.3f} (median of {ROUNDS} pairs)", flush=True)
+        print(
+            f"harness over a bare loop of {spent:.1f} s: {cost:.3f}, the median of {ROUNDS} pairs from {ratios[0]:.3f} "
+            f"to {ratios[-1]:.3f}",
+            flush=True,
+        )
         four = made(4 * epochs, 4)
         times = [seconds(lambda n=n: compare(Path(place) / f"workers{n}", four, workers=n)) for n in (1, 2)]
         gain = times[0] / times[1]
