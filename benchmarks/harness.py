@@ -13,12 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from annealing.compare import Experiment, Trial, compare
-from annealing.compare.store import open_store
+from annealing.compare import Experiment, Trial, compare, ensembles
+from annealing.compare.session import Session
+from annealing.compare.store import Store, open_store
 from annealing.compare.trials import run_trial
 
 ROUNDS = 9
@@ -53,6 +55,27 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+class Timer:
+    """The time in which some functions ran; one inside another counts once."""
+
+    def __init__(self) -> None:
+        self.spent, self.inside = 0.0, False
+
+    def watch(self, owner: Any, name: str) -> None:
+        function = getattr(owner, name)
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            if self.inside:
+                return function(*arguments, **named)
+            self.inside, began = True, time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.spent, self.inside = self.spent + time.perf_counter() - began, False
+
+        setattr(owner, name, timed)
+
+
 def main(epochs: int) -> int:
     torch.set_num_threads(1)
     one = made(epochs, 1)
@@ -76,6 +99,12 @@ def main(epochs: int) -> int:
             f"to {ratios[-1]:.3f}",
             flush=True,
         )
+        timer = Timer()
+        for owner, name in [(Session, "checkpoint"), (Session, "report"), (Session, "restore"), (Store, "record")]:
+            timer.watch(owner, name)
+        timer.watch(ensembles, "kept_models")
+        whole = seconds(harness(ROUNDS))
+        print(f"rows, states, models and ensembles: {timer.spent:.2f} s of {whole:.1f} s, {timer.spent / whole:.1%}")
         four = made(4 * epochs, 4)
         times = [seconds(lambda n=n: compare(Path(place) / f"workers{n}", four, workers=n)) for n in (1, 2)]
         gain = times[0] / times[1]

@@ -51,6 +51,19 @@ def test_single_faults_are_named(number: int, case: Case, tmp_path: Path) -> Non
     check(case, audit(log, parse(case.plan.notation)))
 
 
+ADDED = [case for plan in (Plan(), Plan("multistep"), Plan("restarts")) for case in singles(plan)]
+ADDED = [case for case in ADDED if case.truth[0][0] == "warm-up added"]
+
+
+@pytest.mark.parametrize(
+    ("number", "case"), list(enumerate(ADDED)), ids=lambda value: value.plan.kind if isinstance(value, Case) else ""
+)
+def test_a_warm_up_that_was_added_is_named(number: int, case: Case, tmp_path: Path) -> None:
+    form, digits, every = LOGS[number % len(LOGS)]
+    log = replace(read(write(thinned(case, every), tmp_path / "log", form, digits)), shift=-1)
+    check(case, audit(log, parse(case.plan.notation)))
+
+
 @pytest.mark.parametrize("case", list(doubles(Plan()))[::3], ids=lambda case: " and ".join(n for n, _ in case.truth))
 def test_double_faults_are_named(case: Case, tmp_path: Path) -> None:
     log = replace(read(write(case, tmp_path / "log.json", "trainer_state")), shift=-1)

@@ -40,6 +40,16 @@ def test_a_recorded_trial_is_finished(opened):
     assert sorted(path.name for path in opened.path(TRIAL).iterdir()) == FILES
 
 
+def test_states_that_a_kill_left_are_removed_once_the_trial_is_finished(opened):
+    other = next(trial for trial in opened.missing() if trial.arm == "step")
+    for trial in (TRIAL, other):
+        (opened.path(trial) / "checkpoints").mkdir(parents=True)
+        (opened.path(trial) / "checkpoints" / "540.pt").write_bytes(b"state")
+    opened.tidy()
+    assert sorted(path.name for path in opened.path(TRIAL).iterdir()) == FILES
+    assert (opened.path(other) / "checkpoints" / "540.pt").read_bytes() == b"state"
+
+
 def test_recording_twice_gives_the_same_bytes(opened, tmp_path):
     again = open_store(tmp_path / "again", experiment())
     again.record(TRIAL, records[TRIAL])

@@ -32,7 +32,7 @@ def test_the_curve_is_pytorch_s(name: str, tensor: bool) -> None:
     mine, theirs = (CLASSES[name](library, optimizer(tensor=tensor)) for library in (ours, pytorch))
     for _ in range(120):
         assert rates(mine) == pytest.approx(rates(theirs), rel=0, abs=rounding(tensor))
-        assert momenta(mine) == pytest.approx(momenta(theirs), rel=1e-13)
+        assert momenta(mine) == pytest.approx(momenta(theirs), rel=1e-15)
         assert [float(rate) for rate in mine.get_last_lr()] == rates(mine)
         assert mine.state_dict().keys() == theirs.state_dict().keys()
         walk(mine, 1)
@@ -110,7 +110,7 @@ def test_beside_another_on_one_optimizer(name: str, other: str) -> None:
                 for scheduler in schedulers:
                     scheduler.step()
                     walked[-1].append(rates(scheduler))
-        assert walked[0] == [pytest.approx(row, rel=1e-12, abs=1e-15) for row in walked[1]], names
+        assert walked[0] == [pytest.approx(row, rel=1e-14, abs=1e-16) for row in walked[1]], names
 
 
 AS_FROM_THE_BEGINNING = {"ConstantLR", "LinearLR", "CosineAnnealingWarmRestarts", "LambdaLR"}

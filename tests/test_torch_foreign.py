@@ -79,7 +79,7 @@ def test_several_on_one_optimizer(names: list[str], tensor: bool) -> None:
                 scheduler.step()
                 walked[-1].append(rates(scheduler))
     if names[0] == "StepLR" and not tensor:
-        assert walked[0] == [pytest.approx(row, rel=1e-14, abs=1e-16) for row in walked[1]]
+        assert walked[0] == [pytest.approx(row, rel=1e-15, abs=1e-17) for row in walked[1]]
     else:
         assert walked[0] == walked[1]
 
@@ -135,7 +135,7 @@ def test_changed_on_the_object(name: str, arguments: dict[str, Any], changed: di
         for key, value in changed.items():
             setattr(scheduler, key, value)
         walked.append(walk(scheduler, 30))
-    assert walked[0] == [pytest.approx(row, rel=0, abs=1e-14) for row in walked[1]]
+    assert walked[0] == [pytest.approx(row, rel=0, abs=1e-15) for row in walked[1]]
 
 
 def test_changed_before_the_first_step_is_exact() -> None:

@@ -65,7 +65,9 @@ def walk(scheduler: Any, steps: int, name: str = "lr") -> list[Any]:
 )
 def test_update_n_uses_the_schedule_at_n_less_1_as_in_pytorch(schedule: Schedule, theirs: Callable[[Any], Any]) -> None:
     assert walk(Scheduler(sgd(), lr=schedule), 100) == pytest.approx(
-        walk(theirs(sgd()), 100), rel=0, abs=1e-14
+        walk(theirs(sgd()), 100),
+        rel=0,
+        abs=2e-15,  # PyTorch's recursion is 1.7e-15 off after 100 steps
     )  # what PyTorch's recursion gathers
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,11 @@ def from_the_start(marks: Landmarks, last: float, per_epoch: int | None) -> list
         found.append(_single(lambda t: np.where(t < ahead, t, t + ahead), "hand-over jump", at=whole(ahead)))
     if marks.ends and marks.horizon is not None and last > marks.horizon:
         end = marks.horizon
-        mirrored: Any = lambda t: np.abs(t - 2 * end * np.round(t / (2 * end)))  # noqa: E731
+
+        def mirrored(t: Array) -> Array:
+            turned: Array = np.abs(t - 2 * end * np.round(t / (2 * end)))
+            return turned
+
         found.append(_single(mirrored, "rebound after the end", end=whole(end), policy="mirror"))
         found.append(_single(lambda t: np.mod(t, end), "rebound after the end", end=whole(end), policy="repeat"))
     return found
@@ -85,8 +90,7 @@ def from_a_row(row: int, before: Array, now: float, marks: Landmarks, reach: flo
     def of(name: str, warp: Warp, cost: float, *more: str) -> Build:
         def build(at: float, *values: float) -> tuple[Fault, ...]:
             given = dict(zip(more, map(whole, values), strict=True))
-            change: Any = lambda t: warp(at, *values, t)  # noqa: E731
-            return (of_the_clock(name, {"at": whole(at)} | given, change, cost, row, at),)
+            return (of_the_clock(name, {"at": whole(at)} | given, partial(warp, at, *values), cost, row, at),)
 
         return build
 
@@ -100,8 +104,8 @@ def from_a_row(row: int, before: Array, now: float, marks: Landmarks, reach: flo
         return of("restart after resume", again, 1.1)(at) + of("clock x k", _faster, 1.1, "k")(at, k)
 
     def moved(d: float) -> tuple[Fault, ...]:
-        warp: Any = lambda t: t + d  # noqa: E731
-        return (of_the_clock("offset after resume", {"at": whole(now), "by": whole(d)}, warp, 1.5, row, now),)
+        given = {"at": whole(now), "by": whole(d)}
+        return (of_the_clock("offset after resume", given, partial(_moved, d), 1.5, row, now),)
 
     found = [
         Family(again, of("restart after resume", again, 1.1), near, onset=True),
@@ -123,8 +127,8 @@ def from_a_row(row: int, before: Array, now: float, marks: Landmarks, reach: flo
         length = {"length": whole(marks.warmup)}
 
         def build(at: float) -> tuple[Fault, ...]:
-            warp: Any = lambda t: repeated(at, t)  # noqa: E731
-            return (of_the_clock("warm-up repeated", {"at": whole(at)} | length, warp, 1.1, row, at),)
+            given = {"at": whole(at)} | length
+            return (of_the_clock("warm-up repeated", given, partial(repeated, at), 1.1, row, at),)
 
         found.append(Family(repeated, build, near, onset=True))
     return found
@@ -206,9 +210,12 @@ def _horizon(marks: Landmarks, kept: float, last: float, row: int = 0, at: float
         given = {what: end, "meant": whole(meant)} | ({"warm-up kept": whole(kept)} if kept else {})
         given |= {} if at is None else {"at": whole(at)}
         name = "schedule shorter than the run" if marks.ends and end < last and not row else "wrong horizon"
-        # kept + (t - kept) * (length / (end - kept)) rounds less than a ratio that was rounded itself
         new = end - kept
-        change: Any = lambda t: np.where(t < kept, t, kept + (t - kept) * length / new)  # noqa: E731
+
+        def change(t: Array) -> Array:
+            # (t - kept) * length / new rounds less than a ratio that was rounded itself
+            return np.where(t < kept, t, kept + (t - kept) * length / new)
+
         return (of_the_clock(name, given, change, 1.2 + 0.3 * (row > 0), row, at),)
 
     return Family(warp, build, scan=(1 / 64, 64, True), unit=(kept, length), onset=row > 0)

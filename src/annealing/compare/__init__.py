@@ -10,7 +10,6 @@ from .arms import Arm
 from .document import read_experiment
 from .engine import Watch, WorkerError, processors, run
 from .experiment import Experiment, Trial
-from .files import sweep
 from .models import Cnn, Wrn
 from .optimizers import Sgd
 from .paper import sgdr
@@ -83,7 +82,7 @@ def compare(
 
     table = report(store)
     assert table
-    sweep(store.directory)
+    store.tidy()
     return table
 
 

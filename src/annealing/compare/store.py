@@ -24,6 +24,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -32,13 +33,14 @@ from typing import Any
 
 from .. import ScheduleError, __version__
 from .experiment import Experiment, Trial
-from .files import SCRATCH, sha256, write
+from .files import SCRATCH, sha256, sweep, write
 from .records import Row, complete, from_lines, to_line
 
 FORMAT = "annealing.compare/2"
 MANIFEST = "manifest.json"
 ROWS = "metrics.jsonl"
 RESULT = "result.json"
+STATES = "checkpoints"
 FIELDS = {"fingerprint", "versions", "experiment"}
 DECISIVE = (
     "annealing",
@@ -88,6 +90,13 @@ class Store:
         write(self.path(trial) / ROWS, text)
         result = {**self._seal(trial, rows, text), **(models or {})}
         write(self.path(trial) / RESULT, json.dumps(result, indent=1, allow_nan=False) + "\n")
+
+    def tidy(self) -> None:
+        """Remove what is of no use any more: interrupted writes, and states that a kill left in finished trials."""
+        sweep(self.directory)
+        for trial in self.experiment.trials():
+            if (self.path(trial) / STATES).exists() and self.rows(trial) is not None:
+                shutil.rmtree(self.path(trial) / STATES, ignore_errors=True)
 
     def _read(self, trial: Trial) -> tuple[list[Row] | None, str]:
         name = f"trials/{self.path(trial).name}"

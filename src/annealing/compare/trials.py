@@ -16,7 +16,7 @@ from .experiment import Experiment, Trial
 from .files import sha256, sweep, write
 from .functions import code, imported
 from .session import Session
-from .store import DECISIVE, Store, installed
+from .store import DECISIVE, STATES, Store, installed
 from .tasks import Function
 
 
@@ -65,7 +65,7 @@ def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> None:
         made_of = {"data": problem.sha256}
     text = json.dumps(_identity(experiment, trial) | made_of, indent=1) + "\n"
     write(directory / "trial.json", text)
-    checkpoints = Checkpoints(directory / "checkpoints", sha256(text.encode()))
+    checkpoints = Checkpoints(directory / STATES, sha256(text.encode()))
     session = Session(experiment, trial, directory, checkpoints, clock)
     if problem is None:
         function(session)

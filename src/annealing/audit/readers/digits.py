@@ -89,7 +89,9 @@ class Numbers:
             strange |= long | (power > 9999)
             exponent = np.where(strange, 0, power.astype(np.int64)) * (-1 if form.shrinks else 1)
         values, sure = _divided(mantissa, decimals - exponent)
-        end = self.ends[first + (form.whole if form.fraction is None else form.fraction)]  # type: ignore[operator]
+        last = form.whole if form.fraction is None else form.fraction
+        assert last is not None
+        end = self.ends[first + last]
         found = Cells(
             np.negative(values, out=values) if form.negative else values,
             (exponent - decimals).astype(np.int16),

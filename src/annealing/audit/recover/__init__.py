@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -36,6 +37,7 @@ PLAIN = 30.0  # the cost of a schedule with which the search is over
 NEAR = 1e-3  # of the peak: rows are never looked at more loosely than that
 MOST_SHOWN = 4
 COARSE = 0.8
+Recipes = Callable[[Array, Array, Array, int | None], list[Found]]
 MUCH_LONGER = 3.5  # an alternative is at most that much longer
 
 __all__ = ["Recovered", "recover"]
@@ -108,9 +110,9 @@ def _sought(rows: Trace, unit: str, shift: int | None) -> Recovered:
 def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[list[Recovered]]:
     """Schedules of named recipes, as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
     for recipes in (recipes_of, steps_of, cycles_of):
-        yield _in_part(lambda: _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit))  # noqa: B023
+        yield _in_part(partial(_of_recipes, recipes, some, rows, unit, shift))
     if unit == "update" and len(some.clock) == len(rows.clock):
-        yield _in_part(lambda: _steadied(some, unit, shift))
+        yield _in_part(partial(_steadied, some, unit, shift))
     for moved in (0, -1, 1) if shift is None else (shift,):
         if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
             every, begins, rates, slacks = levels
@@ -124,6 +126,10 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None) -> Iterator[l
         made = Recovered(schedule, moved, lags, unit, 0.0, False, undetermined=doubts(found), notes=rows.notes)
         residual, exact = _checked(made, rows, np.array([]))
         yield [replace(made, residual=residual, exact=exact, cost=cost, pieces=_pieces(found))]
+
+
+def _of_recipes(recipes: Recipes, some: Trace, rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
+    return _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit)
 
 
 def _in_part(results: Callable[[], list[Recovered]]) -> list[Recovered]:

@@ -99,7 +99,8 @@ def _searched(
     rows = np.unique(np.linspace(0, len(x) - 1, min(len(x), SEARCHED)).astype(int))
     weight = np.minimum(weight, 10 * weight.min())  # a guess must be near the large rates too
     inner = np.array(tried).T[:, :, None]
-    columns = np.stack(np.broadcast_arrays(*family.columns(inner, x[rows])), -1)  # type: ignore[arg-type]
+    all_at_once = family.columns(inner, x[rows])  # type: ignore[arg-type]  # every guess, one to a row
+    columns = np.stack(np.broadcast_arrays(*all_at_once), -1)
     columns = columns * weight[rows][:, None]
     if columns.ndim == 2:
         columns = columns[None]
