@@ -17,10 +17,10 @@ from test_audit_fuzz import PIECES, event, record
 from test_audit_readers import LOGS, SAMPLES
 
 from annealing.audit import Log, LogError, read
-from annealing.audit.readers import alike, events
+from annealing.audit.readers import alike, tensorboard
 from annealing.audit.readers.digits import Numbers, form_of
-from annealing.audit.readers.numbers import Cells
-from annealing.audit.readers.texts import GROUP, TEXTS
+from annealing.audit.readers.precision import Cells
+from annealing.audit.readers.text_formats import GROUP, TEXTS
 
 INTEGERS = (
     st.integers(0, 10**18 - 1).map(str) | st.integers(0, 99).map(str) | st.from_regex("[0-9]{1,18}", fullmatch=True)
@@ -67,10 +67,10 @@ def told(path: Path, form: str | None = None) -> Log | str:
 def check_both_ways(path: Path, monkeypatch: pytest.MonkeyPatch, form: str | None = None) -> Log | str:
     """The same log in both ways, in everything that it says."""
     monkeypatch.setattr(alike, "LEAST", 0)
-    monkeypatch.setattr(events, "LEAST", 2)
+    monkeypatch.setattr(tensorboard, "LEAST", 2)
     fast = told(path, form)
     monkeypatch.setattr(alike, "LEAST", 1 << 60)
-    monkeypatch.setattr(events, "LEAST", 1 << 60)
+    monkeypatch.setattr(tensorboard, "LEAST", 1 << 60)
     slow = told(path, form)
     if isinstance(fast, str) or isinstance(slow, str):
         assert fast == slow

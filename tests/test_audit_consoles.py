@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from annealing.audit import read
-from annealing.audit.readers.names import roles
+from annealing.audit.readers.column_names import roles
 
 LINES = {
     "mmcv, by epoch": (

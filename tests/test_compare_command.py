@@ -16,7 +16,7 @@ from compare_cases import files
 
 from annealing.cli import Group
 from annealing.compare import WorkerError, compare, engine, sgdr, tabulated
-from annealing.compare.command import compare as command
+from annealing.compare.compare_command import compare as command
 from annealing.compare.store import open_store
 
 ONLY = ["step-0.1", "restarts-10-2"]

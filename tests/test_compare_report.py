@@ -17,7 +17,7 @@ from compare_cases import experiment, half, records, restarts, short, single, st
 
 from annealing.cli import Group
 from annealing.compare import Trial, standing, tabulated
-from annealing.compare.command import compare as command
+from annealing.compare.compare_command import compare as command
 from annealing.compare.records import Row, to_line
 from annealing.compare.store import Store, open_store
 

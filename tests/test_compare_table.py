@@ -15,13 +15,13 @@ from compare_cases import experiment, half, records, restarts, rows, short, sing
 from scipy.stats import bootstrap
 
 from annealing import linear, multistep
-from annealing.compare import Arm, Experiment, Function, Trial, words
+from annealing.compare import Arm, Experiment, Function, Trial, conclusions
 from annealing.compare.figures import errors as errors_figure
 from annealing.compare.figures import family, points
 from annealing.compare.figures import rates as rates_figure
-from annealing.compare.plain import csv_text
 from annealing.compare.records import Row
 from annealing.compare.report import plain, text
+from annealing.compare.serialize import csv_text
 from annealing.compare.table import RunEnd, curves, tabulate
 
 
@@ -81,7 +81,7 @@ def test_a_level_a_quarter_of_a_point_higher():
     line = table.line("restarts")
     assert (line.reached.middle, line.speed_up.middle) == (math.inf, 0)
     assert (line.eased, line.eased_speed_up) == ((6, 6, 6), pytest.approx((8 / 6, 8 / 6, 8 / 6)))
-    closing = " ".join(words.closing(table))
+    closing = " ".join(conclusions.closing(table))
     assert "at a level 0.25 points higher: (a) fewer epochs: “restarts” ratio 1.33 [1.33, 1.33]." in closing
 
 
@@ -89,7 +89,7 @@ def test_a_ratio_that_was_not_reached_is_below_its_least():
     never = {Trial("restarts", seed): rows([50, 30, 60, 40, 20, 20, 50, 1]) for seed in range(3)}
     table = tabulate(experiment(step, restarts), {**records, **never})
     assert table.line("restarts").speed_up == (0, 0, 0)
-    assert "more epochs: “restarts” ratio <1.00 [<1.00, <1.00]" in " ".join(words.closing(table))
+    assert "more epochs: “restarts” ratio <1.00 [<1.00, <1.00]" in " ".join(conclusions.closing(table))
 
 
 def test_the_error_at_any_moment_is_that_of_the_latest_model(table):
@@ -103,11 +103,11 @@ def test_the_error_at_any_moment_is_that_of_the_latest_model(table):
     less = sorted(held + s - there for s, there in enumerate(other))
     assert line.anytime_less_baseline == pytest.approx((less[1], less[0], less[2]))
     assert table.line("single").anytime is None
-    assert "higher: “restarts” +2.23 [+1.73, +2.73]" in " ".join(words.closing(table))
+    assert "higher: “restarts” +2.23 [+1.73, +2.73]" in " ".join(conclusions.closing(table))
 
 
 def test_what_is_trained_past_the_last_run_is_said(table):
-    said = " ".join(words.closing(table))
+    said = " ".join(conclusions.closing(table))
     assert "leaves no model to keep: “restarts” at 6 of 8." in said
 
 
@@ -128,7 +128,7 @@ def test_after_divergence_all_images_are_wrong():
     assert line.diverged == [1]
     assert line.error == (14, 12, 100)
     assert table.line("half").diverged == []  # it was over before
-    assert "“restarts” with seed 1" in " ".join(words.closing(table))
+    assert "“restarts” with seed 1" in " ".join(conclusions.closing(table))
 
 
 def test_at_ends_of_runs_stand_the_baseline_and_what_was_given_just_that_long():
@@ -146,7 +146,7 @@ def test_at_ends_of_runs_stand_the_baseline_and_what_was_given_just_that_long():
     assert (last.step, last.less_step) == ("compressed", (2, 1, 3))
     assert (last.cosine, last.less_cosine) == ("single", (2, 1, 3))
     assert (last.models, last.together, last.less_single) == (2, (12, 10, 14), (-1, -2, 0))
-    closing = " ".join(words.closing(table))
+    closing = " ".join(conclusions.closing(table))
     assert "the error less the baseline's at the same epoch: higher at 1 of 2, lower at 1 of 2." in closing
     assert "that of a step schedule of just that length: higher at 1 of 1." in closing
     assert "against the last alone, with the same training: no verdict on any of the 1." in closing
@@ -186,30 +186,32 @@ def test_errors_of_a_task_that_counts_no_images_keep_their_unit():
     shown = text(table)
     assert "%" not in shown.replace("95%", "")
     assert "image" not in shown
-    assert "counted as the worst error of all" in " ".join(words.closing(table))
+    assert "counted as the worst error of all" in " ".join(conclusions.closing(table))
 
 
 def test_words_follow_from_the_number_of_images(table):
     # 2 standard errors of 13 % of 100 images are 6.7 points, of 10,000 images 0.7; restarts are 2 above both others
-    few, many = (" ".join(words.closing(replace(table, test_images=images))) for images in (100, 10_000))
+    few, many = (" ".join(conclusions.closing(replace(table, test_images=images))) for images in (100, 10_000))
     assert "gives an error of 13.00 % a standard error of 3.36 points" in few
     assert "it is no evidence for or against restarts on other images" in few
     assert "a standard error of 0.34 points" in many
     assert "Of 2 differences of schedules with restarts, 2 leave out zero and are at least twice as large" in many
     alone = tabulate(experiment(step, single), records)
-    assert "restarts" not in " ".join(words.closing(alone)[1:])
+    assert "restarts" not in " ".join(conclusions.closing(alone)[1:])
 
 
 def test_a_part_of_an_experiment_says_so():
     part = tabulate(experiment(step, single), records, trials=12)
-    assert words.closing(part)[0].startswith("Not finished: these numbers rest on 6 of 12 trials, with the 3 seeds")
-    assert not any("Not finished" in said for said in words.closing(tabulate(experiment(step, single), records)))
+    assert conclusions.closing(part)[0].startswith(
+        "Not finished: these numbers rest on 6 of 12 trials, with the 3 seeds"
+    )
+    assert not any("Not finished" in said for said in conclusions.closing(tabulate(experiment(step, single), records)))
 
 
 def test_no_interval_from_one_seed():
     alone = tabulate(experiment(seeds=[0]), records)
     assert alone.line("single").error == (9, None, None)
-    closing = " ".join(words.closing(alone))
+    closing = " ".join(conclusions.closing(alone))
     assert "One seed gives no interval" in closing
     assert "verdict" not in closing
     assert "9.00" in text(alone)
@@ -218,7 +220,7 @@ def test_no_interval_from_one_seed():
 def test_json_and_csv_hold_the_same_numbers(table):
     read = json.loads(json.dumps(plain(table), allow_nan=False))
     assert read["level"] == 13
-    assert read["words"] == words.closing(table)
+    assert read["words"] == conclusions.closing(table)
     lines = {line["key"]: line for line in read["lines"]}
     assert lines["restarts"]["error"] == {"middle": 13, "low": 12, "high": 14}
     assert lines["half"]["reached"]["middle"] is None
@@ -236,7 +238,7 @@ def test_the_text_shows_censoring_and_fits_a_terminal(table):
 
 
 def test_words_give_a_verdict_only_beside_zero(table):
-    errors, step_part, _, matched = words.closing(table)[1:5]
+    errors, step_part, _, matched = conclusions.closing(table)[1:5]
     # half is 20 above the baseline and short and restarts 2 for every seed; single is -1, 0, 1
     assert "higher: “short step” +2.00 [+2.00, +2.00]" in errors
     assert "“half a cosine” +20.00" in errors
@@ -253,10 +255,10 @@ def test_words_give_a_verdict_only_beside_zero(table):
 
 
 def test_words_of_a_difference_that_includes_zero(table):
-    unsure = replace(table.line("restarts"), less_cosine=words.Interval(0.5, 0.0, 1.0))
-    decay = replace(table.line("short"), less_cosine=words.Interval(5.0, 5.0, 5.0))
+    unsure = replace(table.line("restarts"), less_cosine=conclusions.Interval(0.5, 0.0, 1.0))
+    decay = replace(table.line("short"), less_cosine=conclusions.Interval(5.0, 5.0, 5.0))
     lines = [{"restarts": unsure, "short": decay}.get(line.key, line) for line in table.lines]
-    closing = words.closing(replace(table, lines=lines))
+    closing = conclusions.closing(replace(table, lines=lines))
     assert "Restarts against one cosine of the same length: no verdict on any of the 1." in closing
 
 

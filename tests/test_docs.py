@@ -65,7 +65,7 @@ def check_that_it_parses(name: str, arguments: list[str]) -> None:
     assert command, f"no such command: {name}"
     parameters: dict[str, Any] = command.make_context(name, arguments, parent=context).params
     if name == "compare":
-        from annealing.compare.command import _experiment
+        from annealing.compare.compare_command import _experiment
 
         _experiment(*(parameters[key] for key in ("experiment", "budget", "seeds", "only", "data")))
 

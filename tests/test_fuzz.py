@@ -17,7 +17,7 @@ from catalogue import every
 
 from annealing import Plan, Schedule, ScheduleError, from_json, parse, recipes, shapes
 from annealing.notation import METHODS, NODES
-from annealing.recipes.listed import TIMES
+from annealing.recipes.registry import TIMES
 
 SECONDS = 10  # for one case; the slowest takes well below 1
 MEGABYTES = 64

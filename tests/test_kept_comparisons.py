@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from annealing.compare.document import read_experiment
 from annealing.compare.report import finished, plain
 from annealing.compare.store import load_store
+from annealing.compare.yaml_file import read_experiment
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 KEPT = sorted(manifest.parent for manifest in EXPERIMENTS.glob("*/manifest.json"))

@@ -53,7 +53,7 @@ from annealing import (
     wsd,
 )
 from annealing.cli import main
-from annealing.recipes.listed import TIMES
+from annealing.recipes.registry import TIMES
 
 CIFAR = Plan(examples=50_000, batch=128, epochs=200)
 WAITING = linear(0, 0.1, "5%") >> cosine(0.1, 0, "95%")

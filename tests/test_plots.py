@@ -15,7 +15,7 @@ from matplotlib.collections import LineCollection
 
 import annealing
 from annealing import ScheduleError, cosine, linear, multistep, parse, plots, step, warm_restarts
-from annealing.paper import paper_schedules
+from annealing.sgdr import paper_schedules
 
 DOUBLING = warm_restarts(eta_max=0.05, eta_min=0.001, T_0=10, T_mult=2)
 

@@ -11,32 +11,21 @@ import annealing
 
 SOURCE = Path(annealing.__file__).parent
 LAYERS = [
-    ["errors", "times", "literals", "values", "durations"],
-    ["libraries"],
-    ["shapes"],
-    ["pieces"],
-    ["lower", "ends"],
-    ["stairs"],
-    ["cycles"],
-    ["columns"],
-    ["table"],
+    ["errors", "exact", "printing", "frozen", "durations"],
+    ["shapes", "evaluate"],
     ["schedule"],
-    ["canonical", "deferred"],
-    ["nodes", "wrappers", "operations"],
     ["recipes"],
     ["notation"],
     ["plan"],
     ["stretches"],
-    ["findings"],
-    ["paper", "testing", "curves", "questions"],
+    ["linting"],
+    ["sgdr", "testing", "sampling", "analysis"],
     ["plots", "terminal", "torch", "options"],
     ["compare", "audit"],
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-LATE = {
-    ("schedule", name) for name in ("canonical", "deferred", "nodes", "wrappers", "operations", "recipes", "plots")
-} | {("torch", "audit")}  # when called
+LATE = {("schedule", name) for name in ("recipes", "plots")} | {("torch", "audit")}  # when called
 FRAMEWORKS = {
     "torch",
     "jax",

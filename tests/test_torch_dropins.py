@@ -23,7 +23,7 @@ from torch_dropins_cases import (
 import annealing
 from annealing import Schedule
 from annealing import torch as ours
-from annealing.torch.exact import Exact
+from annealing.torch.dropin import Exact
 
 
 @cases

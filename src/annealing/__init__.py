@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import shapes
 from .errors import ScheduleError
-from .nodes import Join, Repeat, Run, Tail
-from .operations import Maximum, Minimum, Product, Sum, maximum, minimum
 from .recipes import (
     branch_cooldown,
     change_horizon,
@@ -59,14 +57,16 @@ from .recipes import (
     wsd,
     wsd_s,
 )
-from .schedule import RunSpan, Schedule
-from .wrappers import Beyond, Held, Shifted, Stretched, Until
+from .schedule.base import RunSpan, Schedule
+from .schedule.nodes import Join, Repeat, Run, Tail
+from .schedule.operations import Maximum, Minimum, Product, Sum, maximum, minimum
+from .schedule.transforms import Beyond, Held, Shifted, Stretched, Until
 
 if TYPE_CHECKING:
+    from .analysis import budget, diff, jumps, lint
     from .notation import from_json, parse
     from .plan import Plan
     from .plots import plot
-    from .questions import budget, diff, jumps, lint
 
 __version__ = "0.1.0"
 __all__ = [
@@ -154,7 +154,7 @@ LATE = {  # what is loaded when it is first used, so that importing annealing co
     "notation": ("from_json", "parse"),
     "plan": ("Plan",),
     "plots": ("plot",),
-    "questions": ("budget", "diff", "jumps", "lint"),
+    "analysis": ("budget", "diff", "jumps", "lint"),
 }
 
 

@@ -12,7 +12,7 @@ import click
 from . import ScheduleError, __version__
 from .options import plan_options, planned
 
-LATE = ("audit", "compare")  # each a package with a module `command`
+LATE = ("audit", "compare")  # each a package with a module `NAME_command`
 
 
 class Group(click.Group):
@@ -23,7 +23,7 @@ class Group(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in LATE:
-            module = import_module(f".{name}.command", __package__)
+            module = import_module(f".{name}.{name}_command", __package__)
             return cast(click.Command, getattr(module, name))
         return super().get_command(ctx, name)
 
@@ -96,7 +96,7 @@ def lint(notations: tuple[str, ...], updates: int | None, as_json: bool, **plan:
     NOTATION is a schedule as it is printed, or its JSON; its time is in updates. --updates is needed where it never
     ends, and holds the schedule against the plan; so do the options of a plan, which durations such as "10ep" need.
     """
-    from .questions import lint
+    from .analysis import lint
 
     schedules, steps = planned(notations, plan)
     updates = updates or steps

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .errors import ScheduleError
-from .literals import time_json
+from .printing import time_json
 
 UNITS = ("ep", "st", "%", "tok", "ex")  # epochs, updates, per cent of the plan's updates, tokens, examples
 MOST_CHARACTERS = 200

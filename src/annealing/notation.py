@@ -16,10 +16,10 @@ from typing import Any
 
 from . import recipes, shapes
 from .errors import ScheduleError
-from .nodes import Join, Repeat, Run, Tail
-from .operations import Maximum, Minimum, Product, Sum, maximum, minimum
-from .schedule import Schedule
-from .wrappers import Beyond, Held, Shifted, Stretched, Until
+from .schedule.base import Schedule
+from .schedule.nodes import Join, Repeat, Run, Tail
+from .schedule.operations import Maximum, Minimum, Product, Sum, maximum, minimum
+from .schedule.transforms import Beyond, Held, Shifted, Stretched, Until
 
 
 def _fraction(numerator: int, denominator: int = 1) -> Fraction:

@@ -11,7 +11,7 @@ import click
 from .errors import ScheduleError
 from .notation import from_json, parse
 from .plan import Plan
-from .schedule import Schedule
+from .schedule.base import Schedule
 
 
 def plan_options(command: Any) -> Any:

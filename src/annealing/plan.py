@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
-from .deferred import durations, resolved
 from .durations import Duration, duration
 from .errors import ScheduleError, whole
-from .literals import literal
-from .schedule import Schedule
-from .times import END_OF_TIME, exact_number, positive
+from .exact import END_OF_TIME, exact_number, positive
+from .printing import literal
+from .schedule.base import Schedule
+from .schedule.deferred import durations, resolved
 
 CHOICES = {"sharding": ("pad", "drop"), "leftover": ("update", "drop", "carry")}
 AFTER = ("hold", "repeat", "mirror")

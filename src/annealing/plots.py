@@ -16,12 +16,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .curves import Curve, default_until, traced
 from .errors import ScheduleError
-from .paper import paper_schedules
+from .exact import plain, positive
 from .recipes import cosine, step, warm_restarts
-from .schedule import Schedule
-from .times import plain, positive
+from .sampling import Curve, default_until, traced
+from .schedule.base import Schedule
+from .sgdr import paper_schedules
 
 SUFFIXES = (".png", ".svg")
 MOST_MARKS = 100

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from .schedule import Schedule
-from .times import END_OF_TIME
+from .exact import END_OF_TIME
+from .schedule.base import Schedule
 
 ULPS = 8  # a smaller difference between two runs is rounding, not a jump
 

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .curves import MOST_RUNS, Curve, Points, default_until, traced
-from .schedule import Schedule
-from .times import plain, positive
+from .exact import plain, positive
+from .sampling import MOST_RUNS, Curve, Points, default_until, traced
+from .schedule.base import Schedule
 
 MOST_ROWS = 24
 BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # the dots of a character

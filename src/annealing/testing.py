@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from .errors import ScheduleError
-from .nodes import Join
 from .notation import from_json, parse
-from .schedule import RunSpan, Schedule
+from .schedule.base import RunSpan, Schedule
+from .schedule.nodes import Join
 
 MOST_SPANS = 40
 FLOAT64_ULPS = 16  # between two libraries, each within 8 (NumPy) or 16 of the exact value

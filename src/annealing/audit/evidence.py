@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ScheduleError
-from ..schedule import Schedule
+from ..schedule.base import Schedule
 from .log import Log
 
 Array = NDArray[np.float64]

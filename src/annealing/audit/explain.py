@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .added_warmup import added
 from .clocks import from_a_row, from_the_start
 from .evidence import Evidence, Rates
 from .faults import Fault, composed
 from .landmarks import Landmarks
 from .propose import Proposal, constant, proposals, scaled
 from .rowwise import edited, outliers, run_begins, several, skipped
-from .values import scales
-from .warmups import added
+from .value_faults import scales
 
 SPREAD = 1.0  # explanations that cost so much more than the best are not listed
 ALIKE = 3  # explanations listed that differ in parameters alone

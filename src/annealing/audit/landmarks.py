@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
-from ..schedule import Schedule
-from ..times import END_OF_TIME
+from ..exact import END_OF_TIME
+from ..schedule.base import Schedule
 
 MOST = 2000  # runs looked at
 

@@ -10,9 +10,9 @@ import numpy as np
 from ..plots import COLOURS, new_figure
 from .evidence import Array, intended
 from .log import Log
+from .messages import phrase
 from .recover import Recovered
 from .verdict import Named, Verdict
-from .words import phrase
 
 MOST = 4000  # points drawn
 MEANT, USED, EXPLAINED = COLOURS[0], COLOURS[1], "0.25"

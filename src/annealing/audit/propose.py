@@ -10,7 +10,7 @@ import numpy as np
 from .clocks import Family
 from .evidence import Array, Evidence, Rates, Rows
 from .faults import Fault, of_the_value
-from .values import Scale, factors
+from .value_faults import Scale, factors
 
 GRID = 240
 KEPT = 3  # of each family, that explain most

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import ScheduleError
-from ..schedule import Schedule
+from ..schedule.base import Schedule
 from .account import account
 from .evidence import Evidence, Rates, group_number, intended
 from .explain import Explanation
 from .faults import ADVICE, Fault, composed
-from .groups import beside
 from .landmarks import Landmarks, landmarks
 from .log import Log
+from .param_groups import beside
 from .parts import follows_from
 from .rowwise import run_begins, several_runs
 
@@ -98,7 +98,7 @@ class Verdict:
         return json.dumps(record, allow_nan=False)
 
     def __str__(self) -> str:
-        from .words import sentences
+        from .messages import sentences
 
         return " ".join(sentences(self))
 

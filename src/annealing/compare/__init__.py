@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import whole
-from .arms import Arm
-from .document import read_experiment
 from .engine import Watch, WorkerError, processors, run
+from .entries import Arm
 from .experiment import Experiment, Trial
 from .models import Cnn, Wrn
 from .optimizers import Sgd
@@ -16,9 +15,10 @@ from .paper import sgdr
 from .session import Session
 from .store import load_store, open_store
 from .tasks import Function, Images, prepare
+from .yaml_file import read_experiment
 
 if TYPE_CHECKING:
-    from .states import State
+    from .status import State
     from .table import Table
 
 __all__ = [
@@ -98,6 +98,6 @@ def tabulated(directory: str | Path) -> Table | None:
 
 def standing(directory: str | Path) -> list[State]:
     """Where every trial of a comparison stands, finished, running or not; nothing is written."""
-    from .states import states
+    from .status import states
 
     return states(load_store(directory))

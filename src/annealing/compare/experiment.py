@@ -16,12 +16,12 @@ import numpy as np
 
 from .. import Schedule, ScheduleError
 from ..errors import whole
-from ..literals import time_json
-from .arms import Arm, read_arms
-from .keys import choice, duration, number
+from ..printing import time_json
+from .entries import Arm, read_arms
 from .models import Cnn, Model, read_model
 from .optimizers import Sgd, read_optimizer
 from .tasks import Function, Task, read_task
+from .validation import choice, duration, number
 
 MOST_UPDATES = 100_000_000
 FREE = ("seeds", "checkpoint_seconds")  # what decides no number of a trial

@@ -16,8 +16,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ..curves import traced
-from .arms import Arm
+from ..sampling import traced
+from .entries import Arm
 from .experiment import Experiment
 from .statistics import Curve
 from .table import Table, scale

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import ScheduleError
 from ..errors import whole
-from .keys import choice, section
+from .validation import choice, section
 
 if TYPE_CHECKING:
     import torch

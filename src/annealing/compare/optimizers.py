@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import ScheduleError
-from .keys import choice, number, section
+from .validation import choice, number, section
 
 if TYPE_CHECKING:
     import torch

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from . import words
+from . import conclusions
 from .cost import Cost
 from .experiment import Experiment
-from .states import STATES, State, summary
 from .statistics import EASED, Interval
+from .status import STATES, State, summary
 from .store import MANIFEST, Store
 from .table import Table
 from .tasks import Function
@@ -51,10 +51,10 @@ def html(
         setting=_setting(experiment),
         experiment=experiment,
         table=table,
-        title=words.error_title(table) if table else "",
+        title=conclusions.error_title(table) if table else "",
         of_seeds=of_seeds(table) if table else "",
         eased=EASED if table and table.test_images else None,
-        closing=words.closing(table) if table else [],
+        closing=conclusions.closing(table) if table else [],
         drawn=_drawn(table) if table else {},
         wide=WIDE,
         costs=costs,
@@ -67,9 +67,9 @@ def html(
         versions=manifest["versions"],
         identities=_identities(store),
         described=_yaml(experiment.description()),
-        points=words.points,
-        epochs=words.epochs,
-        ratio=words.ratio,
+        points=conclusions.points,
+        epochs=conclusions.epochs,
+        ratio=conclusions.ratio,
         duration=_duration,
     )
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from .. import ScheduleError, cosine
 from ..errors import whole
-from ..paper import paper_schedules
-from .arms import Arm, chosen
+from ..sgdr import paper_schedules
+from .entries import Arm, chosen
 from .experiment import Experiment
 
 BASELINE = "step-0.1"

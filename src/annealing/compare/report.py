@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from . import figures, page, words
+from . import conclusions, figures, page
 from .cost import Cost, costs
 from .experiment import Experiment, Trial
 from .files import write
-from .plain import csv_text
 from .records import Row
-from .states import states
+from .serialize import csv_text
 from .statistics import Curve
+from .status import states
 from .store import Store
 from .table import RunEnd, Table, curves, tabulate
 from .text import text
@@ -84,4 +84,4 @@ def finished(store: Store) -> Part | None:
 
 def plain(table: Table) -> dict[str, Any]:
     """The table and its closing words as dictionaries, lists, text and numbers."""
-    return {**table.plain(), "words": words.closing(table)}
+    return {**table.plain(), "words": conclusions.closing(table)}

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .arms import Arm
+from .entries import Arm
 from .experiment import Experiment, Trial
-from .plain import csv_text, plain_value
 from .records import Row
+from .serialize import csv_text, plain_value
 from .statistics import EASED, Array, Curve, Interval, first_reached, median_interval, speed_up
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import ScheduleError
 from ..errors import whole
-from .keys import choice, plain_data, section
 from .sources import SOURCES, Part, Source
+from .validation import choice, plain_data, section
 
 if TYPE_CHECKING:
     from .problem import Problem

@@ -10,9 +10,9 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table as Grid
 
-from . import words
-from .states import State, summary
+from . import conclusions
 from .statistics import CONFIDENCE
+from .status import State, summary
 from .table import Line, Table
 
 WIDTH = 80
@@ -41,16 +41,16 @@ def _plain(shown: RenderableType) -> str:
 
 def _all(table: Table) -> Group:
     grids = [_errors(table), _epochs(table), _run_ends(table), _together(table)]
-    parts: list[RenderableType] = [*(grid for grid in grids if grid.row_count), *words.closing(table)]
+    parts: list[RenderableType] = [*(grid for grid in grids if grid.row_count), *conclusions.closing(table)]
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
 
 
 def _errors(table: Table) -> Grid:
-    title = f"{words.error_title(table)}: {of_seeds(table)}"
+    title = f"{conclusions.error_title(table)}: {of_seeds(table)}"
     grid = _grid(title, "schedule", "at epoch", "error", "less the baseline's")
     for line in table.lines:
-        less = words.points(line.less_baseline, signed=True)
-        grid.add_row(_name(table, line), f"{line.kept_at:.4g}", words.points(line.error), less)
+        less = conclusions.points(line.less_baseline, signed=True)
+        grid.add_row(_name(table, line), f"{line.kept_at:.4g}", conclusions.points(line.error), less)
     grid.caption = "* baseline" + ("; restarts (T_0, T_mult)" if any(line.paper for line in table.lines) else "")
     return grid
 
@@ -60,7 +60,7 @@ def _run_ends(table: Table) -> Grid:
     grid = _grid(title, "schedule", "at epoch", "less a step schedule's", "less one cosine's")
     for end in table.run_ends:
         if end.step or end.cosine:
-            less = [words.points(interval, signed=True) for interval in (end.less_step, end.less_cosine)]
+            less = [conclusions.points(interval, signed=True) for interval in (end.less_step, end.less_cosine)]
             grid.add_row(table.line(end.key).title, f"{end.epoch:.4g}", *less)
     return grid
 
@@ -71,8 +71,8 @@ def _together(table: Table) -> Grid:
     for line in table.lines:
         ends = [end for end in table.run_ends if end.key == line.key and end.together]
         if ends:
-            less = words.points(ends[-1].less_single, signed=True)
-            grid.add_row(line.title, str(ends[-1].models), words.points(ends[-1].together), less)
+            less = conclusions.points(ends[-1].less_single, signed=True)
+            grid.add_row(line.title, str(ends[-1].models), conclusions.points(ends[-1].together), less)
     return grid
 
 
@@ -80,9 +80,9 @@ def _epochs(table: Table) -> Grid:
     title = f"Epochs until the median error is at {table.level:.2f}{table.unit}; ratio: the baseline's over these"
     grid = _grid(title, "schedule", "(a) epochs", "ratio", "(b) in hindsight", "ratio")
     for line in table.lines:
-        committed = words.ratio(line.speed_up.middle, table.budget / line.epochs)
-        hindsight = words.ratio(line.hindsight_speed_up.middle, table.hindsight / line.epochs)
-        reached = [words.epochs(found, line.epochs) for found in (line.reached, line.hindsight)]
+        committed = conclusions.ratio(line.speed_up.middle, table.budget / line.epochs)
+        hindsight = conclusions.ratio(line.hindsight_speed_up.middle, table.hindsight / line.epochs)
+        reached = [conclusions.epochs(found, line.epochs) for found in (line.reached, line.hindsight)]
         grid.add_row(line.title, reached[0], committed, reached[1], hindsight)
     return grid
 

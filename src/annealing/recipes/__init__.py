@@ -2,7 +2,7 @@
 
 from .classic import cosine, linear, multistep, runs, step, warm_restarts
 from .cooldowns import cooldown, half_life
-from .cycles import (
+from .cyclic import (
     chebyshev,
     exp_range,
     jagged_restarts,
@@ -32,7 +32,7 @@ from .decays import (
 )
 from .horizon import branch_cooldown, change_horizon
 from .hyperbolic import exp_hyperbolic, hyperbolic
-from .listed import named
+from .registry import named
 from .stages import infinite, inverse_sqrt, knee, noam, power_law, power_scheduler, rsqrt, tri_stage, wsd, wsd_s
 from .warmups import exponential_warmup, ramp, untuned_warmup, warmup
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from .. import shapes
 from ..errors import ScheduleError, finite
+from ..exact import exact
 from ..shapes import Shape
-from ..times import exact
 
 MOST_POWER = 100
 LARGEST_RATIO = 1e300

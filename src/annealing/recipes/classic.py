@@ -8,11 +8,11 @@ from fractions import Fraction
 
 from .. import shapes
 from ..errors import ScheduleError, finite, whole
-from ..nodes import Join, Repeat, Run
-from ..schedule import Schedule
-from ..times import Time, exact, positive
+from ..exact import Time, exact, positive
+from ..schedule.base import Schedule
+from ..schedule.nodes import Join, Repeat, Run
 from .arguments import below
-from .listed import decay_factor, ordered, recipe
+from .registry import decay_factor, ordered, recipe
 
 
 @recipe

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from .. import shapes
 from ..errors import ScheduleError, finite
-from ..nodes import Run
-from ..schedule import Schedule
+from ..exact import Time, positive
+from ..schedule.base import Schedule
+from ..schedule.nodes import Run
 from ..shapes import Shape
-from ..times import Time, positive
-from .curves import FALLING, curve_shape
-from .listed import recipe
+from .curve_names import FALLING, curve_shape
+from .registry import recipe
 
 MOST_HALVINGS = 900
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 
 from .. import shapes
 from ..errors import ScheduleError, finite
-from ..nodes import Repeat, Run, Tail
-from ..schedule import Schedule
-from ..times import END_OF_TIME, Time, positive
+from ..exact import END_OF_TIME, Time, positive
+from ..schedule.base import Schedule
+from ..schedule.nodes import Repeat, Run, Tail
 from .arguments import above_0, power_shape, ratio, share
-from .listed import ordered, recipe
+from .registry import ordered, recipe
 
 E_INVERSE = math.exp(-1)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from .. import shapes
 from ..errors import ScheduleError, finite
-from ..nodes import Run
-from ..schedule import Schedule
+from ..exact import Time, exact, plain, positive
+from ..schedule.base import Schedule
+from ..schedule.nodes import Run
 from ..shapes import Shape
-from ..times import Time, exact, plain, positive
 from .cooldowns import cooldown
-from .listed import a_schedule, recipe
+from .registry import a_schedule, recipe
 
 
 @recipe

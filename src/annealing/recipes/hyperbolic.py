@@ -7,12 +7,12 @@ from fractions import Fraction
 
 from .. import shapes
 from ..errors import ScheduleError
-from ..nodes import Run
-from ..schedule import Schedule
+from ..exact import Time, plain, positive
+from ..schedule.base import Schedule
+from ..schedule.nodes import Run
 from ..shapes import Shape
-from ..times import Time, plain, positive
 from .arguments import ratio
-from .listed import ordered, recipe
+from .registry import ordered, recipe
 
 
 @recipe

@@ -9,14 +9,14 @@ from typing import Any
 
 from .. import shapes
 from ..errors import ScheduleError, finite
-from ..nodes import Join, Repeat, Run, Tail
-from ..schedule import Schedule
+from ..exact import END_OF_TIME, Time, exact, plain, positive
+from ..schedule.base import Schedule
+from ..schedule.nodes import Join, Repeat, Run, Tail
 from ..shapes import Shape
-from ..times import END_OF_TIME, Time, exact, plain, positive
 from .arguments import above_0, below
 from .cooldowns import halved
-from .curves import FALLING, curve_shape
-from .listed import ordered, recipe
+from .curve_names import FALLING, curve_shape
+from .registry import ordered, recipe
 
 SMALLEST_SCALE = 1e-300  # of a geometric progression
 MOST_LOG = 700  # e to it is a float

@@ -6,13 +6,13 @@ from fractions import Fraction
 
 from .. import shapes
 from ..errors import ScheduleError
-from ..nodes import Run, Tail
-from ..schedule import Schedule
+from ..exact import Time, exact, plain, positive
+from ..schedule.base import Schedule
+from ..schedule.nodes import Run, Tail
 from ..shapes import Shape
-from ..times import Time, exact, plain, positive
-from .curves import RISING, curve_shape, logarithmic
+from .curve_names import RISING, curve_shape, logarithmic
 from .decays import E_INVERSE
-from .listed import a_schedule, recipe
+from .registry import a_schedule, recipe
 
 PLACES = ("before", "over", "squeezed", "times")
 

@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from ..errors import ScheduleError
-from ..libraries import library
-from ..literals import literal
-from ..values import Value
+from ..evaluate.backends import library
+from ..frozen import Value
+from ..printing import literal
 
 
 class Shape(Value):

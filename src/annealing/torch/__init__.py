@@ -3,10 +3,10 @@
 from torch.optim.lr_scheduler import LRScheduler
 
 from .averaging import SWALR
-from .composed import ChainedScheduler, SequentialLR
-from .cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
-from .decays import ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
-from .found import LambdaLR, MultiplicativeLR, ReduceLROnPlateau
+from .composites import ChainedScheduler, SequentialLR
+from .decaying import ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+from .lambdas import LambdaLR, MultiplicativeLR, ReduceLROnPlateau
+from .periodic import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from .scheduler import Scheduler
 from .watch import RateError, Watch
 

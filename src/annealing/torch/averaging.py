@@ -9,12 +9,12 @@ from torch.optim import swa_utils
 
 from .. import recipes
 from ..errors import finite
-from ..nodes import Run
-from ..recipes.cycles import CURVES
-from ..schedule import Schedule
-from .exact import Exact, Key
+from ..recipes.cyclic import CURVES
+from ..schedule.base import Schedule
+from ..schedule.nodes import Run
+from .dropin import Exact, Key
 from .groups import Groups, kept_on_error, shared
-from .states import Loading
+from .state_dicts import Loading
 
 
 class SWALR(Loading, swa_utils.SWALR, Exact):

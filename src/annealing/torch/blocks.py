@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ScheduleError
-from ..schedule import Schedule
+from ..schedule.base import Schedule
 
 BLOCK = 4096  # steps
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..analysis import diff
 from ..errors import ScheduleError
 from ..notation import from_json
-from ..questions import diff
 from ..recipes import change_horizon
-from ..schedule import Schedule
+from ..schedule.base import Schedule
 from .hyperparameters import SCALES, Given, Hyperparameter
 
 POLICIES = ("saved", "new", "new-from-0", "restretch")

@@ -14,9 +14,9 @@ from torch.optim.lr_scheduler import LRScheduler
 from ..errors import ScheduleError
 from . import hyperparameters, resuming
 from .ahead import Ahead, look_ahead
-from .course import eager
 from .hyperparameters import Hyperparameter
 from .snapshots import Snapshots
+from .writer import eager
 
 
 class Scheduler(LRScheduler):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 
-from .. import lower
-from ..schedule import Schedule
+from ..evaluate import lowering
+from ..schedule.base import Schedule
 
 
 class Snapshots:
@@ -17,7 +17,7 @@ class Snapshots:
         self._restart()
 
     def _restart(self) -> None:
-        self._begins = self.schedule._begins(map(self.schedule._span, lower.spans(self.schedule._flat)))
+        self._begins = self.schedule._begins(map(self.schedule._span, lowering.spans(self.schedule._flat)))
         self._found: list[float] = []
         self._known: float = 0
 

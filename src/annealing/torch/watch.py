@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..errors import ScheduleError, whole
-from ..schedule import Schedule
+from ..schedule.base import Schedule
 
 DOUBLE = 1e-12  # of the peak: a schedule that is stepped in float64
 SINGLE = 4e-7  # of the peak: a rate in a tensor of float32
@@ -153,7 +153,7 @@ class Watch:
         verdict = self.verdict(number)
         if verdict.follows or verdict.faults[0].name == "unknown":
             return ""
-        from ..audit.words import listed
+        from ..audit.messages import listed
 
         return f"; likely: {listed(verdict.faults)}. {verdict.faults[0].advice}"
 

@@ -8,12 +8,12 @@ from os import PathLike
 from pathlib import Path
 
 from ..log import Log, LogError
-from . import console, events, records, separated, text
-from .kinds import TABLES, Format
-from .names import Roles
+from . import csv_reader, json_reader, regex_reader, tensorboard, transformers_console
+from .column_names import Roles
+from .formats import TABLES, Format
 from .rows import Rows
-from .source import Progress, Source
-from .texts import TEXTS, TextFormat
+from .text_file import Progress, Source
+from .text_formats import TEXTS, TextFormat
 
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 CSV = {"csv", "lightning", "keras", "ultralytics", "yolov5"}
@@ -54,7 +54,7 @@ def read(
     sizes = [_size(file) for file in files]
     form: Format | TextFormat | None = None
     if patterns is not None:
-        form = text.user_format([patterns] if isinstance(patterns, str) else list(patterns))
+        form = regex_reader.user_format([patterns] if isinstance(patterns, str) else list(patterns))
     elif format is not None and format not in formats():
         raise LogError(f"format must be one of {', '.join(formats())}; got {format!r}")
     rows: Rows | None = None
@@ -79,19 +79,19 @@ def read(
 
 def _read(source: Source, rows: Rows, form: Format | TextFormat, columns: Roles | None) -> None:
     if isinstance(form, TextFormat):
-        (console if form.form.name == "transformers" else text).read(source, rows, form)
+        (transformers_console if form.form.name == "transformers" else regex_reader).read(source, rows, form)
     elif form.name == "tensorboard":
-        events.read(source, rows, columns)
+        tensorboard.read(source, rows, columns)
     elif form.name in CSV or (form.name == "wandb" and not source.sample().lstrip().startswith(("{", "["))):
-        separated.read(source, rows, columns)
+        csv_reader.read(source, rows, columns)
     else:
-        records.read(source, rows, columns)
+        json_reader.read(source, rows, columns)
 
 
 def _form(source: Source, name: str | None, columns: Roles | None) -> Format | TextFormat:
     """The format that is named, else the one that the content shows."""
-    if name == "tensorboard" or (name is None and events.recognise(source.head)):
-        if not events.recognise(source.head):
+    if name == "tensorboard" or (name is None and tensorboard.recognise(source.head)):
+        if not tensorboard.recognise(source.head):
             raise LogError(f"{source.path}: not a TensorBoard event file: it does not begin with a TFRecord")
         return TABLES["tensorboard"]
     source.check_text()
@@ -99,17 +99,17 @@ def _form(source: Source, name: str | None, columns: Roles | None) -> Format | T
         return TABLES[name]
     sample = source.sample()
     if name is None:
-        if found := records.recognise(sample) or separated.recognise(sample):
+        if found := json_reader.recognise(sample) or csv_reader.recognise(sample):
             return found
         if columns:
             return TABLES["json" if sample.lstrip().startswith(("{", "[")) else "csv"]
     rows = [row for row in TEXTS if name in (None, row.form.name)]
-    if (row := text.recognise(sample[:65536]) or text.recognise(sample)) and row in rows:
+    if (row := regex_reader.recognise(sample[:65536]) or regex_reader.recognise(sample)) and row in rows:
         return row
     if name is not None:
-        return next((row for row in rows if text.shows(row, sample)), rows[0])
+        return next((row for row in rows if regex_reader.shows(row, sample)), rows[0])
     for piece in Source(source.path).pieces():
-        if row := text.recognise(piece):
+        if row := regex_reader.recognise(piece):
             return row
     raise LogError(f"{source.path}: no learning rate found; name the format, the columns or patterns to look for")
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .digits import Form, Numbers
 from .digits import form_of as printed_form
-from .numbers import Cells
+from .precision import Cells
 
 Places = NDArray[np.intp]
 LEAST = 1 << 14  # characters of a piece: what is shorter is read line by line

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .numbers import NUMBER, Cells, Floats, Texts
+from .precision import NUMBER, Cells, Floats, Texts
 
 Words = NDArray[np.uint64]
 Places = NDArray[np.intp]

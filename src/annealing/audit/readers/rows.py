@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..log import Log, LogError
-from .kinds import Format
-from .numbers import Cells, Floats, Printed, Texts, bytes_of, joined, values_of
+from .formats import Format
+from .precision import Cells, Floats, Printed, Texts, bytes_of, joined, values_of
 
 MOST_GROUPS = 256
 GENERAL = {"text", "patterns", "tqdm", "csv", "json"}  # whose updates may be counted in all or in an epoch

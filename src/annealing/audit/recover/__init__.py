@@ -11,23 +11,23 @@ from importlib.util import find_spec
 import numpy as np
 
 from ...errors import ScheduleError
-from ...schedule import Schedule
+from ...schedule.base import Schedule
 from ..log import Log
-from .curves import Array
-from .cycles import cycles_of
-from .doubts import doubts
-from .effort import Exhausted, limited
-from .found import Found
-from .named import named
-from .products import product
+from .basis import Array
+from .candidate import Found
+from .engine import search
+from .level_templates import held, stairs
+from .multiplied_warmup import product
 from .recovered import Recovered
-from .search import search
-from .stairs import held, stairs
+from .repeats import cycles_of
+from .step_lags import unsteady
 from .steps import steps_of
 from .templates import recipes_of
+from .to_recipe import named
+from .to_schedule import written
 from .trace import Trace, trace
-from .unsteady import unsteady
-from .written import written
+from .undetermined import doubts
+from .work_budget import Exhausted, limited
 
 MOST_ROWS = 4000
 MOST_WORK = 5000.0  # see `spend`; some seconds of one processor

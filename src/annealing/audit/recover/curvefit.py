@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .curves import Array, Curve, Family
-from .effort import spend
+from .basis import Array, Curve, Family
+from .work_budget import spend
 
 MOST_ROWS = 96  # rows that a fit looks at; all are checked afterwards
 MOST_SLOPE = 1e150  # squares of more are beyond the range of floats

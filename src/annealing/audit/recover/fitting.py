@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .curves import Array
-from .effort import spend
+from .basis import Array
 from .model import Model
+from .work_budget import spend
 
 MOST_ROWS = 240
 MISSED = 12  # rows that are looked at besides, where a fit misses them

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .curves import Array
+from .basis import Array
 
 
 @dataclass

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .basis import FAMILIES, Array, Curve, Family
 from .curvefit import fitted
-from .curves import FAMILIES, Array, Curve, Family
 
 LOOSE = 3.0  # of the slack: a curve through the fall alone is a first guess
 A_PART = 0.01

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .basis import FAMILIES, Array, Curve, Family
 from .curvefit import covered, fitted
-from .curves import FAMILIES, Array, Curve, Family
 
 MOST_LAG = 64
 MOST_ODD = 6  # rows of a phase that lie off its curve

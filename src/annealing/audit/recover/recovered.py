@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...schedule import Schedule
+from ...schedule.base import Schedule
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .curves import Array
-from .effort import Exhausted
+from .basis import Array
+from .candidate import Found, made_plain, shifts
+from .change_times import even
 from .fitting import Rows, fits
-from .found import Found, made_plain, shifts
-from .levels import even
+from .intervals import shortest
 from .model import Model, Part
-from .numbers import shortest
 from .outline import Outline, outline, ways
 from .templates import NEARLY, begun
+from .work_budget import Exhausted
 
 MOST_LEVELS = 100
 LEAST_ROWS = 3  # of a level, on average

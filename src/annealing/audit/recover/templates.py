@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .curves import Array, Curve
-from .effort import Exhausted
+from .assemble import part_of
+from .basis import Array, Curve
+from .candidate import Found, made_plain, shifts
 from .fitting import Rows, around, fit, fits
-from .found import Found, made_plain, shifts
+from .intervals import shortest
 from .model import Model, Part
-from .numbers import shortest
 from .outline import BODIES, Outline, outline
-from .structure import part_of
+from .work_budget import Exhausted
 
 FLOORS = (0.0, 0.1, 0.01, 0.05, 0.001, 0.2, 0.5, 0.02, 1e-4)  # shares of the peak at which a decay may end
 WHOLE = 0.3  # updates by which the end of a decay may be off a whole number, besides what digits leave open

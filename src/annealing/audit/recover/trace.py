@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import ScheduleError
 from ..log import Log
-from .curves import Array
+from .basis import Array
 
 SHORT = 0.005  # half a unit of the third digit: rates with fewer are short by themselves
 ROUNDING = 1e-12  # of the peak: what float64 formulas differ by from one another

@@ -1,0 +1,169 @@
+"""Questions to a schedule: where it jumps, what it spends, how it differs from another, what looks like a mistake."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import ScheduleError, whole
+from .exact import plain, positive
+from .linting import Finding, findings
+from .schedule.base import Schedule
+from .stretches import Stretch, stretches
+
+MOST_UPDATES = 10**8  # more rates than this are not added up
+BLOCK = 2**16  # rates computed at a time
+GRID = 1001  # times at which two schedules are compared, besides whole times and begins of runs
+MOST_WHOLE = 100_000  # up to here two schedules are compared at every whole time
+CLOSE = 1e-12  # of the peak (diff) or of the threshold (budget)
+
+
+class Jump(NamedTuple):
+    """A time at which the value comes to another one than it had reached."""
+
+    time: int | float
+    before: float
+    after: float
+
+
+class Budget(NamedTuple):
+    """The sum and the mean of the rates of N updates, and the share of the updates near the largest of them."""
+
+    sum: float
+    mean: float
+    share_near_peak: float
+
+
+def jumps(schedule: Schedule, until: Any = None) -> list[Jump]:
+    """The times at which the limit from the left differs from the value, in order.
+
+    A difference of at most 8 units in the last place of the largest end value of the two runs is rounding (in a sum,
+    say) and no jump. until: jumps up to this time, it included; needed where the schedule never ends. A jump at a
+    time that is no float is given at the next float above.
+
+    >>> from annealing import linear, step
+    >>> jumps(linear(0, 0.1, 5) >> step(0.2, step_size=30, gamma=0.5), until=40)
+    [Jump(time=5, before=0.1, after=0.2), Jump(time=35, before=0.2, after=0.1)]
+    """
+    found, end = list(stretches(schedule, until, included=True)), schedule._length
+    if end is not None and end <= schedule._until(until):
+        found.append(Stretch(end, None, False, schedule(end), schedule(end)))
+    return [Jump(plain(two.begin), one.last, two.first) for one, two in pairwise(found) if one.jumps_to(two)]
+
+
+def budget(schedule: Schedule, until: Any = None) -> Budget:
+    """What N = ceil(until) updates spend: the sum over n = 1..N of schedule(n - 1), its mean, the share near the peak.
+
+    until: above 0, in updates; needed where the schedule never ends. The sum is that of the float64 rates, rounded
+    once. share_near_peak: of the updates, those whose rate is at least 90 % (to 12 digits) of the largest rate among
+    them. A ScheduleError refuses an N above 10^8.
+
+    >>> from annealing import linear
+    >>> budget(linear(1, 0, 8))
+    Budget(sum=4.5, mean=0.5625, share_near_peak=0.125)
+    """
+    if (count := math.ceil(positive(schedule._until(until), "until"))) > MOST_UPDATES:
+        raise ScheduleError(f"until must be at most 10^8 to add up the rates of its updates, got {count}")
+    largest = max(float(block.max()) for block in _rates(schedule, count))
+    total = math.fsum(chain.from_iterable(block.tolist() for block in _rates(schedule, count)))
+    near = sum(int((block >= 0.9 * largest * (1 - CLOSE)).sum()) for block in _rates(schedule, count))
+    return Budget(total, total / count, near / count)
+
+
+def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
+    """How two schedules differ, in lines of words and numbers (of 12 digits), and the times looked at to say so.
+
+    "equal" if they are equal as values, else a line for each of these in which they differ: duration (inf: no end),
+    peak and floor (the largest and least values looked at, limits at the ends of runs among them), restarts, sum of the
+    rates (see `budget`; left out above 10^8 updates), the first and the largest difference. Values are the same where
+    they differ by at most 1e-12 of the larger peak. until: the last time to look at, above 0; by default the later
+    end, needed if either never ends. A ScheduleError names a schedule that refuses that time.
+
+    >>> from annealing import linear
+    >>> print(diff(linear(0.1, 0, 10), linear(0.1, 0, 20)))
+    duration: 10 and 20, ratio 0.5
+    sum of the rates of 20 updates: 0.55 and 1.05, ratio 0.52381
+    first difference: at 0.02, 0.0998 and 0.0999 (the same at 0)
+    largest difference: 0.05 at 10, 0 and 0.05
+    looked at 1001 times from 0 to 20: begins of runs, 1001 times equally far apart, whole times up to 20
+    """
+    if one == two:
+        return "equal"
+    both = (one, two)
+    last = max(positive(s._until(until), "until") for s in both)
+    found = [list(stretches(s, last, included=True)) for s in both]
+    whole_times = range(min(math.floor(last), MOST_WHOLE) + 1)
+    begins = [float(plain(run.begin)) for runs in found for run in runs]
+    times = np.unique([*begins, *np.linspace(0, float(last), GRID), *whole_times])
+    values = [s(times) for s in both]
+    limits = [[run.last for run in runs if run.end is not None and run.end <= last] for runs in found]
+    peaks, floors = ([float(f([*v, *m])) for v, m in zip(values, limits, strict=True)] for f in (max, min))
+    allowed = CLOSE * max(map(abs, (*peaks, *floors)))
+    lines = _unlike("duration", [math.inf if s._length is None else float(s._length) for s in both])
+    lines += _unlike("peak", peaks, allowed) + _unlike("floor", floors, allowed)
+    lines += _unlike("restarts", [len(s.restarts(last)) for s in both])
+    if last <= MOST_UPDATES:
+        sums = [budget(s, last).sum for s in both]
+        lines += _unlike(f"sum of the rates of {math.ceil(last)} updates", sums, CLOSE * max(map(abs, sums)))
+    gap = np.abs(values[0] - values[1])
+    if (gap > allowed).any():
+        first, most = int((gap > allowed).argmax()), int(gap.argmax())
+        at = [f"at {times[i]:.12g}, {values[0][i]:.12g} and {values[1][i]:.12g}" for i in (first, most)]
+        before = f" (the same at {times[first - 1]:.12g})" if first else ""
+        lines += [f"first difference: {at[0]}{before}", f"largest difference: {gap[most]:.12g} {at[1]}"]
+    looked = f"begins of runs, {GRID} times equally far apart, whole times up to {whole_times[-1]}"
+    lines = lines or ["not equal as values, but no difference found"]
+    return "\n".join([*lines, f"looked at {len(times)} times from 0 to {float(last):.12g}: {looked}"])
+
+
+def lint(schedule: Schedule, until: Any = None, updates: int | None = None) -> list[Finding]:
+    """What in a schedule is often a mistake, in order of time; of each name the first place alone.
+
+    Time is in updates (stretch epochs first). A run rises if its last value is above its first. The names are stable:
+
+    - zero-first-update: the value at 0 is 0.
+    - below-the-floor: a run has a value below 0 at its begin or its end (in between is not looked at), or a run that
+      comes down (and does not fall on in the next run) ends below where a later one does: below the floor that the
+      rest of the schedule declares.
+    - jump-at-hand-over: after a rising run there is a jump (see `jumps`), where no copy of something repeated begins.
+    - peak-twice: exactly two updates in a row use the value that a rising run reached, those beside them use less.
+    - warm-up-as-long-as-the-run: the first run rises and is not over before `until`.
+    - rises-after-the-end: a part made by `.beyond("mirror")` or `.beyond("repeat")` is over, and a run rises or begins
+      with a jump up. What is repeated or cut as a whole after that is meant, and so is a Repeat.
+    - never-reaches-floor: the last of `updates` is in a run that falls, ends more than one update after them, and has
+      not come to its last value.
+    - longer-than-the-plan, shorter-than-the-plan: the duration is above, or below, `updates`.
+
+    updates: how many updates will be made, at least 1; without it the last three names are not looked for.
+    until: findings before this time; by default `updates`, else the end; one is needed where the schedule never ends.
+
+    >>> from annealing import cosine, linear
+    >>> for finding in lint(linear(0, 0.1, 5) >> cosine(0.2, 0, 95), updates=80):
+    ...     print(finding.name, finding.time)
+    zero-first-update 0
+    jump-at-hand-over 5
+    never-reaches-floor 79
+    longer-than-the-plan 80
+    """
+    planned = None if updates is None else whole(updates, "updates")
+    if until is None and planned is None and schedule.duration is None:
+        raise ScheduleError(f"updates or until must be given, since this schedule never ends: {schedule}")
+    limit = positive(schedule._until(planned if until is None else until), "until")
+    return findings(schedule, limit, planned)
+
+
+def _rates(schedule: Schedule, count: int) -> Iterator[Any]:
+    for begin in range(0, count, BLOCK):
+        yield schedule(np.arange(begin, min(begin + BLOCK, count), dtype=np.float64))
+
+
+def _unlike(name: str, values: list[float], allowed: float = 0) -> list[str]:
+    one, two = values
+    if one == two or abs(one - two) <= allowed:
+        return []
+    ratio = f", ratio {one / two:.6g}" if one and two and math.isfinite(one + two) else ""
+    return [f"{name}: {one:.12g} and {two:.12g}{ratio}"]

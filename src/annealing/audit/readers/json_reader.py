@@ -1,0 +1,264 @@
+"""Logs in JSON: one record a line, one list of records, or Hugging Face's trainer_state.json."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+from ..log import LogError
+from .alike import Alike, Piece, sorted_out
+from .column_names import Roles, is_rate, roles
+from .formats import TABLES, Format
+from .rows import Rows, counted
+from .text_file import PIECE, Source
+
+HISTORY = re.compile(r'"log_history"\s*:\s*\[')
+STATED = ("max_steps", "logging_steps", "num_train_epochs", "global_step", "total_steps")
+Record = dict[str, Any]
+
+
+def recognise(sample: str) -> Format | None:
+    """The format of a text that begins with JSON, if it does."""
+    text = sample.lstrip()
+    if HISTORY.search(text) and text.startswith("{"):
+        return TABLES["trainer_state"]
+    if not text.startswith(("{", "[")):
+        return None
+    for line in text.split("\n"):
+        record = _object(line) if line.lstrip().startswith("{") else None
+        if record is not None and any(is_rate(key) for key in record):
+            return TABLES[_kind(record)]
+    if re.match(r"\[\s*(\{|\])", text) or re.match(r'\{\s*"[^"]*"\s*:\s*\[', text):
+        return TABLES["json"]
+    return None
+
+
+def _kind(record: Mapping[str, Any]) -> str:
+    keys = set(record)
+    if {"current_steps", "total_steps"} <= keys:
+        return "llamafactory"
+    if "train_lr" in keys:
+        return "detr"
+    if {"iteration", "lr", "data_time"} <= keys:
+        return "detectron2_json"
+    if {"lr", "step", "iter", "data_time"} <= keys:
+        return "mmengine_json"
+    return "wandb" if keys & {"_step", "_timestamp", "_runtime"} else "json"
+
+
+def read(source: Source, rows: Rows, columns: Roles | None) -> None:
+    """Add the rows of one JSON file."""
+    text = source.sample().lstrip()
+    if rows.form.name == "trainer_state" or HISTORY.search(text):
+        outside = _listed(source, rows, columns, HISTORY)
+        rows.stated |= {key: outside[key] for key in STATED if isinstance(outside.get(key), int | float)}
+    elif text.startswith("["):
+        _listed(source, rows, columns, re.compile(r"\["))
+    elif re.match(r'\{\s*"[^"]*"\s*:\s*\[', text) and _object(text.partition("\n")[0]) is None:
+        _columns(source, rows, columns)
+    else:
+        _lines(source, rows, columns)
+
+
+def _lines(source: Source, rows: Rows, columns: Roles | None) -> None:
+    broken = 0
+    for piece in source.pieces():
+        alike = sorted_out(piece)
+        if alike is not None and (unread := _by_kind(alike, rows, columns)) is not None:
+            broken += unread
+            continue
+        lines = [line for line in piece.split("\n") if line and not line.isspace()]
+        try:
+            batch = json.loads(f"[{','.join(lines)}]")
+            if len(batch) != len(lines):
+                raise ValueError
+        except (ValueError, RecursionError):
+            found = [_object(line) for line in lines]
+            broken += sum(record is None for record in found)
+            batch = [record for record in found if record is not None]
+        _add(rows, batch, columns)
+    if broken:
+        rows.repair(
+            f"{source.path.name}: {counted(broken, 'line')} that {'is' if broken == 1 else 'are'} no JSON left out"
+        )
+
+
+class _Number(str):
+    """A number out of a marked line."""
+
+
+def _by_kind(piece: Piece, rows: Rows, columns: Roles | None) -> int | None:
+    """Add the records of lines that are alike, and say how many are no JSON; None if one line does not say it all."""
+    kinds, broken, rest = list[tuple[Alike, Record]](), 0, list(piece.kinds)
+    while rest:
+        kind = rest.pop()
+        if kind.short.isspace():
+            continue
+        numbers: list[str] = []
+
+        def number(text: str, numbers: list[str] = numbers) -> _Number:
+            numbers.append(text)
+            return _Number(text)
+
+        try:
+            record = json.loads(kind.marked, parse_int=number, parse_float=number)
+        except (ValueError, RecursionError):
+            broken += len(kind.lines)
+            continue
+        if "\\" in kind.short or not isinstance(record, dict) or piece.begin_with_zeros(kind, numbers):
+            return None
+        if not (same := piece.equal(kind, " ".join(record))).all():
+            rest += [kind[~same], kind[same]]
+            continue
+        kinds.append((kind, {piece.original(kind, key): value for key, value in record.items()}))
+    kinds.sort(key=lambda one: one[0].lines[0])
+    keys = dict.fromkeys(chain.from_iterable(record for _, record in kinds))
+    found = columns or roles(keys)
+    names = [name for name in found.rates if name in keys]
+    kinds = [(kind, record) for kind, record in kinds if any(record.get(name) is not None for name in names)]
+    wanted = [name for name in (*names, found.update, found.epoch, _total(rows)) if name is not None]
+    cells = [record.get(name) for _, record in kinds for name in wanted]
+    if any(isinstance(cell, str | dict | list) and not isinstance(cell, _Number) for cell in cells):
+        return None
+    if kinds:
+        table = {
+            name: piece.column((kind, str(record.get(name, ""))) for kind, record in kinds).values for name in wanted
+        }
+        _state(rows, table)
+        update, epoch = (None if name is None else table[name] for name in (found.update, found.epoch))
+        rows.add({name: table[name] for name in names}, update, epoch)
+    return broken
+
+
+def _total(rows: Rows) -> str | None:
+    return "total_steps" if rows.form.name == "llamafactory" else None
+
+
+def _state(rows: Rows, table: Mapping[str, Iterable[Any]]) -> None:
+    """What a log says of its length."""
+    given = table.get(_total(rows) or "", ())
+    totals = [total for total in given if type(total) is int or (isinstance(total, float) and total.is_integer())]
+    rows.stated |= {"total_steps": int(totals[-1])} if totals else {}
+
+
+def _object(line: str) -> Record | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _listed(source: Source, rows: Rows, columns: Roles | None, opening: re.Pattern[str]) -> Record:
+    """Add the records of the list that `opening` begins; what stands around the list comes back."""
+    head, pieces = "", source.text()
+    for text in pieces:
+        head += text
+        if found := opening.search(head):
+            break
+        if len(head) > 16 * PIECE:
+            raise LogError(f"{source.path}: no list of records in its first {16 * PIECE:,} characters")
+    else:
+        raise LogError(f"{source.path}: no list of records; expected {rows.form.words}")
+    rest = [head[found.end() :]]
+    for batch in _elements(source, rows, pieces, rest):
+        _add(rows, batch, columns)
+    try:
+        outside = json.loads(head[: found.end()] + "]" + rest[0])
+    except (ValueError, RecursionError):
+        outside = None
+    if outside is None:
+        rows.repair(f"{source.path.name}: the file ends before its JSON does, or is damaged around its list")
+    return outside if isinstance(outside, dict) else {}
+
+
+def _elements(source: Source, rows: Rows, pieces: Iterator[str], rest: list[str]) -> Iterator[list[Any]]:
+    """The elements of a JSON list in batches; rest holds the text at its begin, and at the end what follows it."""
+    decode, blank = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*")
+    text = rest[0]
+    while True:
+        batch, place = list[Any](), 0
+        while True:
+            place = blank.match(text, place).end()  # type: ignore[union-attr]
+            if text.startswith("]", place):
+                yield batch
+                rest[0] = text[place + 1 :] + "".join(_few(pieces))
+                return
+            try:
+                element, place = decode(text, place)
+            except (ValueError, RecursionError):
+                break
+            batch.append(element)
+        yield batch
+        text = text[place:]
+        if len(text) > PIECE:
+            raise LogError(f"{source.path}: damaged JSON in the list of records: {text[:40]!r}")
+        if (more := next(pieces, None)) is None:
+            rest[0] = ""
+            if text.strip():
+                rows.repair(f"{source.path.name}: its last record is torn and left out")
+            return
+        text += more
+
+
+def _few(pieces: Iterator[str]) -> Iterator[str]:
+    """What follows the list, unless it is too long to be anything but damage."""
+    for number, piece in enumerate(pieces):
+        if number < 16:
+            yield piece
+
+
+def _columns(source: Source, rows: Rows, columns: Roles | None) -> None:
+    """One object of lists, such as Keras' history."""
+    text = ""
+    for piece in source.text():
+        text += piece
+        if len(text) > 64 * PIECE:
+            raise LogError(f"{source.path}: one JSON object of more than {64 * PIECE:,} characters")
+    table = _object(text)
+    if table is None:
+        raise LogError(f"{source.path}: damaged JSON; expected {rows.form.words}")
+    lists = {key: value for key, value in table.items() if isinstance(value, list)}
+    count = max(map(len, lists.values()), default=0)
+    _add(rows, [{key: v[i] for key, v in lists.items() if i < len(v)} for i in range(count)], columns)
+
+
+def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
+    records = batch if set(map(type, batch)) <= {dict} else [record for record in batch if isinstance(record, dict)]
+    keys = dict.fromkeys(chain.from_iterable(records))
+    found = columns or roles(keys)
+    names = [name for name in found.rates if name in keys]
+    if not names:
+        return
+    if len(names) == 1:
+        records = [record for record in records if record.get(names[0]) is not None]
+    else:
+        records = [record for record in records if any(record.get(name) is not None for name in names)]
+    if not records:
+        return
+    rates: dict[str, list[Any]] = {}
+    for name in names:
+        cells = [record.get(name) for record in records]
+        if not {dict, list}.isdisjoint(map(type, cells)):
+            rates |= _spread(name, cells)
+        else:
+            rates[name] = cells
+
+    def column(name: str | None) -> list[Any] | None:
+        return None if name is None else [record.get(name) for record in records]
+
+    _state(rows, {"total_steps": column("total_steps") or ()})
+    rows.add(rates, column(found.update), column(found.epoch))
+
+
+def _spread(name: str, cells: Iterable[Any]) -> dict[str, list[Any]]:
+    """Rates of several groups in one cell, as a list or an object, as one column each."""
+    split = [
+        dict(enumerate(cell)) if isinstance(cell, list) else cell if isinstance(cell, dict) else {0: cell}
+        for cell in cells
+    ]
+    parts = list(dict.fromkeys(part for cell in split for part in cell))[:256]
+    return {f"{name}/{part}": [cell.get(part) for cell in split] for part in parts}

@@ -1,0 +1,111 @@
+"""A model with plain numbers that gives every row, and how long its description is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from .basis import Array
+from .change_times import hold, settle
+from .fitting import Rows, around, intervals
+from .intervals import digits_of
+from .model import Model
+from .round_numbers import snap, sure
+from .to_schedule import time_of
+
+HABITS = {0: 0.0, -1: 0.75, 1: 1.5, 2: 3.0}  # the shifts that are tried, and what each costs
+NO_ROWS = np.array([])
+MOST_DIGITS = 12  # a number that has more is no longer for it
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A model with plain numbers, at clocks moved by a shift and by lags; bounds: how far each number is determined."""
+
+    model: Model
+    shift: int
+    lags: tuple[tuple[float, int], ...]
+    odd: Array
+    bounds: dict[int, tuple[float, float]]
+    habit: float = 0.0  # what its shift costs
+    free: int = 0  # how many numbers it has
+    sure: bool = False  # whether none of them can well be chance
+
+    @property
+    def cost(self) -> float:
+        """How long it is: digits of its numbers, numbers, lags."""
+        model = self.model
+        numbers = sum(_length(model, slot) for slot in model.used() if slot not in model.ties)
+        parts = sum(part.start not in model.ties for part in model.parts)
+        return numbers + model.told + 1.5 * parts + len(self.lags) + 2 * len(self.odd) + self.habit
+
+
+def shifts(preferred: int | None) -> Iterator[tuple[int, float]]:
+    """The shifts to try, that of the format first, and what each costs."""
+    for shift in sorted(HABITS, key=lambda shift: (shift != preferred, HABITS[shift])):
+        yield shift, 0.0 if shift == preferred else HABITS[shift]
+
+
+def made_plain(
+    model: Model,
+    rows: Rows,
+    shift: tuple[int, float],
+    lags: tuple[tuple[float, int], ...] = (),
+    odd: Array = NO_ROWS,
+    only_sure: bool = False,
+) -> Found | None:
+    """A fitted model with plain numbers, and within what each was determined; None where they give not every row.
+
+    shift: by how much its clock was moved, and what that costs. only_sure: None also where numbers may be chance.
+    """
+    hold(model)
+    free, certain = len(model.free()), sure(model, rows)
+    settled = not certain.free()
+    if only_sure and not settled:
+        return None
+    bounds = around(model, rows)
+    if any(high - low > _narrow(model, slot, rows) for slot, (low, high) in bounds.items()):
+        bounds = intervals(model, rows)
+    plain = snap(certain, rows) if bounds or not free else None
+    if plain is None:
+        return None
+    settle(plain)
+    for slot in plain.ties:
+        if plain.roles[slot] == "value":
+            plain.numbers[slot] = float(f"{plain.numbers[slot]:.12g}")  # a tenth of 0.003 as it is written
+    if rows.worst(plain) > 1 or not plain.sound():
+        return None
+    return Found(plain, shift[0], lags, odd, bounds, shift[1], free, settled)
+
+
+def _narrow(model: Model, slot: int, rows: Rows) -> float:
+    """How narrow bounds are that leave no doubt."""
+    return 1.0 if model.roles[slot] == "time" else 0.01 * rows.peak if model.roles[slot] == "value" else 1e-3
+
+
+def _length(model: Model, slot: int) -> float:
+    number = model.numbers[slot]
+    if model.roles[slot] != "time":
+        digits = min(digits_of(number), MOST_DIGITS) + 1.0
+        peak = max(model.numbers[one] for one in model.used() if model.roles[one] == "value")
+        share = round(peak / number) if model.roles[slot] == "value" and number > 0 else 0
+        if share > 1 and abs(peak / number - share) < 1e-9:
+            return min(digits, digits_of(share) + 1.5)
+        return digits
+    time = time_of(number)
+    if slot == model.parts[0].start and time == 0:
+        return 0.0
+    since = [time - time_of(model.numbers[part.begin]) for part in model.parts if part.end == slot != part.begin]
+    return min(_digits(one) for one in (time, *since))
+
+
+def _digits(time: int | Fraction) -> float:
+    if isinstance(time, int) or time.denominator == 1:
+        return digits_of(int(time)) + 0.5
+    return 3.0 + digits_of(time.numerator) + digits_of(time.denominator)
+
+
+__all__ = ["Found", "made_plain", "shifts"]

@@ -1,0 +1,113 @@
+"""From rows to the plainest schedules that give them: phases, then models for every shift, then plain numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+
+import numpy as np
+
+from .assemble import build
+from .basis import Array
+from .candidate import Found, made_plain, shifts
+from .fitting import Rows, fit
+from .intervals import digits_of, shortest
+from .model import Model
+from .phases import Phase
+from .segmentation import phases as described
+
+FLOORS = (0.0, 0.01, 0.1, 0.001, 0.05, 0.2, 0.5, 0.02, 1e-4)  # of the peak, where a last line may end
+
+
+def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+    """The schedules that give every row, the plainest first; empty where there are none."""
+    phases = described(clock, rate, slack)
+    if phases is None or sum(phase.cost for phase in phases) > 2 + 1.2 * len(clock):
+        return []
+    found: list[Found] = []
+    for shift, habit in _shifts(phases, float(slack[0]), preferred):
+        least = min((one.free for one in found), default=math.inf)
+        with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off: no schedule
+            for model, rows, lags, odd in _models(phases, clock, rate, slack, shift):
+                if (
+                    len(model.free()) <= least
+                    and (one := made_plain(model, rows, (shift, habit), lags, odd)) is not None
+                ):
+                    found.append(one)
+    return sorted(found, key=lambda one: one.cost)
+
+
+def _shifts(phases: list[Phase], slack: float, preferred: int | None) -> list[tuple[int, float]]:
+    """The shifts to try: all where the begin decides, else those that give the plainest first value."""
+    order = list(shifts(preferred))
+    curve = phases[0].curve
+    if curve.family.name == "flat" or curve.family.name == "sine":
+        return order
+    first = {shift: value for shift, _ in order if math.isfinite(value := float(curve(-shift)))}
+    digits = {shift: digits_of(shortest(value - slack, value + slack)) for shift, value in first.items()}
+    return sorted(order, key=lambda one: digits.get(one[0], math.inf))[:2]
+
+
+def _models(
+    phases: list[Phase], clock: Array, rate: Array, slack: Array, shift: int
+) -> list[tuple[Model, Rows, tuple[tuple[float, int], ...], Array]]:
+    u, lags, total = clock + shift, [], 0
+    for phase in phases:
+        for row, lag in phase.lags:
+            total += lag
+            u[row:] -= lag
+            lags.append((float(clock[row]), total))
+    odd = np.array([row for phase in phases for row in phase.odd], int)
+    model, worst = build(phases, u, rate, slack)
+    if not worst < 3:
+        return []
+    kept = np.setdiff1d(np.arange(len(u)), odd)
+    rows = Rows(u, rate, slack).only(kept)
+    return [(each, rows, tuple(lags), clock[odd]) for each in _ends(model, rows)]
+
+
+def _ends(model: Model, rows: Rows) -> list[Model]:
+    """A last line that goes down is cut before its end: models that end at 0 or at a plain share of the peak."""
+    last = model.parts[-1]
+    if last.kind != "linear" or last.end not in model.fixed:
+        return [model]
+    n = model.numbers
+    rise, span = n[last.last] - n[last.first], n[last.end] - n[last.begin]
+    if rise >= 0:
+        return [_risen(model, rise / span, rows)] if rise > 0 else [model]
+    options = []
+    for share in FLOORS:
+        new = model.copy()
+        part = new.parts[-1]
+        peak = max(n[slot] for slot in (part.first, part.last))
+        floor = float(f"{share * peak:.12g}")
+        if floor > n[part.last] + 1e-3 * peak:
+            continue
+        part.last = new.slot(floor, "value", fixed=True)
+        part.end = new.slot(n[part.begin] + (floor - n[part.first]) * span / rise, "time")
+        fit(new, rows)
+        if share == 0 or abs(new.numbers[part.end] - round(new.numbers[part.end])) < 0.02:
+            options.append(new)
+        if share == 0 and abs(new.numbers[part.end] - round(new.numbers[part.end])) < 1e-3:
+            return options
+    return options[:3]
+
+
+def _risen(model: Model, slope: float, rows: Rows) -> Model:
+    """A warm-up that is not over: it ends where length and value are plainest."""
+    part = model.parts[-1]
+    n = model.numbers
+    seen, level = n[part.end], n[part.first] - slope * n[part.begin]
+    rounded = {10**power * factor for power in range(1, 8) for factor in (1, 2, 3, 4, 5, 8)}
+    ends = sorted({seen, *(end for end in rounded if seen <= end <= 30 * seen)})
+
+    def length(end: float) -> float:
+        value, doubt = level + slope * end, 2 * float(rows.slack.max()) * end / seen + 1e-9 * rows.peak
+        return digits_of(shortest(value - doubt, value + doubt)) + digits_of(end)
+
+    best = min(ends, key=length)
+    new = model.copy()
+    part = new.parts[-1]
+    new.numbers[part.last] = float(f"{level + slope * best:.15g}")
+    new.numbers[part.end] = best
+    return new

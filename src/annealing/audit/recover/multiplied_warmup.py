@@ -1,0 +1,130 @@
+"""A warm-up that multiplies the decay under it, or leads to it from another rate: what YOLO's trainers do.
+
+The rate is b + x (D - b), where D is the decay, x a line from 0 to 1, and b the rate at the beginning (0 where it is
+a plain product). The decay may stand back by one step once the warm-up is over.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from ... import recipes
+from ...schedule.base import Schedule
+from .basis import FAMILIES, Array
+from .candidate import Found
+from .engine import search
+from .intervals import roundest, shortest
+from .phases import Search
+from .templates import recipes_of
+from .to_schedule import Time, written
+
+MOST_WARM = 0.5  # of the rows
+NEEDED = 3  # rows below the decay
+
+
+def product(
+    clock: Array, rate: Array, slack: Array, preferred: int | None
+) -> tuple[Schedule, int, tuple[tuple[float, int], ...], float, Found] | None:
+    """Schedule, shift, lags and cost of a log that begins with such a warm-up, or None."""
+    first = _suffix(clock, rate, slack)
+    if not 2 <= first <= MOST_WARM * len(clock) or len(clock) - first < 4:
+        return None
+    for late in (1, 0):
+        rows = clock[first:] - late, rate[first:], slack[first:], preferred
+        for decay in (recipes_of(*rows) or search(*rows))[:3]:
+            schedule = written(decay.model)
+            u = clock[:first] + decay.shift
+            factor = _factor(u, rate[:first], slack[:first], np.asarray(schedule(u)))
+            if factor is not None:
+                lags = ((float(clock[first]), 1),) if late else ()
+                zero, length, begin = factor
+                return _written(schedule, zero, length, begin), decay.shift, lags, decay.cost + 6.0, decay
+    return None
+
+
+def _suffix(clock: Array, rate: Array, slack: Array) -> int:
+    """The first row of the longest end that is one line or one cosine."""
+    backwards = Search(-clock[::-1], rate[::-1], slack[::-1])
+    longest = [backwards._longest(family, 0) for family in FAMILIES if family.name in ("line", "sine")]
+    return len(clock) - max(phase.stop if phase else 0 for phase in longest)
+
+
+def _factor(u: Array, rate: Array, slack: Array, decay: Array) -> tuple[Time, Time, float] | None:
+    """Where the line x begins, how long it is, and the rate b at its beginning."""
+    warm = np.abs(rate - decay) > slack
+    rows = int(np.flatnonzero(warm).max(initial=-1)) + 1
+    if rows < NEEDED or not warm[:rows].all():
+        return None
+    u, rate, slack, decay = u[:rows], rate[:rows], slack[:rows], decay[:rows]
+    for base in (True, False):
+        fit = _fitted(u, rate, slack, decay, free=not base)
+        if fit is not None:
+            return fit
+    return None
+
+
+def _fitted(u: Array, rate: Array, slack: Array, decay: Array, free: bool) -> tuple[Time, Time, float] | None:
+    """Gauss-Newton for b, zero and length: rate = b + (u - zero) / length * (decay - b)."""
+    if free and len(u) < 4:
+        return None
+    begin = float(rate[0]) if free else 0.0
+    share = (rate - begin) / (decay - begin)
+    slope, level = np.polyfit(u, share, 1)
+    if free:  # the first row is near b, so start from the last one that is near the decay
+        slope = 1 / max(float(u[-1] - u[0] + 1), 1.0)
+        level = -slope * float(u[0] - 1)
+        begin = float((rate[0] - (level + slope * u[0]) * decay[0]) / (1 - level - slope * u[0]))
+    if not slope > 0:
+        return None
+    zero, length = -level / slope, 1 / slope
+
+    def off(zero: float, length: float, begin: float) -> Array:
+        return (rate - begin - (u - zero) / length * (decay - begin)) / slack
+
+    for _ in range(20):
+        x = (u - zero) / length
+        columns = [-(decay - begin) / length / slack, -x * (decay - begin) / length / slack]
+        columns += [(1 - x) / slack] if free else []
+        reach = np.linalg.pinv(np.stack(columns, 1), rcond=1e-13)
+        move = reach @ off(zero, length, begin)
+        zero, length = zero + move[0], length + move[1]
+        begin += move[2] if free else 0.0
+    if not (np.isfinite(zero) and length > 0 and np.abs(off(zero, length, begin)).max() <= 1.5):
+        return None
+    wide = np.abs(reach).sum(1)
+    plain = shortest(begin - wide[2], begin + wide[2]) if free else 0.0
+    for some in (roundest(length - wide[1], length + wide[1]), Fraction(repr(float(f"{length:.9g}")))):
+        if some is None:
+            continue
+        zeros, reached = u - float(some) * (rate - plain) / (decay - plain), float(some) * slack / np.abs(decay - plain)
+        least, most = float((zeros - reached).max()), float((zeros + reached).min())
+        if least <= most:
+            return _begin(least, most), _time(some), plain
+    return None
+
+
+def _begin(least: float, most: float) -> Time:
+    """A time that is a whole number, or one update before or after it: n +- 1 / updates per epoch."""
+    near = round((least + most) / 2)
+    if least <= near <= most:
+        return near
+    sign = 1 if least > near else -1
+    ends = sorted((1 / abs(least - near), 1 / abs(most - near)))
+    updates = roundest(*ends)
+    return near + sign / Fraction(updates) if updates else _time(Fraction((least + most) / 2).limit_denominator(10**9))
+
+
+def _time(value: Time) -> Time:
+    value = Fraction(value)
+    return int(value) if value.denominator == 1 else value
+
+
+def _written(decay: Schedule, zero: Time, length: Time, begin: float) -> Schedule:
+    up = recipes.linear(0, 1, length)
+    up = up.shifted(zero) if zero else up
+    if begin == 0:
+        return up * decay
+    down = recipes.linear(begin, 0, length)
+    return (down.shifted(zero) if zero else down) + up * decay

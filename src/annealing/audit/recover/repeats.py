@@ -1,0 +1,159 @@
+"""Restarts and triangles, tried before any search: parts of which each is the one before it, later by one length."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .assemble import part_of
+from .basis import FAMILIES, Array
+from .candidate import Found, made_plain, shifts
+from .curvefit import fitted
+from .fitting import Rows, fits
+from .intervals import shortest
+from .model import Model, Part
+from .outline import LOOSE, outline, ways
+from .templates import NEARLY, begun
+from .work_budget import Exhausted
+
+LEAST_ROWS = 5  # of a run that is fitted by itself
+GROWTHS = (1.0, 2.0, 3.0, 1.5, 4.0, 1.25, 1.2, 5.0)
+ALIKE = 0.02  # of themselves, by which lengths may be off a growth, and peaks off a factor
+MOST_RUNS = 60
+WAVE = next(family for family in FAMILIES if family.name == "sine")
+
+
+def cycles_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+    """The warm restarts or triangles that give every row, the plainest first."""
+    found: list[Found] = []
+    with contextlib.suppress(Exhausted):  # what was found before is kept
+        for shift in shifts(preferred):
+            rows = Rows(clock + shift[0], rate, slack)
+            for model in cyclic(rows):
+                if fits(model, rows, NEARLY):
+                    one = made_plain(model, rows, shift, only_sure=any(one.sure for one in found))
+                    found += [one] if one is not None else []
+                    if any(one.sure for one in found):
+                        break
+    return sorted(found, key=lambda one: one.cost)
+
+
+def cyclic(rows: Rows) -> Iterator[Model]:
+    """Models of restarts or of triangles, as their rows look."""
+    way = ways(rows.y, rows.slack)
+    falling, rising = np.flatnonzero(way < 0), np.flatnonzero(way > 0)
+    if len(falling) and len(rising) and rising[-1] > falling[0]:
+        again = rising[rising > falling[0]] + 1
+        yield from _restarts(rows, again) if (np.diff(again) > 2).all() else _triangles(rows, way)
+
+
+def _restarts(rows: Rows, again: NDArray[np.int64]) -> Iterator[Model]:
+    """Models of half cosine waves that begin at rows, after a warm-up."""
+    edges = [0, *(int(row) for row in again), len(rows.u)]
+    first = slice(0, edges[1])
+    seen = outline(rows.u[first], rows.y[first], rows.slack[first])
+    if seen is None or len(again) > MOST_RUNS:
+        return
+    waves = [_wave(rows, max(a, seen.fall), b) for a, b in itertools.pairwise(edges)]
+    whole = [(i, *wave) for i, wave in enumerate(waves) if wave is not None]
+    if not whole or whole[0][0] != 0:
+        return
+    gaps = [(float(rows.u[row - 1]), float(rows.u[row])) for row in edges[1:-1]]
+    growth = min(GROWTHS, key=lambda growth: _unlike(whole, growth))
+    begins = np.array([i if growth == 1 else (growth**i - 1) / (growth - 1) for i in range(len(edges))])
+    seen_at = {i: begin for i, begin, *_ in whole} | {len(waves): end for i, _, end, *_ in whole if i == len(waves) - 1}
+    known = [(begins[i], time) for i, time in seen_at.items()]
+    known += [(begins[i + 1], sum(gap) / 2) for i, gap in enumerate(gaps) if i + 1 not in seen_at]
+    columns, times = np.array([(1.0, at) for at, _ in known]), np.array([time for _, time in known])
+    start, length = np.linalg.lstsq(columns, times, rcond=None)[0]
+    tops = [
+        float(rows.y[a:b].max()) if wave is None else wave[2]
+        for wave, a, b in zip(waves, edges, edges[1:], strict=False)
+    ]
+    for factor in dict.fromkeys(_factor(tops, around) for around in (ALIKE, ALIKE / 10)):
+        for model, begin, peak in begun(seen, 0):
+            yield _repeated(model, begin, peak, (float(start), float(length), whole[0][4]), begins, factor, gaps)
+
+
+def _unlike(waves: list[tuple[int, float, float, float, float]], growth: float) -> float:
+    """How far the lengths of runs are from growing so."""
+    (_, begin, end, *_), length = waves[0], 0.0
+    length = end - begin
+    return sum(abs((end - begin) / (length * growth**i) - 1) for i, begin, end, *_ in waves)
+
+
+def _wave(rows: Rows, first: int, stop: int) -> tuple[float, float, float, float] | None:
+    """Begin, end, top and floor of the half wave through some rows; the last row may lie after its end."""
+    some = slice(first, stop - 1)
+    if stop - 1 - first < LEAST_ROWS:
+        return None
+    u = rows.u[some]
+    curve = fitted(WAVE, u, rows.y[some], rows.slack[some] * LOOSE)
+    if curve is None:
+        return None
+    model = Model()
+    part, n = part_of(model, curve, u, model.slot(float(u[0]), "time")), model.numbers
+    if part.kind != "cosine" or n[part.first] < n[part.last]:
+        return None
+    return n[part.begin], n[part.end], n[part.first], n[part.last]
+
+
+def _factor(tops: list[float], around: float) -> float:
+    """By what each peak is the one before it: the plainest number about that."""
+    ratio = (tops[-1] / tops[0]) ** (1 / (len(tops) - 1)) if min(tops) > 0 else 1.0
+    return shortest(ratio * (1 - around), ratio * (1 + around))
+
+
+def _repeated(
+    model: Model,
+    begin: int,
+    peak: int,
+    guess: tuple[float, float, float],
+    begins: Array,
+    factor: float,
+    gaps: list[tuple[float, float]],
+) -> Model:
+    start, length, floor = guess
+    if begin not in model.fixed:
+        model.numbers[begin] = start
+    each, low = model.slot(length, "time"), model.slot(floor, "value")
+    at, model.told = begin, model.told + 1.0 + 2.0 * (factor != 1) + 2.0 * (begins[2:3] != 2.0).sum()
+    for i, later in enumerate(begins[1:]):
+        until = model.tied({begin: 1.0, each: float(later)}, "time")
+        top = peak if factor == 1 or not i else model.tied({peak: factor**i}, "value")
+        if i:
+            model.gaps[at], model.cuts[at] = gaps[i - 1], gaps[i - 1][1]
+        model.parts.append(Part("cosine", at, at, until, top, low))
+        at = until
+    return model
+
+
+def _triangles(rows: Rows, way: NDArray[np.int64]) -> Iterator[Model]:
+    """Models of lines up and down between two values, with one length or with two."""
+    moving = np.flatnonzero(way)
+    turns = [int(b) for a, b in itertools.pairwise(moving) if way[a] != way[b]]
+    edges = [0, *turns, len(rows.u) - 1]
+    if way[moving[0]] < 0 or len(turns) > MOST_RUNS or min(np.diff(edges)[:-1]) < 2:
+        return
+    lines = [np.polyfit(rows.u[a + 1 : b], rows.y[a + 1 : b], 1) for a, b in itertools.pairwise(edges) if b - a > 2]
+    if len(lines) < 2:
+        return
+    meets = [-(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(lines)]
+    low, high = float(np.polyval(lines[0], 0)), float(np.polyval(lines[0], meets[0]))
+    up, down = float(meets[0]), float(np.mean(np.diff(meets)[::2])) if len(meets) > 1 else float(meets[0])
+    for same in (True, False):
+        model = Model(seen=float(rows.u[-1]))
+        at = model.slot(0.0, "time", fixed=True)
+        ends = model.slot(low, "value"), model.slot(high, "value")
+        rise = model.slot((up + down) / 2 if same else up, "time")
+        fall = rise if same else model.slot(down, "time")
+        for i in range(1, len(edges)):
+            terms = {rise: float(i)} if same else {rise: float((i + 1) // 2), fall: float(i // 2)}
+            until = model.tied(terms, "time")
+            model.parts.append(Part("linear", at, at, until, *(ends if i % 2 else ends[::-1])))
+            at = until
+        yield model

@@ -1,0 +1,125 @@
+"""The plainest numbers with which a model still fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+
+from .fitting import Rows, around, fit, fits, intervals
+from .intervals import digits_of, roundest, shortest
+from .model import Model
+
+USUAL = 20  # the greatest denominator of a time that is none by chance
+ROOM = 1e-7  # steps by which the ends of an interval may be off
+ROUNDED = 1e-13
+FIRM = 0.7  # how many digits an interval must leave over for its plainest number to be no chance
+
+
+def sure(model: Model, rows: Rows) -> Model:
+    """With those numbers settled that stand out from all that the rows can possibly allow."""
+    model = model.copy()
+    while bounds := around(model, rows):
+        found = {slot: plainest(model, slot, *bounds[slot], rows) for slot in bounds}
+        tried = _settled(model, {slot: value for slot, (value, firm) in found.items() if firm > FIRM})
+        if len(tried.fixed) == len(model.fixed) or fit(tried, rows) > 1:
+            break
+        model = tried
+    return model
+
+
+def snap(model: Model, rows: Rows) -> Model | None:
+    """The model with plain numbers, those that can hardly be chance first; None where nothing fits."""
+    bounds = intervals(model, rows)
+    while free := model.free():
+        if not bounds:
+            return None
+        found = {slot: plainest(model, slot, *bounds[slot], rows) for slot in free}
+        ranked = sorted(found, key=lambda slot: -found[slot][1])
+        for slot in ranked:
+            narrower = _settled(model, {slot: found[slot][0]})
+            if fits(narrower, rows):
+                model = narrower
+                break
+            own = intervals(model, rows, slot)  # it is narrower since others were settled
+            if own and own[slot] != bounds[slot]:
+                bounds |= own
+                narrower = _settled(model, {slot: plainest(model, slot, *own[slot], rows)[0]})
+                if fits(narrower, rows):
+                    model = narrower
+                    break
+        else:  # no plain number: one well inside of what fits together with the others
+            least, most = bounds[ranked[-1]]
+            inside = (most - least) / 4
+            model = _settled(model, {ranked[-1]: shortest(least + inside, most - inside)})
+            fits(model, rows)
+    return model
+
+
+def plainest(model: Model, slot: int, least: float, most: float, rows: Rows) -> tuple[float, float]:
+    """The plainest number in an interval, and how many digits it is short of what chance would give."""
+    width = most - least
+    room = ROOM if model.roles[slot] == "time" else ROUNDED * rows.peak
+    least, most = least - room, most + room
+    if model.roles[slot] == "time":
+        for low, high in _limits(model, slot):
+            least, most = (max(least, low), min(most, high)) if max(least, low) <= min(most, high) else (least, most)
+        number = _round_time(model, slot, least, most)
+        if number is None:
+            return shortest(least, most), -1.0
+        if isinstance(number, Fraction):
+            firm = -math.log10(max(width, 1e-9)) - 2 * math.log10(number.denominator)
+            return float(number), firm if number.denominator <= USUAL else min(firm, 0.0)
+        return float(number), -math.log10(max(width, 1e-9)) + (0.3 if width < 1 else -2 + 0.1)
+    value = shortest(least, most)
+    if model.roles[slot] == "value" and digits_of(value) > 2 and (part := _share(model, least, most)) is not None:
+        return part, -math.log10(max(width / part, 1e-15)) - 1.5
+    size = rows.peak if value == 0 else abs(value)
+    return value, -math.log10(max(width / size, 1e-15)) - digits_of(value)
+
+
+def _limits(model: Model, slot: int) -> Iterator[tuple[float, float]]:
+    """Between which times a start must lie by the rows around it, and so what it is made of."""
+    if slot in model.gaps:
+        yield model.gaps[slot]
+    for tied, terms in model.ties.items():
+        if slot in terms and tied in model.gaps:
+            rest, weight = model.numbers[tied] - terms[slot] * model.numbers[slot], terms[slot]
+            low, high = ((edge - rest) / weight for edge in model.gaps[tied])
+            yield low, high + 1e-9 * max(abs(high), 1.0)
+
+
+def _round_time(model: Model, slot: int, least: float, most: float) -> int | Fraction | None:
+    """The roundest time, or the one with the roundest time since the begin of its part."""
+    number = roundest(least, most)
+    for part in model.parts:
+        if part.end == slot and part.begin in model.fixed and (begin := model.numbers[part.begin]):
+            length = roundest(least - begin, most - begin)
+            if number is None or (isinstance(length, int) and length > 0 and digits_of(length) < digits_of(number)):
+                return number if length is None else _whole(Fraction(begin).limit_denominator(10**6) + length)
+    return number
+
+
+def _whole(number: Fraction) -> int | Fraction:
+    return int(number) if number.denominator == 1 else number
+
+
+def _share(model: Model, least: float, most: float) -> float | None:
+    """A third, a 25th, ... of the greatest value that is settled, within an interval."""
+    values = [model.numbers[slot] for slot in model.fixed if model.roles[slot] == "value" and slot in model.used()]
+    peak = max(values, default=0.0)
+    if least <= 0 or peak <= most:
+        return None
+    share = roundest(peak / most, peak / least)
+    if not isinstance(share, int) or digits_of(share) + 1 >= digits_of(shortest(least, most)):
+        return None
+    return peak / share
+
+
+def _settled(model: Model, values: dict[int, float]) -> Model:
+    model = model.copy()
+    for slot, value in values.items():
+        model.numbers[slot] = value
+        model.fixed.add(slot)
+    model.tie(model.numbers)
+    return model

@@ -1,0 +1,224 @@
+"""Phases between the places where curves can meet: turns of the rates, and the ends of equal stretches."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .basis import FAMILIES, Array, Curve
+from .curvefit import fitted
+from .phases import LOOSE, Phase, Search, jumps
+
+MOST_EQUAL = 6  # equal stretches whose ends are places, the longest ones
+MOST_JUMPS = 200
+MOST_BENDS = 24
+NEAR = 6  # rows on each side with which a change of slope is compared
+SPARE = 4  # rows more than numbers, for a fit that fails to be final
+SIMPLE = [i for i, family in enumerate(FAMILIES) if family.cost < FAMILIES[0].cost + FAMILIES[1].cost]
+ROUNDS = 4  # of finding lags
+MOST_LATE = 9
+MOST_APART = 2  # rows in a row that may be odd ones
+
+
+def phases(t: Array, y: Array, slack: Array) -> list[Phase] | None:
+    """The phases between jumps, which no curve passes, or None where there would be too many."""
+    edges = jumps(t, y, slack)
+    if len(edges) > MOST_JUMPS:
+        return None
+    found: list[Phase] = []
+    for first, stop in itertools.pairwise([0, *edges, len(t)]):
+        rows = t[first:stop], y[first:stop], slack[first:stop]
+        some = quick(*rows) or Search(*rows).phases()
+        if some is None:
+            return None
+        found += [phase.moved(first) for phase in some]
+    return found
+
+
+def quick(t: Array, y: Array, slack: Array) -> list[Phase] | None:
+    """The phases of least cost that begin at such places, or None: clean curves first, then with lags and odd rows."""
+    late, kept = t.copy(), np.arange(len(t))
+    for _ in range(ROUNDS):
+        rows = late[kept], y[kept], slack[kept]
+        clean = _Paths(*rows, False).shortest()
+        if clean is None:
+            break
+        odd = [b for a, b, c in zip(clean, clean[1:], clean[2:], strict=False) if _odd(*rows, a, b, c)]
+        if odd:
+            kept = np.delete(kept, np.concatenate([np.arange(phase.first, phase.stop) for phase in odd]))
+            continue
+        lags = {int(kept[b.first]): lag for a, b in itertools.pairwise(clean) if (lag := _late(*rows, a, b))}
+        if not lags:
+            return [_whole(phase, kept, t - late) for phase in clean]
+        for row, lag in lags.items():
+            late[row:] -= lag
+    return _Paths(t, y, slack, True).shortest()
+
+
+def _whole(phase: Phase, kept: NDArray[np.int64], behind: Array) -> Phase:
+    """A phase of the kept rows among all rows, with its lags and the odd rows within it."""
+    first, stop = int(kept[phase.first]), int(kept[phase.stop]) if phase.stop < len(kept) else len(behind)
+    lags = [(row, int(behind[row] - behind[row - 1])) for row in range(max(first, 1), stop)]
+    odd = np.setdiff1d(np.arange(first, stop), kept).tolist()
+    return Phase(first, stop, phase.curve, tuple(lag for lag in lags if lag[1]), tuple(odd))
+
+
+def _odd(t: Array, y: Array, slack: Array, before: Phase, between: Phase, after: Phase) -> bool:
+    """Whether few rows lie between two phases that are one curve."""
+    return between.stop - between.first <= MOST_APART and _one_curve(t, y, slack, before, after, 0)
+
+
+def _late(t: Array, y: Array, slack: Array, before: Phase, after: Phase) -> int:
+    """By how many updates a phase is the one before it, late; 0 where it is not."""
+    if before.curve.family.name == after.curve.family.name == "flat" or after.stop - after.first < 2:
+        return 0
+    return next((lag for lag in range(1, MOST_LATE) if _one_curve(t, y, slack, before, after, lag)), 0)
+
+
+def _one_curve(t: Array, y: Array, slack: Array, before: Phase, after: Phase, lag: int) -> bool:
+    known = max(before, after, key=lambda phase: phase.stop - phase.first)
+    family = known.curve.family
+    rows = np.r_[before.first : before.stop, after.first : after.stop]
+    if len(rows) < family.numbers + 3:
+        return False
+    own = t[rows] - np.where(rows >= after.first, lag, 0)
+    near = known.curve.later(-lag) if known is after else known.curve
+    if not (np.abs(near(own) - y[rows]) <= 1e3 * slack[rows] + 1e-3 * np.abs(y[rows]).max()).all():
+        return False
+    return fitted(family, own, y[rows], slack[rows] * LOOSE, near, False) is not None
+
+
+class _Paths:
+    """A shortest path over places."""
+
+    def __init__(self, t: Array, y: Array, slack: Array, lagging: bool) -> None:
+        self.t, self.y, self.slack, self.lagging = t, y, slack, lagging
+        smooth = _without_spikes(y, slack) if lagging else y
+        self.turns, self.places = _places(t, smooth, slack)
+
+    def shortest(self) -> list[Phase] | None:
+        end = len(self.t)
+        cost, before, done = {0: 0.0}, dict[int, Phase](), set[int]()
+        waiting = [(0.0, 0)]
+        while waiting:
+            _, first = heapq.heappop(waiting)
+            so_far = cost[first]
+            if first == end:
+                path = [before[end]]
+                while path[-1].first:
+                    path.append(before[path[-1].first])
+                return path[::-1]
+            if first in done:
+                continue
+            done.add(first)
+            for phase in self._leaving(first):
+                if so_far + phase.cost < cost.get(phase.stop, np.inf):
+                    cost[phase.stop], before[phase.stop] = so_far + phase.cost, phase
+                    least = 0.0 if phase.stop == end else FAMILIES[0].cost  # what is left costs at least that
+                    heapq.heappush(waiting, (so_far + phase.cost + least, phase.stop))
+        return None
+
+    def _leaving(self, first: int) -> Iterator[Phase]:
+        """The cheapest phase from a place to each later one, up to the second turn."""
+        after = [turn for turn in self.turns if turn > first + 1]
+        limit = after[0] + 1 if after else len(self.t)
+        stops = [place for place in self.places if first < place <= limit]
+        for number in SIMPLE if len(stops) > 1 else ():
+            if stops[-1] - first > FAMILIES[number].numbers + SPARE:
+                curve = _curve(first, stops[-1], self.t, self.y, self.slack, number)
+                if curve is not None:
+                    yield Phase(first, stops[-1], curve)
+                    return
+        alive: dict[int, Curve | None] = dict.fromkeys(range(len(FAMILIES)))
+        for stop in stops:
+            best = None
+            for number in list(alive):
+                family, rows = FAMILIES[number], stop - first
+                if number and rows < min(family.numbers, 2):
+                    continue
+                curve = _curve(first, stop, self.t, self.y, self.slack, number, alive[number])
+                if curve is not None:
+                    alive[number] = curve
+                    best = Phase(first, stop, curve)
+                    break
+                if rows >= family.numbers + SPARE:
+                    del alive[number]
+            if best is None and self.lagging and stop - first > 8:
+                best = self._lagging(first, stop)
+            if best is not None:
+                yield best
+            elif not alive and not self.lagging:
+                return
+
+    def _lagging(self, first: int, stop: int) -> Phase | None:
+        some = slice(first, stop)
+        for family in FAMILIES[1:]:
+            phase = Search(self.t[some], self.y[some], self.slack[some])._longest(family, 0)
+            if phase is not None and phase.stop == stop - first:
+                return phase.moved(first)
+        return None
+
+
+def _curve(
+    first: int, stop: int, t: Array, y: Array, slack: Array, number: int, near: Curve | None = None
+) -> Curve | None:
+    family = FAMILIES[number]
+    some, loose = slice(first, stop), slack[first:stop] * LOOSE
+    if family.name == "flat" and np.ptp(y[some]) > 2 * loose.max():
+        return None
+    return fitted(family, t[some], y[some], loose, near)
+
+
+def _places(t: Array, y: Array, slack: Array) -> tuple[list[int], list[int]]:
+    """Rows where the rates turn, and all rows at which a phase may begin or the last one stop."""
+    moved = np.diff(y)
+    way = np.where(np.abs(moved) > slack[1:] + slack[:-1], np.sign(moved), 0).astype(int)
+    going = np.flatnonzero(way)
+    turns = [int(b) for a, b in itertools.pairwise(going) if way[a] != way[b]]
+    places = {0, len(y)} | {row + by for row in turns for by in (0, 1)}
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], (way != 0).astype(int), [1]])))
+    equal = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))  # rows a..b are equal
+    longest = sorted(equal, key=lambda ends: ends[0] - ends[1])[:MOST_EQUAL]
+    longest += [ends for ends in (equal[:1] + equal[-1:]) if ends[0] == 0 or ends[1] == len(y) - 1]
+    for a, b in longest:
+        places |= {a, a + 1, b, b + 1}
+    for row in _bends(t, y, slack):
+        places |= {row, row + 1}
+    return turns, sorted(place for place in places if 0 <= place <= len(y))
+
+
+def _bends(t: Array, y: Array, slack: Array) -> list[int]:
+    """Rows at or before which the slope changes much more than around them, the sharpest ones."""
+    if len(y) < NEAR + 4:
+        return []
+    span = np.diff(t)
+    slope = np.diff(y) / span
+    bend = np.diff(slope)
+    noise = (slack[2:] + slack[1:-1]) / span[1:] + (slack[1:-1] + slack[:-2]) / span[:-1]
+    around = np.pad(bend, 2, mode="reflect")
+    apart = np.abs(bend - (around[:-4] + around[4:]) / 2)
+    usual = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(apart, NEAR, mode="reflect"), 2 * NEAR + 1), 1)
+    most = np.lib.stride_tricks.sliding_window_view(np.pad(apart, 3), 7).max(1)
+    sharp = np.flatnonzero((apart > 8 * usual) & (apart > 8 * noise) & (apart > 0.6 * most))
+    strongest = sharp[np.argsort(-(apart / noise)[sharp])][:MOST_BENDS]
+    return [int(row) + 1 for row in strongest]
+
+
+def _without_spikes(y: Array, slack: Array) -> Array:
+    """Single rows far from both neighbours, put between them."""
+    if len(y) < 5:
+        return y
+    y = y.copy()
+    middle = (y[:-2] + y[2:]) / 2
+    off, step = np.abs(y[1:-1] - middle), np.abs(y[2:] - y[:-2])
+    for row in np.flatnonzero(off > 5 * (step + slack[1:-1])) + 1:
+        if off[row - 1] >= off[max(row - 2, 0) : row + 1].max():
+            y[row] = middle[row - 1]
+    return y
+
+
+__all__ = ["phases"]

@@ -1,0 +1,127 @@
+"""Logs whose steps are not those of the schedule: scheduler steps that were skipped, or a progress bar's that are off.
+
+A recipe is fitted to the first rows, or to all loosely; then each row is moved by the whole steps that it is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .basis import Array
+from .candidate import Found, shifts
+from .fitting import Rows, fit
+from .model import Model
+from .outline import outline
+from .repeats import cycles_of, cyclic
+from .templates import NEARLY, curves_of, models, recipes_of
+
+Steps = NDArray[np.int64]
+LEAST_ROWS = 12
+OFF = (0, -1, 1, -2, 2)  # steps by which a progress bar may be off
+MOST_LATE = 64
+CLEAR = 0.2  # of a step, by which a row may be off a whole step
+CLOSE = 1e-3  # of a step: a row so short of a jump is after it
+BEGINNINGS = (0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08)  # shares of the rows that may all be before the first lag
+ROUNDS = 3
+
+
+def unsteady(clock: Array, rate: Array, slack: Array, preferred: int | None) -> tuple[list[Found], Steps]:
+    """Recipes that give every row once its clock is moved by whole steps, and these steps."""
+    if len(clock) >= LEAST_ROWS and (clock == np.round(clock)).all():
+        steep = np.abs(np.diff(rate) / np.diff(clock))
+        loose = slack + np.maximum(np.append(steep, 0), np.insert(steep, 0, 0))
+        for shift, _ in shifts(preferred):
+            for model in _loosely(clock + shift, rate, loose):
+                rows = clock + shift, rate, slack
+                for by in (_late(model.copy(), *rows), _here_and_there(model, *rows, loose)):
+                    found = [] if by is None else _plain(clock + by, rate, slack, preferred)
+                    if by is not None and found:
+                        return [_lagging(one, by, clock) for one in found], by
+    return [], np.zeros(len(clock), np.int64)
+
+
+def _plain(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+    """The recipes of steps that were moved, where their numbers can hardly be chance."""
+    for recipes in (recipes_of, cycles_of):
+        if found := [one for one in recipes(clock, rate, slack, preferred) if one.sure]:
+            return found
+    return []
+
+
+def _late(model: Model, clock: Array, rate: Array, slack: Array) -> Steps | None:
+    """The steps, always more, by which rows are late to a model that fits the first ones."""
+    n = len(clock)
+    if fit(model, Rows(clock, rate, slack)) <= NEARLY:
+        return None
+    for share in BEGINNINGS:
+        known, by = int(n * share), np.zeros(n, np.int64)
+        while known >= LEAST_ROWS and fit(model, Rows((clock + by)[:known], rate[:known], slack[:known])) <= NEARLY:
+            model.cuts = {slot: model.numbers[slot] - CLOSE for slot in model.cuts}  # rows are moved over those
+            before, (by, known) = known, _lags(model, clock, rate, slack)
+            if known == n and by.any():
+                return by
+            if known <= before:
+                break
+    return None
+
+
+def _lags(model: Model, clock: Array, rate: Array, slack: Array) -> tuple[Steps, int]:
+    """The least lags, which only grow, with which rows are on a model, and how many rows from the first on are."""
+    near = np.stack([model(clock - late) for late in range(-1, MOST_LATE + 1)])
+    step = np.minimum(np.abs(np.diff(near, axis=0))[:-1], np.abs(np.diff(near, axis=0))[1:])
+    on = np.abs(near[1:-1] - rate) <= 2 * slack + CLEAR * step
+    by, late = np.zeros(len(clock), np.int64), 0
+    for row in range(len(clock)):
+        if not on[late, row]:
+            if not on[late:, row].any():
+                return by, row
+            late += int(on[late:, row].argmax())
+        by[row:] = -late
+    return by, len(clock)
+
+
+def _here_and_there(model: Model, clock: Array, rate: Array, slack: Array, loose: Array) -> Steps | None:
+    """The few steps, forth or back, by which rows are off a model."""
+    by = np.zeros(len(clock), np.int64)
+    for _ in range(ROUNDS):
+        if not fit(model, Rows(clock + by, rate, loose)) <= max(OFF) + 1:
+            return None
+        steps, told = _steps(model, clock, rate, slack)
+        turn = np.angle(np.exp(2j * np.pi * steps[told]).mean()) / (2 * np.pi) if told.any() else 0.0
+        off = np.abs(np.stack([model(clock + turn + each) for each in OFF]) - rate)
+        by = np.where(told, np.array(OFF)[off.argmin(0)], 0).astype(np.int64)
+        if not by.any():
+            return None
+        if fit(model.copy(), Rows(clock + by, rate, slack)) <= NEARLY:
+            return by
+    return None
+
+
+def _steps(model: Model, clock: Array, rate: Array, slack: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """By how many steps a model has the rate of each row later, and whether the rate moves enough to tell."""
+    slope = model(clock + 0.5) - model(clock - 0.5)
+    told = np.abs(slope) > 4 * slack
+    return np.where(told, (rate - model(clock)) / np.where(told, slope, 1), 0), told
+
+
+def _loosely(clock: Array, rate: Array, loose: Array) -> Iterator[Model]:
+    """Models of recipes as they begin."""
+    seen = outline(clock, rate, loose)
+    if seen is None:
+        yield from cyclic(Rows(clock, rate, loose))
+    else:
+        for curve in curves_of(seen):
+            yield from models(seen, curve, 0)
+
+
+def _lagging(found: Found, by: Steps, clock: Array) -> Found:
+    """A recipe with its lags, where steps only fall back."""
+    rows = np.flatnonzero(np.diff(by)) + 1
+    if (np.diff(by) > 0).any():
+        return found
+    lags = tuple((float(clock[row]), int(by[0] - by[row])) for row in rows)
+    return replace(found, lags=lags, shift=found.shift + int(by[0]))

@@ -1,0 +1,161 @@
+"""Parts that together are a recipe: steps, warm restarts, one cycle, a stable rate with a cooldown, inverse root."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+from ... import recipes
+from ...schedule.base import Schedule
+from .intervals import digits_of, shortest
+from .model import Model, Part
+from .to_schedule import Time, time_of, written
+
+CLOSE = 1e-9  # values that differ by less of themselves are meant to be equal; the rows decide afterwards
+COOLDOWNS = {"linear": "linear", "cosine": "cosine", "geometric": "geometric"}
+
+
+class View:
+    """The parts of a model with their numbers read out."""
+
+    def __init__(self, model: Model, parts: Sequence[Part]) -> None:
+        n = model.numbers
+        self.kinds = [part.kind for part in parts]
+        self.starts = [time_of(n[part.start]) for part in parts]
+        self.begins = [time_of(n[part.begin]) for part in parts]
+        self.ends = [time_of(n[part.end]) for part in parts]
+        self.firsts = [n[part.first] for part in parts]
+        self.lasts = [n[part.last] for part in parts]
+        self.extras = [None if part.extra is None else n[part.extra] for part in parts]
+        self.seen = model.seen
+
+    def lengths(self) -> list[Time]:
+        return [end - begin for begin, end in zip(self.begins, self.ends, strict=True)]
+
+
+def named(model: Model) -> Schedule | None:
+    """The recipe that a model is, after its warm-up or with it, or None."""
+    parts = model.parts
+    if (one := _whole(View(model, parts))) is not None:
+        return one
+    if len(parts) > 1 and parts[0].kind == "linear" and parts[1].start == parts[0].end:
+        after = View(model, parts[1:])
+        for recipe in RECIPES:
+            if (schedule := recipe(after)) is not None:
+                warm = Model(parts[:1], model.numbers, model.roles, seen=model.seen)
+                return written(warm) >> schedule
+    view = View(model, parts)
+    for recipe in RECIPES:
+        if (schedule := recipe(view)) is not None:
+            return schedule
+    return None
+
+
+def _equal(a: float, b: float) -> bool:
+    return abs(a - b) <= CLOSE * max(abs(a), abs(b))
+
+
+def _plain(value: float) -> float:
+    return shortest(value * (1 - CLOSE), value * (1 + CLOSE))
+
+
+def _steps(view: View) -> Schedule | None:
+    if len(view.kinds) < 2 or set(view.kinds) != {"flat"} or min(view.firsts) <= 0:
+        return None
+    ratios = [b / a for a, b in itertools.pairwise(view.firsts)]
+    if not all(abs(r - ratios[0]) <= 1e-6 * ratios[0] for r in ratios) or not ratios[0] < 1:
+        return None
+    gamma = shortest(ratios[0] * (1 - 1e-9), ratios[0] * (1 + 1e-9))
+    times = [start - view.starts[0] for start in view.starts[1:]]
+    if len(times) > 1 and all(time == (i + 1) * times[0] for i, time in enumerate(times)):
+        return recipes.step(view.firsts[0], times[0], gamma)
+    return recipes.multistep(view.firsts[0], times, gamma)
+
+
+def _restarts(view: View) -> Schedule | None:
+    lengths = view.lengths()
+    if len(lengths) < 2 or set(view.kinds) != {"cosine"} or view.starts != view.begins:
+        return None
+    if view.ends[:-1] != view.starts[1:] or any(a < b for a, b in zip(view.firsts, view.lasts, strict=True)):
+        return None
+    growth = [Fraction(b) / Fraction(a) for a, b in itertools.pairwise(lengths)]
+    growth_ = growth[0]
+    if any(g != growth_ for g in growth) or growth_ < 1:
+        return recipes.runs([(T, a, b) for T, a, b in zip(lengths, view.firsts, view.lasts, strict=True)])
+    factors = []
+    for values in (view.firsts, view.lasts):
+        if all(value == 0 for value in values):
+            factors.append(1.0)
+            continue
+        if values[0] <= 0:
+            return None
+        factor = _plain(values[1] / values[0])
+        if not all(abs(b - a * factor) <= 1e-6 * values[0] for a, b in itertools.pairwise(values)):
+            return recipes.runs([(T, a, b) for T, a, b in zip(lengths, view.firsts, view.lasts, strict=True)])
+        factors.append(factor)
+    options: dict[str, Any] = {}
+    for name, factor in zip(("eta_max_factor", "eta_min_factor"), factors, strict=True):
+        if factor != 1:
+            options[name] = factor
+    if max(factors) > 1 or float(view.ends[-1]) < view.seen:
+        options["runs"] = len(lengths)
+    growth_option: dict[str, Any] = (
+        {} if growth_ == 1 else {"T_mult": int(growth_) if growth_.denominator == 1 else growth_}
+    )
+    return recipes.warm_restarts(view.firsts[0], view.lasts[0], T_0=lengths[0], **growth_option, **options)
+
+
+def _triangles(view: View) -> Schedule | None:
+    lengths = view.lengths()
+    if len(lengths) < 3 or set(view.kinds) != {"linear"}:
+        return None
+    up, down, low, high = lengths[0], lengths[1], view.firsts[0], view.lasts[0]
+    whole = all(length == (down if i % 2 else up) for i, length in enumerate(lengths[:-1]))
+    turns = all(_equal(value, low if i % 2 else high) for i, value in enumerate(view.lasts[:-1]))
+    if not (whole and turns and low < high):
+        return None
+    return recipes.triangular(low, high, up) if up == down else recipes.triangular(low, high, up, down)
+
+
+RECIPES: tuple[Callable[[View], Schedule | None], ...] = (_steps, _restarts, _triangles)
+
+
+def _whole(view: View) -> Schedule | None:
+    """A recipe that has its warm-up in itself."""
+    kinds, lengths = view.kinds, view.lengths()
+    rise = kinds[0] == "linear" and view.firsts[0] == 0 and view.starts[0] == 0
+    if kinds == ["linear", "tail power"] and rise and lengths[1] == lengths[0] and view.lasts[1] == 0:
+        extra = view.extras[1]
+        assert extra is not None
+        if extra == 0.5:
+            return recipes.inverse_sqrt(view.lasts[0], lengths[0])
+        return recipes.power_law(view.lasts[0], extra, lengths[0])
+    if kinds == ["cosine", "cosine"] and view.firsts[0] < view.lasts[0] > view.lasts[1] > 0 and view.firsts[0] > 0:
+        return _one_cycle(view, lengths, {})
+    if kinds == ["linear", "linear"] and view.lasts[0] == view.firsts[1] and 0 < view.lasts[1] < view.firsts[0]:
+        usual = _equal(view.lasts[0], 25 * view.firsts[0]) and _equal(view.firsts[0], 1e4 * view.lasts[1])
+        return _one_cycle(view, lengths, {"curve": "linear"}) if usual else None
+    if kinds[-1] == "flat" and len(kinds) > 2 and view.firsts[-1] == view.lasts[-2]:
+        kinds = kinds[:-1]
+    if kinds[:2] == ["linear", "flat"] and len(kinds) == 3 and rise and view.starts[2] == view.begins[2]:
+        curve = COOLDOWNS.get(kinds[2], "1-sqrt" if kinds[2] == "root" and view.extras[2] == 0.5 else None)
+        if curve is not None and view.firsts[2] == view.firsts[1] > view.lasts[2]:
+            stable = view.starts[2] - view.starts[1]
+            options: dict[str, Any] = {} if curve == "linear" else {"curve": curve}
+            times: dict[str, Any] = {"T_warmup": lengths[0], "T_stable": stable, "T_cooldown": lengths[2]}
+            return recipes.wsd(view.firsts[1], view.lasts[2], **times, **options)
+    return None
+
+
+def _one_cycle(view: View, lengths: list[Time], options: dict[str, Any]) -> Schedule | None:
+    peak, length = view.lasts[0], lengths[0] + lengths[1]
+    div, final = _plain(peak / view.firsts[0]), _plain(view.firsts[0] / view.lasts[1])
+    if max(digits_of(div), digits_of(final)) > 4 or view.ends[0] != view.starts[1]:
+        return None
+    share = Fraction(lengths[0]) / Fraction(length)
+    usual: dict[str, Any] = {"div_factor": 25, "final_div_factor": 1e4}
+    factors: dict[str, Any] = {"div_factor": div, "final_div_factor": final}
+    options |= {name: factor for name, factor in factors.items() if factor != usual[name]}
+    return recipes.one_cycle(peak, length, pct_start=share, **options)

@@ -1,0 +1,109 @@
+"""The schedules of a comparison, each with how long it is trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from .. import Schedule, ScheduleError, from_json, parse
+from ..exact import plain
+from ..printing import time_json
+from .validation import duration, entries
+
+KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One schedule of a comparison.
+
+    key: its name in records and file names (lower-case letters, digits, dots and hyphens). title: its name for people.
+    schedule: in epochs; if it ends, then where its training does. epochs: how long it is trained. paper: what it is
+    called in the paper, if it comes from there.
+    """
+
+    key: str
+    title: str
+    schedule: Schedule
+    epochs: Fraction
+    paper: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.key, str) or not KEY.fullmatch(self.key):
+            raise ScheduleError(f"key must be lower-case letters, digits, dots and hyphens, got {self.key!r}")
+        if not isinstance(self.schedule, Schedule):
+            raise ScheduleError(f"schedule of the arm {self.key!r} must be a Schedule, got {self.schedule!r}")
+        if self.epochs <= 0:
+            raise ScheduleError(f"epochs of the arm {self.key!r} must be above 0, got {self.epochs}")
+        end = self.schedule.duration
+        if end is not None and end != plain(self.epochs):
+            epochs = time_json(self.epochs)
+            remedy = f"cut it by .until({epochs})" if end > self.epochs else "say what follows by >>"
+            raise ScheduleError(
+                f"schedule of the arm {self.key!r} ends at {end}, but is trained for {epochs} epochs: give it the key "
+                f"`epochs: {end}`, or {remedy}"
+            )
+
+    def description(self) -> dict[str, Any]:
+        identity = {"schedule": str(self.schedule), "fingerprint": self.schedule.fingerprint}
+        return {**identity, "epochs": time_json(self.epochs), "title": self.title, "paper": self.paper}
+
+
+def read_arms(schedules: Any, epochs: Fraction | None) -> tuple[Arm, ...]:
+    """Arms from themselves, or from a mapping of names to notations, schedules, or mappings with more keys.
+
+    epochs: how long each is trained that does not say so itself.
+    """
+    if isinstance(schedules, Sequence) and schedules and all(isinstance(arm, Arm) for arm in schedules):
+        return tuple(schedules)
+    if not isinstance(schedules, Mapping) or not schedules:
+        raise ScheduleError(f"schedules must be a mapping of at least one name to a schedule, got {schedules!r}")
+    return tuple(_read(key, value, epochs) for key, value in schedules.items())
+
+
+def _read(key: Any, value: Any, epochs: Fraction | None) -> Arm:
+    path = f"schedules.{key}"
+    if not isinstance(value, Mapping):
+        value = {"schedule": value}
+    values = entries(value, path, ["schedule", "epochs", "title", "paper", "fingerprint"])
+    if "schedule" not in values:
+        raise ScheduleError(f"{path}.schedule must be given")
+    own = duration(values["epochs"], f"{path}.epochs") if values.get("epochs") is not None else epochs
+    if own is None:
+        raise ScheduleError(f"epochs must be given, or {path}.epochs")
+    for name in ("title", "paper"):
+        if not isinstance(values.get(name), str | None):
+            raise ScheduleError(f"{path}.{name} must be text, got {values[name]!r}")
+    schedule = read_schedule(values["schedule"], path)
+    if values.get("fingerprint") not in (None, schedule.fingerprint):
+        raise ScheduleError(
+            f"{path}: this schedule has another fingerprint than recorded, {schedule.fingerprint}: {schedule}"
+        )
+    try:
+        return Arm(key, values.get("title") or key, schedule, own, values.get("paper"))
+    except ScheduleError as error:
+        raise ScheduleError(f"{path}: {error}") from None
+
+
+def read_schedule(value: Any, path: str) -> Schedule:
+    """A schedule from itself, its notation or its JSON."""
+    if isinstance(value, Schedule):
+        return value
+    if not isinstance(value, str):
+        raise ScheduleError(f"{path} must be a schedule as it is printed, such as cosine(0.1, 0, 60), got {value!r}")
+    try:
+        return from_json(value) if value.lstrip().startswith("{") else parse(value)
+    except ScheduleError as error:
+        raise ScheduleError(f"{path}: {error}") from None
+
+
+def chosen(arms: Sequence[Arm], only: Sequence[str]) -> tuple[Arm, ...]:
+    """The arms with these keys, in the order of `arms`; all if none is named."""
+    keys = [arm.key for arm in arms]
+    for key in only:
+        if key not in keys:
+            raise ScheduleError(f"only must name schedules among {', '.join(keys)}, got {key!r}")
+    return tuple(arm for arm in arms if not only or arm.key in only)

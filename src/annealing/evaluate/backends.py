@@ -1,0 +1,186 @@
+"""The array libraries that a schedule can be called with, told apart by the type of its argument.
+
+Nothing is imported for a library: where a value of its type exists, the library is loaded already.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..errors import ScheduleError
+from ..exact import END_OF_TIME, ceiling
+
+
+class Scalars:
+    """The functions of an array library that shapes use, for Python numbers."""
+
+    sin = staticmethod(math.sin)
+    exp = staticmethod(math.exp)
+    expm1 = staticmethod(math.expm1)
+    log = staticmethod(math.log)
+    log1p = staticmethod(math.log1p)
+
+    @staticmethod
+    def clip(value: float, least: float, most: float) -> float:
+        return least if value < least else most if value > most else value
+
+    @staticmethod
+    def minimum(one: float, two: float) -> float:
+        return one if one < two else two
+
+    @staticmethod
+    def maximum(one: float, two: float) -> float:
+        return one if one > two else two
+
+    @staticmethod
+    def where(condition: bool, yes: float, no: float) -> float:
+        return yes if condition else no
+
+
+def library(value: Any) -> Any:
+    """The module (numpy, torch or jax.numpy) that computes with `value`, or `Scalars` for anything else."""
+    if isinstance(value, np.ndarray | np.generic):
+        return np
+    root = type(value).__module__.partition(".")[0]
+    if root == "torch":
+        return sys.modules["torch"]
+    if root in ("jax", "jaxlib"):
+        return sys.modules["jax"].numpy
+    return Scalars
+
+
+class NumpyTime:
+    """Times as float64, which is exact for every step up to 2^53.
+
+    `high + low` is the time and `key` is what is searched among boundaries; `place` names where tables may be kept.
+    """
+
+    dtype: Any = np.float64
+    integer: Any = np.int64
+    half: int = 26  # products of two whole numbers of so many bits are exact in dtype
+    low: Any = 0.0
+    place: Any = "numpy"
+
+    def __init__(self, t: Any, xp: Any) -> None:
+        if np.asarray(t).dtype.kind not in "iuf":
+            raise refused(t)
+        self.xp = xp
+        self.key = self.high = np.clip(np.asarray(t, np.float64), 0.0, float(END_OF_TIME))
+
+    def whole(self, value: Any) -> Any:
+        with np.errstate(invalid="ignore"):  # NaN goes on in the fraction
+            return value.astype(self.integer)
+
+    def real(self, value: Any) -> Any:
+        return value.astype(self.dtype)
+
+    def divided(self, period: int) -> tuple[Any, Any, Any]:
+        """How often `period` fits into the whole part of the time (as a real number), the rest, and the fraction."""
+        floor = self.xp.floor(self.key)
+        whole = self.whole(floor)
+        return self.real(whole // period), whole % period, self.key - floor
+
+    def bounds(self, begins: list[Fraction]) -> Any:
+        """The first times that can be told to have reached each begin."""
+        return np.array([ceiling(begin, self.dtype) for begin in begins], self.dtype)
+
+    def table(self, column: Any) -> Any:
+        """A NumPy column as this library's array."""
+        return column
+
+    def result(self, value: Any) -> Any:
+        return value[()]
+
+
+class TorchTime(NumpyTime):
+    """Times as float64 on the tensor's device; the result has the tensor's own floating type."""
+
+    def __init__(self, t: Any, xp: Any) -> None:
+        if t.is_complex() or t.dtype is xp.bool:
+            raise refused(t)
+        self.xp, self.place = xp, t.device
+        self.result_type = t.dtype if t.is_floating_point() else xp.float64
+        self.key = self.high = t.to(xp.float64).clamp(0.0, float(END_OF_TIME))
+
+    def whole(self, value: Any) -> Any:
+        return value.to(self.xp.int64)
+
+    def real(self, value: Any) -> Any:
+        return value.to(self.xp.float64)
+
+    def table(self, column: Any) -> Any:
+        return self.xp.as_tensor(column, device=self.place)
+
+    def result(self, value: Any) -> Any:
+        return value.to(self.result_type)
+
+
+class JaxTime(NumpyTime):
+    """Times as float64, for JAX with 64 bits enabled; tables are constants of the traced program, never kept."""
+
+    place = None
+
+    def __init__(self, t: Any, xp: Any) -> None:
+        self.xp = xp
+        self.key = self.high = xp.clip(t.astype(np.float64), 0.0, float(END_OF_TIME))
+
+    def table(self, column: Any) -> Any:
+        return self.xp.asarray(column)
+
+    def result(self, value: Any) -> Any:
+        return value
+
+
+class Jax32Time(JaxTime):
+    """Times for JAX without 64 bits: whole numbers stay int32 and count exactly, the rest is float32."""
+
+    dtype = np.float32
+    integer = np.int32
+    half = 12
+
+    def __init__(self, t: Any, xp: Any) -> None:
+        self.xp = xp
+        self.counts = bool(xp.issubdtype(t.dtype, np.integer))
+        if self.counts:
+            t = xp.minimum(t, np.iinfo(np.int32).max) if xp.issubdtype(t.dtype, np.unsignedinteger) else t
+            whole = xp.maximum(t.astype(np.int32), 0)
+            fine = whole & 4095
+            self.key, self.high, self.low = whole, self.real(whole - fine), self.real(fine)
+        else:
+            self.key = self.high = xp.clip(t.astype(np.float32), 0.0, float(END_OF_TIME))
+
+    def divided(self, period: int) -> tuple[Any, Any, Any]:
+        if self.counts:
+            return self.real(self.key // period), self.key % period, np.float32(0)
+        floor = self.xp.floor(self.key)
+        rest = self.xp.fmod(floor, np.float32(period))
+        return (floor - rest) / period, self.whole(rest), self.key - floor
+
+    def bounds(self, begins: list[Fraction]) -> Any:
+        if self.counts:
+            return np.array([min(math.ceil(begin), np.iinfo(np.int32).max) for begin in begins], np.int32)
+        return super().bounds(begins)
+
+
+def array_time(t: Any) -> NumpyTime:
+    """Read an array, tensor or traced value as times; booleans, complex numbers and other types are refused."""
+    xp = library(t)
+    if xp is Scalars:
+        raise refused(t)
+    if xp is np:
+        return NumpyTime(t, xp)
+    if xp is sys.modules.get("torch"):
+        return TorchTime(t, xp)
+    if not (xp.issubdtype(t.dtype, np.integer) or xp.issubdtype(t.dtype, np.floating)):
+        raise refused(t)
+    return JaxTime(t, xp) if xp.result_type(float) == np.float64 else Jax32Time(t, xp)
+
+
+def refused(t: Any) -> ScheduleError:
+    kind = f"{type(t).__name__} of {t.dtype}" if hasattr(t, "dtype") else f"{type(t).__name__} {t!r}"
+    return ScheduleError(f"t must be an int, a float, or an array of such (NumPy, torch or JAX), got {kind}")

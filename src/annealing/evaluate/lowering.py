@@ -1,0 +1,285 @@
+"""A schedule as flat pieces: what every node does to the pieces of its parts, with times carried exactly."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+from .. import shapes
+from ..errors import ScheduleError
+from ..exact import END_OF_TIME, MOST_RUNS, powers, trimmed
+from .pieces import Copies, Cycle, Lowered, Name, Operation, Piece, Pieces, in_force
+
+MOST_WRITTEN = 20_000  # runs of an endless part are written out where it is cut and another follows
+SHORT = 64  # equal copies up to this number of runs are written out, more become a cycle
+ONCE = Fraction(1)
+
+
+def run(shape: shapes.Shape, start: float, end: float, length: Fraction) -> Pieces:
+    return Pieces((Piece(Fraction(0), Fraction(0), length, shape, start, end),), None, length, end)
+
+
+def tail(shape: shapes.Shape, start: float, end: float, timescale: Fraction) -> Pieces:
+    return Pieces((Piece(Fraction(0), Fraction(0), timescale, shape, start, end),), None, None, end)
+
+
+def constant(value: float) -> Pieces:
+    """A number in a sum or a product: it is in force from the beginning and has no length of its own."""
+    return Pieces((), None, Fraction(0), value)
+
+
+def flat_pieces(value: float, length: Fraction) -> Pieces:
+    return run(shapes.flat, value, value, length)
+
+
+def operation(name: Name, parts: list[Lowered]) -> Lowered:
+    return Operation(name, tuple(parts)) if len(parts) > 1 else parts[0]
+
+
+def stretched(lowered: Lowered, by: Fraction) -> Lowered:
+    def change(pieces: Pieces) -> Pieces:
+        cycle = pieces.cycle and pieces.cycle.stretched(by)
+        end = None if pieces.end is None else pieces.end * by
+        return pieces._replace(head=tuple(piece.stretched(by) for piece in pieces.head), cycle=cycle, end=end)
+
+    return lowered.each(change)
+
+
+def shifted(lowered: Lowered, by: Fraction, first: Callable[[Pieces], float]) -> Lowered:
+    """Later by `by`, holding the first value until then; for `by` below 0 what came first is cut away."""
+
+    def later(pieces: Pieces) -> Pieces:
+        if pieces.end == 0:
+            return pieces
+        return _joined(flat_pieces(first(pieces), by), pieces)
+
+    def earlier(pieces: Pieces) -> Pieces:
+        if pieces.end is not None and pieces.end + by <= 0:
+            return constant(pieces.final)
+        cycle = pieces.cycle and pieces.cycle.moved(by).cut()
+        over = cycle is not None and cycle.begin == 0  # the cycle is in force from the beginning
+        kept = () if over else tuple(in_force((piece.moved(by) for piece in pieces.head), Fraction(0)))
+        return pieces._replace(head=kept, cycle=cycle, end=None if pieces.end is None else pieces.end + by)
+
+    return lowered if by == 0 else lowered.each(later if by > 0 else earlier)
+
+
+def until(lowered: Lowered, time: Fraction, final: Callable[[Pieces], float]) -> Lowered:
+    """The same up to a time, where it ends; what is held from there on is `final` of each of its leaves."""
+
+    def change(pieces: Pieces) -> Pieces:
+        if pieces.end is not None and pieces.end < time:
+            return _padded(pieces, time)
+        head = tuple(piece for piece in pieces.head if piece.begin < time)
+        cycle = pieces.cycle if pieces.cycle and pieces.cycle.begin < time else None
+        return Pieces(head, cycle, time, final(pieces))
+
+    return lowered.each(change)
+
+
+def guarded(lowered: Lowered) -> Lowered:
+    """The same, and times after its end are refused."""
+    end = lowered.end
+    return lowered.each(lambda pieces: pieces._replace(strict=end is not None and pieces.end == end))
+
+
+def mirrored(lowered: Lowered, length: Fraction) -> Lowered:
+    """The first `length` of a schedule, and then the same backwards."""
+
+    def change(pieces: Pieces) -> Pieces:
+        there = tuple(_bounded(_padded(pieces, length)))
+        back = [
+            Piece(
+                2 * length - stop, 2 * length - piece.stop, piece.length, piece.shape.mirrored(), piece.end, piece.start
+            )
+            for piece, stop in reversed(list(zip(there, [*(p.begin for p in there[1:]), length], strict=True)))
+        ]
+        return Pieces((*there, *back), None, 2 * length, there[0].first)
+
+    return lowered.each(change)
+
+
+def join(parts: list[Lowered]) -> Lowered:
+    """One after another; every part but the last has an end."""
+    if len(parts) == 1:
+        return parts[0]
+    plain = [part for part in parts if isinstance(part, Pieces)]
+    if len(plain) == len(parts):
+        return _joined(*plain)
+    *first, last = parts
+    before = join(first)
+    assert before.end is not None
+    return Operation("+", (_then(before, before.end, 0.0), _after(before.end, last, 0.0)))
+
+
+def _joined(*parts: Pieces) -> Pieces:
+    *first, last = parts
+    head, begin = list[Piece](), Fraction(0)
+    for part in first:
+        assert part.end is not None
+        head += [piece.moved(begin) for piece in _bounded(part)]
+        begin += part.end
+    cycle = last.cycle and last.cycle.moved(begin)
+    end = None if last.end is None else begin + last.end
+    return last._replace(head=(*head, *(piece.moved(begin) for piece in last.head)), cycle=cycle, end=end)
+
+
+def repeat(
+    part: Lowered,
+    times: int | None = None,
+    growth: Fraction = ONCE,
+    peak_factor: float = 1.0,
+    floor_factor: float = 1.0,
+    restarts: bool = True,
+) -> Lowered:
+    """The part again and again, each copy `growth` times as long, its ends changed by the two factors."""
+    length = part.end
+    assert length is not None
+    if isinstance(part, Operation) and not peak_factor == floor_factor == 1:
+        raise ScheduleError("peak_factor and floor_factor need a part made of runs, not of operations on schedules")
+
+    def change(pieces: Pieces) -> Pieces:
+        runs = tuple(_bounded(_padded(pieces, length)))
+        values = [value for piece in runs for value in (piece.start, piece.end)]
+        copies = Copies(min(values), max(values), peak_factor, floor_factor)
+        end = None if times is None else length * times
+        if growth == 1:
+            cycle = Cycle(Fraction(0), Fraction(0), length, runs, copies, restarts)
+            final = pieces.final if times is None else _nth(copies, times - 1)(pieces.final)
+            repeated = Pieces((), cycle, end, final)
+            short = times is not None and times * len(runs) <= SHORT
+            return repeated._replace(head=tuple(repeated.written_out()), cycle=None) if short else repeated
+        return _grown(runs, length, times, growth, copies, pieces.final)
+
+    return part.each(change)
+
+
+def _nth(copies: Copies, n: int) -> Callable[[float], float]:
+    """The change of copy n, or of the copy from which on all are the same."""
+    for i, change in enumerate(copies.changes()):
+        if i == n or copies.settled(change):
+            return change
+        if i >= MOST_WRITTEN:
+            break
+    raise ScheduleError(f"times must be at most {MOST_WRITTEN:,} with these factors, got {n + 1}")
+
+
+def _grown(
+    runs: tuple[Piece, ...], length: Fraction, times: int | None, growth: Fraction, copies: Copies, final: float
+) -> Pieces:
+    begin, written, last = Fraction(0), list[Piece](), final
+    flat = copies.floor == copies.peak
+    most = MOST_RUNS // len(runs)
+    if min(times or math.inf, _copies_needed(float(length), float(growth))) > 1.01 * most:
+        raise _too_many(growth)
+    for i, (scale, change) in enumerate(zip(powers(growth), copies.changes(), strict=False)):
+        if i == times or begin > END_OF_TIME:
+            break
+        if i == most:
+            raise _too_many(growth)
+        for j, piece in enumerate(runs):
+            written.append(piece.stretched(scale).copied(begin, change, again=i > 0 and j == 0 and not flat))
+        begin, last = trimmed(begin + scale * length), change(final)
+    return Pieces(tuple(written), None, begin if times is not None else None, last)
+
+
+def _copies_needed(length: float, growth: float) -> float:
+    """About how many copies there are before 2^53: only to refuse at once what would be refused after long work."""
+    if growth <= 1:
+        return math.inf
+    return math.log1p(END_OF_TIME * (growth - 1) / length) / math.log(growth)
+
+
+def _too_many(growth: Fraction) -> ScheduleError:
+    return ScheduleError(
+        f"growth {float(growth)!r} needs more than {MOST_RUNS:,} runs before 2^53: "
+        "limit the number of runs, or take a growth of 1 or further from 1"
+    )
+
+
+def crowded(pieces: Pieces, end: Fraction) -> bool:
+    """Whether too many runs to be written out begin before `end`, as far as their cycle tells without writing them."""
+    cycle = pieces.cycle
+    if cycle is None or cycle.copies.floor == cycle.copies.peak:
+        return False
+    copies = (end - cycle.begin) / cycle.period - 1
+    return copies * len(cycle.pieces) > MOST_WRITTEN
+
+
+def _bounded(pieces: Pieces) -> list[Piece]:
+    """The runs of pieces that end, written out."""
+    assert pieces.end is not None
+    many = crowded(pieces, pieces.end)
+    runs = [] if many else list(itertools.islice(pieces.written_out(), MOST_WRITTEN + 1))
+    if many or len(runs) > MOST_WRITTEN:
+        raise ScheduleError(f"more than {MOST_WRITTEN:,} runs would have to be written out: repeat fewer of them")
+    return runs
+
+
+def _padded(pieces: Pieces, length: Fraction) -> Pieces:
+    """Held at its final value until `length`."""
+    assert pieces.end is not None
+    if pieces.end == length:
+        return pieces._replace(strict=False)
+    return _joined(pieces, flat_pieces(pieces.final, length - pieces.end))
+
+
+def _then(lowered: Lowered, length: Fraction, value: float) -> Lowered:
+    """The same until `length`, and from there on the number `value`."""
+    if isinstance(lowered, Pieces):
+        return _padded(lowered, length)._replace(final=value)
+    return Operation(lowered.name, tuple(_then(part, length, v) for part, v in _shared(lowered, value)))
+
+
+def _after(length: Fraction, lowered: Lowered, value: float) -> Lowered:
+    """The number `value` until `length`, and from there on the same, later."""
+    if isinstance(lowered, Pieces):
+        if lowered.end == 0:
+            return flat_pieces(value, length)._replace(final=lowered.final)
+        return _joined(flat_pieces(value, length), lowered)
+    return Operation(lowered.name, tuple(_after(length, part, v) for part, v in _shared(lowered, value)))
+
+
+def _shared(operation: Operation, value: float) -> list[tuple[Lowered, float]]:
+    """The parts of an operation, each with a number, so that the operation on the numbers gives `value`."""
+    neutral = {"+": 0.0, "*": 1.0, "minimum": value, "maximum": value}[operation.name]
+    return [(part, value if i == 0 else neutral) for i, part in enumerate(operation.parts)]
+
+
+class Span(NamedTuple):
+    """The time between two begins of runs (`end` None: for ever), and what its begin is.
+
+    again: whether what ran before begins again there. stair: whether it is nothing but the next stair.
+    """
+
+    begin: Fraction
+    end: Fraction | None
+    again: bool
+    stair: bool
+
+
+def spans(lowered: Lowered) -> Iterator[Span]:
+    """The runs of all leaves together, in order; without end if the schedule has none."""
+    begin, again, stair = Fraction(0), False, True
+    for time, restart, held in heapq.merge(*map(_begins, lowered.leaves)):
+        if time == begin:
+            again, stair = again or restart, stair and held
+        elif time != lowered.end:
+            yield Span(begin, time, again, stair)
+            begin, again, stair = time, restart, held
+    yield Span(begin, lowered.end, again, stair)
+
+
+def _begins(pieces: Pieces) -> Iterator[tuple[Fraction, bool, bool]]:
+    before: Piece | None = None
+    for piece in pieces.written_out():
+        whole = piece.begin == piece.origin  # what a cut leaves of a run goes on, and does not begin
+        resumed = whole and before is not None and before.falling_cosine and piece.falling_cosine
+        yield piece.begin, piece.again or resumed, piece.stair
+        before = piece
+    if pieces.end is not None:
+        yield pieces.end, False, False

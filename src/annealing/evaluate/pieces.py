@@ -1,0 +1,219 @@
+"""Flat pieces: what is left of a schedule when its tree is gone.
+
+`Pieces` are runs one after another, then perhaps one cycle of runs that repeats, with exact times. Operations on
+schedules stay an `Operation` over pieces that all span the whole time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+from .. import shapes
+from ..errors import ScheduleError
+from ..exact import SHORTEST, powers
+
+Name = Literal["+", "*", "minimum", "maximum"]
+
+
+def _same(value: float) -> float:
+    return value
+
+
+class Piece(NamedTuple):
+    """A run in force from `begin`; its shape counts time from `origin`, which is earlier where the run was cut."""
+
+    begin: Fraction
+    origin: Fraction
+    length: Fraction
+    shape: shapes.Shape
+    start: float
+    end: float
+    again: bool = False  # whether it begins copy 1, 2, ... of a repeated part
+    stair: bool = False  # whether it is a stair of a schedule held for a while, so that a jump up is no restart
+
+    @property
+    def stop(self) -> Fraction:
+        return self.origin + self.length
+
+    @property
+    def first(self) -> float:
+        """The value at its origin."""
+        return self._between(self.shape(0.0, 1.0))
+
+    @property
+    def last(self) -> float:
+        """The limit of the value as time goes to its stop."""
+        return self._between(self.shape(1.0, 0.0))
+
+    def _between(self, weight: float) -> float:
+        """The start or the end; of an endless run, which has no end, the value between them."""
+        if self.shape.endless and weight != 1:
+            return self.end + (self.start - self.end) * weight
+        return self.start if weight > 0.5 else self.end
+
+    @property
+    def falling_cosine(self) -> bool:
+        return self.shape == shapes.cosine and self.start > self.end
+
+    def moved(self, by: Fraction) -> Piece:
+        return self.copied(by, _same)
+
+    def copied(self, by: Fraction, change: Callable[[float], float], again: bool = False) -> Piece:
+        """The run in a copy that begins `by` later, its ends changed; `again` if it begins that copy."""
+        start, end = change(self.start), change(self.end)
+        begin, origin, again = self.begin + by, self.origin + by, self.again or again
+        return Piece(begin, origin, self.length, self.shape, start, end, again, self.stair)
+
+    def stretched(self, by: Fraction) -> Piece:
+        begin, origin, length = self.begin * by, self.origin * by, self.length * by
+        if length < SHORTEST:
+            raise ScheduleError(f"a run must be at least 1e-100 long, but this one would become {float(length)!r}")
+        return self._replace(begin=begin, origin=origin, length=length)
+
+    def valued(self, change: Callable[[float], float]) -> Piece:
+        start, end = change(self.start), change(self.end)
+        return Piece(self.begin, self.origin, self.length, self.shape, start, end, self.again, self.stair)
+
+
+class Copies(NamedTuple):
+    """How the ends of a part change from copy to copy: the line through (floor, peak) goes to the scaled two."""
+
+    floor: float
+    peak: float
+    peak_factor: float = 1.0
+    floor_factor: float = 1.0
+
+    @property
+    def equal(self) -> bool:
+        return self.peak_factor == self.floor_factor == 1
+
+    def changes(self) -> Iterator[Callable[[float], float]]:
+        """For copy 0, 1, ...: the change of a value, exact up to one rounding."""
+        if self.equal:
+            yield from itertools.repeat(_same)
+        floor, peak = Fraction(self.floor), Fraction(self.peak)
+        for down, up in zip(powers(Fraction(self.floor_factor)), powers(Fraction(self.peak_factor)), strict=True):
+            low = floor * down
+            high = max(low, peak * up)
+
+            def change(value: float, low: Fraction = low, high: Fraction = high) -> float:
+                if value == self.peak:
+                    return float(high)
+                if value == self.floor:
+                    return float(low)
+                return float(low + (Fraction(value) - floor) / (peak - floor) * (high - low))
+
+            yield change
+
+    def settled(self, change: Callable[[float], float]) -> bool:
+        """Whether no later copy differs from one with this change."""
+        flat = change(self.floor) == change(self.peak)
+        return self.equal or (flat and (self.floor_factor == 1 or change(self.peak) == 0))
+
+
+class Cycle(NamedTuple):
+    """Runs (in their own time, from 0) repeated from `origin` on, each `period` long, in force from `begin`."""
+
+    begin: Fraction
+    origin: Fraction
+    period: Fraction
+    pieces: tuple[Piece, ...]
+    copies: Copies
+    restarts: bool = True  # whether a copy that begins is a restart
+
+    def moved(self, by: Fraction) -> Cycle:
+        return self._replace(begin=self.begin + by, origin=self.origin + by)
+
+    def cut(self) -> Cycle:
+        """In force from 0 on at the earliest; equal copies that are over by then are forgotten."""
+        begin = max(self.begin, Fraction(0))
+        over = (begin - self.origin) // self.period if self.copies.equal else 0
+        return self._replace(begin=begin, origin=self.origin + over * self.period)
+
+    def stretched(self, by: Fraction) -> Cycle:
+        return self._replace(
+            begin=self.begin * by,
+            origin=self.origin * by,
+            period=self.period * by,
+            pieces=tuple(piece.stretched(by) for piece in self.pieces),
+        )
+
+    def written_out(self) -> Iterator[Piece]:
+        """Its runs one by one, without end; a cycle of one value is one run."""
+        flat = self.copies.floor == self.copies.peak
+        if flat and self.copies.equal:
+            yield self.pieces[0]._replace(begin=self.begin, origin=self.begin, shape=shapes.flat)
+            return
+        for i, change in enumerate(self.copies.changes()):
+            begin = self.origin + i * self.period
+            if flat and begin >= self.begin and self.copies.settled(change):  # one value from here on
+                yield self.pieces[0].copied(begin, change)._replace(begin=begin, origin=begin, shape=shapes.flat)
+                return
+            for j, piece in enumerate(self.pieces):
+                yield piece.copied(begin, change, again=self.restarts and i > 0 and j == 0 and not flat)
+
+
+class Pieces(NamedTuple):
+    """Runs, then perhaps a cycle, up to `end` (None: for ever); at the end and after it the value is `final`."""
+
+    head: tuple[Piece, ...]
+    cycle: Cycle | None
+    end: Fraction | None
+    final: float
+    strict: bool = False  # whether a time after the end is refused
+
+    @property
+    def leaves(self) -> tuple[Pieces, ...]:
+        return (self,)
+
+    def each(self, change: Callable[[Pieces], Pieces]) -> Pieces:
+        return change(self)
+
+    def written_out(self) -> Iterator[Piece]:
+        """All its runs in order; without end if it has none."""
+        yield from self.head
+        if self.cycle:
+            for piece in in_force(self.cycle.written_out(), self.cycle.begin):
+                if self.end is not None and piece.begin >= self.end:
+                    return
+                yield piece
+
+
+def in_force(pieces: Iterable[Piece], begin: Fraction) -> Iterator[Piece]:
+    """The runs that are in force from a time on: of those that begin by then, the last, which begins nothing again."""
+    current: Piece | None = None
+    for piece in pieces:
+        if piece.begin > begin:
+            if current is not None:
+                yield current._replace(begin=begin, again=False)
+                current = None
+            yield piece
+        else:
+            current = piece
+    if current is not None:
+        yield current._replace(begin=begin, again=False)
+
+
+class Operation(NamedTuple):
+    """A sum, a product, or the least or greatest of schedules that all span the whole time."""
+
+    name: Name
+    parts: tuple[Lowered, ...]
+
+    @property
+    def leaves(self) -> tuple[Pieces, ...]:
+        return tuple(leaf for part in self.parts for leaf in part.leaves)
+
+    @property
+    def end(self) -> Fraction | None:
+        ends = [leaf.end for leaf in self.leaves if leaf.end != 0]
+        return None if None in ends else max(end for end in ends if end is not None)
+
+    def each(self, change: Callable[[Pieces], Pieces]) -> Operation:
+        return Operation(self.name, tuple(part.each(change) for part in self.parts))
+
+
+Lowered = Pieces | Operation

@@ -1,0 +1,175 @@
+"""Flat pieces as tables, and their evaluation: a Python number costs one search, arrays one pass per kind of shape."""
+
+from __future__ import annotations
+
+import math
+import operator
+from bisect import bisect_right
+from fractions import Fraction
+from functools import reduce
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import ScheduleError
+from ..exact import END_OF_TIME, ceiling, plain
+from ..shapes import flat
+from .arrays import Columns
+from .backends import Jax32Time, NumpyTime, array_time, library
+from .pieces import Lowered, Operation, Piece, Pieces
+from .scalars import CycleTable, Evaluator, Numbers
+
+BLOCK = 16_384  # NumPy computes so many times at once, which stay in the processor's cache
+
+
+class Program(Protocol):
+    """A lowered schedule, ready to be called."""
+
+    fits_float32: bool  # whether JAX without 64 bits can tell its runs apart
+
+    def at(self, t: Any) -> float:
+        """The value at a Python number."""
+
+    def left(self, t: Any) -> float:
+        """The limit of the value from the left; at 0 the value itself."""
+
+    def values(self, time: NumpyTime) -> Any:
+        """The values at many times, in their library and not yet in the type of the result."""
+
+
+def program(lowered: Lowered) -> Program:
+    return Table(lowered) if isinstance(lowered, Pieces) else Combination(lowered)
+
+
+def many(called: Program, t: Any) -> Any:
+    """The values of a program at an array of times, in its own library."""
+    if isinstance(t, np.ndarray) and t.size > BLOCK:
+        times = t.reshape(-1)
+        blocks = [many(called, times[i : i + BLOCK]) for i in range(0, t.size, BLOCK)]
+        return np.concatenate(blocks).reshape(t.shape)
+    time = array_time(t)
+    return time.result(called.values(time))
+
+
+class Combination:
+    """An operation on the values of several programs."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.name = operation.name
+        self.parts = [program(part) for part in operation.parts]
+        self.fits_float32 = all(part.fits_float32 for part in self.parts)
+
+    def at(self, t: Any) -> float:
+        return float(self._combined([part.at(t) for part in self.parts]))
+
+    def left(self, t: Any) -> float:
+        return float(self._combined([part.left(t) for part in self.parts]))
+
+    def values(self, time: NumpyTime) -> Any:
+        return self._combined([part.values(time) for part in self.parts])
+
+    def _combined(self, values: list[Any]) -> Any:
+        operations = {"+": operator.add, "*": operator.mul}
+        return reduce(operations.get(self.name) or getattr(library(values[0]), self.name), values)
+
+
+class Table:
+    """Pieces as columns: the runs in order (with None at the place of the cycle), and at last what is held."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces = pieces
+        self.runs: list[Piece | None] = [*pieces.head]
+        begins = [piece.begin for piece in pieces.head]
+        self.cycle: CycleTable | None = None
+        if pieces.cycle:
+            self.runs.append(None)
+            begins.append(pieces.cycle.begin)
+            self.cycle = CycleTable(pieces.cycle)
+        if pieces.end is not None:
+            held = Piece(pieces.end, pieces.end, Fraction(1), flat, pieces.final, pieces.final)
+            self.runs.append(held)
+            begins.append(pieces.end)
+        self.begins = begins
+        self.bounds = [ceiling(begin) for begin in begins]
+        self.numbers = [Numbers.of(run) if run else None for run in self.runs]
+        self.evaluators = [self._evaluator(numbers) for numbers in self.numbers]
+        self.last = pieces.end if pieces.strict and pieces.end is not None else END_OF_TIME
+        self.fits_float32 = self.cycle is None or self.cycle.fits(Jax32Time)
+        self._columns: dict[Any, Columns] = {}
+
+    def at(self, t: Any) -> float:
+        if not 0 < t <= self.last:
+            t = self._within(t)
+        place = bisect_right(self.bounds, t) - 1 if type(t) is not Fraction else self._place(t)
+        return self.evaluators[place](*t.as_integer_ratio())
+
+    def left(self, t: Any) -> float:
+        t = self._within(t)
+        place = self._place(t)
+        top, bottom = t.as_integer_ratio()
+        if not top:
+            return self.evaluators[place](top, bottom)
+        if Fraction(top, bottom) == self.begins[place]:
+            place -= 1
+        numbers = self.numbers[place]
+        if numbers is None:
+            assert self.cycle
+            return self.cycle.left(top, bottom)
+        return numbers.left(numbers.ends, numbers.unit, top, bottom)
+
+    def _within(self, t: Any) -> Any:
+        if t > 0:
+            if t > self.last < END_OF_TIME:
+                raise self._beyond(t)
+            return min(t, END_OF_TIME)
+        if t <= 0:
+            return 0
+        raise ScheduleError(f"t must not be NaN, got {t!r}")
+
+    def _beyond(self, t: Any) -> ScheduleError:
+        assert self.pieces.end is not None
+        return ScheduleError(f"t must be at most {plain(self.pieces.end)!r}, the end of this schedule, got {t!r}")
+
+    def _place(self, t: Any) -> int:
+        if not isinstance(t, Fraction):
+            return bisect_right(self.bounds, t) - 1
+        place = bisect_right(self.bounds, ceiling(t)) - 1
+        while self.begins[place] > t:
+            place -= 1
+        return place
+
+    def _evaluator(self, numbers: Numbers | None) -> Evaluator:
+        if numbers is None:
+            assert self.cycle
+            return self.cycle.evaluator()
+        return numbers.evaluator(numbers.ends, numbers.unit)
+
+    def values(self, time: NumpyTime) -> Any:
+        if self.cycle and not self.cycle.fits(time):
+            value = self._one_by_one(time)
+        else:
+            columns = self._columns.get(time.place)
+            if columns is None:
+                columns = Columns(self.runs, self.begins, self.cycle, time)
+            if time.place is not None:
+                self._columns[time.place] = columns
+            value = columns.values(time)
+        return self._checked(time, value) if self.pieces.strict else value
+
+    def _checked(self, time: NumpyTime, value: Any) -> Any:
+        after = time.key > self.bounds[-1]
+        if time.place is None:  # a traced program cannot raise
+            return time.xp.where(after, math.nan, value)
+        if after.any():
+            raise self._beyond(time.key[after].reshape(-1)[0].item())
+        return value
+
+    def _one_by_one(self, time: NumpyTime) -> Any:
+        if time.place is None:
+            raise ScheduleError(
+                "the period of this schedule is too fine a fraction for traced arithmetic: "
+                "stretch it to steps, or round its lengths"
+            )
+        times = time.key.reshape(-1).tolist()
+        values = [math.nan if math.isnan(t) else self.at(t) for t in times]
+        return time.table(np.array(values).reshape(time.key.shape))

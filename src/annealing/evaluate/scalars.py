@@ -1,0 +1,119 @@
+"""Runs in whole numbers, and cycles of them, for Python numbers: every division of times rounds once."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .backends import NumpyTime, Scalars
+from .ends import ROWS, Ends, ends, later
+from .pieces import Cycle, Piece
+
+Evaluator = Callable[[int, int], float]
+
+
+class Numbers(NamedTuple):
+    """A run in whole numbers: its origin and length in units of 1 / `unit`."""
+
+    origin: int
+    length: int
+    unit: int
+    ends: Ends
+    weight: Callable[[Any, Any, Any], Any]
+
+    @classmethod
+    def of(cls, piece: Piece, unit: int | None = None) -> Numbers:
+        unit = unit or math.lcm(piece.origin.denominator, piece.length.denominator)
+        weight = piece.shape.rise if piece.start < piece.end else piece.shape.fall
+        return cls(int(piece.origin * unit), int(piece.length * unit), unit, ends(piece), weight)
+
+    def evaluator(self, ends: Ends, unit: int) -> Evaluator:
+        """The value between `ends` at time top / bottom, which counts units of 1 / `unit` of the run's own units.
+
+        Both divisions round once.
+        """
+        origin, length, weight = self.origin, self.length, self.weight
+        first, base, most = float(ends.first), float(ends.base), float(ends.top)
+        width = most - base
+        if width == 0:
+            return lambda top, bottom: most
+
+        def value(top: int, bottom: int) -> float:
+            elapsed, whole = top * unit - origin * bottom, length * bottom
+            if elapsed == 0:
+                return first
+            found: float = base + width * weight(elapsed / whole, (whole - elapsed) / whole, Scalars)
+            return found if found < most else most
+
+        return value
+
+    def left(self, ends: Ends, unit: int, top: int, bottom: int) -> float:
+        """The limit from the left at time top / bottom."""
+        if top * unit - self.origin * bottom == self.length * bottom:
+            return float(ends.last)
+        return self.evaluator(ends, unit)(top, bottom)
+
+
+class CycleTable:
+    """A cycle in whole numbers: time is counted in units of 1 / `unit`, in which its period is a whole number."""
+
+    def __init__(self, cycle: Cycle) -> None:
+        self.cycle = cycle
+        times = [cycle.origin, cycle.period]
+        times += [time for piece in cycle.pieces for time in (piece.begin, piece.origin, piece.length)]
+        self.unit = math.lcm(*(time.denominator for time in times))
+        self.origin, self.period = int(cycle.origin * self.unit), int(cycle.period * self.unit)
+        self.offsets = [int(piece.begin * self.unit) for piece in cycle.pieces]
+        self.numbers = [Numbers.of(piece, self.unit) for piece in cycle.pieces]
+        self.rows: list[list[Ends]] = []
+        self.evaluators: list[list[Evaluator]] = []  # one for each of the rows
+        self.settled = False  # whether every later copy is as the last row
+        self._changes = cycle.copies.changes()
+
+    def tabulated(self, copy: int) -> bool:
+        """Whether the rows, written as far as this copy, hold it."""
+        while len(self.rows) <= copy and len(self.rows) < ROWS and not self.settled:
+            change = next(self._changes)
+            row = [ends(piece.valued(change)) for piece in self.cycle.pieces]
+            self.rows.append(row)
+            self.evaluators.append([run.evaluator(ends, 1) for run, ends in zip(self.numbers, row, strict=True)])
+            self.settled = self.cycle.copies.settled(change)
+        return copy < len(self.rows) or self.settled
+
+    def fits(self, time: NumpyTime | type[NumpyTime]) -> bool:
+        """Whether array arithmetic meets only numbers that it holds exactly."""
+        small = self.unit < 2**time.half and self.period < 4**time.half
+        return small and self.period * (self.unit + 1) < np.iinfo(time.integer).max
+
+    def ends(self, copy: int, j: int) -> Ends:
+        if self.tabulated(copy):
+            return self.rows[min(copy, len(self.rows) - 1)][j]
+        return later(self.cycle.copies, copy, ends(self.cycle.pieces[j]), Scalars)
+
+    def evaluator(self) -> Evaluator:
+        """The value at time top / bottom."""
+        unit, origin, period, offsets = self.unit, self.origin, self.period, self.offsets
+        if self.tabulated(0) and self.settled and len(offsets) == 1:
+            ((only,),) = self.evaluators
+            return lambda top, bottom: only((top * unit - origin * bottom) % (period * bottom), bottom)
+        evaluators = self.evaluators
+
+        def value(top: int, bottom: int) -> float:
+            copy, rest = divmod(top * unit - origin * bottom, period * bottom)
+            j = bisect_right(offsets, rest // bottom) - 1
+            if copy >= len(evaluators) and not self.tabulated(copy):
+                return self.numbers[j].evaluator(self.ends(copy, j), 1)(rest, bottom)
+            return evaluators[copy if copy < len(evaluators) else -1][j](rest, bottom)
+
+        return value
+
+    def left(self, top: int, bottom: int) -> float:
+        copy, rest = divmod(top * self.unit - self.origin * bottom, self.period * bottom)
+        if rest == 0:
+            copy, rest = copy - 1, self.period * bottom
+        j = bisect_left(self.offsets, -(-rest // bottom)) - 1
+        return self.numbers[j].left(self.ends(copy, j), 1, rest, bottom)

@@ -1,0 +1,94 @@
+"""A schedule held for a while at a time: its pieces become stairs, the flat runs between multiples of a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from .. import shapes
+from ..errors import ScheduleError
+from ..printing import literal
+from .lowering import MOST_WRITTEN, crowded
+from .pieces import Copies, Cycle, Lowered, Piece, Pieces
+
+MOST_CHANGING = 128  # stairs in a copy of a cycle that changes: every copy has a row of them in a table
+
+Values = Callable[[Fraction], float]
+
+
+def held(lowered: Lowered, every: Fraction, values: Callable[[Pieces], Values]) -> Lowered:
+    """The value at each multiple of `every`, held until the next; `values` gives the values of pieces at a time."""
+
+    def change(pieces: Pieces) -> Pieces:
+        if pieces.end == 0:
+            return pieces
+        if pieces.end is not None:
+            end = _next(pieces.end, every)
+            return pieces._replace(head=tuple(_stairs(pieces, end, every, values)), cycle=None, end=end)
+        if pieces.cycle is None:
+            raise ScheduleError(
+                f"what is held for {literal(every)} at a time must end or repeat: cut it by .until(time)"
+            )
+        cycle = (_equal if pieces.cycle.copies.equal else _changing)(pieces, pieces.cycle, every, values)
+        return pieces._replace(head=tuple(_stairs(pieces, cycle.begin, every, values)), cycle=cycle)
+
+    return lowered.each(change)
+
+
+def _next(time: Fraction, every: Fraction) -> Fraction:
+    return math.ceil(time / every) * every
+
+
+def _stairs(
+    pieces: Pieces, end: Fraction, every: Fraction, values: Callable[[Pieces], Values], begin: Fraction = Fraction(0)
+) -> Iterator[Piece]:
+    """The stairs from `begin` to `end`, in the time of the pieces; one begins again where a run inside does."""
+    if (end - begin) / every > MOST_WRITTEN:
+        raise ScheduleError(f"every must be at least {float((end - begin) / MOST_WRITTEN):g}, got {literal(every)}")
+    most = 0 if crowded(pieces, end) else MOST_WRITTEN
+    value, stair, again = values(pieces), begin, set[Fraction]()
+    for number, piece in enumerate(pieces.written_out()):
+        if piece.begin >= end:
+            break
+        if number >= most:
+            raise ScheduleError(f"every must not hold over more than {MOST_WRITTEN:,} runs, got {literal(every)}")
+        if piece.again:
+            again.add(_next(piece.begin, every))
+    while stair < end:
+        height = value(stair)
+        yield Piece(stair, stair, every, shapes.flat, height, height, stair in again, stair=True)
+        stair += every
+
+
+def _equal(pieces: Pieces, cycle: Cycle, every: Fraction, values: Callable[[Pieces], Values]) -> Cycle:
+    """A cycle of equal copies as stairs: it repeats when period and stairs meet again."""
+    units = math.lcm(cycle.period.denominator, every.denominator)
+    period = Fraction(math.lcm(int(cycle.period * units), int(every * units)), units)
+    copy = math.ceil((cycle.begin - cycle.origin) / cycle.period)
+    begin = _next(cycle.origin + copy * cycle.period, every)
+    stairs = [piece.moved(-begin) for piece in _stairs(pieces, begin + period, every, values, begin)]
+    heights = [stair.start for stair in stairs]
+    first = stairs[0]._replace(again=False)
+    return cycle._replace(
+        begin=begin,
+        origin=begin,
+        period=period,
+        pieces=(first, *stairs[1:]),
+        copies=Copies(min(heights), max(heights)),
+    )
+
+
+def _changing(pieces: Pieces, cycle: Cycle, every: Fraction, values: Callable[[Pieces], Values]) -> Cycle:
+    """A cycle whose copies change, as stairs; these must begin where the copies do."""
+    if cycle.period % every or cycle.origin % every:
+        raise ScheduleError(
+            f"every must divide the length {literal(cycle.period)} of the copies that change "
+            f"and their begin {literal(cycle.origin)}, got {literal(every)}"
+        )
+    if cycle.period / every > MOST_CHANGING:
+        least = literal(cycle.period / MOST_CHANGING)
+        raise ScheduleError(f"every must be at least {least} where copies change, got {literal(every)}")
+    once = Copies(cycle.copies.floor, cycle.copies.peak)
+    alone = Pieces((), cycle._replace(begin=Fraction(0), origin=Fraction(0), copies=once), None, pieces.final)
+    return cycle._replace(begin=_next(cycle.begin, every), pieces=tuple(_stairs(alone, cycle.period, every, values)))

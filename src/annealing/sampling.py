@@ -1,0 +1,100 @@
+"""What is shown of a schedule: exact points of its curve, run by run, and its restarts and snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import ScheduleError
+from .exact import END_OF_TIME, plain, positive
+from .schedule.base import Schedule
+
+MOST_RUNS = 500  # more runs than this are shown as separate points
+
+Points = tuple[Any, Any]  # times and values
+
+
+class Curve(NamedTuple):
+    """The points of each run, of the restarts and of the snapshots; a line through those of a run never leaves it."""
+
+    runs: list[Points]
+    restarts: Points
+    snapshots: Points
+    joined: bool
+
+
+def default_until(schedules: Sequence[Schedule]) -> int | float:
+    """Until when schedules are shown if nobody says: the latest of their ends.
+
+    The end of a schedule without one is that of its 4th run, and at least 5/4 of the begin of that run.
+
+    >>> from annealing import cosine, warm_restarts
+    >>> default_until([cosine(0.1, 0, 30)]), default_until([warm_restarts(1, T_0=10, T_mult=2)])
+    (30, 150)
+    """
+    return max(map(_shown_end, schedules))
+
+
+def _shown_end(schedule: Schedule) -> int | float:
+    if schedule.duration is not None:
+        return schedule.duration
+    *_, last = islice(schedule._spans(END_OF_TIME), 4)
+    least = plain(last.begin * 5 / 4) or 1
+    return least if last.end is None else max(plain(last.end), least)
+
+
+def _crowded(schedule: Schedule, until: int | float) -> bool:
+    """Whether more than 500 runs begin before `until`."""
+    return any(islice(schedule._spans(until), MOST_RUNS, None))
+
+
+def traced(schedule: Schedule, until: Any, points: int = 2000) -> Curve:
+    """Exact points of a schedule: each run from its begin to the limit at its end, and the marks.
+
+    until: above 0. points: about how many, over all runs; each run has at least two. With more than 500 runs until
+    then, the runs are not told apart: `points` values at random times (always the same) stand for the curve, without
+    marks. A ScheduleError names a schedule with values that are not finite.
+
+    >>> from annealing import warm_restarts
+    >>> curve = traced(warm_restarts(eta_max=0.05, T_0=10), until=20, points=0)
+    >>> [values.tolist() for times, values in curve.runs]
+    [[0.05, 0.0], [0.05, 0.0]]
+    """
+    until = plain(positive(until, "until"))
+    with np.errstate(over="ignore", invalid="ignore"):
+        curve = (_by_chance if _crowded(schedule, until) else _by_runs)(schedule, until, points)
+    if not all(np.isfinite(values).all() for _, values in curve.runs):
+        raise ScheduleError(f"only finite values can be drawn, but this schedule has others: {schedule}")
+    return curve
+
+
+def _by_chance(schedule: Schedule, until: int | float, points: int) -> Curve:
+    times = np.sort(np.random.default_rng(0).uniform(0, until, points))
+    return Curve([(times, schedule(times))], ((), ()), ((), ()), joined=False)
+
+
+def _by_runs(schedule: Schedule, until: int | float, points: int) -> Curve:
+    spans, runs = schedule.runs(until), []
+    for span in spans:
+        stop = min(span.end, until)
+        times = np.linspace(span.begin, stop, 2 + int(points * (stop - span.begin) / until))
+        values = schedule(times)
+        if stop == span.end:
+            values[-1] = span.last
+        runs.append((times, values))
+    if spans[-1].end < until:
+        runs += _held(schedule, np.array([spans[-1].end, until], np.float64))
+    first, last = {span.begin: span.first for span in spans}, {span.end: span.last for span in spans}
+    restarts, snapshots = schedule.restarts(until), schedule.snapshots(until)
+    return Curve(runs, (restarts, [first[t] for t in restarts]), (snapshots, [last[t] for t in snapshots]), joined=True)
+
+
+def _held(schedule: Schedule, times: Any) -> list[Points]:
+    """What comes after the end: the value held, or nothing where such times are refused."""
+    try:
+        return [(times, schedule(times))]
+    except ScheduleError:
+        return []

@@ -1,0 +1,384 @@
+"""Schedules as frozen values: the nodes, their algebra, and what can be read off a schedule by itself."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
+
+from ..durations import unread
+from ..errors import ScheduleError, finite
+from ..evaluate import lowering
+from ..evaluate.backends import Scalars, library, refused
+from ..evaluate.pieces import Lowered
+from ..evaluate.program import Program, many, program
+from ..exact import END_OF_TIME, MOST_RUNS, exact, exact_number, plain
+from ..frozen import Value
+
+
+class RunSpan(NamedTuple):
+    """A run of a schedule: in force from `begin` until before `end`, from value `first` down or up to `last`.
+
+    A run without an end has an infinite one, and its `last` is the value at 2^53.
+    """
+
+    begin: int | float
+    end: int | float
+    first: float
+    last: float
+
+
+class Schedule(Value):
+    """A learning rate (or any number) as a function of time: a frozen value made of nodes.
+
+    Call it with a time; compare, hash and print it; `a >> b` is one after another, `a + b` and `a * b` are the sum
+    and the product (numbers may stand on either side).
+    """
+
+    _label: ClassVar[str | None] = None
+    _pending: ClassVar[bool] = False  # whether durations in it wait for a plan
+    _times: ClassVar[tuple[str, ...] | None] = None  # the arguments of a node that are times; None: its parts may wait
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A node, or if it waits for a plan the call of it that is kept until then."""
+        waiting = None
+        if cls._times is not None and any(map(unread, (*args, *kwargs.values()))):
+            from .deferred import node
+
+            waiting = node(cls, args, kwargs)
+        return waiting or super().__new__(cls)
+
+    def _lowered(self) -> Lowered:
+        raise NotImplementedError
+
+    def _tree(self) -> Any:
+        """The canonical tree, as JSON knows it."""
+        raise NotImplementedError
+
+    def _written(self) -> tuple[str, int]:
+        """How it prints by its nodes, and how tightly that binds (0: >>, 1: +, 2: *, 3: not at all)."""
+        raise NotImplementedError
+
+    @cached_property
+    def _flat(self) -> Lowered:
+        return self._lowered()
+
+    @cached_property
+    def _program(self) -> Program:
+        return program(self._flat)
+
+    @cached_property
+    def _json(self) -> str:
+        import json
+
+        return json.dumps(self._tree(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @cached_property
+    def _length(self) -> Fraction | None:
+        return self._flat.end
+
+    @property
+    def _endless(self) -> bool:
+        return self._length is None
+
+    @property
+    def _unguarded(self) -> Schedule:
+        """The same, but for a policy of its own that refuses what comes after its end."""
+        return self
+
+    def __call__(self, t: Any) -> Any:
+        """The value at time t, as the limit from the right; before 0 it is the first value.
+
+        t: an int or float -> float; a NumPy array -> float64; a torch tensor -> float64 (or its own floating type) on
+        its device; a JAX array or traced value -> JAX's default float. In the schedule's own unit; update number n
+        (from 1) uses schedule(n - 1).
+
+        >>> from annealing import cosine
+        >>> cosine(0.1, 0, 200)(100)
+        0.05
+        """
+        kind = type(t)
+        if kind is int or kind is float:
+            return self._program.at(t)
+        if library(t) is not Scalars:
+            return many(self._program, t)
+        return self._program.at(_number(t))
+
+    def left(self, t: Any) -> Any:
+        """The limit of the value from the left at time t: at a restart the end of the run before it.
+
+        t: an int or float -> float; a NumPy array -> float64.
+
+        >>> from annealing import warm_restarts
+        >>> schedule = warm_restarts(eta_max=0.05, T_0=10)
+        >>> schedule.left(10), schedule(10)
+        (0.0, 0.05)
+        """
+        import numpy as np
+
+        if library(t) is np:
+            times = np.asarray(t)
+            return np.array([self.left(x) for x in times.ravel().tolist()], np.float64).reshape(times.shape)
+        return self._program.left(_number(t))
+
+    @property
+    def duration(self) -> int | float | None:
+        """The time at which it ends, or None if it never does."""
+        return None if self._length is None else plain(self._length)
+
+    def runs(self, until: Any = None) -> list[RunSpan]:
+        """Its runs: every stretch of time between two begins, with the values at both ends.
+
+        A begin or end that is no float is given as the next float above, at which the later run is in force already
+        (so take the limit at the end of a run from `last`, not from `left`). `restarts` and `snapshots` do the same.
+
+        until: runs that begin before this time; needed where the schedule never ends.
+
+        >>> from annealing import warm_restarts
+        >>> warm_restarts(eta_max=1, T_0=10, T_mult=2).runs(until=30)
+        [RunSpan(begin=0, end=10, first=1.0, last=0.0), RunSpan(begin=10, end=30, first=1.0, last=0.0)]
+        """
+        return [self._span(span) for span in self._spans(until)]
+
+    def restarts(self, until: Any = None) -> list[int | float]:
+        """The times at which it begins again: copies 1, 2, ... of what is repeated, listed runs, and jumps up.
+
+        A drop is no restart, so step decay has none. until: restarts before this time.
+
+        >>> from annealing import linear, warm_restarts
+        >>> (linear(0, 0.05, 5) >> warm_restarts(eta_max=0.05, T_0=10, T_mult=2)).restarts(until=100)
+        [15, 35, 75]
+        """
+        at, left = self._program.at, self._program.left
+
+        def jumps_up(span: lowering.Span) -> bool:
+            return not span.stair and left(exact_number(span.begin)) < at(plain(span.begin))
+
+        later = [span for span in self._spans(until) if span.begin > 0]
+        return [plain(span.begin) for span in later if span.again or jumps_up(span)]
+
+    def snapshots(self, until: Any = None) -> list[int | float]:
+        """The times T at which the value has come down and is about to rise, and the end: "the model after update T".
+
+        until: snapshots up to this time, it included; a run that is not over by then gives none.
+
+        >>> from annealing import warm_restarts
+        >>> warm_restarts(eta_max=0.05, T_0=10, T_mult=2).snapshots(until=200)
+        [10, 30, 70, 150]
+        """
+        found = [time for time, kept in self._begins(map(self._span, self._spans(until, included=True))) if kept]
+        end = self._length
+        return found if end is None or end > self._until(until) else [*found, plain(end)]
+
+    def _begins(self, spans: Iterator[RunSpan]) -> Iterator[tuple[int | float, bool]]:
+        """The begin of every run but the first, and whether the value has come down and is about to rise there."""
+        down, before = False, None
+        for span in spans:
+            if before is not None:
+                kept = down and (span.first > before.last or span.last > span.first)
+                yield span.begin, kept
+                down = (down and not kept) or span.first < before.last
+            down = span.last < span.first or (down and span.last == span.first)
+            before = span
+
+    def _spans(self, until: Any, included: bool = False) -> Iterator[lowering.Span]:
+        """The runs that begin before `until` (or at it, if that is included)."""
+        until = self._until(until)
+        for number, span in enumerate(lowering.spans(self._flat)):
+            if span.begin > until or (span.begin == until and not included):
+                return
+            if number >= MOST_RUNS:
+                raise ScheduleError(f"there are more than {MOST_RUNS:,} runs until {float(until)!r}: ask for fewer")
+            yield span
+
+    def _span(self, span: lowering.Span) -> RunSpan:
+        begin = plain(span.begin)
+        first = self._program.at(begin)
+        if span.end is None:
+            return RunSpan(begin, math.inf, first, self._program.at(END_OF_TIME))
+        return RunSpan(begin, plain(span.end), first, self._program.left(exact_number(span.end)))
+
+    def _until(self, until: Any) -> Fraction:
+        if until is not None:
+            return exact(until, "until")
+        if self._length is None:
+            raise ScheduleError(f"until must be given, since this schedule never ends: {self}")
+        return self._length
+
+    def shifted(self, by: Any) -> Schedule:
+        """The same, later by `by` (its first value is held until then); below 0: earlier, its beginning cut away.
+
+        >>> from annealing import cosine
+        >>> cosine(0.1, 0, 100).shifted(5)(55)
+        0.05
+        """
+        from .transforms import Shifted
+
+        return Shifted(self, by)
+
+    def stretched(self, by: Any) -> Schedule:
+        """The same with every length multiplied by `by`: from epochs to updates with `by` updates an epoch.
+
+        >>> from annealing import step
+        >>> step(0.1, step_size=30).stretched(by=391)(30 * 391 - 1)
+        0.1
+        """
+        from .transforms import Stretched
+
+        return Stretched(self, by)
+
+    def held(self, every: Any) -> Schedule:
+        """The same as a staircase: the value at each multiple of `every` is held until the next.
+
+        >>> from annealing import cosine
+        >>> schedule = cosine(0.1, 0, 10).held(every=5)
+        >>> schedule(4.9), schedule(5), schedule(9.9), schedule(10)
+        (0.1, 0.05, 0.05, 0.0)
+        """
+        from .transforms import Held
+
+        return Held(self, every)
+
+    def until(self, time: Any) -> Schedule:
+        """The same up to a time, where it ends: another may follow, and else the last value is held.
+
+        >>> from annealing import linear, step
+        >>> (step(0.1, step_size=30).until(75) >> linear(0.001, 0, 25))(75)
+        0.001
+        """
+        from .transforms import Until
+
+        return Until(self, time)
+
+    def branch_cooldown(self, at: Any, length: Any, curve: Any = "linear", end: float = 0.0) -> Schedule:
+        """The same up to a time, then a cooldown from the rate there: see `annealing.branch_cooldown`.
+
+        >>> from annealing import warm_restarts
+        >>> schedule = warm_restarts(eta_max=0.1, T_0=10).branch_cooldown(at=15, length=5, curve="1-sqrt")
+        >>> schedule(15), schedule.duration
+        (0.05, 20)
+        """
+        from ..recipes import branch_cooldown
+
+        return branch_cooldown(self, at, length, curve, end)
+
+    def clip(self, least: float, most: float) -> Schedule:
+        """The same, kept between two values: maximum(minimum(schedule, most), least).
+
+        >>> from annealing import linear
+        >>> [linear(0, 1, 10).clip(0.2, 0.7)(t) for t in (1, 5, 9)]
+        [0.2, 0.5, 0.7]
+        """
+        from .operations import maximum, minimum
+
+        if finite(least, "least") > finite(most, "most"):
+            raise ScheduleError(f"least must be at most {most!r}, got {least!r}")
+        return maximum(minimum(self, most), least)
+
+    def beyond(self, policy: str) -> Schedule:
+        """What it does after its end: 'hold' the final value (the default), 'raise', 'repeat', or 'mirror'.
+
+        >>> from annealing import cosine
+        >>> cosine(0.1, 0, 10).beyond("mirror")(20)
+        0.1
+        """
+        from .transforms import Beyond
+
+        return self._unguarded if policy == "hold" else Beyond(self._unguarded, policy)
+
+    def to_json(self) -> str:
+        """The canonical tree as JSON text, which `annealing.from_json` reads back."""
+        return self._json
+
+    @property
+    def fingerprint(self) -> str:
+        """A short name of this schedule and of every schedule equal to it.
+
+        >>> from annealing import cosine
+        >>> cosine(0.1, 0, 200).fingerprint == cosine(eta_max=0.1, eta_min=0.0, T_max=200.0).fingerprint
+        True
+        """
+        import hashlib
+
+        return "an1:" + hashlib.sha256(self._json.encode()).hexdigest()[:16]
+
+    def plot(self, until: Any = None, **options: Any) -> Any:
+        """Draw it, and return the matplotlib Axes: `annealing.plots.plot` says what is drawn and with which options.
+
+        >>> from annealing import cosine
+        >>> cosine(0.1, 0, 200).plot(time="epoch").get_xlabel()
+        'epoch'
+        """
+        from ..plots import plot
+
+        return plot(self, until, **options)
+
+    def _repr_svg_(self) -> str | None:
+        if self._pending:
+            return None
+        try:
+            from ..plots import svg
+        except ModuleNotFoundError:
+            return None
+        return svg(self)
+
+    def __rshift__(self, other: Any) -> Schedule:
+        from .canonical import chained
+        from .nodes import Join
+
+        return chained(Join, self, other) if isinstance(other, Schedule) else NotImplemented
+
+    def __add__(self, other: Any) -> Schedule:
+        from .canonical import chained
+        from .operations import Sum
+
+        return chained(Sum, self, other)
+
+    def __radd__(self, other: Any) -> Schedule:
+        from .operations import Sum
+
+        return Sum((other, self))
+
+    def __mul__(self, other: Any) -> Schedule:
+        from .canonical import chained
+        from .operations import Product
+
+        return chained(Product, self, other)
+
+    def __rmul__(self, other: Any) -> Schedule:
+        from .operations import Product
+
+        return Product((other, self))
+
+    def __eq__(self, other: object) -> bool:
+        return self._json == other._json if isinstance(other, Schedule) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._json)
+
+    def __str__(self) -> str:
+        return self._label or self._written()[0]
+
+    __repr__ = __str__
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {*self._fields, "_label"}
+        return {name: value for name, value in self.__dict__.items() if name in kept}
+
+    def _labelled(self, label: str) -> Schedule:
+        """The same value, printed as `label`."""
+        named = copy.copy(self)
+        named._set(_label=label)
+        return named
+
+
+def _number(t: Any) -> Any:
+    """Read one time: an int, a float or a fraction that is not NaN."""
+    if isinstance(t, Fraction):
+        return t
+    if isinstance(t, bool) or not isinstance(t, int | float):
+        raise refused(t)
+    return t

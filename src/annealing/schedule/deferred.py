@@ -1,0 +1,214 @@
+"""Schedules that wait for a plan: calls of recipes and nodes among whose times are durations with units."""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+from collections.abc import Callable, Collection, Mapping
+from fractions import Fraction
+from typing import Any
+
+from ..durations import UNITS, Duration, duration
+from ..errors import ScheduleError
+from ..evaluate.pieces import Lowered
+from ..exact import exact, exact_number
+from ..printing import literal, time_json
+from ..shapes import Shape
+from .base import Schedule
+from .canonical import CALL, bracketed
+
+Steps = Callable[[Duration], Fraction]
+
+# Plans under which a call is tried when it is made: what one of them allows may be right, and what all of them
+# refuse in the same words is wrong whatever the plan. In the order of UNITS, how many updates each unit is.
+TRIALS = (
+    dict(zip(UNITS, map(Fraction, ("1000", "1", "1000", "1/500000", "1/250")), strict=True)),
+    dict(zip(UNITS, map(Fraction, (2**24, 1, 2**44, 1, 1)), strict=True)),
+    dict(zip(UNITS, map(Fraction, ("2", "1", "1/10", "1/4194304", "1/4096")), strict=True)),
+)
+
+
+class Deferred(Schedule):
+    """A call of a recipe or a node, kept until a plan says how many updates its durations are.
+
+    It prints, compares, hashes and has a JSON as the call that it is; `Plan.resolve` makes the schedule.
+    """
+
+    call: Callable[..., Schedule]
+    arguments: tuple[tuple[str, Any], ...]
+
+    _pending = True
+
+    def __post_init__(self) -> None:
+        failed = set()
+        for number in range(len(TRIALS)):
+            outcome = self._trial(number)
+            if isinstance(outcome, Schedule):
+                return
+            failed.add(str(outcome).partition("; in ")[0])  # what follows are the calls, with the numbers of a trial
+        if len(failed) == 1:
+            raise ScheduleError(failed.pop())
+
+    def _trial(self, number: int) -> Schedule | ScheduleError:
+        """What this becomes under a trial plan, or its error."""
+        tried: dict[int, Schedule | ScheduleError] = self.__dict__.setdefault("_tried", {})
+        if number not in tried:
+            try:
+                tried[number] = inspect.unwrap(self.call)(**self._numbers(_steps_of(TRIALS[number]), number))
+            except ScheduleError as error:
+                tried[number] = error
+        return tried[number]
+
+    def _numbers(self, steps: Steps, trial: int | None = None) -> dict[str, Any]:
+        def number(value: Any) -> Any:
+            if isinstance(value, Duration):
+                return exact_number(steps(value))
+            if isinstance(value, tuple):
+                return tuple(map(number, value))
+            if not isinstance(value, Schedule):
+                return value
+            made = resolved(value, steps, trial)
+            return made if trial is None else made._labelled(str(value))  # errors show what was written
+
+        return {name: number(value) for name, value in self.arguments}
+
+    @property
+    def _endless(self) -> bool:
+        made = [self._trial(number) for number in range(len(TRIALS))]
+        return any(isinstance(one, Schedule) and one._endless for one in made)
+
+    @property
+    def _unguarded(self) -> Schedule:
+        given = dict(self.arguments)
+        guarded = self.call.__name__ == "Beyond" and given["policy"] == "raise"
+        return given["part"] if guarded else self
+
+    def _lowered(self) -> Lowered:
+        raise ScheduleError(
+            f"this schedule has durations with units: make it one in updates by plan.resolve(schedule), where "
+            f"plan = annealing.Plan(...); it is {self}"
+        )
+
+    def _tree(self) -> Any:
+        if not isinstance(self.call, type):
+            usual = {name: _json(taken.default) for name, taken in inspect.signature(self.call).parameters.items()}
+            written = {name: _json(value) for name, value in self.arguments}
+            given = {name: value for name, value in written.items() if value != usual[name]}
+            return {"recipe": {"name": self.call.__name__, "arguments": given}}
+        fields = {name: value.tree() if isinstance(value, Shape) else _json(value) for name, value in self.arguments}
+        return {self.call.__name__.lower(): fields}
+
+    def _written(self) -> tuple[str, int]:
+        assert isinstance(self.call, type)  # recipes carry their call as a label
+        name, values = self.call.__name__, dict(self.arguments)
+        if name in ("Run", "Tail"):
+            return f"{name}({', '.join(map(_literal, values.values()))})", CALL
+        part = values.pop("part")
+        if name == "Repeat":
+            usual = inspect.signature(self.call).parameters
+            options = (f"{key}={_literal(value)}" for key, value in values.items() if value != usual[key].default)
+            return f"Repeat({', '.join([str(part), *options])})", CALL
+        return f"{bracketed(part, CALL)}.{name.lower()}({', '.join(map(_literal, values.values()))})", CALL
+
+
+def node(cls: type[Schedule], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Deferred | None:
+    """A node of a class, if it waits for a plan, else None."""
+    bound = inspect.signature(cls).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return kept(cls, cls._times or (), bound.arguments)
+
+
+def kept(call: Callable[..., Schedule], times: Collection[str], given: Mapping[str, Any]) -> Deferred | None:
+    """The call, if it waits for a plan, else None.
+
+    times: the names of the arguments that are times, or lists of them, or lists of rows that begin with one. given:
+    all arguments. A ScheduleError names an argument that no plan would make right.
+    """
+    arguments = {name: (_time if name in times else _other)(value, name) for name, value in given.items()}
+    return Deferred(call, tuple(arguments.items())) if any(map(_waits, arguments.values())) else None
+
+
+def resolved(schedule: Schedule, steps: Steps, trial: int | None = None) -> Schedule:
+    """The schedule with every duration replaced by `steps` of it; `trial`: the number of the plan that is tried."""
+    if not schedule._pending:
+        return schedule
+    if not isinstance(schedule, Deferred):
+        node: Any = schedule  # one of parts
+        parts = [resolved(part, steps, trial) if isinstance(part, Schedule) else part for part in node.parts]
+        made: Schedule = type(node)(tuple(parts))
+        return made
+    if trial is None:
+        try:
+            bound = inspect.signature(schedule.call).bind(**schedule._numbers(steps))
+            return schedule.call(*bound.args, **bound.kwargs)
+        except ScheduleError as error:
+            raise ScheduleError(f"{error}; it comes from {schedule}") from None
+    if isinstance(outcome := schedule._trial(trial), ScheduleError):
+        raise outcome
+    return outcome
+
+
+def durations(schedule: Schedule) -> list[Duration]:
+    """The durations in a schedule that waits, each once, in the order in which they are written."""
+    found: dict[Duration, None] = {}
+
+    def look(value: Any) -> None:
+        if isinstance(value, Duration):
+            found[value] = None
+        elif isinstance(value, tuple):
+            for item in value:
+                look(item)
+        elif isinstance(value, Deferred):
+            look(tuple(argument for _, argument in value.arguments))
+        elif isinstance(value, Schedule) and value._pending:
+            look(value.parts)  # type: ignore[attr-defined]
+
+    look(schedule)
+    return [*found]
+
+
+def _steps_of(units: Mapping[str, Fraction]) -> Steps:
+    return lambda time: time.amount * units[time.unit]
+
+
+def _time(value: Any, name: str) -> Any:
+    """A time, or several, as the arguments of a deferred call hold them."""
+    if isinstance(value, str):
+        return duration(value, name)
+    if isinstance(value, list | tuple):
+        return tuple(
+            (_time(item[0], name), *item[1:]) if isinstance(item, list | tuple) and item else _time(item, name)
+            for item in value
+        )
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return exact_number(exact(value, name)) if number else value
+
+
+def _other(value: Any, name: str) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_other(item, name) for item in value)
+    return value.item() if isinstance(value, numbers.Real) and hasattr(value, "item") else value
+
+
+def _waits(value: Any) -> bool:
+    if isinstance(value, Duration):
+        return True
+    return any(map(_waits, value)) if isinstance(value, tuple) else getattr(value, "_pending", False)
+
+
+def _json(value: Any) -> Any:
+    """An argument as JSON: equal numbers in the same way, shapes and schedules told from each other."""
+    if isinstance(value, Duration):
+        return str(value)
+    if isinstance(value, Schedule):
+        return value._tree()
+    if isinstance(value, Shape):
+        return {"shape": value.tree()}
+    if isinstance(value, tuple):
+        return [_json(item) for item in value]
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return time_json(exact(value, "an argument")) if number else value
+
+
+def _literal(value: Any) -> str:
+    return literal(str(value)) if isinstance(value, Duration) else literal(value)

@@ -1,0 +1,194 @@
+"""The nodes that make schedules out of runs, and how each is lowered, written as JSON, and printed."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from ..errors import ScheduleError, finite, whole
+from ..evaluate import lowering
+from ..evaluate.pieces import Lowered
+from ..exact import END_OF_TIME, positive
+from ..printing import literal, time_json
+from ..shapes import Shape
+from .base import Schedule
+from .canonical import CALL, JOIN, SUM, bracketed, flattened, schedules
+
+
+class Run(Schedule):
+    """One finite piece: from `start` to `end` along a shape.
+
+    shape: a value of annealing.shapes. start, end: finite numbers, in any order. length: above 0, in the schedule's
+    unit of time. A ScheduleError names an argument that is none of these.
+
+    >>> from annealing import Run, shapes
+    >>> Run(shapes.linear, 0, 0.1, 10)(5)
+    0.05
+    """
+
+    shape: Shape
+    start: float
+    end: float
+    length: Any
+
+    _times = ("length",)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.shape, Shape) or self.shape.endless:
+            raise ScheduleError(f"shape must be one of annealing.shapes that has an end, got {self.shape!r}")
+        start, end = finite(self.start, "start"), finite(self.end, "end")
+        self._set(start=start, end=end, length=positive(self.length, "length"))
+
+    def _lowered(self) -> Lowered:
+        return lowering.run(self.shape, self.start, self.end, self.length)
+
+    def _tree(self) -> Any:
+        values = {"start": self.start, "end": self.end, "length": time_json(self.length)}
+        return {"run": {"shape": self.shape.tree(), **values}}
+
+    def _written(self) -> tuple[str, int]:
+        values = ", ".join(map(literal, (self.start, self.end, self.length)))
+        return f"Run({self.shape}, {values})", CALL
+
+
+class Tail(Schedule):
+    """A formula without an end: from `start` on, coming ever closer to `end`.
+
+    shape: an endless one of annealing.shapes. start, end: finite numbers, in any order. timescale: the time that the
+    shape counts in, above 0. A ScheduleError names an argument that is none of these.
+
+    >>> from annealing import Tail, shapes
+    >>> Tail(shapes.inverse_power(0.5), 0.1, 0, 1000)(3000)
+    0.05
+    """
+
+    shape: Shape
+    start: float
+    end: float
+    timescale: Any
+
+    _times = ("timescale",)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.shape, Shape) or not self.shape.endless:
+            raise ScheduleError(f"shape must be an endless one of annealing.shapes, got {self.shape!r}")
+        start, end = finite(self.start, "start"), finite(self.end, "end")
+        self._set(start=start, end=end, timescale=positive(self.timescale, "timescale"))
+
+    def _lowered(self) -> Lowered:
+        return lowering.tail(self.shape, self.start, self.end, self.timescale)
+
+    def _tree(self) -> Any:
+        values = {"start": self.start, "end": self.end, "timescale": time_json(self.timescale)}
+        return {"tail": {"shape": self.shape.tree(), **values}}
+
+    def _written(self) -> tuple[str, int]:
+        values = ", ".join(map(literal, (self.start, self.end, self.timescale)))
+        return f"Tail({self.shape}, {values})", CALL
+
+
+class Join(Schedule):
+    """One part after another, each in its own local time; at a boundary the later part is in force.
+
+    parts: schedules, of which all but the last must end. Written `a >> b`.
+
+    >>> from annealing import cosine, linear
+    >>> (linear(0, 0.1, 5) >> cosine(0.1, 0, 195))(5)
+    0.1
+    """
+
+    parts: tuple[Schedule, ...]
+
+    def __post_init__(self) -> None:
+        parts = schedules(self.parts, "parts of a Join")
+        for part in parts[:-1]:
+            if part._endless:
+                raise ScheduleError(f"only the last part of a Join may go on for ever, but this one does too: {part}")
+        self._set(parts=parts)
+
+    @cached_property
+    def _length(self) -> Fraction | None:
+        lengths = [part._length for part in self.parts]
+        return None if lengths[-1] is None else sum((length for length in lengths if length is not None), Fraction(0))
+
+    @property
+    def _endless(self) -> bool:
+        return self.parts[-1]._endless
+
+    @cached_property
+    def _pending(self) -> bool:  # type: ignore[override]
+        return any(part._pending for part in self.parts)
+
+    def _lowered(self) -> Lowered:
+        return lowering.join([part._flat for part in self.parts])
+
+    def _tree(self) -> Any:
+        return flattened("join", [part._tree() for part in self.parts])
+
+    def _written(self) -> tuple[str, int]:
+        return " >> ".join(bracketed(part, SUM if i else JOIN) for i, part in enumerate(self.parts)), JOIN
+
+
+class Repeat(Schedule):
+    """A part again and again; copy i is `growth`^i as long.
+
+    The start and end of each run of copy i go through the line that takes (floor, peak), the least and greatest
+    of them, to (floor * floor_factor^i, peak * peak_factor^i); where the peak would fall below the floor, the copy
+    is flat at the floor.
+
+    part: a schedule that ends. times: how many copies, then the final value is held (None: for ever).
+    growth: above 0, exact; factors: at least 0 and, without `times`, at most 1.
+
+    >>> from annealing import Repeat, cosine
+    >>> Repeat(cosine(1, 0, 10), growth=2, peak_factor=0.5)(30)
+    0.25
+    """
+
+    part: Schedule
+    times: int | None = None
+    growth: Any = 1
+    peak_factor: float = 1.0
+    floor_factor: float = 1.0
+
+    _times = ()
+
+    def __post_init__(self) -> None:
+        (part,) = schedules((self.part,), "the part of a Repeat")
+        if part._length is None:
+            raise ScheduleError(f"the part of a Repeat must end, got {part}")
+        times = None if self.times is None else whole(self.times, "times")
+        growth = positive(self.growth, "growth")
+        factors = {name: finite(getattr(self, name), name) for name in ("peak_factor", "floor_factor")}
+        for name, factor in factors.items():
+            if factor < 0 or (times is None and factor > 1):
+                allowed = "at least 0" if times else "between 0 and 1 where times is not given"
+                raise ScheduleError(f"{name} must be {allowed}, got {factor!r}")
+        self._set(times=times, growth=growth, **factors)
+        self._check()
+
+    def _check(self) -> None:
+        try:
+            end = self._flat.end
+        except OverflowError:
+            raise ScheduleError(f"the factors of this Repeat lead beyond the range of floats: {self}") from None
+        if end is not None and end > END_OF_TIME:
+            raise ScheduleError(f"this Repeat must be over by 2^53, but ends at {float(end)!r}: {self}")
+
+    def _lowered(self) -> Lowered:
+        return lowering.repeat(self.part._flat, self.times, self.growth, self.peak_factor, self.floor_factor)
+
+    def _tree(self) -> Any:
+        if self.times == 1:
+            return self.part._tree()
+        factors = {"peak_factor": self.peak_factor, "floor_factor": self.floor_factor}
+        options = {"times": self.times, "growth": time_json(self.growth), **factors}
+        return {"repeat": {"part": self.part._tree(), **options}}
+
+    def _written(self) -> tuple[str, int]:
+        given = {"times": self.times, "growth": self.growth}
+        given |= {"peak_factor": self.peak_factor, "floor_factor": self.floor_factor}
+        options = [f"{name}={literal(value)}" for name, value in given.items() if value not in (None, 1)]
+        if self.times == 1:
+            options.insert(0, "times=1")
+        return f"Repeat({', '.join([str(self.part), *options])})", CALL

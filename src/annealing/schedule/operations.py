@@ -1,0 +1,115 @@
+"""The nodes that compute with the values of several schedules: sums, products, the least and the greatest."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, ClassVar
+
+from ..errors import ScheduleError, finite
+from ..evaluate import lowering
+from ..evaluate.pieces import Lowered, Name
+from .base import Schedule
+from .canonical import CALL, JOIN, PRODUCT, SUM, bracketed, flattened
+
+
+class Combined(Schedule):
+    """Schedules and numbers in an operation; each schedule holds its final value until the last one ends."""
+
+    parts: tuple[Schedule | float, ...]
+
+    symbol: ClassVar[Name]
+    key: ClassVar[str]
+    binds: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        self._set(parts=_operands(self.parts))
+
+    @cached_property
+    def _length(self) -> Fraction | None:
+        lengths = [part._length for part in self.parts if isinstance(part, Schedule)]
+        finite = [length for length in lengths if length is not None]
+        return max(finite) if len(finite) == len(lengths) else None
+
+    @property
+    def _endless(self) -> bool:
+        return any(part._endless for part in self.parts if isinstance(part, Schedule))
+
+    @cached_property
+    def _pending(self) -> bool:  # type: ignore[override]
+        return any(part._pending for part in self.parts if isinstance(part, Schedule))
+
+    def _lowered(self) -> Lowered:
+        parts = [part._flat if isinstance(part, Schedule) else lowering.constant(part) for part in self.parts]
+        return lowering.operation(self.symbol, parts)
+
+    def _tree(self) -> Any:
+        return flattened(self.key, [part._tree() if isinstance(part, Schedule) else part for part in self.parts])
+
+    def _written(self) -> tuple[str, int]:
+        parts = [bracketed(part, self.binds + (i > 0)) for i, part in enumerate(self.parts)]
+        return f" {self.symbol} ".join(parts), self.binds
+
+
+class Sum(Combined):
+    """The sum of schedules and numbers, written `a + b`."""
+
+    symbol, key, binds = "+", "sum", SUM
+
+
+class Product(Combined):
+    """The product of schedules and numbers, written `a * b`."""
+
+    symbol, key, binds = "*", "product", PRODUCT
+
+
+class Extreme(Combined):
+    """The least or the greatest of schedules and numbers at every time."""
+
+    binds = CALL
+
+    def _written(self) -> tuple[str, int]:
+        return f"{self.symbol}({', '.join(bracketed(part, JOIN) for part in self.parts)})", CALL
+
+
+class Minimum(Extreme):
+    """The least of schedules and numbers, written `minimum(a, b)`."""
+
+    symbol, key = "minimum", "minimum"
+
+
+class Maximum(Extreme):
+    """The greatest of schedules and numbers, written `maximum(a, b)`."""
+
+    symbol, key = "maximum", "maximum"
+
+
+def minimum(*parts: Schedule | float) -> Schedule:
+    """The least of schedules and numbers at every time.
+
+    >>> from annealing import cosine, linear
+    >>> minimum(linear(0, 1, 10), cosine(1, 0, 10), 0.4)(5)
+    0.4
+    """
+    return Minimum(parts)
+
+
+def maximum(*parts: Schedule | float) -> Schedule:
+    """The greatest of schedules and numbers at every time, for instance a schedule with a floor.
+
+    >>> from annealing import step
+    >>> maximum(step(0.1, step_size=30, gamma=0.5), 0.03)(60)
+    0.03
+    """
+    return Maximum(parts)
+
+
+def _operand(value: Any) -> Schedule | float:
+    return value if isinstance(value, Schedule) else finite(value, "a number beside a schedule")
+
+
+def _operands(parts: Any) -> tuple[Schedule | float, ...]:
+    operands = tuple(map(_operand, parts))
+    if not any(isinstance(part, Schedule) for part in operands):
+        raise ScheduleError(f"an operation needs at least one schedule, got {parts!r}")
+    return operands

@@ -1,0 +1,165 @@
+"""The nodes around one schedule: moved, stretched, cut, and what it does after its end."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from ..errors import ScheduleError
+from ..evaluate import lowering, staircase
+from ..evaluate.pieces import Lowered
+from ..evaluate.program import Table
+from ..exact import END_OF_TIME, exact, positive
+from ..printing import literal, time_json
+from .base import Schedule
+from .canonical import CALL, bracketed, schedules
+
+POLICIES = ("hold", "raise", "repeat", "mirror")
+
+
+class Shifted(Schedule):
+    """A schedule moved in time: see `Schedule.shifted`."""
+
+    part: Schedule
+    by: Any
+
+    _times = ("by",)
+
+    def __post_init__(self) -> None:
+        (part,) = schedules((self.part,), "what is shifted")
+        by = exact(self.by, "by")
+        if abs(by) > END_OF_TIME or (part._length is not None and part._length + by <= 0):
+            raise ScheduleError(f"by must leave something of a schedule of length {part.duration!r}, got {self.by!r}")
+        self._set(by=by)
+
+    def _lowered(self) -> Lowered:
+        return lowering.shifted(self.part._flat, self.by, lambda pieces: Table(pieces).at(0))
+
+    def _tree(self) -> Any:
+        part: Schedule = self.part
+        by = self.by
+        while isinstance(part, Shifted) and part.by * by >= 0:
+            by, part = by + part.by, part.part
+        return {"shifted": {"part": part._tree(), "by": time_json(by)}} if by else part._tree()
+
+    def _written(self) -> tuple[str, int]:
+        return f"{bracketed(self.part, CALL)}.shifted({literal(self.by)})", CALL
+
+
+class Stretched(Schedule):
+    """A schedule with all its lengths multiplied: see `Schedule.stretched`."""
+
+    part: Schedule
+    by: Any
+
+    _times = ()
+
+    def __post_init__(self) -> None:
+        (part,) = schedules((self.part,), "what is stretched")
+        by = positive(self.by, "by")
+        if part._length is not None and part._length * by > END_OF_TIME:
+            raise ScheduleError(f"by must keep the length {part.duration!r} at most 2^53, got {self.by!r}")
+        self._set(by=by)
+
+    def _lowered(self) -> Lowered:
+        return lowering.stretched(self.part._flat, self.by)
+
+    def _tree(self) -> Any:
+        part: Schedule = self.part
+        by = self.by
+        while isinstance(part, Stretched):
+            by, part = by * part.by, part.part
+        return {"stretched": {"part": part._tree(), "by": time_json(by)}} if by != 1 else part._tree()
+
+    def _written(self) -> tuple[str, int]:
+        return f"{bracketed(self.part, CALL)}.stretched({literal(self.by)})", CALL
+
+
+class Held(Schedule):
+    """A schedule as a staircase: see `Schedule.held`."""
+
+    part: Schedule
+    every: Any
+
+    _times = ("every",)
+
+    def __post_init__(self) -> None:
+        (part,) = schedules((self.part,), "what is held")
+        self._set(every=positive(self.every, "every"))
+        if (most := part._length) is not None and most + self.every > END_OF_TIME:
+            raise ScheduleError(f"every must keep the end {part.duration!r} at most 2^53, got {literal(self.every)}")
+        _ = self._flat  # too many stairs are refused now
+
+    def _lowered(self) -> Lowered:
+        return staircase.held(self.part._flat, self.every, lambda pieces: Table(pieces).at)
+
+    def _tree(self) -> Any:
+        return {"held": {"part": self.part._tree(), "every": time_json(self.every)}}
+
+    def _written(self) -> tuple[str, int]:
+        return f"{bracketed(self.part, CALL)}.held({literal(self.every)})", CALL
+
+
+class Beyond(Schedule):
+    """A schedule with another policy for times after its end: see `Schedule.beyond`."""
+
+    part: Schedule
+    policy: str
+
+    _times = ()
+
+    def __post_init__(self) -> None:
+        schedules((self.part,), "what is continued")
+        if self.policy not in POLICIES:
+            raise ScheduleError(f"policy must be one of {', '.join(map(repr, POLICIES))}, got {self.policy!r}")
+
+    @property
+    def _unguarded(self) -> Schedule:
+        return self.part if self.policy == "raise" else self
+
+    def _lowered(self) -> Lowered:
+        part, length = self.part._flat, self.part._length
+        if length is None or self.policy == "hold":
+            return part
+        if self.policy == "raise":
+            return lowering.guarded(part)
+        if self.policy == "repeat":
+            return lowering.repeat(part)
+        return lowering.repeat(lowering.mirrored(part, length), restarts=False)
+
+    def _tree(self) -> Any:
+        if self.part._length is None or self.policy == "hold":
+            return self.part._tree()
+        return {"beyond": {"part": self.part._tree(), "policy": self.policy}}
+
+    def _written(self) -> tuple[str, int]:
+        return f'{bracketed(self.part, CALL)}.beyond("{self.policy}")', CALL
+
+
+class Until(Schedule):
+    """A schedule that ends at a time: see `Schedule.until`."""
+
+    part: Schedule
+    time: Any
+
+    _times = ("time",)
+
+    def __post_init__(self) -> None:
+        (part,) = schedules((self.part,), "what ends at a time")
+        time = positive(self.time, "time")
+        if part._length is not None and part._length < time:
+            raise ScheduleError(f"time must be at most the duration {part.duration!r}, got {self.time!r}")
+        self._set(time=time)
+
+    @property
+    def _length(self) -> Fraction | None:
+        return Fraction(self.time)
+
+    def _lowered(self) -> Lowered:
+        return lowering.until(self.part._flat, self.time, lambda pieces: Table(pieces).left(self.time))
+
+    def _tree(self) -> Any:
+        return {"until": {"part": self.part._tree(), "time": time_json(self.time)}}
+
+    def _written(self) -> tuple[str, int]:
+        return f"{bracketed(self.part, CALL)}.until({literal(self.time)})", CALL

@@ -1,0 +1,246 @@
+"""PyTorch's decays and warm-ups by their own names, with exact values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.optim import lr_scheduler
+
+from .. import recipes, shapes
+from ..errors import ScheduleError, finite
+from ..exact import exact, positive
+from ..schedule.base import Schedule
+from ..schedule.nodes import Run
+from .dropin import Exact
+from .groups import hold
+from .state_dicts import Loading
+
+
+class StepLR(Loading, lr_scheduler.StepLR, Exact):
+    """Step decay: every `step_size` steps each group's rate is multiplied by gamma.
+
+    optimizer: any torch.optim.Optimizer. step_size: steps between two drops, above 0. gamma: a finite number; above 1
+    or below 0 every step is PyTorch's. last_epoch: -1, or one less than the number of steps already taken.
+    A ScheduleError names a bad argument and leaves the optimizer as it was.
+
+    >>> import torch
+    >>> from annealing.torch import StepLR
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    >>> scheduler = StepLR(optimizer, step_size=30, gamma=0.5)
+    >>> for _ in range(60):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.025]
+
+    Source: torch.optim.lr_scheduler.StepLR.
+    """
+
+    _arguments = ("step_size", "gamma")
+
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        step_size, gamma = positive(self.step_size, "step_size"), finite(self.gamma, "gamma")
+        return recipes.step(base, step_size, gamma) if 0 <= gamma <= 1 else None
+
+
+class MultiStepLR(Loading, lr_scheduler.MultiStepLR, Exact):
+    """Step decay at listed steps: at each milestone each group's rate is multiplied by gamma, at one listed k times
+    by gamma^k.
+
+    optimizer: any torch.optim.Optimizer. milestones: numbers of steps, in any order. gamma: a finite number; above 1
+    or below 0 every step is PyTorch's. last_epoch: -1, or one less than the number of steps already taken.
+    A ScheduleError names a bad argument and leaves the optimizer as it was.
+
+    >>> import torch
+    >>> from annealing.torch import MultiStepLR
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    >>> scheduler = MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
+    >>> for _ in range(3):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     print(scheduler.get_last_lr())
+    [0.05]
+    [0.05]
+    [0.025]
+
+    Source: torch.optim.lr_scheduler.MultiStepLR.
+    """
+
+    _arguments = ("milestones", "gamma")
+
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        gamma = finite(self.gamma, "gamma")
+        counts = {exact(milestone, "milestones"): count for milestone, count in self.milestones.items()}
+        if not 0 <= gamma <= 1:
+            return None
+        times = sorted(time for time in counts if time > 0)
+        drops = [[time for time in times if counts[time] > n] for n in range(max(counts.values(), default=1))]
+        curve = recipes.multistep(base * gamma ** counts.get(exact(0, "0"), 0), drops[0], gamma)
+        for again in drops[1:]:
+            curve = curve * recipes.multistep(1, again, gamma)
+        return curve
+
+
+class ConstantLR(Loading, lr_scheduler.ConstantLR, Exact):
+    """Each group's rate times `factor` for `total_iters` steps, and then the rate itself.
+
+    optimizer: any torch.optim.Optimizer. factor: above 0, at most 1. total_iters: above 0. last_epoch: -1, or one less
+    than the number of steps already taken. A ValueError names a bad argument and leaves the optimizer as it was.
+
+    >>> import torch
+    >>> from annealing.torch import ConstantLR
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    >>> scheduler = ConstantLR(optimizer, factor=0.5, total_iters=2)
+    >>> for _ in range(2):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     print(scheduler.get_last_lr())
+    [0.05]
+    [0.1]
+
+    Source: torch.optim.lr_scheduler.ConstantLR.
+    """
+
+    _arguments = ("factor", "total_iters")
+    _takes_in = True
+
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        factor = above(finite(self.factor, "factor"), "factor")
+        low = base * factor
+        return Run(shapes.flat, low, low, positive(self.total_iters, "total_iters")) >> recipes.constant(base)
+
+
+class LinearLR(Loading, lr_scheduler.LinearLR, Exact):
+    """A straight line from each group's rate times `start_factor` to that times `end_factor`, in `total_iters` steps.
+
+    optimizer: any torch.optim.Optimizer. start_factor: above 0, at most 1. end_factor: from 0 to 1. total_iters:
+    above 0. last_epoch: -1, or one less than the number of steps already taken. A ValueError names a bad argument and
+    leaves the optimizer as it was.
+
+    >>> import torch
+    >>> from annealing.torch import LinearLR
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    >>> scheduler = LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> for _ in range(2):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     print(scheduler.get_last_lr())
+    [0.75]
+    [1.0]
+
+    Source: torch.optim.lr_scheduler.LinearLR.
+    """
+
+    _arguments = ("start_factor", "end_factor", "total_iters")
+    _takes_in = True
+
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        start, end = finite(self.start_factor, "start_factor"), finite(self.end_factor, "end_factor")
+        return Run(shapes.linear, base * start, base * end, positive(self.total_iters, "total_iters"))
+
+
+class ExponentialLR(Loading, lr_scheduler.ExponentialLR, Exact):
+    """Exponential decay: every step each group's rate is multiplied by gamma.
+
+    optimizer: any torch.optim.Optimizer. gamma: a finite number; above 1 or below 0 every step is PyTorch's.
+    last_epoch: -1, or one less than the number of steps already taken. A ScheduleError names a bad argument and leaves
+    the optimizer as it was.
+
+    >>> import torch
+    >>> from annealing.torch import ExponentialLR
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    >>> scheduler = ExponentialLR(optimizer, gamma=0.5)
+    >>> for _ in range(2):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     print(scheduler.get_last_lr())
+    [0.05]
+    [0.025]
+
+    Source: torch.optim.lr_scheduler.ExponentialLR.
+    """
+
+    _arguments = ("gamma",)
+
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        gamma = finite(self.gamma, "gamma")
+        if 0 < gamma < 1:
+            return recipes.exponential(base, gamma)
+        return recipes.step(base, 1, gamma) if gamma in (0, 1) else None
+
+
+class PolynomialLR(Loading, lr_scheduler.PolynomialLR, Exact):
+    """Polynomial decay: each group's rate times (1 - t / total_iters)^power, 0 from total_iters on.
+
+    optimizer: any torch.optim.Optimizer. total_iters: above 0. power: at least 0; above 100 every step is PyTorch's.
+    last_epoch: -1, or one less than the number of steps already taken. A ScheduleError names a bad argument and leaves
+    the optimizer as it was.
+
+    >>> import torch
+    >>> from annealing.torch import PolynomialLR
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    >>> scheduler = PolynomialLR(optimizer, total_iters=2, power=2)
+    >>> for _ in range(2):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     print(scheduler.get_last_lr())
+    [0.025]
+    [0.0]
+
+    Source: torch.optim.lr_scheduler.PolynomialLR.
+    """
+
+    _arguments = ("total_iters", "power")
+
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        total_iters, power = positive(self.total_iters, "total_iters"), finite(self.power, "power")
+        if power < 0:
+            raise ScheduleError(f"power must be at least 0, got {self.power!r}")
+        if power == 0:
+            return recipes.constant(base)
+        return Run(shapes.power(power), base, 0.0, total_iters) if power <= 100 else None
+
+
+class CosineAnnealingLR(Loading, lr_scheduler.CosineAnnealingLR, Exact):
+    """Cosine annealing from each group's rate to eta_min in T_max steps, back up in the next T_max, and so on.
+
+    optimizer: any torch.optim.Optimizer. T_max: the steps of half a period, above 0. eta_min: a finite number, also
+    above the rates. last_epoch: -1, or one less than the number of steps already taken.
+    A ScheduleError names a bad argument and leaves the optimizer as it was.
+
+    >>> import torch
+    >>> from annealing.torch import CosineAnnealingLR
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    >>> scheduler = CosineAnnealingLR(optimizer, T_max=2)
+    >>> for _ in range(4):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    ...     print(scheduler.get_last_lr())
+    [0.05]
+    [0.0]
+    [0.05]
+    [0.1]
+
+    Source: torch.optim.lr_scheduler.CosineAnnealingLR.
+    """
+
+    _arguments = ("T_max", "eta_min")
+
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        return annealed(base, finite(self.eta_min, "eta_min"), positive(self.T_max, "T_max"))
+
+    def _begins(self, found: list[Any], curves: Any) -> bool:
+        """Also where an earlier cosine has come down to eta_min, from which PyTorch's steps cannot leave."""
+        down = self.last_epoch == -1 and hold(found, [float(self.eta_min)] * len(found))
+        return down or super()._begins(found, curves)
+
+
+def annealed(base: float, eta_min: float, length: Any) -> Schedule:
+    """Half a cosine wave from base to eta_min, in any order, and then the way back, as in PyTorch's formula."""
+    return Run(shapes.cosine, base, eta_min, length).beyond("mirror")
+
+
+def above(value: float, name: str) -> float:
+    if value <= 0:
+        raise ScheduleError(f"{name} must be above 0, got {value!r}")
+    return value

@@ -1,0 +1,275 @@
+"""The rule of all drop-ins: who wrote the rates last decides whether the exact curve or PyTorch's own step is next."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from functools import cache
+from typing import Any, NamedTuple
+
+from torch.compiler import is_dynamo_compiling
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from ..errors import ScheduleError
+from ..schedule.base import Schedule
+from .blocks import value
+from .groups import Groups, Marks, checked, copied, hold, joined, marks, rates, separate, unchanged
+from .writer import Course, Momenta, course, eager
+
+Key = tuple[float, ...]
+
+
+class Curves(NamedTuple):
+    """The schedule of every group, and what they were made from; no schedules where PyTorch's steps are taken."""
+
+    arguments: list[Any]
+    bases: Marks
+    keys: list[Key]
+    schedules: list[Schedule] | None
+    beside: Momenta | None
+
+    def values(self, time: float) -> list[float] | None:
+        if self.schedules is None:
+            return None
+        different = {schedule: value(schedule, time) for schedule in set(self.schedules)}
+        return [different[schedule] for schedule in self.schedules]
+
+
+class Exact(LRScheduler):
+    """A PyTorch scheduler that writes its exact curve while the rates are its own, and else steps as PyTorch does.
+
+    A subclass names the arguments that make its curve, and says what the curve is. The curve is in force
+
+    - from an absolute epoch on: `step(epoch)`, or the first step as a later part of SequentialLR;
+    - from construction on, where the rates found are the initial ones or, with `last_epoch`, those of that epoch;
+    - after a loaded state, a copy, or a change of an argument, where the rates found are those of the curve;
+
+    and from then on while every group holds what was written last: the same object, and a tensor with the same
+    version (or, after an optimizer's state was loaded, another object with the same value). From the first foreign
+    rate on every step is PyTorch's, bit for bit.
+    """
+
+    __slots__ = ("_course", "_foreign", "_lean", "_made")  # not in __dict__, which is PyTorch's state_dict
+    _arguments: tuple[str, ...]
+    _course: Course | None  # what was written last; None where that is not known
+    _foreign: bool  # whether the rates are known to be another's
+    _lean: Course | None  # the course, where nothing but the next step on it can follow
+    _made: Curves | None
+
+    _from_bases = False  # whether PyTorch's own steps start from the base rates, not from the rates found
+    _takes_in = False  # whether a group added later goes on along the curve; else its steps are PyTorch's
+    _until: float = math.inf  # the last step that can be taken
+    _absolute = True  # whether an absolute epoch has a value of its own
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        self._forget()
+        self._get_lr_called_within_step = False
+        self._examine(checked(optimizer).param_groups)
+        separate(optimizer)
+        super().__init__(optimizer, last_epoch)
+
+    def _examine(self, groups: Groups) -> None:
+        """Make the curves of the groups, so that bad arguments fail before anything is written."""
+        for base in {float(group["initial_lr" if "initial_lr" in group else "lr"]) for group in groups}:
+            self._curve(base)
+
+    def _curve(self, base: float, *others: float) -> Schedule | None:
+        """The curve of a group with this base rate; None where there is none, so that PyTorch's steps are taken.
+
+        others: what else stands in the key of the group.
+        """
+        raise NotImplementedError
+
+    def _beside(self, keys: list[Key]) -> Momenta | None:
+        """The momenta that go beside the rates."""
+        return None
+
+    def _keys(self) -> list[Key]:
+        """What the curve of each group depends on, beside the arguments: its base rate."""
+        return [(float(base),) for base in self.base_lrs]
+
+    @property
+    def _time(self) -> float:
+        """Where on its curve the scheduler is."""
+        return self.last_epoch
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name not in Exact.__slots__:
+            self._lean = None
+            if not name.startswith("_"):  # an argument or the time was set from outside
+                self._course, self._foreign = None, False
+
+    def step(self, epoch: int | None = None) -> None:
+        """Go on by one step; `epoch`, deprecated, goes to any step."""
+        if is_dynamo_compiling():
+            self._eager_step(epoch)
+            return
+        if epoch is None and (lean := self._lean) is not None:
+            state = self.__dict__
+            time = state["last_epoch"] + 1
+            if time <= lean.until and lean.advance(state, time):
+                state["last_epoch"] = time
+                state["_step_count"] += 1
+                if (beside := lean.beside) is not None:
+                    beside.write(state["optimizer"].param_groups, time)
+                return
+        self._full_step(epoch)
+
+    @eager
+    def _eager_step(self, epoch: int | None) -> None:
+        self.step(epoch)
+
+    def _full_step(self, epoch: int | None) -> None:
+        state = self.__dict__
+        if epoch is None and self.last_epoch >= self._until:
+            raise ScheduleError(f"step() must be called at most total_steps = {self._until} times, got one more")
+        if epoch is not None or state["_step_count"] == 1:
+            forewarn(self, epoch)
+        state["_step_count"] += 1
+        foreign = epoch is None and self._foreign and not self._is_initial
+        if foreign and len(self.base_lrs) == len(self.optimizer.param_groups):
+            self._step_as_torch()
+            return
+        self._update_lr(epoch)
+        self._lean = self._course if state["_step_count"] > 1 else None
+
+    @eager
+    def _update_lr(self, epoch: int | None = None) -> None:
+        follows = self._absolute if epoch is not None else self._follows()
+        if self._take_in() and not self._takes_in:
+            follows = False
+        curves = self._curves() if follows else None
+        if curves is None or curves.schedules is None:
+            self._step_as_torch(epoch)
+            return
+        self.__dict__["last_epoch"] = self.last_epoch + 1 if epoch is None else epoch
+        self._write(curves.schedules)
+        self._write_others()
+
+    def _step_as_torch(self, epoch: int | None = None) -> None:
+        if epoch is None and self._is_initial and self.last_epoch >= 0:  # resumed: the rates are this epoch's already
+            self.last_epoch += 1
+            self.__dict__["_last_lr"] = copied(rates(self.optimizer))
+        else:
+            super()._update_lr(epoch)
+        self._leave()
+
+    def _leave(self) -> None:
+        self._course, self._foreign = None, True
+
+    def _write(self, schedules: list[Schedule]) -> None:
+        groups = self.optimizer.param_groups
+        held = self._course
+        if held is None or held.schedules is not schedules or not held.holds(groups):
+            separate(self.optimizer)
+            held = course(schedules, groups)
+            held.beside, held.until = self._curves().beside, self._until
+        self.__dict__["_last_lr"] = held.write(groups, self._time)
+        self._course, self._foreign = held, False
+
+    def _follows(self) -> bool:
+        """Whether the rates found lie on the curve, so that the next step goes on along it."""
+        groups, curves, held = self.optimizer.param_groups[: len(self.base_lrs)], self._curves(), self._course
+        if curves.schedules is None or self._foreign:
+            return False
+        found = [group["lr"] for group in groups]
+        if self._is_initial:
+            return self._from_bases or self._begins(found, curves)
+        if held is not None and held.schedules is curves.schedules:
+            if held.holds(groups):
+                return True
+            if not held.replaced(groups):
+                return False
+        return hold(found, curves.values(self._time))
+
+    def _begins(self, found: list[Any], curves: Curves) -> bool:
+        """Whether the curve is in force from construction on."""
+        initial = hold(found, [key[0] for key in curves.keys])
+        return initial or (self.last_epoch >= 0 and hold(found, curves.values(self.last_epoch + 1)))
+
+    def _curves(self) -> Curves:
+        """The curves of the groups, made again when an argument or a base rate is another one."""
+        made, arguments = self._made, [getattr(self, name) for name in self._arguments]
+        same = made is not None and unchanged(made.bases, self.base_lrs)
+        if made is None or not same or made.arguments != arguments:
+            made = self._made = self._make(arguments, made.keys if made and same else self._keys())
+        return made
+
+    def _make(self, arguments: list[Any], keys: list[Key]) -> Curves:
+        different = {key: self._curve(*key) for key in dict.fromkeys(keys)}
+        schedules = [schedule for key in keys if (schedule := different[key]) is not None]
+        whole = len(schedules) == len(keys) and not overridden(type(self))  # type: ignore[arg-type]
+        return Curves(
+            copy.copy(arguments),
+            marks(self.base_lrs),
+            keys,
+            schedules if whole else None,
+            self._beside(keys) if whole else None,
+        )
+
+    def _take_in(self) -> bool:
+        """Give the groups that were added later their base rate; whether there were any."""
+        later = self.optimizer.param_groups[len(self.base_lrs) :]
+        for group in later:
+            self._join(group)
+        return bool(later)
+
+    def _join(self, group: dict[str, Any]) -> None:
+        self.__dict__["base_lrs"] = joined(self.base_lrs, group)
+
+    def _rehearse(self, state: dict[str, Any]) -> None:
+        """Make the curves of a state on a copy, so that its bad arguments are found."""
+        rehearsal = object.__new__(type(self))
+        rehearsal.__dict__.update({**self.__dict__, **state})
+        rehearsal._forget()
+        rehearsal._make([], rehearsal._keys())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def _write_others(self) -> None:
+        groups, beside = self.optimizer.param_groups, self._curves().beside
+        if beside is not None and len(groups) == len(self.base_lrs):
+            beside.write(groups, max(self.last_epoch, 0))
+
+    def _forget(self) -> None:
+        self._made = self._course = self._lean = None
+        self._foreign = False
+
+
+@cache
+def overridden(kind: type) -> bool:
+    """Whether a user's subclass computes rates of its own, which are then the ones to write."""
+    for parent in kind.__mro__:
+        if parent.__module__.startswith(__package__):
+            return False
+        if not vars(parent).keys().isdisjoint({"get_lr", "_get_closed_form_lr"}):
+            return True
+    return False
+
+
+class Rehearsal:
+    """What LRScheduler.step looks at before it updates the rates."""
+
+    def __init__(self, scheduler: LRScheduler) -> None:
+        self.optimizer = scheduler.optimizer
+        self._step_count = scheduler._step_count
+
+    def _update_lr(self, epoch: int | None) -> None:
+        pass
+
+
+def forewarn(scheduler: LRScheduler, epoch: int | None) -> None:
+    """Give the warnings of PyTorch's own step at the line that called the drop-in's."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        LRScheduler.step(Rehearsal(scheduler), epoch)  # type: ignore[arg-type]
+    for warning in caught:
+        warnings.warn(warning.message, warning.category, stacklevel=4)
