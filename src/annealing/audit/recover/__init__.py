@@ -14,8 +14,8 @@ from ...errors import ScheduleError
 from ...schedule.base import Schedule
 from ..log import Log
 from .basis import Array
+from .best_first import search
 from .candidate import Found
-from .engine import search
 from .level_templates import held, stairs
 from .multiplied_warmup import product
 from .recovered import Recovered

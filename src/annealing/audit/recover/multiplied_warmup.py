@@ -13,8 +13,8 @@ import numpy as np
 from ... import recipes
 from ...schedule.base import Schedule
 from .basis import FAMILIES, Array
+from .best_first import search
 from .candidate import Found
-from .engine import search
 from .intervals import roundest, shortest
 from .phases import Search
 from .templates import recipes_of
