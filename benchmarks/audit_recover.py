@@ -21,8 +21,7 @@ import numpy as np
 from audit_recover_logs import real_logs
 
 from annealing import Schedule, parse, recipes
-from annealing.audit import Log
-from annealing.audit.recover import Recovered, recover
+from annealing.audit import Log, Recovered, recover
 
 FLAT = ("step", "multistep", "levels", "stairs")  # a skipped update cannot be told from a level one update longer
 DIGITS = ("17", "6 digits", "6 decimals", "float32")

@@ -11,8 +11,7 @@ import re
 import time
 from pathlib import Path
 
-from annealing.audit import read
-from annealing.audit.recover import Recovered, recover
+from annealing.audit import Recovered, read, recover
 
 NUMBER = r"(\d+(?:\.\d+)?(?:e-?\d+)?)"
 VALUES = (

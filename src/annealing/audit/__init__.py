@@ -2,7 +2,7 @@
 
 from .log import Log, LogError
 from .readers import formats, read
-from .recover import Recovered, recover
+from .recovery import Recovered, recover
 from .verdict import Departure, Named, Verdict, audit
 
 __all__ = ["Departure", "Log", "LogError", "Named", "Recovered", "Verdict", "audit", "formats", "read", "recover"]

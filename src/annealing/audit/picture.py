@@ -11,7 +11,7 @@ from ..plots import COLOURS, new_figure
 from .evidence import Array, intended
 from .log import Log
 from .messages import phrase
-from .recover import Recovered
+from .recovery import Recovered
 from .verdict import Named, Verdict
 
 MOST = 4000  # points drawn
