@@ -75,7 +75,7 @@ def check_both_ways(path: Path, monkeypatch: pytest.MonkeyPatch, form: str | Non
     if isinstance(fast, str) or isinstance(slow, str):
         assert fast == slow
         return fast
-    for name in ("format", "groups", "unit", "shift", "stated", "repairs"):
+    for name in ("format", "groups", "unit", "shift", "settings", "repairs", "left_out", "counted"):
         assert getattr(fast, name) == getattr(slow, name), name
     for name in ("clock", "rates", "half", "process", "epochs"):
         one, two = getattr(fast, name), getattr(slow, name)

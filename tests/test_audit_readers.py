@@ -172,7 +172,7 @@ def test_samples(name: str, tmp_path: Path) -> None:
     assert log.clock.tolist() == clock
     assert log.rates[:, 0].tolist() == rates
     np.testing.assert_allclose(log.half[:, 0], half, rtol=1e-13)
-    assert log.stated.items() >= stated.items()
+    assert log.settings.items() >= stated.items()
     assert log.process.tolist() == [0, 0]
     assert same(read(file, format=name), log)
 
@@ -376,6 +376,19 @@ def test_repairs(tmp_path: Path) -> None:
     log = read([killed, written(tmp_path, "step,lr\n3,0.312345\n4,0.2", "resumed")])
     assert (log.clock.tolist(), log.process.tolist()) == ([1, 2, 3], [0, 0, 1])
     assert [repair.partition(":")[0] for repair in log.repairs] == ["killed", "resumed"]
+
+
+def test_the_log_says_where_its_rows_come_from(tmp_path: Path) -> None:
+    """The file, what was left out and why, whether rows were only counted, whether rates are means over an epoch."""
+    file = written(tmp_path, "step,loss,lr\n1,2,0.5\n2,2\n3,2,nan\n,2,0.3\n5,2,0.2\n")
+    log = read(file)
+    assert log.left_out == ((1, "with too few cells"), (1, "without a finite rate"), (1, "without an update number"))
+    assert (log.file, log.counted, log.averaged, log.skipped) == (str(file), False, False, None)
+    log = read([written(tmp_path, "lr: 0.5\nlr: 0.25\n", "first"), written(tmp_path, "lr: 0.5\nlr: 0.25\n", "second")])
+    assert (log.file, log.counted, log.clock.tolist()) == (str(tmp_path / "first"), True, [1, 2, 3, 4])
+    assert read(written(tmp_path, SAMPLES["detr"])).averaged
+    log = read(written(tmp_path, SAMPLES["trainer_state"]))
+    assert log.settings == log.stated == {"global_step": 30, "max_steps": 40, "logging_steps": 10}
 
 
 def test_what_no_log_is(tmp_path: Path) -> None:

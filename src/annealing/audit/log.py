@@ -1,9 +1,9 @@
-"""The table that every reader fills and every question is put to: the learning rates that a run wrote down."""
+"""The learning rates that a run logged, as one table: every reader fills it, every audit question is asked of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +15,27 @@ class LogError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Log:
-    """The learning rates that a run wrote down, in the order in which they were written.
+    """The learning rates that a run logged, in the order in which they were written.
 
     clock: (n,) float64, what the log counts, as it was written, in `unit`.
     rates: (n, groups) float64; NaN where a row lacks a group.
-    half: (n, groups) float64, how far the true rate may lie from the printed one: half a unit of the last digit, or
-        half a float32 or float64 spacing where the log holds full floats.
-    epochs: (n,) float64, or None where the log does not say; NaN where a row does not.
+    half: (n, groups) float64, the tolerance of each rate: how far the true rate may lie from the printed one. Half a
+        unit of the last digit, or half a float32 or float64 spacing where the log holds full floats.
     process: (n,) int64, which file or process start wrote the row, from 0 in order of time.
     groups: the names of the param groups, as in the log.
+    unit: what the log's own clock counts: "update" or "epoch".
+    epochs: (n,) float64, or None where the log does not say; NaN where a row does not.
     shift: by the format's habit, rate at clock c is schedule(c + shift); None where formats differ.
     slack: by how many updates the clock of a row may be off, as where steps are read from a progress bar.
-    stated: what the log says of its own run, such as max_steps.
+    settings: what the log states of its own run, by the log's own names: numbers such as max_steps, num_train_epochs,
+        learning_rate and warmup_steps, or words such as lr_scheduler_type.
     repairs: one sentence for everything that was dropped, mended or derived on the way.
+    counted: the log has no clock, so its rows were counted: gaps between rows are unknown.
+    averaged: each rate is the mean of the rates of one epoch.
+    skipped: (n,) float64, how many updates had been skipped so far where the log says so (a skipped update does not
+        step the scheduler, so rate at clock c is schedule(c - skipped + shift)); NaN where a row does not; else None.
+    left_out: how many rows with a rate were left out, and why: pairs of a number and a reason.
+    file: the path that was read, or the first of several.
     """
 
     format: str
@@ -36,12 +44,22 @@ class Log:
     half: NDArray[np.float64]
     process: NDArray[np.int64]
     groups: tuple[str, ...]
-    unit: Literal["update", "epoch"] = "update"
+    unit: str = "update"
     epochs: NDArray[np.float64] | None = None
     shift: int | None = None
     slack: int = 0
-    stated: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     repairs: tuple[str, ...] = ()
+    counted: bool = False
+    averaged: bool = False
+    skipped: NDArray[np.float64] | None = None
+    left_out: tuple[tuple[int, str], ...] = ()
+    file: str = ""
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """The older name of `settings`."""
+        return self.settings
 
     def __len__(self) -> int:
         return len(self.clock)

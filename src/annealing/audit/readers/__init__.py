@@ -61,7 +61,9 @@ def read(
     for number, file in enumerate(files):
         source = Source(file, sum(sizes[:number]), sum(sizes), progress)
         this = form or _form(source, format, named)
-        rows = rows or Rows(this if isinstance(this, Format) else this.form)
+        if rows is None:
+            rows = Rows(this if isinstance(this, Format) else this.form)
+            rows.path = str(file)
         if (name := this.name if isinstance(this, Format) else this.form.name) != rows.form.name:
             raise LogError(f"{file}: its format is {name}, that of the file before {rows.form.name}; give one run")
         before = rows.count

@@ -12,7 +12,7 @@ from ..log import LogError
 from .alike import Alike, Piece, form_of, sorted_out
 from .column_names import Roles, rate_names, roles
 from .formats import TABLES, Format
-from .rows import Column, Rows, counted
+from .rows import Column, Rows
 from .text_file import Source
 
 DELIMITERS = ",;\t|"
@@ -108,7 +108,7 @@ class Table:
             if alike is None or not self._by_kind(alike):
                 self._by_row(piece, pieces)
         if self.short:
-            self.rows.repair(f"{self.source.path.name}: {counted(self.short, 'row')} with too few cells left out")
+            self.rows.leave_out(self.short, "with too few cells", self.source.path.name)
 
     def _by_kind(self, piece: Piece) -> bool:
         """Add the rows of lines that are alike, if one line says what the others are."""

@@ -54,7 +54,7 @@ def read(source: Source, rows: Rows, columns: Roles | None) -> None:
     text = source.sample().lstrip()
     if rows.form.name == "trainer_state" or HISTORY.search(text):
         outside = _listed(source, rows, columns, HISTORY)
-        rows.stated |= {key: outside[key] for key in STATED if isinstance(outside.get(key), int | float)}
+        rows.settings |= {key: outside[key] for key in STATED if isinstance(outside.get(key), int | float)}
     elif text.startswith("["):
         _listed(source, rows, columns, re.compile(r"\["))
     elif re.match(r'\{\s*"[^"]*"\s*:\s*\[', text) and _object(text.partition("\n")[0]) is None:
@@ -141,7 +141,7 @@ def _state(rows: Rows, table: Mapping[str, Iterable[Any]]) -> None:
     """What a log says of its length."""
     given = table.get(_total(rows) or "", ())
     totals = [total for total in given if type(total) is int or (isinstance(total, float) and total.is_integer())]
-    rows.stated |= {"total_steps": int(totals[-1])} if totals else {}
+    rows.settings |= {"total_steps": int(totals[-1])} if totals else {}
 
 
 def _object(line: str) -> Record | None:

@@ -94,7 +94,7 @@ def read(source: Source, rows: Rows, form: TextFormat) -> None:
         columns = {name: taken(found.columns[name][1], at) for name in rates}
         rows.add({_group(name): column for name, column in columns.items()}, update, told.get("epoch"), told.get("per"))
         rows.torn = source.open_end and any(_ends(piece, column) for column in columns.values())
-    rows.stated |= stated(source.sample(), form)
+    rows.settings |= stated(source.sample(), form)
 
 
 class Finder:

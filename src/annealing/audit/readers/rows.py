@@ -27,12 +27,15 @@ class Rows:
         self.epochs: list[Floats | int] = []
         self.pers: list[Floats | int] = []
         self.file = ""
+        self.path = ""  # of the first file
         self.starts: list[int] = []
         self.torn_rows: list[int] = []
         self.rates: dict[str, Printed] = {}
         self.count = 0
-        self.stated: dict[str, Any] = {}
+        self.settings: dict[str, Any] = {}
         self.repairs: list[str] = []
+        self.left_out: list[tuple[int, str]] = []
+        self.counted = False
         self.unit: str | None = form.unit
         self.first: int | None = None
         self.inner = False  # whether updates begin again in every epoch; `first` is the first epoch's number
@@ -50,6 +53,7 @@ class Rows:
         short = any(column.final < column.least_before < 99 for column in self.rates.values())
         if self.torn and short and self.count > self.starts[-1]:
             self.torn_rows.append(self.count - 1)
+            self.left_out.append((1, "whose number the end of the file cuts"))
             self.repair(f"{self.file}: its last row left out: the file ends inside a number")
         self.torn = False
 
@@ -91,6 +95,10 @@ class Rows:
         if sentence not in self.repairs and len(self.repairs) < 50:
             self.repairs.append(sentence)
 
+    def leave_out(self, rows: int, reason: str, file: str = "") -> None:
+        self.left_out.append((rows, reason))
+        self.repair(f"{file}{': ' if file else ''}{counted(rows, 'row')} {reason} left out")
+
     def log(self, where: str, expected: str) -> Log:
         """The table; rows without a finite rate or without a clock are left out, which the repairs say."""
         if not self.count:
@@ -100,13 +108,13 @@ class Rows:
         updates, epochs, pers = (joined(column, np.nan) for column in (self.updates, self.epochs, self.pers))
         keep: NDArray[np.bool_] = np.any(np.isfinite(values), axis=1)
         if lost := self.count - int(np.sum(keep)):
-            self.repair(f"{counted(lost, 'row')} without a finite rate left out")
+            self.leave_out(lost, "without a finite rate")
         keep[self.torn_rows] = False
         clock, unit = self._clock(updates, epochs, pers, keep)
         del updates, pers
         if lost := int(np.sum(keep & ~np.isfinite(clock))):
             thing = "an update number" if unit == "update" else "an epoch"
-            self.repair(f"{counted(lost, 'row')} without {thing} left out")
+            self.leave_out(lost, f"without {thing}")
         keep &= np.isfinite(clock)
         if not keep.any():
             raise LogError(f"{where}: no row has a finite rate; expected {expected}")
@@ -131,8 +139,12 @@ class Rows:
             epochs=epochs[kept] if (np.isfinite(epochs) & keep).any() else None,
             shift=self.form.shift,
             slack=self.slack if unit == "update" else 0,
-            stated=self.stated,
+            settings=self.settings,
             repairs=tuple(self.repairs),
+            counted=self.counted,
+            averaged=self.form.style == "mean",
+            left_out=tuple(self.left_out),
+            file=self.path,
         )
 
     def _table(self, names: list[str]) -> tuple[Floats, Floats]:
@@ -162,6 +174,7 @@ class Rows:
             return updates, "update"
         if said and not self.uncounted:
             return epochs, "epoch"
+        self.counted = True
         self.repair("the log says no update number: its rows are counted, from 1")
         clock = np.full(self.count, np.nan)
         clock[keep] = np.arange(1, int(keep.sum()) + 1)

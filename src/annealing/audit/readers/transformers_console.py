@@ -47,7 +47,7 @@ def read(source: Source, rows: Rows, form: TextFormat) -> None:
     if np.isfinite(update).any():
         rows.repair(f"{source.path.name}: steps are read from progress bars, and may be one or two off")
         rows.slack = 2
-    rows.stated |= stated(source.sample(), form) | _total(
+    rows.settings |= stated(source.sample(), form) | _total(
         totals, int(np.nanmax(update)) if np.isfinite(update).any() else place.size
     )
 
