@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,25 @@ def test_the_table_is_that_of_the_kept_records(directory: Path) -> None:
     assert part.table.finished == part.table.trials == len(store.experiment.trials())
     assert json.loads(json.dumps(plain(part.table))) == json.loads((directory / "results.json").read_text())
     assert part.table.csv() == (directory / "results.csv").read_text()
+
+
+@pytest.mark.parametrize("directory", KEPT, ids=lambda directory: directory.name)
+def test_another_processor_computes_the_same_table(directory: Path) -> None:
+    # NumPy without vector instructions above its baseline, and the BLAS kernels of 2004 on one thread
+    code = """
+import json, sys
+from annealing.compare.report import finished, plain
+from annealing.compare.store import load_store
+print(json.dumps(plain(finished(load_store(sys.argv[1])).table)))
+"""
+    dispatched = subprocess.check_output(
+        [sys.executable, "-c", "from numpy._core._multiarray_umath import __cpu_dispatch__ as names; print(*names)"],
+        text=True,
+    )
+    other = {"NPY_DISABLE_CPU_FEATURES": dispatched.strip(), "OPENBLAS_CORETYPE": "Prescott", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "ignore", "-c", code, str(directory)]
+    printed = subprocess.check_output(command, text=True, env={**os.environ, **other})
+    assert json.loads(printed) == json.loads((directory / "results.json").read_text())
 
 
 @pytest.mark.parametrize("directory", KEPT, ids=lambda directory: directory.name)

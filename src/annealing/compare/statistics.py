@@ -1,13 +1,17 @@
 """Pure functions of records: medians with intervals, and epochs to a level.
 
-Errors are counted in images, so that comparisons with a level are exact.
+Errors are counted in images, so that comparisons with a level are exact. Sums are exact and then rounded once, and no
+value depends on the order in which a processor adds: every machine computes the same digits from the same records.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,8 +72,9 @@ class Curve:
     def trailing(self, window: int = WINDOW) -> Curve:
         """The mean of each error and those before it, `window` in all, from the first time that has so many."""
         window = min(window, len(self.times))
-        sums = np.cumsum(np.pad(self.errors, ((0, 0), (1, 0))), axis=1)
-        return Curve(self.times[window - 1 :], (sums[:, window:] - sums[:, :-window]) / window)
+        ends = range(window, len(self.times) + 1)
+        means = [[math.fsum(seed[end - window : end]) / window for end in ends] for seed in self.errors.tolist()]
+        return Curve(self.times[window - 1 :], np.array(means))
 
     def anytime(self, begin: float, end: float) -> Array:
         """The error of the latest model at hand, for each seed: its mean over log2 of the epochs from begin to end.
@@ -81,9 +86,22 @@ class Curve:
         """
         edges = np.array([begin, *self.times[(self.times > begin) & (self.times < end)], end])
         held = self.errors[:, np.searchsorted(self.times, edges[:-1], "right") - 1]
-        octaves = np.diff(np.log2(edges))
-        mean: Array = held @ octaves / octaves.sum()
-        return mean
+        octaves = [octaves_between(*pair) for pair in pairwise(edges.tolist())]
+        # a matrix product adds in an order that depends on the processor
+        sums = [math.fsum(map(operator.mul, seed, octaves)) for seed in held.tolist()]
+        return np.array(sums) / math.fsum(octaves)
+
+
+def octaves_between(begin: float, end: float) -> float:
+    """log2(end / begin), the same on every processor.
+
+    >>> octaves_between(1, 8)
+    3.0
+    """
+    # libm and NumPy have several log2, chosen by the processor, that differ in the last bit; decimal's ln is exact
+    precise = Context(prec=30)
+    quotient = precise.divide(Decimal(end), Decimal(begin))
+    return float(precise.divide(precise.ln(quotient), precise.ln(Decimal(2))))
 
 
 def first_reached(curve: Curve, final: Array) -> Interval:
