@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/audit_faults.py
 
-Every fault that `annealing.audit.generate` knows, in five schedules, written to a real file and read back, in turn as
+Every fault that `tests/faulty_logs.py` makes, in five schedules, written to a real file and read back, in turn as
 one of four formats with 5 to 17 digits and every 1 to 10 updates; then clean logs, in which no fault may be named.
 """
 
@@ -19,7 +19,9 @@ from pathlib import Path
 
 from annealing import parse
 from annealing.audit import Verdict, audit, read
-from annealing.audit.generate import Case, Plan, doubles, named, singles, thinned, train, visible, write
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from faulty_logs import Case, Plan, doubles, named, singles, thinned, train, visible, write
 
 PLANS = [
     Plan("cosine"),

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from faulty_logs import Case, Plan, train, write
 
 from annealing import ScheduleError, cosine, linear, warm_restarts
 from annealing.audit import Log, audit
-from annealing.audit.generate import Case, Plan, train, write
 from annealing.cli import main
 from annealing.torch import RateError, Watch
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from faulty_logs import Case, Plan, doubles, named, singles, thinned, write
 
 from annealing import ScheduleError, constant, cosine, linear, multistep, parse, warm_restarts
 from annealing.audit import Log, Verdict, audit, read
-from annealing.audit.generate import Case, Plan, doubles, named, singles, thinned, write
 
 WARM = Plan("cosine", warmup=50, floor=0.001)
 LOGS = [("trainer_state", 17, 1), ("csv", 17, 10), ("jsonl", 6, 1), ("console", 7, 5)]

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .log import Log
+from .tolerances import DOUBLE, PRINTED, SINGLE, WHOLE_TIME
 
 Array = NDArray[np.float64]
 BLOCK = 2**18  # rows looked at together, so that memory stays bounded
-DOUBLE = 1e-12  # of the schedule's peak: rounding of a schedule that is stepped in float64
-SINGLE = 4e-7  # of the schedule's peak: the same in float32
 FEW = 1500  # rows that a search looks at; what it finds is held against all of them
 
 
@@ -29,7 +28,7 @@ class Rows(NamedTuple):
     def at(self, t: Array) -> Rows:
         """The same rows with other times; such as are a whole number but for rounding become one."""
         near = np.rint(t)
-        close = np.abs(t - near) <= 1e-9
+        close = np.abs(t - near) <= WHOLE_TIME
         return Rows(np.where(close, near, t), np.broadcast_to(self.row, t.shape))
 
 
@@ -120,7 +119,7 @@ def evidence(log: Log, group: int, peak: float) -> Evidence:
     used = log.rates[known, group]
     parts = (used[begin : begin + BLOCK] for begin in range(0, len(used), BLOCK))
     single = all(np.array_equal(part, part.astype(np.float32).astype(np.float64)) for part in parts)
-    allowed = log.half[known, group] * (1 + 1e-6)
+    allowed = log.half[known, group] * (1 + PRINTED)
     allowed += (SINGLE if single else DOUBLE) * peak
     return Evidence(Rows(log.clock[known], row), used, allowed)
 

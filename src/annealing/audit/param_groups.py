@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .evidence import DOUBLE, SINGLE, Array
+from .evidence import Array
 from .log import Log
+from .tolerances import DOUBLE, SINGLE
 
 
 def beside(log: Log, group: int) -> str:

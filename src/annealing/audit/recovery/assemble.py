@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..intervals import roundest
 from .basis import Array, Curve
 from .fitting import Rows, fit
-from .intervals import roundest
 from .model import Model, Part
 from .phases import Phase
 

@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 
+from ..intervals import digits_of, shortest
 from .assemble import build
 from .basis import Array
 from .candidate import Found, made_plain, shifts
 from .fitting import Rows, fit
-from .intervals import digits_of, shortest
 from .model import Model
 from .phases import Phase
 from .segmentation import phases as described

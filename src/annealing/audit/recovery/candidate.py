@@ -8,10 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..intervals import digits_of
 from .basis import Array
 from .change_times import hold, settle
 from .fitting import Rows, around, intervals
-from .intervals import digits_of
 from .model import Model
 from .round_numbers import snap, sure
 from .to_schedule import time_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .intervals import roundest
+from ..intervals import roundest
 from .model import Model
 
 

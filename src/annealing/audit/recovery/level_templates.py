@@ -6,9 +6,9 @@ import numpy as np
 
 from ... import recipes
 from ...schedule.base import Schedule
+from ..intervals import roundest, shortest
 from .basis import Array
 from .candidate import Found
-from .intervals import roundest, shortest
 
 LEAST_STAIRS = 5
 ROUNDED = 1e-12

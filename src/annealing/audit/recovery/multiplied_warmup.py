@@ -12,10 +12,10 @@ import numpy as np
 
 from ... import recipes
 from ...schedule.base import Schedule
+from ..intervals import roundest, shortest
 from .basis import FAMILIES, Array
 from .best_first import search
 from .candidate import Found
-from .intervals import roundest, shortest
 from .phases import Search
 from .templates import recipes_of
 from .to_schedule import Time, written

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..intervals import shortest
 from .assemble import part_of
 from .basis import FAMILIES, Array
 from .candidate import Found, made_plain, shifts
 from .curvefit import fitted
 from .fitting import Rows, fits
-from .intervals import shortest
 from .model import Model, Part
 from .outline import LOOSE, outline, ways
 from .templates import NEARLY, begun

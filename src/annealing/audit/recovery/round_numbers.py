@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 
+from ..intervals import digits_of, roundest, shortest
 from .fitting import Rows, around, fit, fits, intervals
-from .intervals import digits_of, roundest, shortest
 from .model import Model
 
 USUAL = 20  # the greatest denominator of a time that is none by chance

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..intervals import shortest
 from .basis import Array
 from .candidate import Found, made_plain, shifts
 from .change_times import even
 from .fitting import Rows, fits
-from .intervals import shortest
 from .model import Model, Part
 from .outline import Outline, outline, ways
 from .templates import NEARLY, begun

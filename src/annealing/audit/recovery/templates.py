@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..intervals import shortest
 from .assemble import part_of
 from .basis import Array, Curve
 from .candidate import Found, made_plain, shifts
 from .fitting import Rows, around, fit, fits
-from .intervals import shortest
 from .model import Model, Part
 from .outline import BODIES, Outline, outline
 from .work_budget import Exhausted

@@ -9,7 +9,7 @@ from typing import Any
 
 from ... import recipes
 from ...schedule.base import Schedule
-from .intervals import digits_of, shortest
+from ..intervals import digits_of, shortest
 from .model import Model, Part
 from .to_schedule import Time, time_of, written
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from ... import recipes, shapes
 from ...schedule.base import Schedule
 from ...schedule.nodes import Run, Tail
-from .intervals import MOST_DENOMINATOR
+from ..intervals import MOST_DENOMINATOR
 from .model import Model, Part
 
 Time = int | Fraction

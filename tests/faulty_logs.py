@@ -1,7 +1,7 @@
 """Faulty logs for tests: a training loop in plain Python, with a fault in it, that writes its rates to a file.
 
-The rates come from formulas of their own and from a loop that counts as a trainer does, not from the faults that the
-audit knows: so what the audit names can be held against what was done.
+The loop counts as a trainer does and asks the schedule for the rate at its own position, so what the audit names can be
+held against what was done.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from annealing import Schedule, cosine, linear, multistep, warm_restarts
 
 Parameters = dict[str, Any]
 
@@ -31,35 +34,24 @@ class Plan:
     floor: float = 0.0
     milestones: tuple[int, ...] = (300, 600, 800)
 
-    @property
-    def notation(self) -> str:
+    @cached_property
+    def schedule(self) -> Schedule:
         rest = self.T - self.warmup
         decay = {
-            "cosine": f"cosine({self.peak!r}, {self.floor!r}, {rest})",
-            "linear": f"linear({self.peak!r}, {self.floor!r}, {rest})",
-            "multistep": f"multistep({self.peak!r}, {[m - self.warmup for m in self.milestones]})",
-            "restarts": f"warm_restarts({self.peak!r}, T_0={self.T // 10}, T_mult=2)",
-        }[self.kind]
-        return f"linear(0, {self.peak!r}, {self.warmup}) >> {decay}" if self.warmup else decay
+            "cosine": lambda: cosine(self.peak, self.floor, rest),
+            "linear": lambda: linear(self.peak, self.floor, rest),
+            "multistep": lambda: multistep(self.peak, [m - self.warmup for m in self.milestones]),
+            "restarts": lambda: warm_restarts(self.peak, T_0=self.T // 10, T_mult=2),
+        }[self.kind]()
+        return linear(0, self.peak, self.warmup) >> decay if self.warmup else decay
+
+    @property
+    def notation(self) -> str:
+        return str(self.schedule)
 
     def rate(self, step: float) -> float:
         """The rate at a position of the scheduler."""
-        if step < 0:
-            return self.rate(0)
-        if step < self.warmup:
-            return self.peak * step / self.warmup
-        return self._decay(step - self.warmup, self.T - self.warmup)
-
-    def _decay(self, step: float, length: int) -> float:
-        if self.kind == "multistep":
-            return self.peak * 0.1 ** sum(step + self.warmup >= m for m in self.milestones)
-        if self.kind == "restarts":
-            length = self.T // 10
-            while step >= length:
-                step, length = step - length, 2 * length
-        share = min(step / length, 1.0)
-        weight = 1 - share if self.kind == "linear" else 0.5 * (1 + math.cos(math.pi * share))
-        return self.floor + (self.peak - self.floor) * weight
+        return float(self.schedule(step))
 
 
 class Case(NamedTuple):
