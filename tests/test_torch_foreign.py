@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch.optim import lr_scheduler as pytorch
 from torch_dropins_cases import (
     NAMES,
     build,
@@ -16,6 +15,7 @@ from torch_dropins_cases import (
     kinds,
     near,
     optimizer,
+    pytorch,
     rates,
     reference,
     walk,
@@ -145,3 +145,98 @@ def test_changed_before_the_first_step_is_exact() -> None:
     walk(mine, 50)
     for rate, base in zip(rates(mine), (0.1, 0.05), strict=True):
         assert near(rate, reference("CosineAnnealingLR", {"T_max": 10**9, "eta_min": 0.01}, base, 50))
+
+
+def warmed_up(library: Any, o: torch.optim.Optimizer, warm_up: str, main: str) -> list[Any]:
+    first = {
+        "LinearLR": lambda: library.LinearLR(o, 0.01, total_iters=5),  # its first rate is eta_min of the cosine
+        "ConstantLR": lambda: library.ConstantLR(o, 0.01, total_iters=5),
+        "LambdaLR from 0": lambda: library.LambdaLR(o, lambda epoch: min(1, epoch / 5)),
+        "a hand": lambda: change(o, (0.001, 0.001)),
+    }[warm_up]()
+    second = {
+        "CosineAnnealingLR": lambda: library.CosineAnnealingLR(o, 100, eta_min=0.001),
+        "CosineAnnealingLR to 0": lambda: library.CosineAnnealingLR(o, 100),
+        "PolynomialLR": lambda: library.PolynomialLR(o, 100),
+        "StepLR": lambda: library.StepLR(o, 30),
+        "SWALR": lambda: library.SWALR(o, 0.001, anneal_epochs=100),
+    }[main]()
+    return [scheduler for scheduler in (first, second) if scheduler is not None]
+
+
+@pytest.mark.parametrize("main", ["CosineAnnealingLR", "CosineAnnealingLR to 0", "PolynomialLR", "StepLR", "SWALR"])
+@pytest.mark.parametrize("warm_up", ["LinearLR", "ConstantLR", "LambdaLR from 0", "a hand"])
+@pytest.mark.parametrize("chained", [False, True], ids=["by hand", "chained"])
+def test_beside_a_warm_up(warm_up: str, main: str, chained: bool) -> None:
+    """A rate equal to eta_min, or 0, is no sign of a finished schedule."""
+    walked = []
+    for library in (ours, pytorch):
+        o = optimizer((0.1, 0.1))
+        schedulers = warmed_up(library, o, warm_up, main)
+        if chained:
+            schedulers = [library.ChainedScheduler(schedulers)]
+        walked.append([[group["lr"] for group in o.param_groups]])
+        for _ in range(150):
+            o.step()
+            for scheduler in schedulers:
+                scheduler.step()
+            walked[-1].append([group["lr"] for group in o.param_groups])
+    assert walked[0] == [pytest.approx(row, rel=1e-12, abs=1e-17) for row in walked[1]]
+
+
+def test_an_ordinary_warm_up_stays_below_its_peak() -> None:
+    o = optimizer((0.1,))
+    chain = ours.ChainedScheduler([ours.LinearLR(o, 0.01, total_iters=5), ours.CosineAnnealingLR(o, 100, 0.001)])
+    walked = [rates(chain)[0], *(rate for (rate,) in walk(chain, 100))]
+    assert walked[0] == 0.001
+    assert max(walked) == walked[5] == pytest.approx(0.0994, abs=5e-5)
+
+
+RESUMED = [
+    ("StepLR", {"step_size": 30}),
+    ("StepLR", {"step_size": 10}),
+    ("MultiStepLR", {"milestones": [10, 20, 60]}),
+    ("ConstantLR", {"total_iters": 20}),
+    ("LinearLR", {"total_iters": 20}),
+    ("ExponentialLR", {"gamma": 0.9}),
+    ("PolynomialLR", {"total_iters": 100, "power": 2.0}),
+    ("CosineAnnealingLR", {"T_max": 100, "eta_min": 0.02}),
+    ("SWALR", {"swa_lr": 0.02, "anneal_epochs": 10}),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments"), RESUMED)
+@pytest.mark.parametrize("found", [(0.02, 0.02), (0.0, 0.0), (0.05, 0.1)], ids=["a minimum", "zero", "swapped"])
+def test_resumed_at_rates_that_are_not_of_its_curve(
+    name: str, arguments: dict[str, Any], found: tuple[float, float]
+) -> None:
+    walked = []
+    for library in (ours, pytorch):
+        o = optimizer(found)
+        for group, base in zip(o.param_groups, (0.1, 0.05), strict=True):
+            group["initial_lr"] = base
+        scheduler = build(library, name, arguments, o, last_epoch=31)
+        walked.append([rates(scheduler), *walk(scheduler, 60)])
+    assert walked[0] == [pytest.approx(row, rel=1e-12, abs=1e-17) for row in walked[1]]
+
+
+def test_averaging_that_begins_late() -> None:
+    """Built by Lightning with the training's last epoch: it anneals from the rate found, also from the initial one."""
+    walked = []
+    for library in (ours, pytorch):
+        o = optimizer()
+        for group in o.param_groups:
+            group["initial_lr"] = group["lr"]
+        scheduler = library.SWALR(o, swa_lr=0.02, anneal_epochs=10, last_epoch=30)
+        walked.append([rates(scheduler), *walk(scheduler, 15)])
+        assert (scheduler._step_count, scheduler.last_epoch) == (16, 46)
+    assert walked[0][0] == [0.1, 0.05]
+    assert walked[0] == [pytest.approx(row, rel=1e-13) for row in walked[1]]
+
+
+def test_rates_of_the_last_epoch_still_decay() -> None:
+    """Saved before the scheduler's step, they are those of epoch 6; the drop is at 7, in PyTorch too."""
+    for library in (ours, pytorch):
+        o = optimizer((0.1,))
+        o.param_groups[0]["initial_lr"] = 0.2
+        assert library.StepLR(o, 7, gamma=0.5, last_epoch=13).get_last_lr() == [0.05]

@@ -136,13 +136,6 @@ def test_one_cycle_without_a_way_up(total: int, share: float) -> None:
     assert rates(mine)[0] == (0.1 if total > 1 else mine.optimizer.param_groups[0]["min_lr"])
 
 
-def test_a_cosine_built_where_another_has_ended() -> None:
-    mine = ours.CosineAnnealingLR(optimizer(), 10)
-    walk(mine, 10)
-    again = ours.CosineAnnealingLR(mine.optimizer, 10)
-    assert rates(again) == [0.1, 0.05]
-
-
 def test_a_cyclical_rate_after_another_scheduler_goes_from_its_own_base() -> None:
     """PyTorch's goes from the rate that the other scheduler began with."""
     o = optimizer()

@@ -42,13 +42,20 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
     _arguments = ("anneal_epochs", "_anneal_strategy")
     _takes_in = True
     _absolute = False
+    _placed = False  # averaging begins late, with a last_epoch of the whole training, and anneals from the rate found
     _first = 1  # before its first step it waits beside another scheduler, whose rates are the ones to keep
 
     @wraps(swa_utils.SWALR.__init__)  # type: ignore[misc]
     def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         with kept_on_error(optimizer):
             super().__init__(optimizer, *args, **kwargs)
-        self.__dict__["_step_count"] = self.last_epoch + 1  # by which PyTorch's steps count
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        super()._update_lr(epoch)
+        # PyTorch's steps count by _step_count, which begins anew with the constructor: so they anneal from the rate
+        # found, whatever last_epoch says. Where the rates are known to lie on the curve, the count goes on instead.
+        if self._foreign is None:
+            self.__dict__["_step_count"] = self.last_epoch + 1
 
     def _examine(self, groups: Groups) -> None:
         for group in groups:

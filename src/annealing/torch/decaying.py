@@ -12,7 +12,6 @@ from ..exact import exact, positive
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run
 from .dropin import Exact
-from .groups import hold
 from .state_dicts import Loading
 
 
@@ -228,11 +227,6 @@ class CosineAnnealingLR(Loading, lr_scheduler.CosineAnnealingLR, Exact):
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         return annealed(base, finite(self.eta_min, "eta_min"), positive(self.T_max, "T_max"))
-
-    def _begins(self, found: list[Any], curves: Any) -> bool:
-        """Also where an earlier cosine has come down to eta_min, from which PyTorch's steps cannot leave."""
-        down = self.last_epoch == -1 and hold(found, [float(self.eta_min)] * len(found))
-        return down or super()._begins(found, curves)
 
 
 def annealed(base: float, eta_min: float, length: Any) -> Schedule:

@@ -54,12 +54,13 @@ class Exact(LRScheduler):
     __slots__ = ("_course", "_foreign", "_lean", "_made")  # not in __dict__, which is PyTorch's state_dict
     _arguments: tuple[str, ...]
     _course: Course | None  # what was written last; None where that is not known
-    _foreign: bool  # whether the rates are known to be another's
+    _foreign: dict[str, Any] | None  # the first group, where its rate is known to be another's
     _lean: Course | None  # the course, where nothing but the next step on it can follow
     _made: Curves | None
 
     _from_bases = False  # whether PyTorch's own steps start from the base rates, not from the rates found
     _takes_in = False  # whether a group added later goes on along the curve; else its steps are PyTorch's
+    _placed = True  # whether `last_epoch` says where on the curve initial rates belong
     _until: float = math.inf  # the last step that can be taken
     _absolute = True  # whether an absolute epoch has a value of its own
 
@@ -100,7 +101,7 @@ class Exact(LRScheduler):
         if name not in Exact.__slots__:
             self._lean = None
             if not name.startswith("_"):  # an argument or the time was set from outside
-                self._course, self._foreign = None, False
+                self._course, self._foreign = None, None
 
     def step(self, epoch: int | None = None) -> None:
         """Go on by one step; `epoch`, deprecated, goes to any step."""
@@ -129,7 +130,8 @@ class Exact(LRScheduler):
         if epoch is not None or state["_step_count"] == 1:
             forewarn(self, epoch)
         state["_step_count"] += 1
-        foreign = epoch is None and self._foreign and not self._is_initial
+        # After an optimizer's state was loaded its groups are new objects, whose rates are looked at anew.
+        foreign = self._foreign is self.optimizer.param_groups[0] and epoch is None and not self._is_initial
         if foreign and len(self.base_lrs) == len(self.optimizer.param_groups):
             self._step_as_torch()
             return
@@ -150,7 +152,10 @@ class Exact(LRScheduler):
         self._write_others()
 
     def _step_as_torch(self, epoch: int | None = None) -> None:
-        if epoch is None and self._is_initial and self.last_epoch >= 0:  # resumed: the rates are this epoch's already
+        # A resumed scheduler finds the rates of the next epoch, which must not decay again, unless they are plainly
+        # those of the last one, saved before its step.
+        resumed = epoch is None and self._is_initial and self.last_epoch >= 0
+        if resumed and not hold(rates(self.optimizer), self._curves().values(self.last_epoch)):
             self.last_epoch += 1
             self.__dict__["_last_lr"] = copied(rates(self.optimizer))
         else:
@@ -158,7 +163,7 @@ class Exact(LRScheduler):
         self._leave()
 
     def _leave(self) -> None:
-        self._course, self._foreign = None, True
+        self._course, self._foreign = None, self.optimizer.param_groups[0]
 
     def _write(self, schedules: list[Schedule]) -> None:
         groups = self.optimizer.param_groups
@@ -168,12 +173,12 @@ class Exact(LRScheduler):
             held = course(schedules, groups)
             held.beside, held.until = self._curves().beside, self._until
         self.__dict__["_last_lr"] = held.write(groups, self._time)
-        self._course, self._foreign = held, False
+        self._course, self._foreign = held, None
 
     def _follows(self) -> bool:
         """Whether the rates found lie on the curve, so that the next step goes on along it."""
         groups, curves, held = self.optimizer.param_groups[: len(self.base_lrs)], self._curves(), self._course
-        if curves.schedules is None or self._foreign:
+        if curves.schedules is None or self._foreign is groups[0]:
             return False
         found = [group["lr"] for group in groups]
         if self._is_initial:
@@ -187,8 +192,13 @@ class Exact(LRScheduler):
 
     def _begins(self, found: list[Any], curves: Curves) -> bool:
         """Whether the curve is in force from construction on."""
-        initial = hold(found, [key[0] for key in curves.keys])
-        return initial or (self.last_epoch >= 0 and hold(found, curves.values(self.last_epoch + 1)))
+        # A rate on the curve at this very step may be taken for it: from there PyTorch's recursion gives the same
+        # curve, so that a coincidence does no harm. A rate that merely looks finished (eta_min) is no sign: an ordinary
+        # warm-up begins there. Where the user names an epoch and every rate is still the initial one, no state was
+        # loaded; PyTorch's recursion would carry the initial rate to that epoch.
+        if self.last_epoch >= 0 and hold(found, curves.values(self.last_epoch + 1)):
+            return True
+        return (self.last_epoch == -1 or self._placed) and hold(found, [key[0] for key in curves.keys])
 
     def _curves(self) -> Curves:
         """The curves of the groups, made again when an argument or a base rate is another one."""
@@ -241,7 +251,7 @@ class Exact(LRScheduler):
 
     def _forget(self) -> None:
         self._made = self._course = self._lean = None
-        self._foreign = False
+        self._foreign = None
 
 
 @cache
