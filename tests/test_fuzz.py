@@ -172,7 +172,7 @@ def outcome(kind: str, text: str) -> str:
     """
     try:
         schedule: Schedule = parse(text) if kind == "text" else from_json(text)
-        if waits := schedule._pending:
+        if waits := schedule.pending:
             assert parse(str(schedule)) == from_json(schedule.to_json()) == schedule
             schedule = PLAN.resolve(schedule, beyond="hold")
         for t in (0, 0.5, 7, 1e6, 2**53):

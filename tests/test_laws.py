@@ -29,11 +29,11 @@ def test_a_broken_schedule_is_found(law: str) -> None:
     schedule = every["warm-up, then restarts"].shifted(0)
     if law in broken:
         for name, function in broken[law].items():
-            setattr(schedule._program, name, function)
+            setattr(schedule.program, name, function)
     elif law == "it_reads_back":
         object.__setattr__(schedule, "_label", "cosine(0.1, 0, 5)")
     elif law == "the_algebra_holds":
-        schedule._program.at = lambda t: float(t)  # type: ignore[method-assign]
+        schedule.program.at = lambda t: float(t)  # type: ignore[method-assign]
     else:
         schedule = Unfrozen()
     with pytest.raises(AssertionError):

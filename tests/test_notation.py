@@ -49,7 +49,7 @@ finite = st.recursive(
         st.builds(lambda a, by: a.stretched(by), inner, lengths.filter(lambda x: x < 1000)),
         st.builds(lambda a, policy: a.beyond(policy), inner, st.sampled_from(["hold", "raise"])),
         st.builds(lambda a, b: annealing.minimum(a, b), inner, inner | values),
-        st.builds(lambda a: a.until(a._length / 2), inner),
+        st.builds(lambda a: a.until(a.exact_duration / 2), inner),
     ),
     max_leaves=6,
 )

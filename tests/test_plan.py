@@ -301,7 +301,7 @@ def test_every_recipe_takes_durations_with_units(name: str, arguments: dict[str,
     for chosen in [[time] for time in times] + [times] * (len(times) > 1):
         units = itertools.cycle(PER_STEP)
         waiting = call(name, arguments | {key: in_units(arguments[key], units) for key in chosen})
-        assert waiting._pending
+        assert waiting.pending
         assert parse(str(waiting)) == waiting == from_json(waiting.to_json())
         resolved = LONG.resolve(waiting, beyond="hold")
         assert resolved == in_numbers
@@ -345,7 +345,7 @@ NODES: dict[str, tuple[Schedule, Schedule]] = {
 @pytest.mark.parametrize("name", NODES)
 def test_nodes_and_methods_take_them_too(name: str) -> None:
     waiting, in_numbers = NODES[name]
-    assert waiting._pending
+    assert waiting.pending
     resolved = CIFAR.resolve(waiting, beyond="hold")
     assert resolved == in_numbers
     assert resolved(7) == in_numbers(7)
@@ -361,7 +361,7 @@ def test_a_schedule_that_waits_is_a_value(name: str) -> None:
         assert (same, str(same), hash(same)) == (waiting, str(waiting), hash(waiting))
         assert CIFAR.resolve(same, beyond="hold") == CIFAR.resolve(waiting, beyond="hold")
     assert waiting.fingerprint == text.fingerprint != NODES[name][1].fingerprint
-    assert (waiting >> linear(0, 1, 5) if not waiting._endless else waiting)._pending
+    assert (waiting >> linear(0, 1, 5) if not waiting.endless else waiting).pending
 
 
 def test_equality_of_what_waits_is_that_of_calls() -> None:

@@ -81,7 +81,7 @@ def test_jumps_follow_the_algebra(name: str) -> None:
     height = 1e-6 * max(abs(span.first) for span in spans)
     seen = [two.begin for one, two in pairwise(spans) if abs(one.last - two.first) > height]
     assert [jump.time for jump in found if jump.time < until] == seen
-    stairs = {run.begin for run in schedule._spans(until) if run.stair}  # on which a warm-up may climb
+    stairs = {run.begin for run in schedule.cycles(until) if run.stair}  # on which a warm-up may climb
     ups = {time for time, before, after in found if before < after and time < until}
     assert ups - {float(time) for time in stairs} <= set(schedule.restarts(until))
 

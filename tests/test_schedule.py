@@ -96,7 +96,7 @@ def test_the_last_run_is_whole_or_endless() -> None:
     assert multistep(1, [60], gamma=0.5).runs(until=1e6) == [(0, 60, 1, 1), (60, math.inf, 0.5, 0.5)]
     assert [run[:2] for run in (linear(1, 0, 20) + cosine(1, 0, 30)).runs()] == [(0, 20), (20, 30)]
     assert len(warm_restarts(1, T_0=1).runs(60_000)) == 60_000
-    with pytest.raises(ScheduleError, match="more than 100,000 runs until 100001"):
+    with pytest.raises(ScheduleError, match="more than 100,000 cycles before 100001"):
         warm_restarts(1, T_0=1).runs(100_001)
 
 

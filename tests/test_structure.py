@@ -11,13 +11,12 @@ import annealing
 
 SOURCE = Path(annealing.__file__).parent
 LAYERS = [
-    ["errors", "exact", "printing", "frozen", "durations"],
+    ["errors", "exact", "printing", "frozen", "durations", "cycles"],
     ["shapes", "evaluate"],
     ["schedule"],
     ["recipes"],
     ["notation"],
     ["plan"],
-    ["stretches"],
     ["linting"],
     ["sgdr", "testing", "sampling", "analysis"],
     ["plots", "terminal", "torch", "options"],

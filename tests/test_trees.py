@@ -31,7 +31,9 @@ def wider(inner: st.SearchStrategy[Schedule]) -> st.SearchStrategy[Schedule]:
         st.builds(lambda a, b: minimum(a, b), inner, inner | values),
         st.builds(lambda a, b: maximum(b, a), inner, inner | values),
         st.builds(
-            lambda a, share: a.until(a._length * share), inner, st.sampled_from([Fraction(1, 3), Fraction(1, 2), 1])
+            lambda a, share: a.until(a.exact_duration * share),
+            inner,
+            st.sampled_from([Fraction(1, 3), Fraction(1, 2), 1]),
         ),
         st.builds(Repeat, inner, st.integers(1, 4), growths),
         st.builds(lambda a, by: a.shifted(by), inner, st.sampled_from([-1, -0.05, 0.5, 4])),

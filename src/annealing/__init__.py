@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import shapes
+from .cycles import Cycle
 from .errors import ScheduleError
 from .recipes import (
     branch_cooldown,
@@ -57,7 +58,7 @@ from .recipes import (
     wsd,
     wsd_s,
 )
-from .schedule.base import RunSpan, Schedule
+from .schedule.base import Schedule
 from .schedule.nodes import Join, Repeat, Run, Tail
 from .schedule.operations import Maximum, Minimum, Product, Sum, maximum, minimum
 from .schedule.transforms import Beyond, Held, Shifted, Stretched, Until
@@ -68,9 +69,12 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .plots import plot
 
+RunSpan = Cycle  # its name in version 0.1
+
 __version__ = "0.1.0"
 __all__ = [
     "Beyond",
+    "Cycle",
     "Held",
     "Join",
     "Maximum",

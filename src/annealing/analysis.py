@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .cycles import Cycle
 from .errors import ScheduleError, whole
-from .exact import plain, positive
+from .exact import positive
 from .linting import Finding, findings
 from .schedule.base import Schedule
-from .stretches import Stretch, stretches
 
 MOST_UPDATES = 10**8  # more rates than this are not added up
 BLOCK = 2**16  # rates computed at a time
@@ -49,10 +49,10 @@ def jumps(schedule: Schedule, until: Any = None) -> list[Jump]:
     >>> jumps(linear(0, 0.1, 5) >> step(0.2, step_size=30, gamma=0.5), until=40)
     [Jump(time=5, before=0.1, after=0.2), Jump(time=35, before=0.2, after=0.1)]
     """
-    found, end = list(stretches(schedule, until, included=True)), schedule._length
-    if end is not None and end <= schedule._until(until):
-        found.append(Stretch(end, None, False, schedule(end), schedule(end)))
-    return [Jump(plain(two.begin), one.last, two.first) for one, two in pairwise(found) if one.jumps_to(two)]
+    found, end = list(schedule.cycles(schedule.horizon(until), included=True)), schedule.exact_duration
+    if end is not None and end <= schedule.horizon(until):
+        found.append(Cycle(end, math.inf, schedule(end), schedule(end)))
+    return [Jump(two.start, one.last, two.first) for one, two in pairwise(found) if one.jumps_to(two)]
 
 
 def budget(schedule: Schedule, until: Any = None) -> Budget:
@@ -66,7 +66,7 @@ def budget(schedule: Schedule, until: Any = None) -> Budget:
     >>> budget(linear(1, 0, 8))
     Budget(sum=4.5, mean=0.5625, share_near_peak=0.125)
     """
-    if (count := math.ceil(positive(schedule._until(until), "until"))) > MOST_UPDATES:
+    if (count := math.ceil(positive(schedule.horizon(until), "until"))) > MOST_UPDATES:
         raise ScheduleError(f"until must be at most 10^8 to add up the rates of its updates, got {count}")
     largest = max(float(block.max()) for block in _rates(schedule, count))
     total = math.fsum(chain.from_iterable(block.tolist() for block in _rates(schedule, count)))
@@ -94,16 +94,16 @@ def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
     if one == two:
         return "equal"
     both = (one, two)
-    last = max(positive(s._until(until), "until") for s in both)
-    found = [list(stretches(s, last, included=True)) for s in both]
+    last = max(positive(s.horizon(until), "until") for s in both)
+    found = [list(s.cycles(last, included=True)) for s in both]
     whole_times = range(min(math.floor(last), MOST_WHOLE) + 1)
-    begins = [float(plain(run.begin)) for runs in found for run in runs]
+    begins = [float(run.start) for runs in found for run in runs]
     times = np.unique([*begins, *np.linspace(0, float(last), GRID), *whole_times])
     values = [s(times) for s in both]
-    limits = [[run.last for run in runs if run.end is not None and run.end <= last] for runs in found]
+    limits = [[run.last for run in runs if run.end <= last] for runs in found]
     peaks, floors = ([float(f([*v, *m])) for v, m in zip(values, limits, strict=True)] for f in (max, min))
     allowed = CLOSE * max(map(abs, (*peaks, *floors)))
-    lines = _unlike("duration", [math.inf if s._length is None else float(s._length) for s in both])
+    lines = _unlike("duration", [math.inf if s.exact_duration is None else float(s.exact_duration) for s in both])
     lines += _unlike("peak", peaks, allowed) + _unlike("floor", floors, allowed)
     lines += _unlike("restarts", [len(s.restarts(last)) for s in both])
     if last <= MOST_UPDATES:
@@ -152,7 +152,7 @@ def lint(schedule: Schedule, until: Any = None, updates: int | None = None) -> l
     planned = None if updates is None else whole(updates, "updates")
     if until is None and planned is None and schedule.duration is None:
         raise ScheduleError(f"updates or until must be given, since this schedule never ends: {schedule}")
-    limit = positive(schedule._until(planned if until is None else until), "until")
+    limit = positive(schedule.horizon(planned if until is None else until), "until")
     return findings(schedule, limit, planned)
 
 

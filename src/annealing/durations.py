@@ -49,4 +49,4 @@ def unread(value: Any) -> bool:
     """Whether a time may be a duration, or a schedule waits for a plan: anything else needs no second look."""
     if isinstance(value, list | tuple):
         return any(map(unread, value))
-    return isinstance(value, str) or getattr(value, "_pending", False)
+    return isinstance(value, str) or getattr(value, "pending", False)

@@ -46,12 +46,14 @@ def exact_number(time: Fraction) -> int | Fraction:
     return int(time) if time.denominator == 1 else time
 
 
-def plain(time: Fraction) -> int | float:
+def plain(time: Fraction | float) -> int | float:
     """The first int or float at which `time` has been reached."""
+    if isinstance(time, float):
+        return time
     return int(time) if time.denominator == 1 else ceiling(time)
 
 
-def ceiling(time: Fraction, dtype: type[np.floating[Any]] = np.float64) -> float:
+def ceiling(time: Fraction | int, dtype: type[np.floating[Any]] = np.float64) -> float:
     """The smallest number of the type that is not below an exact time."""
     nearest = dtype(float(time))
     if Fraction(float(nearest)) < time:

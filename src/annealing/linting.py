@@ -8,12 +8,12 @@ from fractions import Fraction
 from itertools import chain, pairwise
 from typing import NamedTuple
 
+from .cycles import Cycle, same
 from .exact import plain
 from .schedule.base import Schedule
 from .schedule.nodes import Join
 from .schedule.operations import Combined
 from .schedule.transforms import Beyond, Held, Shifted, Stretched
-from .stretches import Stretch, same, stretches
 
 
 class Finding(NamedTuple):
@@ -27,12 +27,12 @@ class Finding(NamedTuple):
 
 def findings(schedule: Schedule, limit: Fraction, planned: int | None) -> list[Finding]:
     """All of them up to a time, which `annealing.lint` explains; of each name the first place alone."""
-    found = list(stretches(schedule, limit))
+    found = list(schedule.cycles(limit))
     used = limit if planned is None else min(limit, Fraction(planned - 1))
     everything = chain(
         _at_the_begin(found, limit),
         _below_the_floor(found, limit),
-        _at_hand_overs(schedule, found, min(limit, schedule._length or limit)),
+        _at_hand_overs(schedule, found, min(limit, schedule.exact_duration or limit)),
         _after_the_end(schedule, found, used),
         _against_the_plan(schedule, planned) if planned else (),
     )
@@ -40,25 +40,25 @@ def findings(schedule: Schedule, limit: Fraction, planned: int | None) -> list[F
     return sorted(first.values(), key=lambda finding: finding.time)
 
 
-def _at_the_begin(found: list[Stretch], limit: Fraction) -> Iterator[Finding]:
+def _at_the_begin(found: list[Cycle], limit: Fraction) -> Iterator[Finding]:
     one = found[0]
     if one.first == 0:
         remedy = "begin above 0, with .shifted(-1) for instance"
         yield Finding("zero-first-update", 0, "update 1 uses rate 0 and changes nothing", remedy)
-    if one.direction > 0 and one.end is not None and one.end >= limit:
+    if one.direction > 0 and math.inf > one.end >= limit:
         message = f"it does nothing but rise, from {one.first!r} to {one.last!r} at {plain(one.end)}"
         yield Finding("warm-up-as-long-as-the-run", 0, message, "shorten the warm-up, or say what follows it")
 
 
-def _below_the_floor(found: list[Stretch], limit: Fraction) -> Iterator[Finding]:
+def _below_the_floor(found: list[Cycle], limit: Fraction) -> Iterator[Finding]:
     floor, after = -math.inf, None  # the highest value to which a later fall comes down, and the run after this one
     for run in reversed(found):
         for time, value in ((run.begin, run.first), (run.end, run.last)):
-            if value < 0 and time is not None and time <= limit:
+            if value < 0 and time <= limit:
                 remedy = "raise that end, or let .clip keep it at 0 or above"
                 yield Finding("below-the-floor", plain(time), f"the rate is {value!r}, below 0", remedy)
         if run.direction < 0 and not (after and after.direction < 0 and not run.jumps_to(after)):
-            if run.end is not None and run.end <= limit and run.last < floor and not same(run.last, floor):
+            if run.end <= limit and run.last < floor and not same(run.last, floor):
                 message = f"it comes down to {run.last!r}, below {floor!r}, to which it comes down later"
                 remedy = f"give both the same floor, as maximum(schedule, {floor!r}) does"
                 yield Finding("below-the-floor", plain(run.end), message, remedy)
@@ -66,7 +66,7 @@ def _below_the_floor(found: list[Stretch], limit: Fraction) -> Iterator[Finding]
         after = run
 
 
-def _at_hand_overs(schedule: Schedule, found: list[Stretch], limit: Fraction) -> Iterator[Finding]:
+def _at_hand_overs(schedule: Schedule, found: list[Cycle], limit: Fraction) -> Iterator[Finding]:
     for one, two in pairwise(found):
         if one.direction > 0 and one.jumps_to(two) and not two.again:
             message = f"a rising run reaches {one.last!r}, but what follows begins with {two.first!r}"
@@ -79,7 +79,7 @@ def _at_hand_overs(schedule: Schedule, found: list[Stretch], limit: Fraction) ->
                     yield Finding("peak-twice", time, message, "let the fall begin where the rise reaches the peak")
 
 
-def _after_the_end(schedule: Schedule, found: list[Stretch], used: Fraction) -> Iterator[Finding]:
+def _after_the_end(schedule: Schedule, found: list[Cycle], used: Fraction) -> Iterator[Finding]:
     end, policy = min(_continued(schedule), default=(used + 1, ""))
     for before, run in pairwise(found):
         jump = before.jumps_to(run) and before.last < run.first
@@ -91,8 +91,8 @@ def _after_the_end(schedule: Schedule, found: list[Stretch], used: Fraction) -> 
 def _continued(schedule: Schedule | float) -> Iterator[tuple[Fraction, str]]:
     """The times from which on parts are repeated or mirrored by a policy, and its name."""
     match schedule:
-        case Beyond(part=part, policy="repeat" | "mirror" as policy) if part._length is not None:
-            yield part._length, policy
+        case Beyond(part=part, policy="repeat" | "mirror" as policy) if part.exact_duration is not None:
+            yield part.exact_duration, policy
         case Beyond(part=part) | Held(part=part):
             yield from _continued(part)
         case Shifted(part=part, by=by):
@@ -100,20 +100,20 @@ def _continued(schedule: Schedule | float) -> Iterator[tuple[Fraction, str]]:
         case Stretched(part=part, by=by):
             yield from ((end * by, policy) for end, policy in _continued(part))
         case Join(parts=parts):
-            before = sum((part._length or Fraction(0) for part in parts[:-1]), Fraction(0))
+            before = sum((part.exact_duration or Fraction(0) for part in parts[:-1]), Fraction(0))
             yield from ((before + end, policy) for end, policy in _continued(parts[-1]))
         case Combined(parts=operands):
             yield from chain.from_iterable(map(_continued, operands))
 
 
 def _against_the_plan(schedule: Schedule, planned: int) -> Iterator[Finding]:
-    *_, run = stretches(schedule, planned)
-    if run.direction < 0 and run.end is not None and run.end > planned + 1:
+    *_, run = schedule.cycles(planned)
+    if run.direction < 0 and planned + 1 < run.end < math.inf:
         rate = schedule(planned - 1)
         message = f"the last update uses {rate!r}, in a run that goes down to {run.last!r} at {plain(run.end)}"
         if not same(rate, run.last):
             yield Finding("never-reaches-floor", planned - 1, message, f"let the run be over at {planned}")
-    if (length := schedule._length) is not None and length != planned:
+    if (length := schedule.exact_duration) is not None and length != planned:
         message = f"it lasts {plain(length)}, the plan is {planned} updates"
         if length > planned:
             yield Finding(

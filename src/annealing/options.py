@@ -44,7 +44,7 @@ def planned(
     given = {name: value for name, value in options.items() if value is not None}
     if not given:
         for name, schedule in zip(names, schedules, strict=True):
-            if schedule._pending:
+            if schedule.pending:
                 raise ScheduleError(
                     f"{name} has durations with units, which need a plan: give --epochs, --steps or "
                     f"--tokens, with --examples and --batch (see --help); it is {schedule}"

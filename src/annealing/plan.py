@@ -229,7 +229,7 @@ class Plan:
         if beyond is not None and beyond not in AFTER:
             raise ScheduleError(f"beyond must be one of {', '.join(AFTER)}, got {beyond!r}")
         made = resolved(schedule, self._steps_in)
-        end = made._length
+        end = made.exact_duration
         if end is None or end >= self.steps - 1:
             return made
         if beyond is None:
@@ -278,7 +278,7 @@ class Plan:
             steps = self._steps_in(time)
             kept = "" if steps.denominator == 1 else ", not a whole number, and not rounded"
             yield f"{time} = {_number(steps)} steps{kept}"
-        end = resolved(schedule, self._steps_in)._length
+        end = resolved(schedule, self._steps_in).exact_duration
         if end is None or end == self.steps:
             yield "the schedule never ends" if end is None else "the schedule ends with the plan"
             return

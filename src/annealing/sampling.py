@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import ScheduleError
-from .exact import END_OF_TIME, plain, positive
+from .exact import plain, positive
 from .schedule.base import Schedule
 
 MOST_RUNS = 500  # more runs than this are shown as separate points
@@ -41,14 +43,14 @@ def default_until(schedules: Sequence[Schedule]) -> int | float:
 def _shown_end(schedule: Schedule) -> int | float:
     if schedule.duration is not None:
         return schedule.duration
-    *_, last = islice(schedule._spans(END_OF_TIME), 4)
-    least = plain(last.begin * 5 / 4) or 1
-    return least if last.end is None else max(plain(last.end), least)
+    *_, last = islice(schedule.cycles(), 4)
+    least = plain(Fraction(last.begin) * 5 / 4) or 1
+    return least if last.end == math.inf else max(plain(last.end), least)
 
 
 def _crowded(schedule: Schedule, until: int | float) -> bool:
     """Whether more than 500 runs begin before `until`."""
-    return any(islice(schedule._spans(until), MOST_RUNS, None))
+    return any(islice(schedule.cycles(until), MOST_RUNS, None))
 
 
 def traced(schedule: Schedule, until: Any, points: int = 2000) -> Curve:

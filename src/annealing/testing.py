@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from .cycles import Cycle
 from .errors import ScheduleError
 from .notation import from_json, parse
-from .schedule.base import RunSpan, Schedule
+from .schedule.base import Schedule
 from .schedule.nodes import Join
 
 MOST_SPANS = 40
@@ -42,7 +43,7 @@ def check_schedule(schedule: Schedule) -> None:
             raise AssertionError(f"{name}: {broken} (for {schedule})") from None
 
 
-def spans(schedule: Schedule) -> list[RunSpan]:
+def spans(schedule: Schedule) -> list[Cycle]:
     """The first runs of a schedule, at most `MOST_SPANS`; one that never ends is cut."""
     until: float = 1
     while schedule.duration is None and len(schedule.runs(until)) < 8 and until < 2**40:
@@ -111,7 +112,7 @@ def jax_gives_the_same(schedule: Schedule) -> None:
         got = jax.jit(schedule)(np.array(times))
         assert got.dtype == np.float64, f"dtype {got.dtype}"
         _near(got, wanted, "JAX differs from NumPy", times, FLOAT64_ULPS * np.spacing(wanted))
-    if schedule._program.fits_float32:
+    if schedule.program.fits_float32:
         counts = np.array(sorted({int(t) for t in times}), np.int32)
         halves = np.array(times, np.float32)
         allowed = FLOAT32_OF_PEAK * peak(schedule)
@@ -151,7 +152,7 @@ def the_algebra_holds(schedule: Schedule) -> None:
     one = schedule if schedule.duration is not None else None
     if one is not None:
         assert (one >> one) >> one == one >> (one >> one) == Join((one, one, one)), "joining is associative"
-        assert (one >> one)(one._length) == one(0), "the second part begins where the first ends"
+        assert (one >> one)(one.exact_duration) == one(0), "the second part begins where the first ends"
     assert schedule.shifted(0) == schedule.stretched(1) == schedule, "empty wrappers are gone"
 
 

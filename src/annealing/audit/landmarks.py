@@ -33,7 +33,7 @@ def landmarks(schedule: Schedule, until: float) -> Landmarks:
     """The landmarks of a schedule, of which a log shows the time up to `until`."""
     duration = schedule.duration
     limit = max(until, duration or 0, 1)
-    spans = [schedule._span(span) for span in islice(schedule._spans(min(limit, END_OF_TIME)), MOST)]
+    spans = list(islice(schedule.cycles(min(limit, END_OF_TIME)), MOST))
     rising = list(takewhile(lambda span: span.last > span.first, spans))
     warmup = float(rising[-1].end) if rising and len(rising) < len(spans) else 0.0
     decay = spans[len(rising) if warmup else 0 :]

@@ -1,4 +1,4 @@
-"""The values at the ends of a run, and how they change from copy to copy of a cycle."""
+"""The values at the ends of a run, and how they change from copy to copy of a loop."""
 
 from __future__ import annotations
 

@@ -7,12 +7,11 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import NamedTuple
 
 from .. import shapes
 from ..errors import ScheduleError
 from ..exact import END_OF_TIME, MOST_RUNS, powers, trimmed
-from .pieces import Copies, Cycle, Lowered, Name, Operation, Piece, Pieces, in_force
+from .pieces import Copies, Loop, Lowered, Name, Operation, Piece, Pieces, in_force
 
 MOST_WRITTEN = 20_000  # runs of an endless part are written out where it is cut and another follows
 SHORT = 64  # equal copies up to this number of runs are written out, more become a cycle
@@ -42,9 +41,9 @@ def operation(name: Name, parts: list[Lowered]) -> Lowered:
 
 def stretched(lowered: Lowered, by: Fraction) -> Lowered:
     def change(pieces: Pieces) -> Pieces:
-        cycle = pieces.cycle and pieces.cycle.stretched(by)
+        loop = pieces.loop and pieces.loop.stretched(by)
         end = None if pieces.end is None else pieces.end * by
-        return pieces._replace(head=tuple(piece.stretched(by) for piece in pieces.head), cycle=cycle, end=end)
+        return pieces._replace(head=tuple(piece.stretched(by) for piece in pieces.head), loop=loop, end=end)
 
     return lowered.each(change)
 
@@ -60,10 +59,10 @@ def shifted(lowered: Lowered, by: Fraction, first: Callable[[Pieces], float]) ->
     def earlier(pieces: Pieces) -> Pieces:
         if pieces.end is not None and pieces.end + by <= 0:
             return constant(pieces.final)
-        cycle = pieces.cycle and pieces.cycle.moved(by).cut()
-        over = cycle is not None and cycle.begin == 0  # the cycle is in force from the beginning
+        loop = pieces.loop and pieces.loop.moved(by).cut()
+        over = loop is not None and loop.begin == 0  # the loop is in force from the beginning
         kept = () if over else tuple(in_force((piece.moved(by) for piece in pieces.head), Fraction(0)))
-        return pieces._replace(head=kept, cycle=cycle, end=None if pieces.end is None else pieces.end + by)
+        return pieces._replace(head=kept, loop=loop, end=None if pieces.end is None else pieces.end + by)
 
     return lowered if by == 0 else lowered.each(later if by > 0 else earlier)
 
@@ -75,8 +74,8 @@ def until(lowered: Lowered, time: Fraction, final: Callable[[Pieces], float]) ->
         if pieces.end is not None and pieces.end < time:
             return _padded(pieces, time)
         head = tuple(piece for piece in pieces.head if piece.begin < time)
-        cycle = pieces.cycle if pieces.cycle and pieces.cycle.begin < time else None
-        return Pieces(head, cycle, time, final(pieces))
+        loop = pieces.loop if pieces.loop and pieces.loop.begin < time else None
+        return Pieces(head, loop, time, final(pieces))
 
     return lowered.each(change)
 
@@ -123,9 +122,9 @@ def _joined(*parts: Pieces) -> Pieces:
         assert part.end is not None
         head += [piece.moved(begin) for piece in _bounded(part)]
         begin += part.end
-    cycle = last.cycle and last.cycle.moved(begin)
+    loop = last.loop and last.loop.moved(begin)
     end = None if last.end is None else begin + last.end
-    return last._replace(head=(*head, *(piece.moved(begin) for piece in last.head)), cycle=cycle, end=end)
+    return last._replace(head=(*head, *(piece.moved(begin) for piece in last.head)), loop=loop, end=end)
 
 
 def repeat(
@@ -148,11 +147,11 @@ def repeat(
         copies = Copies(min(values), max(values), peak_factor, floor_factor)
         end = None if times is None else length * times
         if growth == 1:
-            cycle = Cycle(Fraction(0), Fraction(0), length, runs, copies, restarts)
+            loop = Loop(Fraction(0), Fraction(0), length, runs, copies, restarts)
             final = pieces.final if times is None else _nth(copies, times - 1)(pieces.final)
-            repeated = Pieces((), cycle, end, final)
+            repeated = Pieces((), loop, end, final)
             short = times is not None and times * len(runs) <= SHORT
-            return repeated._replace(head=tuple(repeated.written_out()), cycle=None) if short else repeated
+            return repeated._replace(head=tuple(repeated.written_out()), loop=None) if short else repeated
         return _grown(runs, length, times, growth, copies, pieces.final)
 
     return part.each(change)
@@ -203,11 +202,11 @@ def _too_many(growth: Fraction) -> ScheduleError:
 
 def crowded(pieces: Pieces, end: Fraction) -> bool:
     """Whether too many runs to be written out begin before `end`, as far as their cycle tells without writing them."""
-    cycle = pieces.cycle
-    if cycle is None or cycle.copies.floor == cycle.copies.peak:
+    loop = pieces.loop
+    if loop is None or loop.copies.floor == loop.copies.peak:
         return False
-    copies = (end - cycle.begin) / cycle.period - 1
-    return copies * len(cycle.pieces) > MOST_WRITTEN
+    copies = (end - loop.begin) / loop.period - 1
+    return copies * len(loop.pieces) > MOST_WRITTEN
 
 
 def _bounded(pieces: Pieces) -> list[Piece]:
@@ -250,28 +249,20 @@ def _shared(operation: Operation, value: float) -> list[tuple[Lowered, float]]:
     return [(part, value if i == 0 else neutral) for i, part in enumerate(operation.parts)]
 
 
-class Span(NamedTuple):
-    """The time between two begins of runs (`end` None: for ever), and what its begin is.
+def cycles(lowered: Lowered) -> Iterator[tuple[Fraction, Fraction | None, bool, bool]]:
+    """The times between two starts of pieces of any leaf, in order; without end if the schedule has none.
 
-    again: whether what ran before begins again there. stair: whether it is nothing but the next stair.
+    Each with its end (None: it has none), whether a repeated part starts again there, and whether its start is only
+    the next stair of a staircase.
     """
-
-    begin: Fraction
-    end: Fraction | None
-    again: bool
-    stair: bool
-
-
-def spans(lowered: Lowered) -> Iterator[Span]:
-    """The runs of all leaves together, in order; without end if the schedule has none."""
     begin, again, stair = Fraction(0), False, True
     for time, restart, held in heapq.merge(*map(_begins, lowered.leaves)):
         if time == begin:
             again, stair = again or restart, stair and held
         elif time != lowered.end:
-            yield Span(begin, time, again, stair)
+            yield begin, time, again, stair
             begin, again, stair = time, restart, held
-    yield Span(begin, lowered.end, again, stair)
+    yield begin, lowered.end, again, stair
 
 
 def _begins(pieces: Pieces) -> Iterator[tuple[Fraction, bool, bool]]:

@@ -114,7 +114,7 @@ class Copies(NamedTuple):
         return self.equal or (flat and (self.floor_factor == 1 or change(self.peak) == 0))
 
 
-class Cycle(NamedTuple):
+class Loop(NamedTuple):
     """Runs (in their own time, from 0) repeated from `origin` on, each `period` long, in force from `begin`."""
 
     begin: Fraction
@@ -124,16 +124,16 @@ class Cycle(NamedTuple):
     copies: Copies
     restarts: bool = True  # whether a copy that begins is a restart
 
-    def moved(self, by: Fraction) -> Cycle:
+    def moved(self, by: Fraction) -> Loop:
         return self._replace(begin=self.begin + by, origin=self.origin + by)
 
-    def cut(self) -> Cycle:
+    def cut(self) -> Loop:
         """In force from 0 on at the earliest; equal copies that are over by then are forgotten."""
         begin = max(self.begin, Fraction(0))
         over = (begin - self.origin) // self.period if self.copies.equal else 0
         return self._replace(begin=begin, origin=self.origin + over * self.period)
 
-    def stretched(self, by: Fraction) -> Cycle:
+    def stretched(self, by: Fraction) -> Loop:
         return self._replace(
             begin=self.begin * by,
             origin=self.origin * by,
@@ -157,10 +157,10 @@ class Cycle(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """Runs, then perhaps a cycle, up to `end` (None: for ever); at the end and after it the value is `final`."""
+    """Runs, then perhaps a loop, up to `end` (None: for ever); at the end and after it the value is `final`."""
 
     head: tuple[Piece, ...]
-    cycle: Cycle | None
+    loop: Loop | None
     end: Fraction | None
     final: float
     strict: bool = False  # whether a time after the end is refused
@@ -175,8 +175,8 @@ class Pieces(NamedTuple):
     def written_out(self) -> Iterator[Piece]:
         """All its runs in order; without end if it has none."""
         yield from self.head
-        if self.cycle:
-            for piece in in_force(self.cycle.written_out(), self.cycle.begin):
+        if self.loop:
+            for piece in in_force(self.loop.written_out(), self.loop.begin):
                 if self.end is not None and piece.begin >= self.end:
                     return
                 yield piece

@@ -17,7 +17,7 @@ from ..shapes import flat
 from .arrays import Columns
 from .backends import Jax32Time, NumpyTime, array_time, library
 from .pieces import Lowered, Operation, Piece, Pieces
-from .scalars import CycleTable, Evaluator, Numbers
+from .scalars import Evaluator, LoopTable, Numbers
 
 BLOCK = 16_384  # NumPy computes so many times at once, which stay in the processor's cache
 
@@ -74,27 +74,27 @@ class Combination:
 
 
 class Table:
-    """Pieces as columns: the runs in order (with None at the place of the cycle), and at last what is held."""
+    """Pieces as columns: the runs in order (with None at the place of the loop), and at last what is held."""
 
     def __init__(self, pieces: Pieces) -> None:
         self.pieces = pieces
-        self.runs: list[Piece | None] = [*pieces.head]
+        self.entries: list[Piece | None] = [*pieces.head]
         begins = [piece.begin for piece in pieces.head]
-        self.cycle: CycleTable | None = None
-        if pieces.cycle:
-            self.runs.append(None)
-            begins.append(pieces.cycle.begin)
-            self.cycle = CycleTable(pieces.cycle)
+        self.loop: LoopTable | None = None
+        if pieces.loop:
+            self.entries.append(None)
+            begins.append(pieces.loop.begin)
+            self.loop = LoopTable(pieces.loop)
         if pieces.end is not None:
             held = Piece(pieces.end, pieces.end, Fraction(1), flat, pieces.final, pieces.final)
-            self.runs.append(held)
+            self.entries.append(held)
             begins.append(pieces.end)
         self.begins = begins
         self.bounds = [ceiling(begin) for begin in begins]
-        self.numbers = [Numbers.of(run) if run else None for run in self.runs]
+        self.numbers = [Numbers.of(entry) if entry else None for entry in self.entries]
         self.evaluators = [self._evaluator(numbers) for numbers in self.numbers]
         self.last = pieces.end if pieces.strict and pieces.end is not None else END_OF_TIME
-        self.fits_float32 = self.cycle is None or self.cycle.fits(Jax32Time)
+        self.fits_float32 = self.loop is None or self.loop.fits(Jax32Time)
         self._columns: dict[Any, Columns] = {}
 
     def at(self, t: Any) -> float:
@@ -113,8 +113,8 @@ class Table:
             place -= 1
         numbers = self.numbers[place]
         if numbers is None:
-            assert self.cycle
-            return self.cycle.left(top, bottom)
+            assert self.loop
+            return self.loop.left(top, bottom)
         return numbers.left(numbers.ends, numbers.unit, top, bottom)
 
     def _within(self, t: Any) -> Any:
@@ -140,17 +140,17 @@ class Table:
 
     def _evaluator(self, numbers: Numbers | None) -> Evaluator:
         if numbers is None:
-            assert self.cycle
-            return self.cycle.evaluator()
+            assert self.loop
+            return self.loop.evaluator()
         return numbers.evaluator(numbers.ends, numbers.unit)
 
     def values(self, time: NumpyTime) -> Any:
-        if self.cycle and not self.cycle.fits(time):
+        if self.loop and not self.loop.fits(time):
             value = self._one_by_one(time)
         else:
             columns = self._columns.get(time.place)
             if columns is None:
-                columns = Columns(self.runs, self.begins, self.cycle, time)
+                columns = Columns(self.entries, self.begins, self.loop, time)
             if time.place is not None:
                 self._columns[time.place] = columns
             value = columns.values(time)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .backends import NumpyTime, Scalars
 from .ends import ROWS, Ends, ends, later
-from .pieces import Cycle, Piece
+from .pieces import Loop, Piece
 
 Evaluator = Callable[[int, int], float]
 
@@ -58,30 +58,32 @@ class Numbers(NamedTuple):
         return self.evaluator(ends, unit)(top, bottom)
 
 
-class CycleTable:
+class LoopTable:
     """A cycle in whole numbers: time is counted in units of 1 / `unit`, in which its period is a whole number."""
 
-    def __init__(self, cycle: Cycle) -> None:
-        self.cycle = cycle
-        times = [cycle.origin, cycle.period]
-        times += [time for piece in cycle.pieces for time in (piece.begin, piece.origin, piece.length)]
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        times = [loop.origin, loop.period]
+        times += [time for piece in loop.pieces for time in (piece.begin, piece.origin, piece.length)]
         self.unit = math.lcm(*(time.denominator for time in times))
-        self.origin, self.period = int(cycle.origin * self.unit), int(cycle.period * self.unit)
-        self.offsets = [int(piece.begin * self.unit) for piece in cycle.pieces]
-        self.numbers = [Numbers.of(piece, self.unit) for piece in cycle.pieces]
+        self.origin, self.period = int(loop.origin * self.unit), int(loop.period * self.unit)
+        self.offsets = [int(piece.begin * self.unit) for piece in loop.pieces]
+        self.numbers = [Numbers.of(piece, self.unit) for piece in loop.pieces]
         self.rows: list[list[Ends]] = []
         self.evaluators: list[list[Evaluator]] = []  # one for each of the rows
         self.settled = False  # whether every later copy is as the last row
-        self._changes = cycle.copies.changes()
+        self._changes = loop.copies.changes()
 
     def tabulated(self, copy: int) -> bool:
         """Whether the rows, written as far as this copy, hold it."""
         while len(self.rows) <= copy and len(self.rows) < ROWS and not self.settled:
             change = next(self._changes)
-            row = [ends(piece.valued(change)) for piece in self.cycle.pieces]
+            row = [ends(piece.valued(change)) for piece in self.loop.pieces]
             self.rows.append(row)
-            self.evaluators.append([run.evaluator(ends, 1) for run, ends in zip(self.numbers, row, strict=True)])
-            self.settled = self.cycle.copies.settled(change)
+            self.evaluators.append(
+                [numbers.evaluator(ends, 1) for numbers, ends in zip(self.numbers, row, strict=True)]
+            )
+            self.settled = self.loop.copies.settled(change)
         return copy < len(self.rows) or self.settled
 
     def fits(self, time: NumpyTime | type[NumpyTime]) -> bool:
@@ -92,7 +94,7 @@ class CycleTable:
     def ends(self, copy: int, j: int) -> Ends:
         if self.tabulated(copy):
             return self.rows[min(copy, len(self.rows) - 1)][j]
-        return later(self.cycle.copies, copy, ends(self.cycle.pieces[j]), Scalars)
+        return later(self.loop.copies, copy, ends(self.loop.pieces[j]), Scalars)
 
     def evaluator(self) -> Evaluator:
         """The value at time top / bottom."""

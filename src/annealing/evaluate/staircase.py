@@ -10,7 +10,7 @@ from .. import shapes
 from ..errors import ScheduleError
 from ..printing import literal
 from .lowering import MOST_WRITTEN, crowded
-from .pieces import Copies, Cycle, Lowered, Piece, Pieces
+from .pieces import Copies, Loop, Lowered, Piece, Pieces
 
 MOST_CHANGING = 128  # stairs in a copy of a cycle that changes: every copy has a row of them in a table
 
@@ -25,13 +25,13 @@ def held(lowered: Lowered, every: Fraction, values: Callable[[Pieces], Values]) 
             return pieces
         if pieces.end is not None:
             end = _next(pieces.end, every)
-            return pieces._replace(head=tuple(_stairs(pieces, end, every, values)), cycle=None, end=end)
-        if pieces.cycle is None:
+            return pieces._replace(head=tuple(_stairs(pieces, end, every, values)), loop=None, end=end)
+        if pieces.loop is None:
             raise ScheduleError(
                 f"what is held for {literal(every)} at a time must end or repeat: cut it by .until(time)"
             )
-        cycle = (_equal if pieces.cycle.copies.equal else _changing)(pieces, pieces.cycle, every, values)
-        return pieces._replace(head=tuple(_stairs(pieces, cycle.begin, every, values)), cycle=cycle)
+        loop = (_equal if pieces.loop.copies.equal else _changing)(pieces, pieces.loop, every, values)
+        return pieces._replace(head=tuple(_stairs(pieces, loop.begin, every, values)), loop=loop)
 
     return lowered.each(change)
 
@@ -61,16 +61,16 @@ def _stairs(
         stair += every
 
 
-def _equal(pieces: Pieces, cycle: Cycle, every: Fraction, values: Callable[[Pieces], Values]) -> Cycle:
+def _equal(pieces: Pieces, loop: Loop, every: Fraction, values: Callable[[Pieces], Values]) -> Loop:
     """A cycle of equal copies as stairs: it repeats when period and stairs meet again."""
-    units = math.lcm(cycle.period.denominator, every.denominator)
-    period = Fraction(math.lcm(int(cycle.period * units), int(every * units)), units)
-    copy = math.ceil((cycle.begin - cycle.origin) / cycle.period)
-    begin = _next(cycle.origin + copy * cycle.period, every)
+    units = math.lcm(loop.period.denominator, every.denominator)
+    period = Fraction(math.lcm(int(loop.period * units), int(every * units)), units)
+    copy = math.ceil((loop.begin - loop.origin) / loop.period)
+    begin = _next(loop.origin + copy * loop.period, every)
     stairs = [piece.moved(-begin) for piece in _stairs(pieces, begin + period, every, values, begin)]
     heights = [stair.start for stair in stairs]
     first = stairs[0]._replace(again=False)
-    return cycle._replace(
+    return loop._replace(
         begin=begin,
         origin=begin,
         period=period,
@@ -79,16 +79,16 @@ def _equal(pieces: Pieces, cycle: Cycle, every: Fraction, values: Callable[[Piec
     )
 
 
-def _changing(pieces: Pieces, cycle: Cycle, every: Fraction, values: Callable[[Pieces], Values]) -> Cycle:
+def _changing(pieces: Pieces, loop: Loop, every: Fraction, values: Callable[[Pieces], Values]) -> Loop:
     """A cycle whose copies change, as stairs; these must begin where the copies do."""
-    if cycle.period % every or cycle.origin % every:
+    if loop.period % every or loop.origin % every:
         raise ScheduleError(
-            f"every must divide the length {literal(cycle.period)} of the copies that change "
-            f"and their begin {literal(cycle.origin)}, got {literal(every)}"
+            f"every must divide the length {literal(loop.period)} of the copies that change "
+            f"and their begin {literal(loop.origin)}, got {literal(every)}"
         )
-    if cycle.period / every > MOST_CHANGING:
-        least = literal(cycle.period / MOST_CHANGING)
+    if loop.period / every > MOST_CHANGING:
+        least = literal(loop.period / MOST_CHANGING)
         raise ScheduleError(f"every must be at least {least} where copies change, got {literal(every)}")
-    once = Copies(cycle.copies.floor, cycle.copies.peak)
-    alone = Pieces((), cycle._replace(begin=Fraction(0), origin=Fraction(0), copies=once), None, pieces.final)
-    return cycle._replace(begin=_next(cycle.begin, every), pieces=tuple(_stairs(alone, cycle.period, every, values)))
+    once = Copies(loop.copies.floor, loop.copies.peak)
+    alone = Pieces((), loop._replace(begin=Fraction(0), origin=Fraction(0), copies=once), None, pieces.final)
+    return loop._replace(begin=_next(loop.begin, every), pieces=tuple(_stairs(alone, loop.period, every, values)))

@@ -210,7 +210,7 @@ def jagged_restarts(schedule: Schedule, every: Time, T_ramp: Time, start: float 
         raise ScheduleError(f"start must be between 0 and 1, got {start!r}")
     again = Repeat(Run(shapes.linear, start, 1, ramp) >> Run(shapes.flat, 1, 1, period - ramp))
     factor: Schedule = Run(shapes.flat, 1, 1, period) >> again
-    return schedule * (factor if schedule._length is None else factor.until(schedule._length))
+    return schedule * (factor if schedule.exact_duration is None else factor.until(schedule.exact_duration))
 
 
 @recipe

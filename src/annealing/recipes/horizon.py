@@ -31,7 +31,7 @@ def branch_cooldown(
     Source: Zhai et al. 2022, arXiv 2106.04560 (cooldowns off one endless run); Hägele et al. 2024, arXiv 2405.18392.
     """
     schedule, time = a_schedule(schedule, "schedule"), positive(at, "at")
-    if (T := schedule._length) is not None and time > T:
+    if (T := schedule.exact_duration) is not None and time > T:
         raise ScheduleError(f"at must be at most the duration {plain(T)}, got {at!r}")
     return schedule.until(time) >> cooldown(schedule(time), end, length, curve)
 
@@ -70,7 +70,7 @@ def change_horizon(
     Source: Ibrahim et al. 2024, arXiv 2403.08763, for warming up again.
     """
     schedule = a_schedule(schedule, "schedule")
-    T, at, T_new = schedule._length, exact(at, "at"), positive(T_new, "T_new")
+    T, at, T_new = schedule.exact_duration, exact(at, "at"), positive(T_new, "T_new")
     if T is None:
         raise ScheduleError(f"schedule must end, got {schedule}")
     if not 0 < at <= T or at >= T_new:

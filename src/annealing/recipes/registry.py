@@ -39,7 +39,7 @@ def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
                 if waiting := kept(make, TIMES, given):
                     waiting._set(_label=call)
                     return waiting
-            return function(*args, **kwargs)._labelled(call)
+            return function(*args, **kwargs).labelled(call)
         except ScheduleError as error:
             raise ScheduleError(f"{error}; in {call}") from None
 

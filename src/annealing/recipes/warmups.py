@@ -72,7 +72,7 @@ def warmup(
     schedule, warm = a_schedule(schedule, "schedule"), positive(length, "length")
     if place not in PLACES:
         raise ScheduleError(f"place must be one of {', '.join(PLACES)}, got {place!r}")
-    T = schedule._length
+    T = schedule.exact_duration
     if place != "before" and T is not None and warm >= T:
         raise ScheduleError(f"length must be below the schedule's, {plain(T)}, for place {place!r}, got {length!r}")
     if place == "before":

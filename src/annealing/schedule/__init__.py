@@ -1,5 +1,5 @@
 """Schedules as frozen values: the nodes, their algebra, and what can be read off a schedule by itself."""
 
-from .base import RunSpan, Schedule
+from .base import Schedule
 
-__all__ = ["RunSpan", "Schedule"]
+__all__ = ["Schedule"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from itertools import pairwise
+from typing import Any, ClassVar
 
+from ..cycles import Cycle, snapshot_starts
 from ..durations import unread
 from ..errors import ScheduleError, finite
 from ..evaluate import lowering
@@ -19,18 +20,6 @@ from ..exact import END_OF_TIME, MOST_RUNS, exact, exact_number, plain
 from ..frozen import Value
 
 
-class RunSpan(NamedTuple):
-    """A run of a schedule: in force from `begin` until before `end`, from value `first` down or up to `last`.
-
-    A run without an end has an infinite one, and its `last` is the value at 2^53.
-    """
-
-    begin: int | float
-    end: int | float
-    first: float
-    last: float
-
-
 class Schedule(Value):
     """A learning rate (or any number) as a function of time: a frozen value made of nodes.
 
@@ -39,7 +28,7 @@ class Schedule(Value):
     """
 
     _label: ClassVar[str | None] = None
-    _pending: ClassVar[bool] = False  # whether durations in it wait for a plan
+    pending: ClassVar[bool] = False  # whether durations in it wait for a plan
     _times: ClassVar[tuple[str, ...] | None] = None  # the arguments of a node that are times; None: its parts may wait
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -51,10 +40,10 @@ class Schedule(Value):
             waiting = node(cls, args, kwargs)
         return waiting or super().__new__(cls)
 
-    def _lowered(self) -> Lowered:
+    def _lower(self) -> Lowered:
         raise NotImplementedError
 
-    def _tree(self) -> Any:
+    def tree(self) -> Any:
         """The canonical tree, as JSON knows it."""
         raise NotImplementedError
 
@@ -63,26 +52,26 @@ class Schedule(Value):
         raise NotImplementedError
 
     @cached_property
-    def _flat(self) -> Lowered:
-        return self._lowered()
+    def lowered(self) -> Lowered:
+        return self._lower()
 
     @cached_property
-    def _program(self) -> Program:
-        return program(self._flat)
+    def program(self) -> Program:
+        return program(self.lowered)
 
     @cached_property
     def _json(self) -> str:
         import json
 
-        return json.dumps(self._tree(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return json.dumps(self.tree(), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @cached_property
-    def _length(self) -> Fraction | None:
-        return self._flat.end
+    def exact_duration(self) -> Fraction | None:
+        return self.lowered.end
 
     @property
-    def _endless(self) -> bool:
-        return self._length is None
+    def endless(self) -> bool:
+        return self.exact_duration is None
 
     @property
     def _unguarded(self) -> Schedule:
@@ -102,10 +91,10 @@ class Schedule(Value):
         """
         kind = type(t)
         if kind is int or kind is float:
-            return self._program.at(t)
+            return self.program.at(t)
         if library(t) is not Scalars:
-            return many(self._program, t)
-        return self._program.at(_number(t))
+            return many(self.program, t)
+        return self.program.at(_number(t))
 
     def left(self, t: Any) -> Any:
         """The limit of the value from the left at time t: at a restart the end of the run before it.
@@ -122,14 +111,14 @@ class Schedule(Value):
         if library(t) is np:
             times = np.asarray(t)
             return np.array([self.left(x) for x in times.ravel().tolist()], np.float64).reshape(times.shape)
-        return self._program.left(_number(t))
+        return self.program.left(_number(t))
 
     @property
     def duration(self) -> int | float | None:
         """The time at which it ends, or None if it never does."""
-        return None if self._length is None else plain(self._length)
+        return None if self.exact_duration is None else plain(self.exact_duration)
 
-    def runs(self, until: Any = None) -> list[RunSpan]:
+    def runs(self, until: Any = None) -> list[Cycle]:
         """Its runs: every stretch of time between two begins, with the values at both ends.
 
         A begin or end that is no float is given as the next float above, at which the later run is in force already
@@ -139,9 +128,9 @@ class Schedule(Value):
 
         >>> from annealing import warm_restarts
         >>> warm_restarts(eta_max=1, T_0=10, T_mult=2).runs(until=30)
-        [RunSpan(begin=0, end=10, first=1.0, last=0.0), RunSpan(begin=10, end=30, first=1.0, last=0.0)]
+        [Cycle(begin=0, end=10, first=1.0, last=0.0), Cycle(begin=10, end=30, first=1.0, last=0.0)]
         """
-        return [self._span(span) for span in self._spans(until)]
+        return [cycle.rounded(self.program.at) for cycle in self.cycles(self.horizon(until))]
 
     def restarts(self, until: Any = None) -> list[int | float]:
         """The times at which it begins again: copies 1, 2, ... of what is repeated, listed runs, and jumps up.
@@ -152,13 +141,8 @@ class Schedule(Value):
         >>> (linear(0, 0.05, 5) >> warm_restarts(eta_max=0.05, T_0=10, T_mult=2)).restarts(until=100)
         [15, 35, 75]
         """
-        at, left = self._program.at, self._program.left
-
-        def jumps_up(span: lowering.Span) -> bool:
-            return not span.stair and left(exact_number(span.begin)) < at(plain(span.begin))
-
-        later = [span for span in self._spans(until) if span.begin > 0]
-        return [plain(span.begin) for span in later if span.again or jumps_up(span)]
+        both = pairwise(self.cycles(self.horizon(until)))
+        return [two.start for one, two in both if two.again or (one.last < two.first and not two.stair)]
 
     def snapshots(self, until: Any = None) -> list[int | float]:
         """The times T at which the value has come down and is about to rise, and the end: "the model after update T".
@@ -169,44 +153,30 @@ class Schedule(Value):
         >>> warm_restarts(eta_max=0.05, T_0=10, T_mult=2).snapshots(until=200)
         [10, 30, 70, 150]
         """
-        found = [time for time, kept in self._begins(map(self._span, self._spans(until, included=True))) if kept]
-        end = self._length
-        return found if end is None or end > self._until(until) else [*found, plain(end)]
+        last, end = self.horizon(until), self.exact_duration
+        found = [time for time, kept in snapshot_starts(self.cycles(last, included=True)) if kept]
+        return found if end is None or end > last else [*found, plain(end)]
 
-    def _begins(self, spans: Iterator[RunSpan]) -> Iterator[tuple[int | float, bool]]:
-        """The begin of every run but the first, and whether the value has come down and is about to rise there."""
-        down, before = False, None
-        for span in spans:
-            if before is not None:
-                kept = down and (span.first > before.last or span.last > span.first)
-                yield span.begin, kept
-                down = (down and not kept) or span.first < before.last
-            down = span.last < span.first or (down and span.last == span.first)
-            before = span
+    def cycles(self, until: Any = None, included: bool = False) -> Iterator[Cycle]:
+        """Its cycles with exact times, in order: those that start before `until` (or at it, if included), or all."""
+        at, left = self.program.at, self.program.left
+        limit = None if until is None else self.horizon(until)
+        for number, (begin, end, again, stair) in enumerate(lowering.cycles(self.lowered)):
+            if limit is not None:
+                if begin > limit or (begin == limit and not included):
+                    return
+                if number >= MOST_RUNS:
+                    raise ScheduleError(f"there are more than {MOST_RUNS:,} cycles before {plain(limit)!r}: ask for fewer")
+            last = at(END_OF_TIME) if end is None else left(exact_number(end))
+            yield Cycle.exactly(begin, end, (at(exact_number(begin)), last), again, stair)
 
-    def _spans(self, until: Any, included: bool = False) -> Iterator[lowering.Span]:
-        """The runs that begin before `until` (or at it, if that is included)."""
-        until = self._until(until)
-        for number, span in enumerate(lowering.spans(self._flat)):
-            if span.begin > until or (span.begin == until and not included):
-                return
-            if number >= MOST_RUNS:
-                raise ScheduleError(f"there are more than {MOST_RUNS:,} runs until {float(until)!r}: ask for fewer")
-            yield span
-
-    def _span(self, span: lowering.Span) -> RunSpan:
-        begin = plain(span.begin)
-        first = self._program.at(begin)
-        if span.end is None:
-            return RunSpan(begin, math.inf, first, self._program.at(END_OF_TIME))
-        return RunSpan(begin, plain(span.end), first, self._program.left(exact_number(span.end)))
-
-    def _until(self, until: Any) -> Fraction:
+    def horizon(self, until: Any) -> Fraction:
+        """The end of what is asked about: `until` as an exact time, or the end of the schedule."""
         if until is not None:
             return exact(until, "until")
-        if self._length is None:
+        if self.exact_duration is None:
             raise ScheduleError(f"until must be given, since this schedule never ends: {self}")
-        return self._length
+        return self.exact_duration
 
     def shifted(self, by: Any) -> Schedule:
         """The same, later by `by` (its first value is held until then); below 0: earlier, its beginning cut away.
@@ -317,7 +287,7 @@ class Schedule(Value):
         return plot(self, until, **options)
 
     def _repr_svg_(self) -> str | None:
-        if self._pending:
+        if self.pending:
             return None
         try:
             from ..plots import svg
@@ -368,7 +338,7 @@ class Schedule(Value):
         kept = {*self._fields, "_label"}
         return {name: value for name, value in self.__dict__.items() if name in kept}
 
-    def _labelled(self, label: str) -> Schedule:
+    def labelled(self, label: str) -> Schedule:
         """The same value, printed as `label`."""
         named = copy.copy(self)
         named._set(_label=label)

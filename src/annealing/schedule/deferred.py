@@ -37,7 +37,7 @@ class Deferred(Schedule):
     call: Callable[..., Schedule]
     arguments: tuple[tuple[str, Any], ...]
 
-    _pending = True
+    pending = True
 
     def __post_init__(self) -> None:
         failed = set()
@@ -68,14 +68,14 @@ class Deferred(Schedule):
             if not isinstance(value, Schedule):
                 return value
             made = resolved(value, steps, trial)
-            return made if trial is None else made._labelled(str(value))  # errors show what was written
+            return made if trial is None else made.labelled(str(value))  # errors show what was written
 
         return {name: number(value) for name, value in self.arguments}
 
     @property
-    def _endless(self) -> bool:
+    def endless(self) -> bool:
         made = [self._trial(number) for number in range(len(TRIALS))]
-        return any(isinstance(one, Schedule) and one._endless for one in made)
+        return any(isinstance(one, Schedule) and one.endless for one in made)
 
     @property
     def _unguarded(self) -> Schedule:
@@ -83,13 +83,13 @@ class Deferred(Schedule):
         guarded = self.call.__name__ == "Beyond" and given["policy"] == "raise"
         return given["part"] if guarded else self
 
-    def _lowered(self) -> Lowered:
+    def _lower(self) -> Lowered:
         raise ScheduleError(
             f"this schedule has durations with units: make it one in updates by plan.resolve(schedule), where "
             f"plan = annealing.Plan(...); it is {self}"
         )
 
-    def _tree(self) -> Any:
+    def tree(self) -> Any:
         if not isinstance(self.call, type):
             usual = {name: _json(taken.default) for name, taken in inspect.signature(self.call).parameters.items()}
             written = {name: _json(value) for name, value in self.arguments}
@@ -130,7 +130,7 @@ def kept(call: Callable[..., Schedule], times: Collection[str], given: Mapping[s
 
 def resolved(schedule: Schedule, steps: Steps, trial: int | None = None) -> Schedule:
     """The schedule with every duration replaced by `steps` of it; `trial`: the number of the plan that is tried."""
-    if not schedule._pending:
+    if not schedule.pending:
         return schedule
     if not isinstance(schedule, Deferred):
         node: Any = schedule  # one of parts
@@ -160,7 +160,7 @@ def durations(schedule: Schedule) -> list[Duration]:
                 look(item)
         elif isinstance(value, Deferred):
             look(tuple(argument for _, argument in value.arguments))
-        elif isinstance(value, Schedule) and value._pending:
+        elif isinstance(value, Schedule) and value.pending:
             look(value.parts)  # type: ignore[attr-defined]
 
     look(schedule)
@@ -193,7 +193,7 @@ def _other(value: Any, name: str) -> Any:
 def _waits(value: Any) -> bool:
     if isinstance(value, Duration):
         return True
-    return any(map(_waits, value)) if isinstance(value, tuple) else getattr(value, "_pending", False)
+    return any(map(_waits, value)) if isinstance(value, tuple) else getattr(value, "pending", False)
 
 
 def _json(value: Any) -> Any:
@@ -201,7 +201,7 @@ def _json(value: Any) -> Any:
     if isinstance(value, Duration):
         return str(value)
     if isinstance(value, Schedule):
-        return value._tree()
+        return value.tree()
     if isinstance(value, Shape):
         return {"shape": value.tree()}
     if isinstance(value, tuple):

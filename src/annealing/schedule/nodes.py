@@ -40,10 +40,10 @@ class Run(Schedule):
         start, end = finite(self.start, "start"), finite(self.end, "end")
         self._set(start=start, end=end, length=positive(self.length, "length"))
 
-    def _lowered(self) -> Lowered:
+    def _lower(self) -> Lowered:
         return lowering.run(self.shape, self.start, self.end, self.length)
 
-    def _tree(self) -> Any:
+    def tree(self) -> Any:
         values = {"start": self.start, "end": self.end, "length": time_json(self.length)}
         return {"run": {"shape": self.shape.tree(), **values}}
 
@@ -76,10 +76,10 @@ class Tail(Schedule):
         start, end = finite(self.start, "start"), finite(self.end, "end")
         self._set(start=start, end=end, timescale=positive(self.timescale, "timescale"))
 
-    def _lowered(self) -> Lowered:
+    def _lower(self) -> Lowered:
         return lowering.tail(self.shape, self.start, self.end, self.timescale)
 
-    def _tree(self) -> Any:
+    def tree(self) -> Any:
         values = {"start": self.start, "end": self.end, "timescale": time_json(self.timescale)}
         return {"tail": {"shape": self.shape.tree(), **values}}
 
@@ -103,28 +103,28 @@ class Join(Schedule):
     def __post_init__(self) -> None:
         parts = schedules(self.parts, "parts of a Join")
         for part in parts[:-1]:
-            if part._endless:
+            if part.endless:
                 raise ScheduleError(f"only the last part of a Join may go on for ever, but this one does too: {part}")
         self._set(parts=parts)
 
     @cached_property
-    def _length(self) -> Fraction | None:
-        lengths = [part._length for part in self.parts]
+    def exact_duration(self) -> Fraction | None:
+        lengths = [part.exact_duration for part in self.parts]
         return None if lengths[-1] is None else sum((length for length in lengths if length is not None), Fraction(0))
 
     @property
-    def _endless(self) -> bool:
-        return self.parts[-1]._endless
+    def endless(self) -> bool:
+        return self.parts[-1].endless
 
     @cached_property
-    def _pending(self) -> bool:  # type: ignore[override]
-        return any(part._pending for part in self.parts)
+    def pending(self) -> bool:  # type: ignore[override]
+        return any(part.pending for part in self.parts)
 
-    def _lowered(self) -> Lowered:
-        return lowering.join([part._flat for part in self.parts])
+    def _lower(self) -> Lowered:
+        return lowering.join([part.lowered for part in self.parts])
 
-    def _tree(self) -> Any:
-        return flattened("join", [part._tree() for part in self.parts])
+    def tree(self) -> Any:
+        return flattened("join", [part.tree() for part in self.parts])
 
     def _written(self) -> tuple[str, int]:
         return " >> ".join(bracketed(part, SUM if i else JOIN) for i, part in enumerate(self.parts)), JOIN
@@ -155,7 +155,7 @@ class Repeat(Schedule):
 
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "the part of a Repeat")
-        if part._length is None:
+        if part.exact_duration is None:
             raise ScheduleError(f"the part of a Repeat must end, got {part}")
         times = None if self.times is None else whole(self.times, "times")
         growth = positive(self.growth, "growth")
@@ -169,21 +169,21 @@ class Repeat(Schedule):
 
     def _check(self) -> None:
         try:
-            end = self._flat.end
+            end = self.lowered.end
         except OverflowError:
             raise ScheduleError(f"the factors of this Repeat lead beyond the range of floats: {self}") from None
         if end is not None and end > END_OF_TIME:
             raise ScheduleError(f"this Repeat must be over by 2^53, but ends at {float(end)!r}: {self}")
 
-    def _lowered(self) -> Lowered:
-        return lowering.repeat(self.part._flat, self.times, self.growth, self.peak_factor, self.floor_factor)
+    def _lower(self) -> Lowered:
+        return lowering.repeat(self.part.lowered, self.times, self.growth, self.peak_factor, self.floor_factor)
 
-    def _tree(self) -> Any:
+    def tree(self) -> Any:
         if self.times == 1:
-            return self.part._tree()
+            return self.part.tree()
         factors = {"peak_factor": self.peak_factor, "floor_factor": self.floor_factor}
         options = {"times": self.times, "growth": time_json(self.growth), **factors}
-        return {"repeat": {"part": self.part._tree(), **options}}
+        return {"repeat": {"part": self.part.tree(), **options}}
 
     def _written(self) -> tuple[str, int]:
         given = {"times": self.times, "growth": self.growth}

@@ -26,25 +26,25 @@ class Combined(Schedule):
         self._set(parts=_operands(self.parts))
 
     @cached_property
-    def _length(self) -> Fraction | None:
-        lengths = [part._length for part in self.parts if isinstance(part, Schedule)]
+    def exact_duration(self) -> Fraction | None:
+        lengths = [part.exact_duration for part in self.parts if isinstance(part, Schedule)]
         finite = [length for length in lengths if length is not None]
         return max(finite) if len(finite) == len(lengths) else None
 
     @property
-    def _endless(self) -> bool:
-        return any(part._endless for part in self.parts if isinstance(part, Schedule))
+    def endless(self) -> bool:
+        return any(part.endless for part in self.parts if isinstance(part, Schedule))
 
     @cached_property
-    def _pending(self) -> bool:  # type: ignore[override]
-        return any(part._pending for part in self.parts if isinstance(part, Schedule))
+    def pending(self) -> bool:  # type: ignore[override]
+        return any(part.pending for part in self.parts if isinstance(part, Schedule))
 
-    def _lowered(self) -> Lowered:
-        parts = [part._flat if isinstance(part, Schedule) else lowering.constant(part) for part in self.parts]
+    def _lower(self) -> Lowered:
+        parts = [part.lowered if isinstance(part, Schedule) else lowering.constant(part) for part in self.parts]
         return lowering.operation(self.symbol, parts)
 
-    def _tree(self) -> Any:
-        return flattened(self.key, [part._tree() if isinstance(part, Schedule) else part for part in self.parts])
+    def tree(self) -> Any:
+        return flattened(self.key, [part.tree() if isinstance(part, Schedule) else part for part in self.parts])
 
     def _written(self) -> tuple[str, int]:
         parts = [bracketed(part, self.binds + (i > 0)) for i, part in enumerate(self.parts)]

@@ -28,19 +28,19 @@ class Shifted(Schedule):
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what is shifted")
         by = exact(self.by, "by")
-        if abs(by) > END_OF_TIME or (part._length is not None and part._length + by <= 0):
+        if abs(by) > END_OF_TIME or (part.exact_duration is not None and part.exact_duration + by <= 0):
             raise ScheduleError(f"by must leave something of a schedule of length {part.duration!r}, got {self.by!r}")
         self._set(by=by)
 
-    def _lowered(self) -> Lowered:
-        return lowering.shifted(self.part._flat, self.by, lambda pieces: Table(pieces).at(0))
+    def _lower(self) -> Lowered:
+        return lowering.shifted(self.part.lowered, self.by, lambda pieces: Table(pieces).at(0))
 
-    def _tree(self) -> Any:
+    def tree(self) -> Any:
         part: Schedule = self.part
         by = self.by
         while isinstance(part, Shifted) and part.by * by >= 0:
             by, part = by + part.by, part.part
-        return {"shifted": {"part": part._tree(), "by": time_json(by)}} if by else part._tree()
+        return {"shifted": {"part": part.tree(), "by": time_json(by)}} if by else part.tree()
 
     def _written(self) -> tuple[str, int]:
         return f"{bracketed(self.part, CALL)}.shifted({literal(self.by)})", CALL
@@ -57,19 +57,19 @@ class Stretched(Schedule):
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what is stretched")
         by = positive(self.by, "by")
-        if part._length is not None and part._length * by > END_OF_TIME:
+        if part.exact_duration is not None and part.exact_duration * by > END_OF_TIME:
             raise ScheduleError(f"by must keep the length {part.duration!r} at most 2^53, got {self.by!r}")
         self._set(by=by)
 
-    def _lowered(self) -> Lowered:
-        return lowering.stretched(self.part._flat, self.by)
+    def _lower(self) -> Lowered:
+        return lowering.stretched(self.part.lowered, self.by)
 
-    def _tree(self) -> Any:
+    def tree(self) -> Any:
         part: Schedule = self.part
         by = self.by
         while isinstance(part, Stretched):
             by, part = by * part.by, part.part
-        return {"stretched": {"part": part._tree(), "by": time_json(by)}} if by != 1 else part._tree()
+        return {"stretched": {"part": part.tree(), "by": time_json(by)}} if by != 1 else part.tree()
 
     def _written(self) -> tuple[str, int]:
         return f"{bracketed(self.part, CALL)}.stretched({literal(self.by)})", CALL
@@ -86,15 +86,15 @@ class Held(Schedule):
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what is held")
         self._set(every=positive(self.every, "every"))
-        if (most := part._length) is not None and most + self.every > END_OF_TIME:
+        if (most := part.exact_duration) is not None and most + self.every > END_OF_TIME:
             raise ScheduleError(f"every must keep the end {part.duration!r} at most 2^53, got {literal(self.every)}")
-        _ = self._flat  # too many stairs are refused now
+        _ = self.lowered  # too many stairs are refused now
 
-    def _lowered(self) -> Lowered:
-        return staircase.held(self.part._flat, self.every, lambda pieces: Table(pieces).at)
+    def _lower(self) -> Lowered:
+        return staircase.held(self.part.lowered, self.every, lambda pieces: Table(pieces).at)
 
-    def _tree(self) -> Any:
-        return {"held": {"part": self.part._tree(), "every": time_json(self.every)}}
+    def tree(self) -> Any:
+        return {"held": {"part": self.part.tree(), "every": time_json(self.every)}}
 
     def _written(self) -> tuple[str, int]:
         return f"{bracketed(self.part, CALL)}.held({literal(self.every)})", CALL
@@ -117,8 +117,8 @@ class Beyond(Schedule):
     def _unguarded(self) -> Schedule:
         return self.part if self.policy == "raise" else self
 
-    def _lowered(self) -> Lowered:
-        part, length = self.part._flat, self.part._length
+    def _lower(self) -> Lowered:
+        part, length = self.part.lowered, self.part.exact_duration
         if length is None or self.policy == "hold":
             return part
         if self.policy == "raise":
@@ -127,10 +127,10 @@ class Beyond(Schedule):
             return lowering.repeat(part)
         return lowering.repeat(lowering.mirrored(part, length), restarts=False)
 
-    def _tree(self) -> Any:
-        if self.part._length is None or self.policy == "hold":
-            return self.part._tree()
-        return {"beyond": {"part": self.part._tree(), "policy": self.policy}}
+    def tree(self) -> Any:
+        if self.part.exact_duration is None or self.policy == "hold":
+            return self.part.tree()
+        return {"beyond": {"part": self.part.tree(), "policy": self.policy}}
 
     def _written(self) -> tuple[str, int]:
         return f'{bracketed(self.part, CALL)}.beyond("{self.policy}")', CALL
@@ -147,19 +147,19 @@ class Until(Schedule):
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what ends at a time")
         time = positive(self.time, "time")
-        if part._length is not None and part._length < time:
+        if part.exact_duration is not None and part.exact_duration < time:
             raise ScheduleError(f"time must be at most the duration {part.duration!r}, got {self.time!r}")
         self._set(time=time)
 
     @property
-    def _length(self) -> Fraction | None:
+    def exact_duration(self) -> Fraction | None:
         return Fraction(self.time)
 
-    def _lowered(self) -> Lowered:
-        return lowering.until(self.part._flat, self.time, lambda pieces: Table(pieces).left(self.time))
+    def _lower(self) -> Lowered:
+        return lowering.until(self.part.lowered, self.time, lambda pieces: Table(pieces).left(self.time))
 
-    def _tree(self) -> Any:
-        return {"until": {"part": self.part._tree(), "time": time_json(self.time)}}
+    def tree(self) -> Any:
+        return {"until": {"part": self.part.tree(), "time": time_json(self.time)}}
 
     def _written(self) -> tuple[str, int]:
         return f"{bracketed(self.part, CALL)}.until({literal(self.time)})", CALL

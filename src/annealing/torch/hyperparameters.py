@@ -13,10 +13,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ..cycles import Cycle
 from ..errors import ScheduleError, finite
-from ..evaluate import lowering
 from ..recipes import constant
-from ..schedule.base import RunSpan, Schedule
+from ..schedule.base import Schedule
 from .places import Groups, Parts, Places
 
 Given = Schedule | list[Schedule]  # one for all groups, or one for each
@@ -122,8 +122,8 @@ class Hyperparameter:
 
 
 @lru_cache(maxsize=256)
-def first_runs(schedule: Schedule) -> list[RunSpan]:
-    return [schedule._span(span) for span in islice(lowering.spans(schedule._flat), RUNS_LOOKED_AT)]
+def first_runs(schedule: Schedule) -> list[Cycle]:
+    return list(islice(schedule.cycles(), RUNS_LOOKED_AT))
 
 
 def read(given: Mapping[str, Any], scale: Any, groups: Groups) -> list[Hyperparameter]:

@@ -135,11 +135,11 @@ def _stretched_on(saved: Schedule, new: Schedule, position: float) -> Schedule:
     """The saved schedule, what is left of it stretched to end with the new one."""
     if saved.duration == new.duration:
         return saved
-    if saved._length is None or new._length is None:
+    if saved.exact_duration is None or new.exact_duration is None:
         raise ScheduleError(f"policy 'restretch' needs schedules that end, got {saved} and {new}")
     if position == 0:
-        return saved.stretched(new._length / saved._length)
-    return change_horizon(saved, position, new._length, policy="restretch")
+        return saved.stretched(new.exact_duration / saved.exact_duration)
+    return change_horizon(saved, position, new.exact_duration, policy="restretch")
 
 
 def _refusal(saved: Saved, steered: list[Hyperparameter], policy: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 
-from ..evaluate import lowering
+from ..cycles import snapshot_starts
 from ..schedule.base import Schedule
 
 
@@ -17,7 +17,7 @@ class Snapshots:
         self._restart()
 
     def _restart(self) -> None:
-        self._begins = self.schedule._begins(map(self.schedule._span, lowering.spans(self.schedule._flat)))
+        self._begins = snapshot_starts(self.schedule.cycles())
         self._found: list[float] = []
         self._known: float = 0
 

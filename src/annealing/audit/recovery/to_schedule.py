@@ -53,7 +53,7 @@ def _cut(model: Model, part: Part, following: Part | None) -> list[Schedule]:
     if until is None:
         return [*before, curve]
     left = until - max(begin - start, 0)
-    length = curve._length
+    length = curve.exact_duration
     if length is None or length > left:
         return [*before, curve.until(left)]
     return [*before, curve, *([recipes.constant(n[part.last], left - length)] if length < left else [])]
