@@ -166,7 +166,9 @@ class Schedule(Value):
                 if begin > limit or (begin == limit and not included):
                     return
                 if number >= MOST_RUNS:
-                    raise ScheduleError(f"there are more than {MOST_RUNS:,} cycles before {plain(limit)!r}: ask for fewer")
+                    raise ScheduleError(
+                        f"there are more than {MOST_RUNS:,} cycles before {plain(limit)!r}: ask for fewer"
+                    )
             last = at(END_OF_TIME) if end is None else left(exact_number(end))
             yield Cycle.exactly(begin, end, (at(exact_number(begin)), last), again, stair)
 
