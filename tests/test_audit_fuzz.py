@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from test_audit_readers import LOGS, SAMPLES
 
 from annealing.audit import LogError, formats, read
-from annealing.audit.readers.text_formats import TEXTS, combined
+from annealing.audit.readers.formats import TEXTS
+from annealing.audit.readers.regex_reader import combined
 from annealing.audit.readers.tfrecord import masked_checksum
 
 SECONDS = 20  # for one case on a busy machine; the slowest takes well below 1

@@ -10,10 +10,9 @@ from pathlib import Path
 from ..log import Log, LogError
 from . import csv_reader, json_reader, regex_reader, tensorboard, transformers_console
 from .column_names import Roles
-from .formats import TABLES, Format
+from .formats import TABLES, TEXTS, Format, TextFormat
 from .rows import Rows
-from .text_file import Progress, Source
-from .text_formats import TEXTS, TextFormat
+from .text_file import Progress, TextFile
 
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 CSV = {"csv", "lightning", "keras", "ultralytics", "yolov5"}
@@ -59,7 +58,7 @@ def read(
         raise LogError(f"format must be one of {', '.join(formats())}; got {format!r}")
     rows: Rows | None = None
     for number, file in enumerate(files):
-        source = Source(file, sum(sizes[:number]), sum(sizes), progress)
+        source = TextFile(file, sum(sizes[:number]), sum(sizes), progress)
         this = form or _form(source, format, named)
         if rows is None:
             rows = Rows(this if isinstance(this, Format) else this.form)
@@ -79,7 +78,7 @@ def read(
     return rows.log(" ".join(map(str, files[:3])), expected)
 
 
-def _read(source: Source, rows: Rows, form: Format | TextFormat, columns: Roles | None) -> None:
+def _read(source: TextFile, rows: Rows, form: Format | TextFormat, columns: Roles | None) -> None:
     if isinstance(form, TextFormat):
         (transformers_console if form.form.name == "transformers" else regex_reader).read(source, rows, form)
     elif form.name == "tensorboard":
@@ -90,7 +89,7 @@ def _read(source: Source, rows: Rows, form: Format | TextFormat, columns: Roles 
         json_reader.read(source, rows, columns)
 
 
-def _form(source: Source, name: str | None, columns: Roles | None) -> Format | TextFormat:
+def _form(source: TextFile, name: str | None, columns: Roles | None) -> Format | TextFormat:
     """The format that is named, else the one that the content shows."""
     if name == "tensorboard" or (name is None and tensorboard.recognise(source.head)):
         if not tensorboard.recognise(source.head):
@@ -110,7 +109,7 @@ def _form(source: Source, name: str | None, columns: Roles | None) -> Format | T
         return row
     if name is not None:
         return next((row for row in rows if regex_reader.shows(row, sample)), rows[0])
-    for piece in Source(source.path).pieces():
+    for piece in TextFile(source.path).pieces():
         if row := regex_reader.recognise(piece):
             return row
     raise LogError(f"{source.path}: no learning rate found; name the format, the columns or patterns to look for")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
 from ..log import LogError
-from .alike import Alike, Piece, form_of, sorted_out
 from .column_names import Roles, rate_names, roles
 from .formats import TABLES, Format
 from .rows import Column, Rows
-from .text_file import Source
+from .text_file import TextFile
 
 DELIMITERS = ",;\t|"
 
@@ -64,7 +62,7 @@ def _delimiter(line: str) -> str:
     return max(DELIMITERS, key=line.count)
 
 
-def read(source: Source, rows: Rows, columns: Roles | None) -> None:
+def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     """Add the rows of one CSV file."""
     header = _header(source.sample())
     if header is None:
@@ -78,14 +76,14 @@ def read(source: Source, rows: Rows, columns: Roles | None) -> None:
     delimiter = _delimiter(next(line for line in source.sample().split("\n") if line.strip() and line[0] != "#"))
     rates = [header.index(name) for name in found.rates]
     update, epoch = (None if name is None else header.index(name) for name in (found.update, found.epoch))
-    Table(source, rows, header, delimiter, rates, update, epoch).read()
+    CsvTable(source, rows, header, delimiter, rates, update, epoch).read()
 
 
 @dataclass
-class Table:
+class CsvTable:
     """A CSV file, and in which of its columns the rates, the update and the epoch stand."""
 
-    source: Source
+    source: TextFile
     rows: Rows
     header: list[str]
     delimiter: str
@@ -104,41 +102,9 @@ class Table:
         head, first = _cut(next(pieces, ""))
         self._by_row(head, iter(()))
         for piece in chain([first], pieces):
-            alike = sorted_out(piece)
-            if alike is None or not self._by_kind(alike):
-                self._by_row(piece, pieces)
+            self._by_row(piece, pieces)
         if self.short:
             self.rows.leave_out(self.short, "with too few cells", self.source.path.name)
-
-    def _by_kind(self, piece: Piece) -> bool:
-        """Add the rows of lines that are alike, if one line says what the others are."""
-        kinds, short = list[tuple[Alike, list[str]]](), 0
-        for kind in piece.kinds:
-            if kind.short[0] == "#":
-                continue
-            row = self._row(kind.marked)
-            if row is None:
-                return False
-            if len(row) <= self.need:
-                short += len(kind.lines) * bool(row)
-            elif any(row[place] for place in self.rates):
-                if piece.original(kind, row[self.rates[0]]) == self.header[self.rates[0]]:
-                    return False
-                if any(not form_of(row[place]) and re.search("[0-9]", row[place]) for place in self.wanted):
-                    return False
-                kinds.append((kind, row))
-        self.short += short
-        if kinds:
-            self._add({place: piece.column((kind, row[place]) for kind, row in kinds) for place in self.wanted})
-        return True
-
-    def _row(self, line: str) -> list[str] | None:
-        """The cells of a line, or None where they go on in the next."""
-        try:
-            row, *rest = csv.reader([line, "end"], delimiter=self.delimiter, skipinitialspace=True)
-        except csv.Error:
-            return None
-        return [self._point(cell) for cell in row] if rest == [["end"]] else None
 
     def _by_row(self, piece: str, pieces: Iterator[str]) -> None:
         """Add the rows of a piece, and of the next ones where a quoted cell goes on."""

@@ -1,8 +1,25 @@
-"""The formats that are known: how each prints its rates, and which update a rate belongs to."""
+"""The known formats: how to recognise each, how it prints its rates, and which update a rate belongs to."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+N = r"[0-9]{1,18}"
+FLOAT = r"[-+]?(?:[0-9]{1,55}+(?:\.[0-9]{0,35}+)?|\.[0-9]{1,35}+)(?:[eE][-+]?[0-9]{1,4}+)?|[-+]?(?:nan|inf)"
+END, NEAR = r"(?!\w|\.[0-9])", r"[^\w\n]{0,4}"
+RATE = rf"(?P<rate>{FLOAT}){END}"
+PER = rf"(?:[ \t]*/[ \t]*(?P<per>{N}))?"
+
+
+def then(begin: str, found: str, letters: str) -> str:
+    """A pattern of two parts in one line, with anything between them but the first part: no text is searched twice.
+
+    letters: all that the parts can begin with.
+    """
+    told = re.sub(r"\(\?P<\w+>", "(?:", rf"\b(?:{begin}|{found})")
+    between = rf"[^\n{letters}]*+(?:(?!{told})[{letters}][^\n{letters}]*+)*+"
+    return rf"\b{begin}{between}\b{found}"
 
 
 class Format(NamedTuple):
@@ -10,6 +27,7 @@ class Format(NamedTuple):
 
     style: how rates are printed, as in `Printed`.
     shift: rate at clock c is schedule(c + shift), where the format decides it.
+    double: whether rates are known to be float64 when they are printed; others may have been float32.
     """
 
     name: str
@@ -17,6 +35,25 @@ class Format(NamedTuple):
     style: str | int | None = None
     unit: str | None = None
     shift: int | None = None
+    double: bool = False
+
+
+class TextFormat(NamedTuple):
+    """A kind of text log.
+
+    patterns: each within a line and without digits of its own; with the groups update, epoch, iter (within the
+        epoch), per (iterations in an epoch), rate. A rate belongs to the update and epoch in the same match, else to
+        the last that were seen.
+    sign: what only this format has; by default a match of a pattern with a rate.
+    first: the number of the first epoch, where epoch and iter are added up.
+    stated: what of its own settings the run prints, by name.
+    """
+
+    form: Format
+    patterns: tuple[str, ...]
+    sign: str | None = None
+    first: int | None = None
+    stated: str | None = None
 
 
 TABLES = {
@@ -27,8 +64,8 @@ TABLES = {
         Format("tensorboard", "TensorBoard event files", "single"),
         Format("lightning", "Lightning's metrics.csv", "full", None, 0),
         Format("keras", "Keras' CSVLogger", None, "epoch", 0),
-        Format("ultralytics", "Ultralytics' results.csv", 5, "epoch"),
-        Format("yolov5", "YOLOv5's results.csv", 5, "epoch"),
+        Format("ultralytics", "Ultralytics' results.csv", 5, "epoch", double=True),
+        Format("yolov5", "YOLOv5's results.csv", 5, "epoch", double=True),
         Format("mmengine_json", "mmengine's scalars (vis_data/*.json)", "full", None, -1),
         Format("detectron2_json", "detectron2's metrics.json", "full", None, 0),
         Format("detr", "log.txt of DETR, DeiT and MAE", "mean", "epoch"),
@@ -37,3 +74,129 @@ TABLES = {
         Format("json", "any JSON lines, or one JSON list, of records", None),
     )
 }
+YAML = "BASE_LR|MAX_ITER|WARMUP_ITERS|WARMUP_FACTOR|WARMUP_METHOD|LR_SCHEDULER_NAME|STEPS|GAMMA"
+PYTHON = "learning_rate|lr_scheduler_type|max_steps|num_train_epochs|warmup_ratio|warmup_steps|logging_steps"
+SETTINGS = rf"({YAML}):[ \t]*(.+)$"
+TEXTS = (
+    TextFormat(
+        Format("transformers", "the console of Transformers' Trainer: {'learning_rate': ...} between its bars", "full"),
+        (
+            rf"(?P<update>{N})/(?P<total>{N}) \[",
+            rf"\{{[^{{}}\n]{{0,2000}}?'learning_rate': '?{RATE}'?[,}}]"
+            r"(?:[^{}\n]{0,2000}?'epoch': '?(?P<epoch>[0-9.eE+-]{1,30}))?",
+        ),
+        stated=rf"\b({PYTHON}|transformers_version)\"?(?:=|: )([^,\s]+),?$",
+    ),
+    TextFormat(
+        Format(
+            "mmengine",
+            "mmengine's and mmcv's text log: Epoch(train) [1][20/597] lr: 1.0000e-03",
+            "digits",
+            shift=-1,
+            double=True,
+        ),
+        (
+            then(
+                rf"Epoch(?:\(train\))?[ \t]*\[(?P<epoch>{N})\]\[[ \t]*(?P<iter>{N})/(?P<per>{N})\]",
+                f"lr: {RATE}",
+                "El",
+            ),
+        ),
+        first=1,
+        stated=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
+    ),
+    TextFormat(
+        Format(
+            "mmengine",
+            "mmengine's and mmcv's text log: Iter(train) [20/40000] lr: 1.0000e-03",
+            "digits",
+            shift=-1,
+            double=True,
+        ),
+        (then(rf"Iter(?:\(train\))?[ \t]*\[[ \t]*(?P<update>{N})/(?P<total>{N})\]", f"lr: {RATE}", "Il"),),
+        stated=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
+    ),
+    TextFormat(
+        Format("maskrcnn_benchmark", "maskrcnn-benchmark's log: iter: 20 ... lr: 0.000900", "digits", double=True),
+        (then(rf"iter: (?P<update>{N}) ", f"lr: {RATE}", "il"),),
+        sign=then(r"maskrcnn_benchmark\.trainer INFO: ", "lr: ", "ml"),
+        stated=SETTINGS,
+    ),
+    TextFormat(
+        Format("detectron2", "detectron2's log: iter: 19 ... lr: 2.5373e-05", 5, shift=0, double=True),
+        (then(rf"iter: (?P<update>{N}) ", f"lr: {RATE}", "il"),),
+        sign=then(r"d2\.utils\.events", then("iter: ", "lr: ", "il"), "di"),
+        stated=SETTINGS,
+    ),
+    TextFormat(
+        Format("fastreid", "fastreid's log: epoch/iter: 0/199 ... lr: 1.07e-04", "digits", double=True),
+        (then(rf"epoch/iter: (?P<epoch>{N})/(?P<update>{N}) ", f"lr: {RATE}", "el"),),
+        stated=SETTINGS,
+    ),
+    TextFormat(
+        Format("caffe", "Caffe's log: Iteration 100, lr = 0.001", 6, shift=0),
+        (rf"\bIteration (?P<update>{N}), lr = {RATE}",),
+        stated=r"(base_lr|max_iter|lr_policy|gamma|power|stepsize|stepvalue|iter_size): \"?([^\"\s]+)\"?$",
+    ),
+    TextFormat(
+        Format("torchvision", "torchvision's, DETR's, SwAV's and timm's consoles: Epoch: [0] [10/5005] ... lr: 0.1"),
+        (
+            then(
+                rf"(?:Epoch|Train): ?\[?(?P<epoch>{N})(?:/[0-9]+)?\]?(?: - Iter:)?:?[ \t]*"
+                rf"\[[ \t]*(?P<iter>{N})/[ \t]*(?P<per>{N})",
+                rf"(?:lr|LR|learning_rate)[: ][ \t]*{RATE}",
+                "ETlL",
+            ),
+            then(rf"Epoch\[(?P<epoch>{N})\] - Iter: \[(?P<iter>{N})/(?P<per>{N})\]", f"LR {RATE}", "EL"),
+        ),
+        first=0,
+        stated=r"(epochs|lr|final_lr|decay_epochs|warmup_epochs): (.+)$",
+    ),
+    TextFormat(
+        Format("fairseq", "fairseq's log: num_updates=50, lr=8e-05", 6),
+        (then(rf"num_updates[^\w\n]{{1,5}}(?P<update>{N})\b", rf"lr[^\w\n]{{1,5}}{RATE}", "nl"),),
+    ),
+    TextFormat(
+        Format("megatron", "Megatron-LM's log: iteration 100/ 500000 | ... | learning rate: 1.500E-05 |", "digits"),
+        (then(rf"iteration[ \t]+(?P<update>{N})/[ \t]*(?P<total>{N}) \|", f"learning rate: {RATE}", "il"),),
+    ),
+    TextFormat(
+        Format("tqdm", "a progress bar that shows the rate: 10/1000 [00:05<08:30, 1.94it/s, lr=1e-5]"),
+        (
+            then(
+                rf"(?:Epoch:? (?P<epoch>{N})[^\n|]{{0,40}}\|[^\n|]{{0,200}}\| )?(?P<iter>{N})/(?P<per>{N}) \[",
+                f"lr={RATE}",
+                "E0-9l",
+            ),
+        ),
+    ),
+    TextFormat(
+        Format("nanogpt", "nanoGPT's and llm.c's logs: step 10/19560 | ... | lr 8.57e-06"),
+        (
+            then(
+                rf"(?:step|iter)[ \t]+(?P<update>{N})(?:/(?P<total>{N}))?[ \t]*[|:]",
+                rf"lr[ :=]{{1,3}}{RATE}",
+                "sil",
+            ),
+        ),
+    ),
+    TextFormat(
+        Format("marian", "Marian's log: Up. 1000 : ... : L.r. 1.8750e-05", "digits"),
+        (then(rf"Up\. (?P<update>{N}) ", rf"L\.r\. {RATE}", "UL"),),
+    ),
+    TextFormat(
+        Format("darknet", "Darknet's log: 1000: 2.5, 2.7 avg loss, 0.001000 rate", "digits"),
+        (rf"^[ ]*(?P<update>{N}): [^\n]*? (?P<rate>[0-9]{{1,20}}+\.[0-9]{{1,35}}+) rate, ",),
+    ),
+    TextFormat(
+        Format(
+            "text", "any text with a rate, and an update or epoch, each with its word: Epoch: 3, Learning rate: 0.023"
+        ),
+        (
+            rf"(?i:\b(?:global[_ ]?step|step|iter|iteration|update|num_updates)s?)\b{NEAR}(?P<iter>{N}){PER}{END}(?!%)",
+            rf"(?i:\bepoch)\b{NEAR}(?P<epoch>{N}){END}",
+            r"(?i:\b(?:lr|learning[ _-]?rate))(?:/\w{1,20}|\(\w{1,30}\)|_group0)?"
+            rf"(?: is| to| set to| of group 0 to)?[^\w\n]{{1,4}}?{RATE}",
+        ),
+    ),
+)

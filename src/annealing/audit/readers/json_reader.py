@@ -9,11 +9,10 @@ from itertools import chain
 from typing import Any
 
 from ..log import LogError
-from .alike import Alike, Piece, sorted_out
 from .column_names import Roles, is_rate, roles
 from .formats import TABLES, Format
 from .rows import Rows, counted
-from .text_file import PIECE, Source
+from .text_file import PIECE, TextFile
 
 HISTORY = re.compile(r'"log_history"\s*:\s*\[')
 STATED = ("max_steps", "logging_steps", "num_train_epochs", "global_step", "total_steps")
@@ -49,7 +48,7 @@ def _kind(record: Mapping[str, Any]) -> str:
     return "wandb" if keys & {"_step", "_timestamp", "_runtime"} else "json"
 
 
-def read(source: Source, rows: Rows, columns: Roles | None) -> None:
+def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     """Add the rows of one JSON file."""
     text = source.sample().lstrip()
     if rows.form.name == "trainer_state" or HISTORY.search(text):
@@ -63,13 +62,9 @@ def read(source: Source, rows: Rows, columns: Roles | None) -> None:
         _lines(source, rows, columns)
 
 
-def _lines(source: Source, rows: Rows, columns: Roles | None) -> None:
+def _lines(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     broken = 0
     for piece in source.pieces():
-        alike = sorted_out(piece)
-        if alike is not None and (unread := _by_kind(alike, rows, columns)) is not None:
-            broken += unread
-            continue
         lines = [line for line in piece.split("\n") if line and not line.isspace()]
         try:
             batch = json.loads(f"[{','.join(lines)}]")
@@ -86,64 +81,6 @@ def _lines(source: Source, rows: Rows, columns: Roles | None) -> None:
         )
 
 
-class _Number(str):
-    """A number out of a marked line."""
-
-
-def _by_kind(piece: Piece, rows: Rows, columns: Roles | None) -> int | None:
-    """Add the records of lines that are alike, and say how many are no JSON; None if one line does not say it all."""
-    kinds, broken, rest = list[tuple[Alike, Record]](), 0, list(piece.kinds)
-    while rest:
-        kind = rest.pop()
-        if kind.short.isspace():
-            continue
-        numbers: list[str] = []
-
-        def number(text: str, numbers: list[str] = numbers) -> _Number:
-            numbers.append(text)
-            return _Number(text)
-
-        try:
-            record = json.loads(kind.marked, parse_int=number, parse_float=number)
-        except (ValueError, RecursionError):
-            broken += len(kind.lines)
-            continue
-        if "\\" in kind.short or not isinstance(record, dict) or piece.begin_with_zeros(kind, numbers):
-            return None
-        if not (same := piece.equal(kind, " ".join(record))).all():
-            rest += [kind[~same], kind[same]]
-            continue
-        kinds.append((kind, {piece.original(kind, key): value for key, value in record.items()}))
-    kinds.sort(key=lambda one: one[0].lines[0])
-    keys = dict.fromkeys(chain.from_iterable(record for _, record in kinds))
-    found = columns or roles(keys)
-    names = [name for name in found.rates if name in keys]
-    kinds = [(kind, record) for kind, record in kinds if any(record.get(name) is not None for name in names)]
-    wanted = [name for name in (*names, found.update, found.epoch, _total(rows)) if name is not None]
-    cells = [record.get(name) for _, record in kinds for name in wanted]
-    if any(isinstance(cell, str | dict | list) and not isinstance(cell, _Number) for cell in cells):
-        return None
-    if kinds:
-        table = {
-            name: piece.column((kind, str(record.get(name, ""))) for kind, record in kinds).values for name in wanted
-        }
-        _state(rows, table)
-        update, epoch = (None if name is None else table[name] for name in (found.update, found.epoch))
-        rows.add({name: table[name] for name in names}, update, epoch)
-    return broken
-
-
-def _total(rows: Rows) -> str | None:
-    return "total_steps" if rows.form.name == "llamafactory" else None
-
-
-def _state(rows: Rows, table: Mapping[str, Iterable[Any]]) -> None:
-    """What a log says of its length."""
-    given = table.get(_total(rows) or "", ())
-    totals = [total for total in given if type(total) is int or (isinstance(total, float) and total.is_integer())]
-    rows.settings |= {"total_steps": int(totals[-1])} if totals else {}
-
-
 def _object(line: str) -> Record | None:
     try:
         record = json.loads(line)
@@ -152,7 +89,7 @@ def _object(line: str) -> Record | None:
     return record if isinstance(record, dict) else None
 
 
-def _listed(source: Source, rows: Rows, columns: Roles | None, opening: re.Pattern[str]) -> Record:
+def _listed(source: TextFile, rows: Rows, columns: Roles | None, opening: re.Pattern[str]) -> Record:
     """Add the records of the list that `opening` begins; what stands around the list comes back."""
     head, pieces = "", source.text()
     for text in pieces:
@@ -175,7 +112,7 @@ def _listed(source: Source, rows: Rows, columns: Roles | None, opening: re.Patte
     return outside if isinstance(outside, dict) else {}
 
 
-def _elements(source: Source, rows: Rows, pieces: Iterator[str], rest: list[str]) -> Iterator[list[Any]]:
+def _elements(source: TextFile, rows: Rows, pieces: Iterator[str], rest: list[str]) -> Iterator[list[Any]]:
     """The elements of a JSON list in batches; rest holds the text at its begin, and at the end what follows it."""
     decode, blank = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*")
     text = rest[0]
@@ -211,7 +148,7 @@ def _few(pieces: Iterator[str]) -> Iterator[str]:
             yield piece
 
 
-def _columns(source: Source, rows: Rows, columns: Roles | None) -> None:
+def _columns(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     """One object of lists, such as Keras' history."""
     text = ""
     for piece in source.text():
@@ -250,7 +187,8 @@ def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
     def column(name: str | None) -> list[Any] | None:
         return None if name is None else [record.get(name) for record in records]
 
-    _state(rows, {"total_steps": column("total_steps") or ()})
+    if rows.form.name == "llamafactory" and (totals := [n for n in column("total_steps") or () if type(n) is int]):
+        rows.settings["total_steps"] = totals[-1]
     rows.add(rates, column(found.update), column(found.epoch))
 
 

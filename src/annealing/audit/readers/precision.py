@@ -3,20 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
 Texts = NDArray[np.bytes_]
-LONGEST = 64  # characters of a number; what is longer is none
+LONGEST = 64  # characters of a number; anything longer is not one
 NUMBER = re.compile(r"\s*([-+]?)(?:([0-9]+)\.?([0-9]*)|\.([0-9]+))(?:[eE]([-+]?)([0-9]+))?\s*", re.ASCII)
 FULL = 15  # significant digits from which a number was printed in full
+SINGLE = 9  # significant digits that are enough for any float32
 UNKNOWN = 127  # the power of ten of the last digit where it was not printed
 BLOCK = 1 << 16  # numbers at once
 GENERAL = 6  # what C, C++ and "%g" print where a program says nothing
+KNOWN = ("full", "single", "mean")  # styles that need no digits
+
+
+class Cells(NamedTuple):
+    """Numbers as they stand in a text.
+
+    values: NaN where there is no number. last: the power of ten of the last digit. significant: the digits from the
+    first that is not zero. decimals: the places after the point. padded: whether a zero ends them. powers: with an
+    exponent.
+    """
+
+    values: Floats
+    last: NDArray[np.int16]
+    significant: NDArray[np.int16]
+    decimals: NDArray[np.int16]
+    padded: Booleans
+    powers: Booleans
+
+    @classmethod
+    def none(cls, count: int) -> Cells:
+        """So many cells without a number."""
+        zeros, no = np.zeros((3, count), np.int16), np.zeros((2, count), bool)
+        return cls(np.full(count, np.nan), *zeros, *no)
+
+    @classmethod
+    def of(cls, texts: Texts) -> Cells:
+        """The numbers in texts."""
+        return cls(values_of(texts), *_digits(texts))
+
+    def at(self, which: Any) -> Cells:
+        """Some of the cells."""
+        columns: list[Any] = [column[which] for column in self]
+        return Cells(*columns)
 
 
 class Printed:
@@ -25,135 +60,127 @@ class Printed:
     style: "full" where the writer prints every float in full, "single" where it keeps float32, "mean" where it prints
         the mean of many equal floats, "digits" where it prints a fixed number of decimals, a number where it prints so
         many significant digits and leaves zeros out; None finds it from the numbers.
+    double: whether the numbers were float64 when they were printed; otherwise they may have been float32.
     """
 
-    def __init__(self, style: str | int | None = None) -> None:
-        self.style = style
-        self.values: list[Floats | int] = []  # a number stands for so many rows without one
-        self.last: list[NDArray[np.int16] | int] = []  # the power of ten of the last printed digit
+    def __init__(self, style: str | int | None = None, double: bool = False) -> None:
+        self.style, self.double = style, double
+        self.parts: list[Cells] = []
         self.count = 0
-        self.most, self.padded = 0, False  # significant digits; zeros kept at the end
-        self.least_before = 99  # the fewest significant digits in all but the last number
-        self.final = 99
-        self.decimals: set[int] = set()
-        self.powers = False  # an exponent was seen
-        self.sampled: dict[float, int] = {}
+        self.parsed = False  # whether a parser read the numbers, so that zeros at their end are lost
 
-    def cells(self, cells: Cells) -> None:
-        """Add numbers as they stand in the text."""
-        self._append(cells.values)
-        self.last.append(cells.last)
-        real = np.isfinite(cells.values)
-        self.padded |= bool(np.any(real & cells.padded))
-        self.powers |= bool(np.any(real & cells.powers))
-        self.decimals |= set(np.flatnonzero(np.bincount(cells.decimals[real])).tolist())
-        if (found := cells.significant[real & (cells.significant > 0)]).size:
-            self.most = max(self.most, int(found.max()))
-            self.least_before = min(self.least_before, self.final, int(found[:-1].min()) if len(found) > 1 else 99)
-            self.final = int(found[-1])
+    def add(self, cells: Cells) -> None:
+        self.parts.append(cells)
+        self.count += len(cells.values)
 
-    def numbers(self, values: Sequence[float] | Floats) -> None:
-        """Add numbers that a parser has already read, so that zeros at their end are lost."""
-        array = np.asarray(values, np.float64)
-        self._append(array)
-        self.last.append(len(array))
-        if self.style is None and len(self.sampled) < 1000:
-            for value in np.unique(array[np.isfinite(array)])[:1000].tolist():
-                self.sampled[value] = significant(value)
-            self.most = max([self.most, *self.sampled.values()])
+    def numbers(self, values: Floats) -> None:
+        """Add numbers that a parser has already read."""
+        if self.style in KNOWN:
+            self.add(Cells.none(len(values))._replace(values=values))
+        else:
+            self.parsed = True
+            self.add(Cells.of(bytes_of([repr(value) for value in values.tolist()])))
 
     def missing(self, count: int) -> None:
         if count:
-            self.values.append(count)
-            self.last.append(count)
-            self.count += count
+            self.add(Cells.none(count))
 
-    def _append(self, values: Floats) -> None:
-        self.values.append(values)
-        self.count += len(values)
+    def ends_short(self) -> bool:
+        """Whether the last number has fewer significant digits than all before, as where a file ends inside it."""
+        found = np.concatenate([part.significant for part in self.parts])
+        found = found[found > 0]
+        return len(found) > 1 and bool(found[-1] < found[:-1].min())
 
-    def column(self) -> tuple[Floats, Floats]:
-        """All values, and half a unit of what each was rounded to."""
-        values, last = joined(self.values, np.nan), joined(self.last, UNKNOWN)
-        style = self._style(values)
-        half = np.empty(len(values))
+    def column(self, keep: Booleans) -> tuple[Floats, Floats]:
+        """All values, and the tolerance of each, by the digits of those that are kept."""
+        columns: list[Any] = [np.concatenate(parts) for parts in zip(*self.parts, strict=True)]
+        cells = Cells(*columns)
+        self.parts.clear()
+        half = np.empty(len(cells.values))
+        some = keep & np.isfinite(cells.values)
+        full, short = self._styles(cells, some)
+        long = np.ones(len(half), bool) if short is None else cells.significant >= FULL
         with np.errstate(all="ignore"):
-            for begin in range(0, len(values), BLOCK):
+            for begin in range(0, len(half), BLOCK):
                 part = slice(begin, begin + BLOCK)
-                half[part] = _half(style, values[part], last[part])
-        return values, half
+                half[part] = _half(full, cells.values[part], cells.last[part])
+                if short is not None:
+                    rest = _half(short, cells.values[part], cells.last[part], self.double)
+                    half[part] = np.where(long[part], half[part], rest)
+        return cells.values, half
 
-    def _style(self, values: Floats) -> str | int:
-        """How the numbers were printed: "full", "single", "mean", "digits", or the significant digits."""
-        if self.style == "full" or (self.style is None and self.most >= FULL):
-            return "single, full" if _all_single(values) else "full"
-        if isinstance(self.style, str):
-            return self.style
-        varied = np.fmin.reduce(values, initial=np.inf) < np.fmax.reduce(values, initial=-np.inf)
-        if self.style is None and (
-            self.padded or (not self.powers and len(self.decimals) == 1 and self.most > 1 and varied)
-        ):
-            return "digits"
-        return max(self.most, self.style or (self.most if self.most > 3 else GENERAL))
+    def _styles(self, cells: Cells, some: Booleans) -> tuple[str | int, str | int | None]:
+        """How numbers of many digits were printed, and how the others; None where those were printed alike."""
+        if self.style in ("single", "mean"):
+            return self.style, None
+        if self.style is not None and self.style != "full":
+            most = int(cells.significant[some].max(initial=0))
+            return "full", self.style if isinstance(self.style, str) else max(most, self.style)
+        long = some & (cells.significant >= FULL)
+        full = "single, full" if _all_single(cells.values[some if self.style else long]) else "full"
+        if self.style == "full":
+            return full, None
+        short = cells.at(some & ~long)
+        fixed = self._fixed(short)
+        # A full float that is short by luck is written as any other; one long number among many that are cut to
+        # a few digits is from somewhere else, such as a printed optimizer.
+        if long.any() and not (fixed or _is_outlier(cells.values[long], short)):
+            return "single, full" if _all_single(cells.values[some]) else full, None
+        most = int(short.significant.max(initial=0))
+        return full, "digits" if fixed else max(most, most if most > 3 else GENERAL)
+
+    def _fixed(self, cells: Cells) -> bool:
+        """Whether numbers have a fixed number of decimals, in a mantissa or without one."""
+        if self.parsed or not len(cells.values):
+            return False
+        varied = bool(np.ptp(cells.values) > 0)
+        plain = not cells.powers.any() and cells.significant.max() > 1
+        same = plain and varied and np.ptp(cells.decimals) == 0
+        # repr never writes 9.9e-04: below 1e-4 alone it uses an exponent
+        mantissa = cells.powers & (cells.values >= 1e-4) & (cells.values < 1)
+        return bool(cells.padded.any() or same or (mantissa.any() and np.ptp(cells.decimals[cells.powers]) == 0))
 
 
-def _half(style: str | int, values: Floats, last: NDArray[np.int16]) -> Floats:
+def _is_outlier(long: Floats, short: Cells) -> bool:
+    """Whether numbers of many digits are so few that the others cannot be full floats that are short by luck."""
+    return len(np.unique(long)) * 50 < len(np.unique(short.values))
+
+
+def _half(style: str | int, values: Floats, last: NDArray[np.int16], double: bool = False) -> Floats:
     """Half a unit of what each number was rounded to."""
     finite = np.isfinite(values)
-    full = np.where(finite, np.spacing(np.abs(values)) / 2, np.nan)
-    if style in ("single", "single, full"):
-        single = np.where(finite, np.spacing(np.abs(values).astype(np.float32)).astype(np.float64) / 2, np.nan)
-        return single if style == "single" else np.where(values == 0, 0, single)
+    single = np.where(finite, np.spacing(np.abs(values).astype(np.float32)).astype(np.float64) / 2, np.nan)
+    if style == "single":
+        return single
     if style == "mean":
         return np.abs(values) * 1e-12
-    if style == "full":
-        return np.where(values == 0, 0, full)
-    if style == "digits":
-        return np.where(finite, np.where(last == UNKNOWN, full, 0.5 * _power(last)), np.nan)
-    assert isinstance(style, int)
-    place = np.floor(np.log10(np.abs(values))) - style + 1
-    half = np.where(finite, 0.5 * _power(place), np.nan)
-    if style in (8, 9):
-        full = np.spacing(np.abs(values).astype(np.float32)).astype(np.float64) / 2
-    return np.where(values == 0, 0, np.maximum(half, full))
-
-
-def joined(parts: list[Any], missing: float) -> Any:
-    """Parts of a column as one, a number standing for so many cells without a value; the parts are given up."""
-    count = sum(part if isinstance(part, int) else len(part) for part in parts)
-    kind = next((part.dtype for part in parts if not isinstance(part, int)), None)
-    if kind is None:
-        return np.broadcast_to(missing, count)
-    column, end = np.full(count, missing, kind), count
-    while parts:
-        part = parts.pop()
-        if isinstance(part, int):
-            end -= part
-        else:
-            column[end - len(part) : end] = part
-            end -= len(part)
-    return column
+    if isinstance(style, str) and style.endswith("full"):
+        spacing = single if style == "single, full" else np.spacing(np.abs(values)) / 2
+        return np.where(values == 0, 0, np.where(finite, spacing, np.nan))
+    place = last if style == "digits" else np.floor(np.log10(np.abs(values))) - style + 1
+    half = np.where(finite, 0.5 * np.power(10.0, np.clip(place, -330, 308).astype(np.float64)), np.nan)
+    # Megatron and llm.c round to float32 before they print, and few digits do not tell who did.
+    if not double:
+        half = np.where(np.abs(values) >= 2 * half * 10.0**SINGLE, half, half + single)
+    return half if style == "digits" else np.where(values == 0, 0, half)
 
 
 def significant(value: float) -> int:
     """How many significant digits the shortest text of a float has."""
-    mantissa = repr(abs(value)).partition("e")[0].replace(".", "").lstrip("0").rstrip("0")
-    return len(mantissa)
+    return len(repr(abs(value)).partition("e")[0].replace(".", "").strip("0"))
 
 
 def _all_single(values: Floats) -> bool:
     """Whether long numbers are float32 written as float64, such as 0.0010000000474974513."""
+    if not len(values):
+        return False
     for begin in range(0, len(values), BLOCK):
         part = values[begin : begin + BLOCK]
         with np.errstate(over="ignore"):
             if not np.array_equal(part, part.astype(np.float32).astype(np.float64), equal_nan=True):
                 return False
     some = values[:: 1 + len(values) // 10_000]
-    return any(significant(value) > 9 for value in np.unique(some[np.isfinite(some)])[:100].tolist())
-
-
-def _power(exponent: NDArray[np.int16] | Floats) -> Floats:
-    return np.asarray(np.power(10.0, np.clip(exponent, -330, 308).astype(np.float64)))
+    return any(significant(value) > SINGLE for value in np.unique(some[np.isfinite(some)])[:100].tolist())
 
 
 def bytes_of(tokens: Sequence[str]) -> Texts:
@@ -167,9 +194,9 @@ def bytes_of(tokens: Sequence[str]) -> Texts:
 
 
 def values_of(array: Texts) -> Floats:
-    """The numbers that texts stand for, NaN for all that are none."""
+    """The numbers in texts, NaN for anything else."""
     try:
-        if b"_" in array.tobytes():  # which NumPy takes for part of a number
+        if b"_" in array.tobytes():  # NumPy reads 1_0 as 10
             raise ValueError
         with np.errstate(over="ignore"):
             values = np.where(array == b"", b"nan", array).astype(np.float64)
@@ -180,45 +207,8 @@ def values_of(array: Texts) -> Floats:
     return values
 
 
-class Cells(NamedTuple):
-    """Numbers as they stand in a text.
-
-    values: NaN for what is none. last: the power of ten of the last digit. significant: the digits from the first that
-    is not zero. decimals: the places after the point. padded: whether a zero ends them. powers: with an exponent.
-    """
-
-    values: Floats
-    last: NDArray[np.int16]
-    significant: NDArray[np.int16]
-    decimals: NDArray[np.int16]
-    padded: NDArray[np.bool_]
-    powers: NDArray[np.bool_]
-
-    @classmethod
-    def none(cls, count: int) -> Cells:
-        """As many cells without a number."""
-        zeros, no = (np.zeros((3, count), np.int16), np.zeros((2, count), bool))
-        return cls(np.full(count, np.nan), *zeros, *no)
-
-    @classmethod
-    def of(cls, texts: Texts) -> Cells:
-        """The numbers that texts stand for."""
-        return cls(values_of(texts), *_digits(texts))
-
-    def at(self, where: NDArray[np.intp]) -> Cells:
-        """Some of the cells."""
-        columns: list[Any] = [column[where] for column in self]
-        return Cells(*columns)
-
-    def put(self, where: NDArray[np.intp], cells: Cells) -> None:
-        """Put other cells in the place of some."""
-        columns: Iterable[Any] = self
-        for column, given in zip(columns, cells, strict=True):
-            column[where] = given
-
-
-def _digits(array: Texts) -> Iterable[Any]:
-    """Of each number all that `Cells` says of its digits."""
+def _digits(array: Texts) -> tuple[Any, ...]:
+    """All that `Cells` says of the digits of each number, one character of all numbers at a time."""
     count = len(array)
     significant, decimals = np.zeros(count, np.int16), np.zeros(count, np.int16)
     point, started, zero, negative, powers = (np.zeros(count, bool) for _ in range(5))

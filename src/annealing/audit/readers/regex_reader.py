@@ -10,27 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..log import LogError
-from .alike import Alike, Piece, form_of, sorted_out
-from .formats import Format
-from .precision import Cells, Floats, Texts, bytes_of
+from .formats import TEXTS, Format, TextFormat
+from .precision import Booleans, Floats, Texts, bytes_of
 from .rows import Rows, floats
-from .text_file import Source
-from .text_formats import GROUP, TEXTS, TextFormat, combined
+from .text_file import TextFile
 
 PAIRED = ("update", "iter", "per", "epoch")
 MANY = ("stepvalue",)
 LIST = re.compile(r"[\[(]([0-9., ]*)[\])]")
 LONGEST = 4096  # characters of a line in which a user's pattern is looked for
 USER = "patterns"
-Column = Texts | Cells
 
 
-class Found(NamedTuple):
+class Match(NamedTuple):
     """What patterns matched in a piece of a log, in order: the line of each match, and for each name of a group where
     it took part, and what it held there."""
 
     line: NDArray[np.intp]
-    columns: dict[str, tuple[NDArray[np.bool_], Column]]
+    columns: dict[str, tuple[Booleans, Texts]]
 
 
 def recognise(sample: str) -> TextFormat | None:
@@ -67,7 +64,7 @@ def user_format(patterns: Sequence[str]) -> TextFormat:
     return TextFormat(Format(USER, "text by your patterns"), (*patterns, *added))
 
 
-def read(source: Source, rows: Rows, form: TextFormat) -> None:
+def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
     """Add the rows of one text file."""
     finder = Finder(form)
     rates = [name for name in finder.places if name.startswith("rate")]
@@ -85,13 +82,13 @@ def read(source: Source, rows: Rows, form: TextFormat) -> None:
         if "line" in finder.places:
             told = {name: _told(name, found, at, carried) for name in PAIRED if name in found.columns}
         else:
-            told = {name: floats(taken(found.columns[name][1], at)) for name in PAIRED if name in found.columns}
+            told = {name: floats(found.columns[name][1][at]) for name in PAIRED if name in found.columns}
         if not at.size:
             continue
         update = told.get("update", told.get("iter"))
         if update is not None and "iter" in told:
             update = np.where(np.isnan(update), told["iter"], update)
-        columns = {name: taken(found.columns[name][1], at) for name in rates}
+        columns = {name: found.columns[name][1][at] for name in rates}
         rows.add({_group(name): column for name, column in columns.items()}, update, told.get("epoch"), told.get("per"))
         rows.torn = source.open_end and any(_ends(piece, column) for column in columns.values())
     rows.settings |= stated(source.sample(), form)
@@ -102,15 +99,9 @@ class Finder:
 
     def __init__(self, form: TextFormat) -> None:
         self.pattern, self.places = combined(form.patterns)
-        self.by_kind = form.form.name != USER  # a user's pattern may ask for one digit and not another
 
-    def find(self, piece: str) -> Found | None:
+    def find(self, piece: str) -> Match | None:
         """What matches in a piece of whole lines; None if nothing does."""
-        if self.by_kind and GROUP not in piece and (sorted_piece := sorted_out(piece)):
-            try:
-                return self._by_kind(sorted_piece)
-            except _Unlike:
-                pass
         found = self.pattern.findall(piece)
         if not found:
             return None
@@ -118,58 +109,39 @@ class Finder:
         texts = {name: _merged([columns[place] for place in where]) for name, where in self.places.items()}
         there = {name: column != b"" for name, column in texts.items()}
         line = np.cumsum(there["line"]) if "line" in there else np.arange(len(found))
-        return Found(line, {name: (there[name], texts[name]) for name in texts if name != "line"})
-
-    def _by_kind(self, piece: Piece) -> Found | None:
-        matches = [(kind, told) for kind in piece.kinds if (told := self._matches(piece, kind))]
-        if not matches:
-            return None
-        many = np.zeros(piece.count, np.intp)
-        for kind, told in matches:
-            many[kind.lines] = len(told)
-        begin = np.cumsum(many) - many
-        count = int(many.sum())
-        there = {name: np.zeros(count, bool) for name in self.places if name != "line"}
-        cells = {name: Cells.none(count) for name in there}
-        for kind, told in matches:
-            for number, texts in enumerate(told):
-                where = begin[kind.lines] + number
-                for name, text in texts.items():
-                    there[name][where] = True
-                    if form := form_of(text):
-                        cells[name].put(where, piece.cells(kind, form))
-                    elif re.search("[0-9]", text):
-                        raise _Unlike
-        return Found(np.repeat(np.arange(piece.count), many), {name: (there[name], cells[name]) for name in there})
-
-    def _matches(self, piece: Piece, kind: Alike) -> list[dict[str, str]]:
-        """The groups of every match in the marked line, if they are the same in the shortest and the longest."""
-        found = [self._groups(text) for text in (kind.marked, kind.short, piece.longest(kind))]
-        plain = [
-            [{name: re.sub("[0-9]+", "0", text) for name, text in match.items()} for match in told] for told in found
-        ]
-        if plain[0] != plain[1] or plain[0] != plain[2]:
-            raise _Unlike
-        return found[0]
-
-    def _groups(self, line: str) -> list[dict[str, str]]:
-        return [
-            {name: match[place + 1] for name, where in self.places.items() for place in where if match[place + 1]}
-            for match in self.pattern.finditer(line)
-        ]
+        return Match(line, {name: (there[name], texts[name]) for name in texts if name != "line"})
 
 
-class _Unlike(Exception):
-    """Lines whose digits decide what matches."""
+def combined(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, list[int]]]:
+    """The patterns as one, which also finds line ends if they are several, and where each name's groups stand."""
+    parts = [*patterns, r"(?P<line>\n)"] if len(patterns) > 1 else patterns
+    joined = "|".join(f"(?:{_numbered(part, number)})" for number, part in enumerate(parts))
+    pattern = re.compile(joined, re.MULTILINE)
+    places: dict[str, list[int]] = {}
+    for name, place in pattern.groupindex.items():
+        places.setdefault(name.rpartition("__")[0], []).append(place - 1)
+    return pattern, places
+
+
+def _numbered(pattern: str, number: int) -> str:
+    """A pattern with its groups renamed and its flags its own, so that several can stand in one."""
+    if flags := re.match(r"\(\?([aimsux]+)\)", pattern):
+        pattern = (
+            f"(?{flags[1]}:{pattern[flags.end() :]}\n)"
+            if "x" in flags[1]
+            else f"(?{flags[1]}:{pattern[flags.end() :]})"
+        )
+    named = re.sub(r"\(\?P<([A-Za-z_]\w*)>", lambda found: f"(?P<{found[1]}__{number}>", pattern)
+    return re.sub(r"\(\?P=([A-Za-z_]\w*)\)", lambda found: f"(?P={found[1]}__{number})", named)
 
 
 def _group(name: str) -> str:
     return "lr" if name == "rate" else name.removeprefix("rate_")
 
 
-def _ends(piece: str, column: Column) -> bool:
+def _ends(piece: str, column: Texts) -> bool:
     """Whether a piece ends with the last text of a column."""
-    return isinstance(column, np.ndarray) and bool(last := bytes(column[-1]).decode()) and piece.endswith(last)
+    return bool(last := bytes(column[-1]).decode()) and piece.endswith(last)
 
 
 def _merged(columns: list[Sequence[str]]) -> Texts:
@@ -181,17 +153,13 @@ def _merged(columns: list[Sequence[str]]) -> Texts:
     return merged
 
 
-def taken(column: Column, where: NDArray[np.intp]) -> Column:
-    return column.at(where) if isinstance(column, Cells) else column[where]
-
-
-def _told(name: str, found: Found, at: NDArray[np.intp], carried: dict[str, float]) -> Floats:
+def _told(name: str, found: Match, at: NDArray[np.intp], carried: dict[str, float]) -> Floats:
     """For each rate what its line says before it, else after it, else what was said last in a line above."""
     there, column = found.columns[name]
     line, here, before = found.line, np.flatnonzero(there), carried.get(name, np.nan)
     if not here.size:
         return np.full(at.size, before)
-    values = floats(taken(column, here))
+    values = floats(column[here])
     carried[name] = float(values[-1])
     place = np.searchsorted(here, at, side="right")
     above, below = np.maximum(place - 1, 0), np.minimum(place, here.size - 1)

@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..log import Log, LogError
 from .formats import Format
-from .precision import Cells, Floats, Printed, Texts, bytes_of, joined, values_of
+from .precision import Booleans, Cells, Floats, Printed, Texts, bytes_of, values_of
 
 MOST_GROUPS = 256
 GENERAL = {"text", "patterns", "tqdm", "csv", "json"}  # whose updates may be counted in all or in an epoch
 PLAIN = {int, float, type(None)}
-Column = Sequence[Any] | Floats | Texts | Cells
+Column = Sequence[Any] | Floats | Texts
 
 
 class Rows:
@@ -23,9 +22,9 @@ class Rows:
 
     def __init__(self, form: Format) -> None:
         self.form = form
-        self.updates: list[Floats | int] = []  # a number stands for so many rows without one
-        self.epochs: list[Floats | int] = []
-        self.pers: list[Floats | int] = []
+        self.updates: list[Floats] = []
+        self.epochs: list[Floats] = []
+        self.pers: list[Floats] = []
         self.file = ""
         self.path = ""  # of the first file
         self.starts: list[int] = []
@@ -50,8 +49,7 @@ class Rows:
 
     def end(self) -> None:
         """A file ends here, perhaps inside its last number, which then has fewer digits than all before."""
-        short = any(column.final < column.least_before < 99 for column in self.rates.values())
-        if self.torn and short and self.count > self.starts[-1]:
+        if self.torn and self.count > self.starts[-1] and any(rate.ends_short() for rate in self.rates.values()):
             self.torn_rows.append(self.count - 1)
             self.left_out.append((1, "whose number the end of the file cuts"))
             self.repair(f"{self.file}: its last row left out: the file ends inside a number")
@@ -68,27 +66,25 @@ class Rows:
 
         pers: updates in an epoch, where the log says so.
         """
-        count = max(_length(column) for column in rates.values())
+        count = max(len(column) for column in rates.values())
         for name in rates:
             if name not in self.rates:
                 if len(self.rates) == MOST_GROUPS:
                     raise LogError(
                         f"{self.file}: more than {MOST_GROUPS} columns look like rates; name them with columns="
                     )
-                self.rates[name] = Printed(self.form.style)
+                self.rates[name] = Printed(self.form.style, self.form.double)
                 self.rates[name].missing(self.count)
         for name, printed in self.rates.items():
             column = rates.get(name)
             if column is None:
                 printed.missing(count)
-            elif isinstance(column, Cells):
-                printed.cells(column)
             elif (texts := _texts(column)) is not None:
-                printed.cells(Cells.of(texts))
+                printed.add(Cells.of(texts))
             else:
                 printed.numbers(floats(column))
         for kept, given in ((self.updates, updates), (self.epochs, epochs), (self.pers, pers)):
-            kept.append(count if given is None else floats(given))
+            kept.append(np.full(count, np.nan) if given is None else floats(given))
         self.count += count
 
     def repair(self, sentence: str) -> None:
@@ -104,24 +100,26 @@ class Rows:
         if not self.count:
             raise LogError(f"{where}: no learning rate found; expected {expected}")
         names = list(self.rates)
-        values, half = self._table(names)
-        updates, epochs, pers = (joined(column, np.nan) for column in (self.updates, self.epochs, self.pers))
-        keep: NDArray[np.bool_] = np.any(np.isfinite(values), axis=1)
+        updates, epochs, pers = (np.concatenate(column) for column in (self.updates, self.epochs, self.pers))
+        finite = np.column_stack(
+            [np.concatenate([np.isfinite(part.values) for part in self.rates[name].parts]) for name in names]
+        )
+        keep: Booleans = np.any(finite, axis=1)
         if lost := self.count - int(np.sum(keep)):
             self.leave_out(lost, "without a finite rate")
         keep[self.torn_rows] = False
         clock, unit = self._clock(updates, epochs, pers, keep)
-        del updates, pers
         if lost := int(np.sum(keep & ~np.isfinite(clock))):
             thing = "an update number" if unit == "update" else "an epoch"
             self.leave_out(lost, f"without {thing}")
         keep &= np.isfinite(clock)
         if not keep.any():
             raise LogError(f"{where}: no row has a finite rate; expected {expected}")
+        values, half = self._table(names, keep)
         process = np.zeros(self.count, np.int64)
         for begin in self.starts[1:]:
             process[begin:] += 1
-        groups: NDArray[np.bool_] = np.any(np.isfinite(values) & keep[:, None], axis=0)
+        groups: Booleans = np.any(finite & keep[:, None], axis=0)
         kept: Any = slice(None) if keep.all() else keep
         if process[-1] == 0 and int(keep.sum()) > 2 and bool(np.all(np.diff(clock[kept]) < 0)):
             kept = np.flatnonzero(keep)[::-1]
@@ -147,16 +145,16 @@ class Rows:
             file=self.path,
         )
 
-    def _table(self, names: list[str]) -> tuple[Floats, Floats]:
-        """The rates of every group and their halves, NaN where a row has none."""
+    def _table(self, names: list[str], keep: Booleans) -> tuple[Floats, Floats]:
+        """The rates of every group and their tolerances, NaN where a row has none."""
         values, half = np.empty((self.count, len(names))), np.empty((self.count, len(names)))
         for place, name in enumerate(names):
-            values[:, place], half[:, place] = self.rates.pop(name).column()
+            values[:, place], half[:, place] = self.rates.pop(name).column(keep)
         none = ~np.isfinite(values)
         values[none], half[none] = np.nan, np.nan
         return values, half
 
-    def _clock(self, updates: Floats, epochs: Floats, pers: Floats, keep: NDArray[np.bool_]) -> tuple[Floats, str]:
+    def _clock(self, updates: Floats, epochs: Floats, pers: Floats, keep: Booleans) -> tuple[Floats, str]:
         """What the log counts: updates where any row has one, else epochs, else the rows."""
         counts, said = (bool((np.isfinite(column) & keep).any()) for column in (updates, epochs))
         general = self.form.name in GENERAL
@@ -188,14 +186,8 @@ def _begins_again(updates: Floats, epochs: Floats) -> bool:
     return bool(rises.any() and np.mean(np.diff(updates[both])[rises] <= 0) >= 0.5)
 
 
-def _length(column: Column) -> int:
-    return len(column.values if isinstance(column, Cells) else column)
-
-
 def floats(column: Column) -> Floats:
     """Numbers, or texts of numbers, as float64; NaN for anything else."""
-    if isinstance(column, Cells):
-        return column.values
     if (texts := _texts(column)) is not None:
         return values_of(texts)
     try:
@@ -208,7 +200,7 @@ def floats(column: Column) -> Floats:
     return np.array([_number(cell) for cell in column], np.float64)
 
 
-def _texts(column: Sequence[Any] | Floats | Texts) -> Texts | None:
+def _texts(column: Column) -> Texts | None:
     """A column as texts, if any of it is text."""
     if isinstance(column, np.ndarray):
         return column.astype(np.bytes_) if column.dtype.kind == "S" else None

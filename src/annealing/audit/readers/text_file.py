@@ -24,7 +24,7 @@ MARKS = (
 )
 
 
-class Source:
+class TextFile:
     """One file of a log; progress(bytes read, bytes in all) is called after each piece, over all files."""
 
     def __init__(self, path: Path, before: int = 0, total: int = 0, progress: Progress | None = None) -> None:

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from .formats import TextFormat
 from .precision import Floats
-from .regex_reader import Finder, stated, taken
+from .regex_reader import Finder, stated
 from .rows import Rows, floats
-from .text_file import Source
-from .text_formats import TextFormat
+from .text_file import TextFile
 
 
-def read(source: Source, rows: Rows, form: TextFormat) -> None:
+def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
     """Add the rows of one file; each rate belongs to the last bar of the training before it, or nearly."""
     finder = Finder(form)
     if "'learning_rate': '" in source.sample():  # version 5 prints rounded texts
@@ -25,12 +25,12 @@ def read(source: Source, rows: Rows, form: TextFormat) -> None:
             continue
         number, total, rate, epoch = (found.columns[name] for name in ("update", "total", "rate", "epoch"))
         bar, at = np.flatnonzero(number[0]), np.flatnonzero(rate[0])
-        step, steps = floats(taken(number[1], bar)), floats(taken(total[1], bar))
+        step, steps = floats(number[1][bar]), floats(total[1][bar])
         new = np.ones(bar.size, bool)
         new[1:] = (step[1:] != step[:-1]) | (steps[1:] != steps[:-1])
         bars.append(np.stack([bar[new] + count, step[new], steps[new]]))
-        dicts.append(np.stack([at + count, floats(taken(epoch[1], at))]))
-        columns.append(taken(rate[1], at))
+        dicts.append(np.stack([at + count, floats(epoch[1][at])]))
+        columns.append(rate[1][at])
         count += len(found.line)
     if not dicts:
         return
