@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import annealing
@@ -42,19 +43,18 @@ FRAMEWORKS = {
 }
 
 
+def import_statements(tree: ast.Module) -> list[ast.ImportFrom]:
+    """Those that are run: what only a type checker reads is left out."""
+    guards = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    unread = {node for guard in guards for node in ast.walk(guard)}
+    return [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node not in unread]
+
+
 def imported(file: Path) -> set[tuple[str, bool]]:
     """The modules of the package that a file imports, and whether when it is loaded (not when a function runs)."""
     tree = ast.parse(file.read_text())
-    checked = {
-        node
-        for part in ast.walk(tree)
-        if isinstance(part, ast.If) and "TYPE_CHECKING" in ast.unparse(part.test)
-        for node in ast.walk(part)
-    }
     found = set()
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom) or node in checked:
-            continue
+    for node in import_statements(tree):
         parts = list(file.relative_to(SOURCE).with_suffix("").parts)
         above = parts[: len(parts) - node.level] if node.level else (node.module or "").split(".")[1:]
         if node.level or (node.module or "").split(".")[0] == "annealing":
@@ -90,3 +90,26 @@ def test_importing_it_loads_numpy_alone() -> None:
 def test_files_can_be_read_in_one_sitting() -> None:
     for file in SOURCE.rglob("*.py"):
         assert len(file.read_text().splitlines()) <= 400, file.name
+
+
+FILES = sorted(SOURCE.rglob("*.py"))
+TREES = {file: ast.parse(file.read_text()) for file in FILES}
+MATHEMATICS = {"cos", "cospi", "sin", "sinpi", "tan", "tanh", "exp", "exp2", "expm1"}  # what schedules are made of
+NUMERICAL = {"backends", "basis", "model", "assemble", "step_lags"}  # a table of libraries, and fits with their own
+
+
+def test_no_module_name_occurs_twice() -> None:
+    stems = Counter(file.stem for file in FILES if file.stem != "__init__")
+    assert [stem for stem, count in stems.items() if count > 1] == []
+
+
+def test_formulas_of_schedules_stand_in_shapes_and_recipes_alone() -> None:
+    for file in FILES:
+        called = {ast.unparse(node.func).split(".")[-1] for node in ast.walk(TREES[file]) if isinstance(node, ast.Call)}
+        allowed = file.parent.name in ("shapes", "recipes") or file.stem in NUMERICAL
+        assert allowed or not called & MATHEMATICS, f"{file.name} calls {called & MATHEMATICS}"
+
+
+def test_the_source_is_short() -> None:
+    lines = [line for file in FILES for line in file.read_text().splitlines()]
+    assert len(lines) <= 22_000
