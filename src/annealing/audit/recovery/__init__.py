@@ -13,9 +13,9 @@ import numpy as np
 from ...errors import ScheduleError
 from ...schedule.base import Schedule
 from ..log import Log
-from .basis import Array
 from .best_first import search
-from .candidate import Found
+from .candidate import Candidate
+from .curve_families import Array
 from .level_templates import held, stairs
 from .multiplied_warmup import product
 from .recovered import Recovered
@@ -23,8 +23,7 @@ from .repeats import cycles_of
 from .step_lags import unsteady
 from .steps import steps_of
 from .templates import recipes_of
-from .to_recipe import named
-from .to_schedule import written
+from .to_schedule import named, written
 from .trace import Trace, trace
 from .undetermined import doubts
 from .work_budget import Exhausted, limited
@@ -37,7 +36,7 @@ PLAIN = 30.0  # the cost of a schedule with which the search is over
 NEAR = 1e-3  # of the peak: rows are never looked at more loosely than that
 MOST_SHOWN = 4
 COARSE = 0.8
-Recipes = Callable[[Array, Array, Array, int | None], list[Found]]
+Recipes = Callable[[Array, Array, Array, int | None], list[Candidate]]
 MUCH_LONGER = 3.5  # an alternative is at most that much longer
 
 __all__ = ["Recovered", "recover"]
@@ -149,11 +148,11 @@ def _steadied(rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
     return [replace(one, jitter=int(abs(by).max())) for one in every]
 
 
-def _all(found: list[Found], rows: Trace, unit: str) -> list[Recovered]:
+def _all(found: list[Candidate], rows: Trace, unit: str) -> list[Recovered]:
     return [result for one in found[:MOST_SHOWN] for result in _results(one, rows, unit)]
 
 
-def _results(found: Found, rows: Trace, unit: str, every: int | None = None) -> list[Recovered]:
+def _results(found: Candidate, rows: Trace, unit: str, every: int | None = None) -> list[Recovered]:
     """The first way to write a model that gives every row, or else the last one."""
     schedules: list[Schedule] = []
     for make in (named, written):
@@ -187,9 +186,9 @@ def _checked(result: Recovered, rows: Trace, odd: Array) -> tuple[float, bool]:
     return float(off[kept].max(initial=0) / peak), bool((off <= rows.slack * (1 + 1e-6))[kept].all())
 
 
-def _pieces(found: Found) -> tuple[tuple[str, float, float, float, float], ...]:
+def _pieces(found: Candidate) -> tuple[tuple[str, float, float, float, float], ...]:
     n, parts = found.model.numbers, found.model.parts
     ends = [n[part.start] for part in parts[1:]] + [max(found.model.seen, n[parts[-1].end])]
     return tuple(
-        (part.kind, n[part.start], end, n[part.first], n[part.last]) for part, end in zip(parts, ends, strict=True)
+        (part.name, n[part.start], end, n[part.first], n[part.last]) for part, end in zip(parts, ends, strict=True)
     )

@@ -7,14 +7,23 @@ from typing import Any
 
 import numpy as np
 
+<<<<<<< HEAD
 from ..intervals import roundest
 from .basis import Array, Curve
 from .fitting import Rows, fit
 from .model import Model, Part
+=======
+from ... import shapes
+from ..intervals import roundest
+from .curve_families import Array, FittedCurve
+from .fitting import LogRows, fit
+from .model import FittedPart, Model, root
+>>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .phases import Phase
 
 TIED = 0.1  # by how much of the slack a model with more numbers must be nearer
-KINDS = {"flat": "flat", "line": "linear", "sine": "cosine", "geometric": "tail exponential"}
+NATURAL = (shapes.cosine, root)  # shapes that show where they begin
+ENDING = (shapes.cosine, shapes.power, root)  # and where they end
 
 
 def build(phases: list[Phase], u: Array, y: Array, slack: Array) -> tuple[Model, float]:
@@ -24,7 +33,7 @@ def build(phases: list[Phase], u: Array, y: Array, slack: Array) -> tuple[Model,
         since = phases[max(number - 1, 0)].first
         odd = [row for near in phases[max(number - 1, 0) : number + 1] for row in near.odd]
         kept = np.setdiff1d(np.arange(since, phase.stop), odd)
-        rows = Rows(u[kept], y[kept], slack[kept])
+        rows = LogRows(u[kept], y[kept], slack[kept])
         own = u[phase.first : phase.stop]
         if not model.parts:
             options = _begun(phase.curve, own)
@@ -44,7 +53,7 @@ def build(phases: list[Phase], u: Array, y: Array, slack: Array) -> tuple[Model,
     return model, worst
 
 
-def _fitted_last(model: Model, rows: Rows) -> float:
+def _fitted_last(model: Model, rows: LogRows) -> float:
     """Fit the numbers of the last two parts alone."""
     near = {slot for part in model.parts[-2:] for slot in part.slots()}
     far = {slot for slot in model.free() if slot not in near}
@@ -54,7 +63,7 @@ def _fitted_last(model: Model, rows: Rows) -> float:
     return off
 
 
-def _begun(curve: Curve, own: Array) -> list[Model]:
+def _begun(curve: FittedCurve, own: Array) -> list[Model]:
     """Models of a first phase: it begins at 0, or its natural begin lies elsewhere."""
     options = []
     for natural in (True, False):
@@ -65,12 +74,12 @@ def _begun(curve: Curve, own: Array) -> list[Model]:
             part.begin = start
         model.parts.append(part)
         options.append(model)
-        if part.kind not in ("cosine", "mirror", "root"):
+        if part.shape not in NATURAL:
             break
     return options
 
 
-def _joined(model: Model, curve: Curve, own: Array, gap: tuple[float, float]) -> list[Model]:
+def _joined(model: Model, curve: FittedCurve, own: Array, gap: tuple[float, float]) -> list[Model]:
     low, high = gap
     room = (high - low) * 3
     options = []
@@ -83,16 +92,16 @@ def _joined(model: Model, curve: Curve, own: Array, gap: tuple[float, float]) ->
         new.gaps[start] = gap
         part = part_of(new, curve, own, start)
         begin = new.numbers[part.begin]
-        natural = part.kind in ("cosine", "root") and low - room <= begin <= high + room
-        ends = before.kind in ("cosine", "power", "root", "mirror") and low - room <= before_end <= high + room
+        natural = part.shape in NATURAL and not part.mirror and low - room <= begin <= high + room
+        ends = before.shape in ENDING and low - room <= before_end <= high + room
         if tie in ("both", "time"):
-            before_free = before.kind in ("linear", "tail exponential", "geometric")
+            before_free = before.shape in (shapes.linear, shapes.exponential, shapes.geometric)
             crossing = _crossing(new, part, low - room, high + room)
             if natural:
                 new.numbers[start] = begin
             elif ends:
                 new.numbers[start] = before_end
-                if before.kind == "root" and crossing is not None:
+                if before.shape is root and crossing is not None:
                     new.numbers[start], new.numbers[before.last] = crossing, float(_at(new, before, crossing))
             elif crossing is not None and tie == "both":
                 new.numbers[start] = crossing
@@ -100,23 +109,23 @@ def _joined(model: Model, curve: Curve, own: Array, gap: tuple[float, float]) ->
                 continue
             else:
                 new.fixed.add(start)
-            if part.kind in ("cosine", "root"):
+            if part.shape in NATURAL and not part.mirror:
                 part.begin = start
             _ended(new, before, part, start, shared=tie == "both")
             if ends or before_free:
                 before.end = start
-            if tie == "both" and before.kind == "flat":
+            if tie == "both" and before.flat:
                 part.first = before.first
             elif tie == "both":
                 part.first = before.last
-                if part.kind == "flat":
+                if part.flat:
                     part.last = part.first
         elif tie == "early":  # the part before ends, its last value is held until the next begins there
-            if not natural or before.kind == "flat":
+            if not natural or before.flat:
                 continue
             new.numbers[start] = begin
             part.begin = start
-            if before.kind in ("linear", "power"):
+            if before.shape in (shapes.linear, shapes.power):
                 part.first = before.last
                 new.fixed.discard(before.end)
         elif tie == "begin":  # the part before is left early
@@ -131,7 +140,7 @@ def _joined(model: Model, curve: Curve, own: Array, gap: tuple[float, float]) ->
             before.end = start
         else:
             new.fixed.add(start)
-            if before.kind == "linear":
+            if before.shape is shapes.linear:
                 before.end = start
                 _ended(new, before, part, start, shared=False)
         new.parts.append(part)
@@ -139,30 +148,30 @@ def _joined(model: Model, curve: Curve, own: Array, gap: tuple[float, float]) ->
     return options
 
 
-def _ended(model: Model, before: Part, part: Part, start: int, shared: bool) -> None:
+def _ended(model: Model, before: FittedPart, part: FittedPart, start: int, shared: bool) -> None:
     """A part without a natural end gets the start of the next one for its end, and its value there."""
-    if before.kind == "linear":
+    if before.shape is shapes.linear:
         here = _at(model, before, model.numbers[start])
         before.end = start
         before.last = model.slot(here, "value")
-    elif before.kind == "tail exponential" and shared and part.kind == "flat":
-        before.kind, before.extra, before.end, before.last = "geometric", None, start, part.first
+    elif before.shape is shapes.exponential and shared and part.flat:
+        before.shape, before.extra, before.end, before.last = shapes.geometric, None, start, part.first
 
 
-def _at(model: Model, part: Part, time: Any) -> Any:
+def _at(model: Model, part: FittedPart, time: Any) -> Any:
     n = model.numbers
     done = (time - n[part.begin]) / (n[part.end] - n[part.begin])
-    if part.kind == "root" and part.extra is not None:
+    if part.shape is root and part.extra is not None:
         done = np.maximum(done, 0) ** n[part.extra]
     return n[part.first] + (n[part.last] - n[part.first]) * done
 
 
-def _crossing(model: Model, part: Part, low: float, high: float) -> float | None:
+def _crossing(model: Model, part: FittedPart, low: float, high: float) -> float | None:
     """Where the last part of a model meets the next one, near a gap."""
     before = model.parts[-1]
 
-    def values(part: Part, times: Array) -> Array:
-        straight = part.kind == "linear" or (part is before and part.kind == "root")
+    def values(part: FittedPart, times: Array) -> Array:
+        straight = part.shape is shapes.linear or (part is before and part.shape is root)
         return np.asarray(_at(model, part, times) if straight else Model([part], model.numbers)(times))
 
     times = np.linspace(low, high, 241)
@@ -178,7 +187,7 @@ def _crossing(model: Model, part: Part, low: float, high: float) -> float | None
     return float(times[50])
 
 
-def part_of(model: Model, curve: Curve, own: Array, start: int) -> Part:
+def part_of(model: Model, curve: FittedCurve, own: Array, start: int) -> FittedPart:
     """A curve as a part: its begin and end in time and value, as far as it has them by itself."""
     kind = curve.family.name
     begin, end = float(model.numbers[start]), float(own[-1])
@@ -186,19 +195,25 @@ def part_of(model: Model, curve: Curve, own: Array, start: int) -> Part:
         end = begin + 1.0
     if kind == "flat":
         level = model.slot(float(curve.weights[0]), "value")
-        return Part("flat", start, start, start, level, level)
-    if kind == "sine":
+        return FittedPart(shapes.flat, start, start, start, level, level)
+    if kind == "wave":
         return _wave(model, curve, own, start)
     first = float(curve(begin)) if np.isfinite(curve(begin)) else float(curve(own[0]))
     if kind == "line":
         stop = model.slot(end, "time", fixed=True)
-        return Part("linear", start, start, stop, model.slot(first, "value"), model.slot(float(curve(end)), "value"))
+        return FittedPart(
+            shapes.linear, start, start, stop, model.slot(first, "value"), model.slot(float(curve(end)), "value")
+        )
     if kind in ("geometric", "shifted geometric"):
         rate = curve.inner[0] / curve.scale
+        if rate > 0:  # what grows has no limit: it ends with the rows
+            stop = model.slot(end, "time", fixed=True)
+            last = model.slot(float(curve(end)), "value")
+            return FittedPart(shapes.geometric, start, start, stop, model.slot(first, "value"), last)
         floor = 0.0 if kind == "geometric" else float(curve.weights[0] - curve.weights[1] / curve.inner[0])
         last = model.slot(floor, "value", fixed=kind == "geometric")
-        factor = model.slot(math.exp(rate), "extra")
-        return Part("tail exponential", start, start, start, model.slot(first, "value"), last, factor)
+        factor = model.slot(2.0**rate, "extra")
+        return FittedPart(shapes.exponential, start, start, start, model.slot(first, "value"), last, factor)
     fixed = kind[6:] if kind.startswith("power ") else ""
     exponent = float(fixed) if fixed else curve.inner[1]
     floor = float(curve.weights[0]) if len(curve.weights) == 2 else 0.0
@@ -207,31 +222,34 @@ def part_of(model: Model, curve: Curve, own: Array, start: int) -> Part:
     if exponent < 0:
         extra = model.slot(-exponent, "extra", fixed=bool(fixed))
         scale = model.slot(begin + (begin - origin), "time")
-        return Part("tail power", start, start, scale, model.slot(first, "value"), last, extra)
+        return FittedPart(shapes.inverse_power, start, start, scale, model.slot(first, "value"), last, extra)
     extra = model.slot(exponent, "extra", fixed=bool(fixed))
     if curve.inner[0] > 0:
-        return Part("power", start, start, model.slot(origin, "time"), model.slot(first, "value"), last, extra)
+        return FittedPart(
+            shapes.power, start, start, model.slot(origin, "time"), model.slot(first, "value"), last, extra
+        )
     stop = model.slot(end, "time", fixed=True)
     begins = model.slot(origin, "time")
-    return Part("root", start, begins, stop, last, model.slot(float(curve(end)), "value"), extra)
+    return FittedPart(root, start, begins, stop, last, model.slot(float(curve(end)), "value"), extra)
 
 
-def _wave(model: Model, curve: Curve, own: Array, start: int) -> Part:
-    w = curve.inner[0]
-    level, bend, sine = (float(x) for x in curve.weights)
-    across, along = -bend / (2 * w * w), sine / w  # of the cosine and of the sine about the middle
+def _wave(model: Model, curve: FittedCurve, own: Array, start: int) -> FittedPart:
+    halves = curve.inner[0]
+    level, bend, quarter = (float(x) for x in curve.weights)
+    across, along = -bend / (2 * halves**2), quarter / halves  # of the cosine about the middle and of the other
     mean, size = level - across, math.hypot(across, along)
-    phase = math.atan2(-along, across) % (2 * math.pi)  # that of the middle: 0 at the top, pi at the bottom
-    rising = phase > math.pi
-    half = math.pi / w * curve.scale
-    middle = curve.middle - (phase - math.pi * rising) / w * curve.scale + half / 2
+    phase = math.atan2(-along, across) / math.pi % 2  # that of the middle: 0 at the top, 1 at the bottom
+    rising = phase > 1
+    half = curve.scale / halves
+    middle = curve.middle - (phase - rising) * half + half / 2
     top, bottom = mean + size, mean - size
     first, last = (bottom, top) if rising else (top, bottom)
     begin = middle - half / 2
-    kind = "cosine"
-    if own[-1] - own[0] > 1.1 * half:
-        kind, begin = "mirror", begin - half * round((begin - own[0]) / half)
+    mirror = bool(own[-1] - own[0] > 1.1 * half)
+    if mirror:
+        begin = begin - half * round((begin - own[0]) / half)
         if np.interp(own[0], [begin, begin + half], [0, 1]) >= 0 and abs(float(curve(begin)) - first) > size:
             first, last = last, first
     slots = model.slot(begin, "time"), model.slot(begin + half, "time")
-    return Part(kind, start, *slots, model.slot(first, "value"), model.slot(last, "value"))
+    values = model.slot(first, "value"), model.slot(last, "value")
+    return FittedPart(shapes.cosine, start, *slots, *values, mirror=mirror)

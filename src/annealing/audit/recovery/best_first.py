@@ -7,11 +7,20 @@ import math
 
 import numpy as np
 
+<<<<<<< HEAD
 from ..intervals import digits_of, shortest
 from .assemble import build
 from .basis import Array
 from .candidate import Found, made_plain, shifts
 from .fitting import Rows, fit
+=======
+from ... import shapes
+from ..intervals import digits_of, shortest
+from .assemble import build
+from .candidate import Candidate, made_plain, shifts
+from .curve_families import Array
+from .fitting import LogRows, fit
+>>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .model import Model
 from .phases import Phase
 from .segmentation import phases as described
@@ -19,12 +28,12 @@ from .segmentation import phases as described
 FLOORS = (0.0, 0.01, 0.1, 0.001, 0.05, 0.2, 0.5, 0.02, 1e-4)  # of the peak, where a last line may end
 
 
-def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+def search(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
     """The schedules that give every row, the plainest first; empty where there are none."""
     phases = described(clock, rate, slack)
     if phases is None or sum(phase.cost for phase in phases) > 2 + 1.2 * len(clock):
         return []
-    found: list[Found] = []
+    found: list[Candidate] = []
     for shift, habit in _shifts(phases, float(slack[0]), preferred):
         least = min((one.free for one in found), default=math.inf)
         with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off: no schedule
@@ -41,7 +50,7 @@ def _shifts(phases: list[Phase], slack: float, preferred: int | None) -> list[tu
     """The shifts to try: all where the begin decides, else those that give the plainest first value."""
     order = list(shifts(preferred))
     curve = phases[0].curve
-    if curve.family.name == "flat" or curve.family.name == "sine":
+    if curve.family.name in ("flat", "wave"):
         return order
     first = {shift: value for shift, _ in order if math.isfinite(value := float(curve(-shift)))}
     digits = {shift: digits_of(shortest(value - slack, value + slack)) for shift, value in first.items()}
@@ -50,7 +59,7 @@ def _shifts(phases: list[Phase], slack: float, preferred: int | None) -> list[tu
 
 def _models(
     phases: list[Phase], clock: Array, rate: Array, slack: Array, shift: int
-) -> list[tuple[Model, Rows, tuple[tuple[float, int], ...], Array]]:
+) -> list[tuple[Model, LogRows, tuple[tuple[float, int], ...], Array]]:
     u, lags, total = clock + shift, [], 0
     for phase in phases:
         for row, lag in phase.lags:
@@ -62,14 +71,14 @@ def _models(
     if not worst < 3:
         return []
     kept = np.setdiff1d(np.arange(len(u)), odd)
-    rows = Rows(u, rate, slack).only(kept)
+    rows = LogRows(u, rate, slack).only(kept)
     return [(each, rows, tuple(lags), clock[odd]) for each in _ends(model, rows)]
 
 
-def _ends(model: Model, rows: Rows) -> list[Model]:
+def _ends(model: Model, rows: LogRows) -> list[Model]:
     """A last line that goes down is cut before its end: models that end at 0 or at a plain share of the peak."""
     last = model.parts[-1]
-    if last.kind != "linear" or last.end not in model.fixed:
+    if last.shape is not shapes.linear or last.end not in model.fixed:
         return [model]
     n = model.numbers
     rise, span = n[last.last] - n[last.first], n[last.end] - n[last.begin]
@@ -93,7 +102,7 @@ def _ends(model: Model, rows: Rows) -> list[Model]:
     return options[:3]
 
 
-def _risen(model: Model, slope: float, rows: Rows) -> Model:
+def _risen(model: Model, slope: float, rows: LogRows) -> Model:
     """A warm-up that is not over: it ends where length and value are plainest."""
     part = model.parts[-1]
     n = model.numbers

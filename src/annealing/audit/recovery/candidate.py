@@ -9,9 +9,15 @@ from fractions import Fraction
 import numpy as np
 
 from ..intervals import digits_of
+<<<<<<< HEAD
 from .basis import Array
 from .change_times import hold, settle
 from .fitting import Rows, around, intervals
+=======
+from .change_times import hold, settle
+from .curve_families import Array
+from .fitting import LogRows, around, intervals
+>>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .model import Model
 from .round_numbers import snap, sure
 from .to_schedule import time_of
@@ -22,7 +28,7 @@ MOST_DIGITS = 12  # a number that has more is no longer for it
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Candidate:
     """A model with plain numbers, at clocks moved by a shift and by lags; bounds: how far each number is determined."""
 
     model: Model
@@ -51,12 +57,12 @@ def shifts(preferred: int | None) -> Iterator[tuple[int, float]]:
 
 def made_plain(
     model: Model,
-    rows: Rows,
+    rows: LogRows,
     shift: tuple[int, float],
     lags: tuple[tuple[float, int], ...] = (),
     odd: Array = NO_ROWS,
     only_sure: bool = False,
-) -> Found | None:
+) -> Candidate | None:
     """A fitted model with plain numbers, and within what each was determined; None where they give not every row.
 
     shift: by how much its clock was moved, and what that costs. only_sure: None also where numbers may be chance.
@@ -78,10 +84,10 @@ def made_plain(
             plain.numbers[slot] = float(f"{plain.numbers[slot]:.12g}")  # a tenth of 0.003 as it is written
     if rows.worst(plain) > 1 or not plain.sound():
         return None
-    return Found(plain, shift[0], lags, odd, bounds, shift[1], free, settled)
+    return Candidate(plain, shift[0], lags, odd, bounds, shift[1], free, settled)
 
 
-def _narrow(model: Model, slot: int, rows: Rows) -> float:
+def _narrow(model: Model, slot: int, rows: LogRows) -> float:
     """How narrow bounds are that leave no doubt."""
     return 1.0 if model.roles[slot] == "time" else 0.01 * rows.peak if model.roles[slot] == "value" else 1e-3
 
@@ -108,4 +114,4 @@ def _digits(time: int | Fraction) -> float:
     return 3.0 + digits_of(time.numerator) + digits_of(time.denominator)
 
 
-__all__ = ["Found", "made_plain", "shifts"]
+__all__ = ["Candidate", "made_plain", "shifts"]

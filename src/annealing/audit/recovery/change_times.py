@@ -24,7 +24,7 @@ def settle(model: Model) -> None:
 
 def _changes(model: Model) -> list[int]:
     """The parts whose start moves nothing but itself: no curve begins or ends with it."""
-    moving = {slot for part in model.parts if part.kind != "flat" for slot in (part.begin, part.end)}
+    moving = {slot for part in model.parts if not part.flat for slot in (part.begin, part.end)}
     starts = [part.start for part in model.parts]
     return [i for i, start in enumerate(starts) if i and start in model.gaps and start not in moving]
 

@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .basis import Array
+from .curve_families import Array
+from .least_squares import nearest
 from .model import Model
 from .work_budget import spend
 
 MOST_ROWS = 240
+MOST_STEPS = 12  # of least squares
 MISSED = 12  # rows that are looked at besides, where a fit misses them
 AGAIN = 3  # least squares, the rows that they miss taken in
 WITHIN_REACH = 12.0  # of the slack: no nearest fit is sought where the least squares are further off
 
 
-class Rows:
+class LogRows:
     """Rows of a log, of which a fit looks at enough of them, and the size of its rates."""
 
     def __init__(self, u: Array, y: Array, slack: Array, peak: float = 0.0) -> None:
@@ -25,7 +27,7 @@ class Rows:
         self.peak = peak or float(np.abs(y).max(initial=0)) or 1.0
         self.missed: set[int] = set()
 
-    def some(self, model: Model) -> Rows:
+    def some(self, model: Model) -> LogRows:
         """Rows at even distances, those around the starts of parts, and those that an earlier fit missed."""
         n = len(self.u)
         if n <= MOST_ROWS:
@@ -35,8 +37,8 @@ class Rows:
         even = np.linspace(0, n - 1, MOST_ROWS).astype(int)
         return self.only(np.unique(np.clip(np.concatenate([near, even, sorted(self.missed)]), 0, n - 1).astype(int)))
 
-    def only(self, rows: NDArray[np.integer[Any]]) -> Rows:
-        return Rows(self.u[rows], self.y[rows], self.slack[rows], self.peak)
+    def only(self, rows: NDArray[np.integer[Any]]) -> LogRows:
+        return LogRows(self.u[rows], self.y[rows], self.slack[rows], self.peak)
 
     def off(self, model: Model, numbers: list[float] | None = None) -> Array:
         """The residuals in units of the slack."""
@@ -53,13 +55,13 @@ class Rows:
         return float(off.max(initial=0))
 
 
-def _scale(model: Model, slot: int, rows: Rows) -> float:
+def _scale(model: Model, slot: int, rows: LogRows) -> float:
     if model.roles[slot] == "time":
         return max(float(rows.u[-1] - rows.u[0]), 1.0)
     return rows.peak if model.roles[slot] == "value" else max(abs(model.numbers[slot]), 1e-3)
 
 
-def jacobian(model: Model, free: list[int], rows: Rows) -> Array:
+def jacobian(model: Model, free: list[int], rows: LogRows) -> Array:
     """The change of every residual with every free number; only the parts that use a number are looked at."""
     result = np.zeros((len(rows.u), len(free)))
     which = np.searchsorted(model.starts()[1:], rows.u, "right")
@@ -80,7 +82,7 @@ def jacobian(model: Model, free: list[int], rows: Rows) -> Array:
     return result
 
 
-def _normed(model: Model, rows: Rows) -> tuple[list[int], Rows, Array, Array] | None:
+def _normed(model: Model, rows: LogRows) -> tuple[list[int], LogRows, Array, Array] | None:
     """The free slots, some rows, the changes of their residuals in steps of a length, and these lengths."""
     free, some = model.free(), rows.some(model)
     spend(0.2 * len(free))
@@ -92,38 +94,32 @@ def _normed(model: Model, rows: Rows) -> tuple[list[int], Rows, Array, Array] | 
     return free, some, columns / norms, norms
 
 
-def _moved(model: Model, free: list[int], by: Array) -> list[float]:
+def _moved(model: Model, free: list[int], values: Array) -> list[float]:
     numbers = list(model.numbers)
-    for slot, change in zip(free, by, strict=True):
-        numbers[slot] += float(change)
+    for slot, value in zip(free, values.tolist(), strict=True):
+        numbers[slot] = value
     return model.tie(numbers)
 
 
-def fit(model: Model, rows: Rows, steps: int = 12) -> float:
-    """Move the free numbers to the least squares; the worst residual in units of the slack."""
-    for _ in range(steps):
-        if (normed := _normed(model, rows)) is None:
-            break
-        free, some, columns, norms = normed
-        residual = some.off(model)
-        if np.abs(residual).max() < 1e-3:
-            break
-        move = np.linalg.lstsq(columns, residual, rcond=1e-11)[0] / norms
-        for part in (1.0, 0.5, 0.2, 0.05):
-            tried = _moved(model, free, part * move)
-            new = some.off(model, tried)
-            if np.linalg.norm(new) < np.linalg.norm(residual):
-                break
-        else:
-            break
-        gain = np.linalg.norm(new) / np.linalg.norm(residual)
-        model.numbers = tried
-        if gain > 0.9999:
-            break
+def fit(model: Model, rows: LogRows) -> float:
+    """Move the free numbers to the least squares; the worst residual in units of the tolerance."""
+    if free := model.free():
+        some = rows.some(model)
+
+        def off(values: Array) -> Array:
+            return some.off(model, _moved(model, free, values))
+
+        def slopes(values: Array) -> Array:
+            model.numbers = _moved(model, free, values)
+            spend(0.2 * len(free))
+            return -jacobian(model, free, some)
+
+        best = nearest(off, np.array([model.numbers[slot] for slot in free]), MOST_STEPS, slopes)
+        model.numbers = _moved(model, free, best)
     return rows.worst(model)
 
 
-def nearest(model: Model, rows: Rows, rounds: int = 6) -> float:
+def evenly(model: Model, rows: LogRows, rounds: int = 6) -> float:
     """From the least squares on to where the worst residual is least, which rounded rates need; that residual.
 
     By linear programming, with the rows that it misses taken in.
@@ -141,7 +137,7 @@ def nearest(model: Model, rows: Rows, rounds: int = 6) -> float:
         if found is None:
             break
         before, known = model.numbers, len(rows.missed)
-        model.numbers = _moved(model, free, found[:-1] / norms)
+        model.numbers = _moved(model, free, np.array([model.numbers[slot] for slot in free]) + found[:-1] / norms)
         new = rows.worst(model)
         if new >= worst:
             model.numbers = before
@@ -151,7 +147,7 @@ def nearest(model: Model, rows: Rows, rounds: int = 6) -> float:
     return worst
 
 
-def fits(model: Model, rows: Rows, within: float = 1.0) -> bool:
+def fits(model: Model, rows: LogRows, within: float = 1.0) -> bool:
     """Whether every row can be within its slack, or `within` times it; the model's free numbers are moved there."""
     for _ in range(AGAIN):
         known = len(rows.missed)
@@ -159,10 +155,10 @@ def fits(model: Model, rows: Rows, within: float = 1.0) -> bool:
             return True
         if len(rows.missed) == known:
             break
-    return nearest(model, rows) <= within
+    return evenly(model, rows) <= within
 
 
-def intervals(model: Model, rows: Rows, only: int | None = None) -> dict[int, tuple[float, float]]:
+def intervals(model: Model, rows: LogRows, only: int | None = None) -> dict[int, tuple[float, float]]:
     """Between which values each free number may lie, the others moving along, while every row stays within its slack.
 
     only: one slot, or all. By linear programming at the present numbers: rows are linear in small changes. Empty where
@@ -188,7 +184,7 @@ def intervals(model: Model, rows: Rows, only: int | None = None) -> dict[int, tu
     return found
 
 
-def around(model: Model, rows: Rows) -> dict[int, tuple[float, float]]:
+def around(model: Model, rows: LogRows) -> dict[int, tuple[float, float]]:
     """As `intervals`, without a search and wider: how far the least squares move when every row moves by its slack."""
     if (normed := _normed(model, rows)) is None:
         return {}

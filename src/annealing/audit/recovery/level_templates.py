@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import recipes
+from ... import recipes, shapes
 from ...schedule.base import Schedule
 from ..intervals import roundest, shortest
+<<<<<<< HEAD
 from .basis import Array
 from .candidate import Found
+=======
+from .candidate import Candidate
+from .curve_families import Array
+>>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 
 LEAST_STAIRS = 5
 ROUNDED = 1e-12
@@ -33,7 +38,7 @@ def stairs(clock: Array, rate: Array, slack: Array, shift: int) -> tuple[int, Ar
     return every, begins, rate[rows], slack[rows]
 
 
-def held(found: Found, schedule: Schedule, every: int) -> list[Schedule]:
+def held(found: Candidate, schedule: Schedule, every: int) -> list[Schedule]:
     """A model as stairs: a step schedule where it falls by a factor, and the schedule held for each stair.
 
     One without an end is cut after what was seen.
@@ -41,7 +46,7 @@ def held(found: Found, schedule: Schedule, every: int) -> list[Schedule]:
     model = found.model
     part, n = model.parts[0], model.numbers
     stepped = []
-    if len(model.parts) == 1 and part.kind == "tail exponential" and part.extra is not None and n[part.last] == 0:
+    if len(model.parts) == 1 and part.shape is shapes.exponential and part.extra is not None and n[part.last] == 0:
         low, high = found.bounds.get(part.extra, (n[part.extra], n[part.extra]))
         if 0 < low <= high < 1:
             gamma = shortest(low**every * (1 - ROUNDED), high**every * (1 + ROUNDED))

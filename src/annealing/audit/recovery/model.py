@@ -1,33 +1,87 @@
-"""Parts one after another, whose numbers are shared slots: what is fitted, made plain, and written as a schedule."""
+"""Parts one after another, whose numbers are shared slots: what is fitted, rounded, and written as a schedule."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .basis import Array
+from ... import shapes
+from ...errors import ScheduleError
+from .curve_families import Array
+
+ShapeFamily = Callable[[float], shapes.Shape]
+
+
+def root(exponent: float) -> shapes.Shape:
+    """A power decay seen from its other end: steep at first where the exponent is below 1."""
+    return shapes.power(exponent).mirrored()
 
 
 @dataclass
-class Part:
-    """A curve in force from `start` to the start of the next part: slots of its begin and end in time and in value.
+class FittedPart:
+    """A core shape in force from `start` to the start of the next part: slots of its begin and end in time and value.
 
-    A part that begins before it is in force, or is left before its end, is cut. `extra`: an exponent or a factor.
+    shape: a shape; or a family of shapes, whose argument is in the slot `extra`, or the ratio of its values where it
+    has no such slot (`shapes.geometric`). A part that begins before it is in force, or is left before its end, is cut.
+    begin == end: an endless shape counts in steps. mirror: beyond its end the shape goes back, as PyTorch's cosine.
     """
 
-    kind: str
+    shape: shapes.Shape | ShapeFamily
     start: int
     begin: int
     end: int
     first: int
     last: int
     extra: int | None = None
+    mirror: bool = False
+
+    @property
+    def flat(self) -> bool:
+        return self.shape is shapes.flat
+
+    @property
+    def endless(self) -> bool:
+        return self.shape in (shapes.exponential, shapes.inverse_power)
+
+    @property
+    def name(self) -> str:
+        """The name of the shape or of its family."""
+        return self.shape.name if isinstance(self.shape, shapes.Shape) else self.shape.__name__
 
     def slots(self) -> list[int]:
         used = [self.start, self.begin, self.end, self.first, self.last]
         return used if self.extra is None else [*used, self.extra]
+
+    def shape_of(self, numbers: list[float]) -> shapes.Shape:
+        """The shape for the numbers of a model; a ScheduleError where they make none."""
+        if isinstance(self.shape, shapes.Shape):
+            return self.shape
+        if self.extra is not None:
+            return self.shape(numbers[self.extra])
+        return self.shape(numbers[self.last] / numbers[self.first] if numbers[self.first] else math.nan)
+
+    def values(self, u: Array, numbers: list[float]) -> Array:
+        """The rates at times, NaN where the numbers make no shape."""
+        begin, end, first, last = (numbers[slot] for slot in (self.begin, self.end, self.first, self.last))
+        length = end - begin if self.end != self.begin else 1.0
+        with np.errstate(all="ignore"):
+            try:
+                shape = self.shape_of(numbers)
+            except ScheduleError:  # a fit tries numbers that no schedule can have
+                return np.full(len(u), np.nan)
+            done = (u - begin) / length
+            if shape.endless:
+                done = left = np.maximum(done, 0)
+            elif self.mirror:
+                done = np.abs(done - 2 * np.round(done / 2))
+                left = 1 - done
+            else:
+                # `left` from its own end: 1 - done would lose the digits of what is left
+                done, left = np.clip(done, 0, 1), np.clip((end - u) / length, 0, 1)
+            return np.asarray(first * shape.fall(done, left, np) + last * shape.rise(done, left, np))
 
 
 @dataclass
@@ -35,11 +89,11 @@ class Model:
     """Parts and the numbers in their slots; fixed slots are no longer moved by a fit.
 
     gaps: between which two times of the log each start lies. ties: slots whose number is a sum of others, each times
-    a weight, as the second restart is two lengths after the first. cuts: the row from which on a part that begins with
+    a weight, as the second restart is two lengths after the first. cuts: the row from which a part that begins with
     a jump is in force, wherever within its gap a fit moves its start.
     """
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[FittedPart] = field(default_factory=list)
     numbers: list[float] = field(default_factory=list)
     roles: list[str] = field(default_factory=list)  # "time", "value" or "extra"
     fixed: set[int] = field(default_factory=set)
@@ -63,23 +117,15 @@ class Model:
         return slot
 
     def tie(self, numbers: list[float]) -> list[float]:
-        """Numbers in which those that others make are these again."""
+        """The numbers, with those of tied slots computed from the others."""
         for slot, terms in self.ties.items():
             numbers[slot] = math.fsum(weight * numbers[other] for other, weight in terms.items())
         return numbers
 
     def copy(self) -> Model:
-        parts = [Part(**vars(part)) for part in self.parts]
-        return replace(
-            self,
-            parts=parts,
-            numbers=list(self.numbers),
-            roles=list(self.roles),
-            fixed=set(self.fixed),
-            gaps=dict(self.gaps),
-            ties=dict(self.ties),
-            cuts=dict(self.cuts),
-        )
+        own = {name: type(value)(value) for name, value in vars(self).items() if name not in ("seen", "told")}
+        own["parts"] = [FittedPart(**vars(part)) for part in self.parts]
+        return replace(self, **own)
 
     def used(self) -> list[int]:
         """The slots of all parts, and those that their ties are made of."""
@@ -108,36 +154,5 @@ class Model:
         for i, part in enumerate(self.parts):
             rows = which == i
             if rows.any():
-                extra = 0.0 if part.extra is None else n[part.extra]
-                result[rows] = _value(
-                    part.kind, u[rows], n[part.begin], n[part.end], n[part.first], n[part.last], extra
-                )
+                result[rows] = part.values(u[rows], n)
         return result
-
-
-def _value(kind: str, u: Array, begin: float, end: float, first: float, last: float, extra: float) -> Array:
-    with np.errstate(all="ignore"):
-        if kind == "flat":
-            return np.full(len(u), first)
-        if kind == "tail exponential":
-            return last + (first - last) * extra ** np.maximum(u - begin, 0)
-        done = (u - begin) / (end - begin)
-        if kind == "tail power":
-            return last + (first - last) * (1 + np.maximum(done, 0)) ** -extra
-        if kind == "mirror":
-            return last + (first - last) * np.cos(np.pi / 2 * done) ** 2
-        done = np.clip(done, 0, 1)
-        left = np.clip((end - u) / (end - begin), 0, 1)
-        if kind == "linear":
-            return first * left + last * done
-        if kind == "cosine":
-            return last * np.sin(np.pi / 2 * done) ** 2 + first * np.sin(np.pi / 2 * left) ** 2
-        if kind == "power":
-            return last + (first - last) * left**extra
-        if kind == "root":
-            return first + (last - first) * done**extra
-        if kind == "geometric":
-            return first * (last / first) ** done
-        if kind == "halving":
-            return last + (first - last) * (2 * 0.5**done - 1)
-    raise AssertionError(kind)

@@ -13,20 +13,28 @@ import numpy as np
 from ... import recipes
 from ...schedule.base import Schedule
 from ..intervals import roundest, shortest
+<<<<<<< HEAD
 from .basis import FAMILIES, Array
 from .best_first import search
 from .candidate import Found
+=======
+from .best_first import search
+from .candidate import Candidate
+from .curve_families import FAMILIES, Array
+from .least_squares import nearest
+>>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .phases import Search
 from .templates import recipes_of
 from .to_schedule import Time, written
 
 MOST_WARM = 0.5  # of the rows
+MOST_STEPS = 40  # of least squares
 NEEDED = 3  # rows below the decay
 
 
 def product(
     clock: Array, rate: Array, slack: Array, preferred: int | None
-) -> tuple[Schedule, int, tuple[tuple[float, int], ...], float, Found] | None:
+) -> tuple[Schedule, int, tuple[tuple[float, int], ...], float, Candidate] | None:
     """Schedule, shift, lags and cost of a log that begins with such a warm-up, or None."""
     first = _suffix(clock, rate, slack)
     if not 2 <= first <= MOST_WARM * len(clock) or len(clock) - first < 4:
@@ -47,7 +55,7 @@ def product(
 def _suffix(clock: Array, rate: Array, slack: Array) -> int:
     """The first row of the longest end that is one line or one cosine."""
     backwards = Search(-clock[::-1], rate[::-1], slack[::-1])
-    longest = [backwards._longest(family, 0) for family in FAMILIES if family.name in ("line", "sine")]
+    longest = [backwards._longest(family, 0) for family in FAMILIES if family.name in ("line", "wave")]
     return len(clock) - max(phase.stop if phase else 0 for phase in longest)
 
 
@@ -66,7 +74,7 @@ def _factor(u: Array, rate: Array, slack: Array, decay: Array) -> tuple[Time, Ti
 
 
 def _fitted(u: Array, rate: Array, slack: Array, decay: Array, free: bool) -> tuple[Time, Time, float] | None:
-    """Gauss-Newton for b, zero and length: rate = b + (u - zero) / length * (decay - b)."""
+    """The zero and the length of the line, and b, by least squares: rate = b + (u - zero) / length * (decay - b)."""
     if free and len(u) < 4:
         return None
     begin = float(rate[0]) if free else 0.0
@@ -78,21 +86,19 @@ def _fitted(u: Array, rate: Array, slack: Array, decay: Array, free: bool) -> tu
         begin = float((rate[0] - (level + slope * u[0]) * decay[0]) / (1 - level - slope * u[0]))
     if not slope > 0:
         return None
-    zero, length = -level / slope, 1 / slope
 
-    def off(zero: float, length: float, begin: float) -> Array:
-        return (rate - begin - (u - zero) / length * (decay - begin)) / slack
+    def off(numbers: Array) -> Array:
+        zero, slope, begin = (*numbers, 0.0)[:3]
+        return np.asarray((rate - begin - (u - zero) * slope * (decay - begin)) / slack)
 
-    for _ in range(20):
-        x = (u - zero) / length
-        columns = [-(decay - begin) / length / slack, -x * (decay - begin) / length / slack]
-        columns += [(1 - x) / slack] if free else []
-        reach = np.linalg.pinv(np.stack(columns, 1), rcond=1e-13)
-        move = reach @ off(zero, length, begin)
-        zero, length = zero + move[0], length + move[1]
-        begin += move[2] if free else 0.0
-    if not (np.isfinite(zero) and length > 0 and np.abs(off(zero, length, begin)).max() <= 1.5):
+    start = np.array([-level / slope, slope, begin][: 2 + free])
+    numbers = nearest(off, start, MOST_STEPS, None)
+    if not (np.isfinite(numbers).all() and numbers[1] > 0 and np.abs(off(numbers)).max() <= 1.5):
         return None
+    zero, slope, begin = (*numbers.tolist(), 0.0)[:3]
+    length, x = 1 / slope, (u - zero) * slope
+    columns = [-(decay - begin) * slope / slack, -x * (decay - begin) * slope / slack, (1 - x) / slack]
+    reach = np.linalg.pinv(np.stack(columns[: 2 + free], 1), rcond=1e-13)
     wide = np.abs(reach).sum(1)
     plain = shortest(begin - wide[2], begin + wide[2]) if free else 0.0
     for some in (roundest(length - wide[1], length + wide[1]), Fraction(repr(float(f"{length:.9g}")))):

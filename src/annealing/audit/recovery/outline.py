@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .basis import FAMILIES, Array, Curve, Family
-from .curvefit import fitted
+from .curve_families import FAMILIES, Array, CurveFamily, FittedCurve
+from .curve_fit import fitted
 
 LOOSE = 3.0  # of the slack: a curve through the fall alone is a first guess
 A_PART = 0.01
 LEAST_CHANGE = 0.9  # of a unit of the last digit
-BODIES: tuple[Family, ...] = tuple(family for family in FAMILIES if family.name != "flat")
+BODIES: tuple[CurveFamily, ...] = tuple(family for family in FAMILIES if family.name != "flat")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +34,14 @@ class Outline:
     def peak(self) -> float:
         return float(self.y[self.top])
 
-    def curve(self, family: Family) -> Curve | None:
+    def curve(self, family: CurveFamily) -> FittedCurve | None:
         """The curve of a family through the rows that fall."""
         rows = slice(self.fall, self.rest)
         if self.rest - self.fall < family.numbers + 1:
             return None
         return fitted(family, self.t[rows], self.y[rows], self.slack[rows] * LOOSE)
 
-    def rests(self, curve: Curve) -> bool:
+    def rests(self, curve: FittedCurve) -> bool:
         """Whether the last rows no longer follow the curve of the fall."""
         rows = slice(self.rest, None)
         near = curve(self.t[rows])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .basis import FAMILIES, Array, Curve, Family
-from .curvefit import covered, fitted
+from .curve_families import FAMILIES, Array, CurveFamily, FittedCurve
+from .curve_fit import covered, fitted
 
 MOST_LAG = 64
 MOST_ODD = 6  # rows of a phase that lie off its curve
@@ -25,7 +25,7 @@ class Phase:
 
     first: int
     stop: int
-    curve: Curve
+    curve: FittedCurve
     lags: tuple[tuple[int, int], ...] = ()
     odd: tuple[int, ...] = ()
 
@@ -61,7 +61,7 @@ class Search:
                 best, bound = found, sum(phase.cost for phase in found)
         return best
 
-    def _shortest(self, families: Sequence[Family], bound: float, places: int) -> list[Phase] | None:
+    def _shortest(self, families: Sequence[CurveFamily], bound: float, places: int) -> list[Phase] | None:
         """A shortest path over begins of phases."""
         waiting: list[tuple[float, int]] = [(self._least(0), 0)]
         cost, before = {0: 0.0}, dict[int, Phase]()
@@ -104,7 +104,7 @@ class Search:
             path.append(before[path[-1].first if path else len(self.t)])
         return path[::-1]
 
-    def _leaving(self, families: Sequence[Family], first: int, budget: float) -> Iterator[Phase]:
+    def _leaving(self, families: Sequence[CurveFamily], first: int, budget: float) -> Iterator[Phase]:
         """The longest phase of each family from a row on, without those that a cheaper family makes as long."""
         reach = 0
         for family in families:
@@ -119,7 +119,7 @@ class Search:
                 reach = phase.stop
                 yield phase
 
-    def _longest(self, family: Family, first: int, simple: bool = False) -> Phase | None:
+    def _longest(self, family: CurveFamily, first: int, simple: bool = False) -> Phase | None:
         t, y, slack = self.t[first:].copy(), self.y[first:], self.slack[first:] * LOOSE
         keep = np.ones(len(t), bool)
         size = min(family.numbers + 2, len(t))
@@ -158,7 +158,7 @@ class Search:
         return Phase(first, first + stop, curve, rows_lag, tuple(first + row for row in odd))
 
     @staticmethod
-    def _goes_on(curve: Curve, t: Array, y: Array, slack: Array, stop: int, odd: int) -> tuple[int, int] | None:
+    def _goes_on(curve: FittedCurve, t: Array, y: Array, slack: Array, stop: int, odd: int) -> tuple[int, int] | None:
         """Whether the rows from `stop` on lie on the same curve: with the clock standing back, or after odd rows."""
         rows = slice(stop, stop + 4)
         if (np.abs(curve(t[rows] - 1) - curve(t[rows])) > 3 * slack[rows]).all():

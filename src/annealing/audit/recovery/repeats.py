@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+<<<<<<< HEAD
 from ..intervals import shortest
 from .assemble import part_of
 from .basis import FAMILIES, Array
@@ -16,6 +17,16 @@ from .candidate import Found, made_plain, shifts
 from .curvefit import fitted
 from .fitting import Rows, fits
 from .model import Model, Part
+=======
+from ... import shapes
+from ..intervals import shortest
+from .assemble import part_of
+from .candidate import Candidate, made_plain, shifts
+from .curve_families import FAMILIES, Array
+from .curve_fit import fitted
+from .fitting import LogRows, fits
+from .model import FittedPart, Model
+>>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .outline import LOOSE, outline, ways
 from .templates import NEARLY, begun
 from .work_budget import Exhausted
@@ -24,15 +35,15 @@ LEAST_ROWS = 5  # of a run that is fitted by itself
 GROWTHS = (1.0, 2.0, 3.0, 1.5, 4.0, 1.25, 1.2, 5.0)
 ALIKE = 0.02  # of themselves, by which lengths may be off a growth, and peaks off a factor
 MOST_RUNS = 60
-WAVE = next(family for family in FAMILIES if family.name == "sine")
+WAVE = next(family for family in FAMILIES if family.name == "wave")
 
 
-def cycles_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+def cycles_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
     """The warm restarts or triangles that give every row, the plainest first."""
-    found: list[Found] = []
+    found: list[Candidate] = []
     with contextlib.suppress(Exhausted):  # what was found before is kept
         for shift in shifts(preferred):
-            rows = Rows(clock + shift[0], rate, slack)
+            rows = LogRows(clock + shift[0], rate, slack)
             for model in cyclic(rows):
                 if fits(model, rows, NEARLY):
                     one = made_plain(model, rows, shift, only_sure=any(one.sure for one in found))
@@ -42,7 +53,7 @@ def cycles_of(clock: Array, rate: Array, slack: Array, preferred: int | None) ->
     return sorted(found, key=lambda one: one.cost)
 
 
-def cyclic(rows: Rows) -> Iterator[Model]:
+def cyclic(rows: LogRows) -> Iterator[Model]:
     """Models of restarts or of triangles, as their rows look."""
     way = ways(rows.y, rows.slack)
     falling, rising = np.flatnonzero(way < 0), np.flatnonzero(way > 0)
@@ -51,7 +62,7 @@ def cyclic(rows: Rows) -> Iterator[Model]:
         yield from _restarts(rows, again) if (np.diff(again) > 2).all() else _triangles(rows, way)
 
 
-def _restarts(rows: Rows, again: NDArray[np.int64]) -> Iterator[Model]:
+def _restarts(rows: LogRows, again: NDArray[np.int64]) -> Iterator[Model]:
     """Models of half cosine waves that begin at rows, after a warm-up."""
     edges = [0, *(int(row) for row in again), len(rows.u)]
     first = slice(0, edges[1])
@@ -86,7 +97,7 @@ def _unlike(waves: list[tuple[int, float, float, float, float]], growth: float) 
     return sum(abs((end - begin) / (length * growth**i) - 1) for i, begin, end, *_ in waves)
 
 
-def _wave(rows: Rows, first: int, stop: int) -> tuple[float, float, float, float] | None:
+def _wave(rows: LogRows, first: int, stop: int) -> tuple[float, float, float, float] | None:
     """Begin, end, top and floor of the half wave through some rows; the last row may lie after its end."""
     some = slice(first, stop - 1)
     if stop - 1 - first < LEAST_ROWS:
@@ -97,7 +108,7 @@ def _wave(rows: Rows, first: int, stop: int) -> tuple[float, float, float, float
         return None
     model = Model()
     part, n = part_of(model, curve, u, model.slot(float(u[0]), "time")), model.numbers
-    if part.kind != "cosine" or n[part.first] < n[part.last]:
+    if part.shape is not shapes.cosine or part.mirror or n[part.first] < n[part.last]:
         return None
     return n[part.begin], n[part.end], n[part.first], n[part.last]
 
@@ -127,12 +138,12 @@ def _repeated(
         top = peak if factor == 1 or not i else model.tied({peak: factor**i}, "value")
         if i:
             model.gaps[at], model.cuts[at] = gaps[i - 1], gaps[i - 1][1]
-        model.parts.append(Part("cosine", at, at, until, top, low))
+        model.parts.append(FittedPart(shapes.cosine, at, at, until, top, low))
         at = until
     return model
 
 
-def _triangles(rows: Rows, way: NDArray[np.int64]) -> Iterator[Model]:
+def _triangles(rows: LogRows, way: NDArray[np.int64]) -> Iterator[Model]:
     """Models of lines up and down between two values, with one length or with two."""
     moving = np.flatnonzero(way)
     turns = [int(b) for a, b in itertools.pairwise(moving) if way[a] != way[b]]
@@ -154,6 +165,6 @@ def _triangles(rows: Rows, way: NDArray[np.int64]) -> Iterator[Model]:
         for i in range(1, len(edges)):
             terms = {rise: float(i)} if same else {rise: float((i + 1) // 2), fall: float(i // 2)}
             until = model.tied(terms, "time")
-            model.parts.append(Part("linear", at, at, until, *(ends if i % 2 else ends[::-1])))
+            model.parts.append(FittedPart(shapes.linear, at, at, until, *(ends if i % 2 else ends[::-1])))
             at = until
         yield model

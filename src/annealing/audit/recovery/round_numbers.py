@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from ..intervals import digits_of, roundest, shortest
+<<<<<<< HEAD
 from .fitting import Rows, around, fit, fits, intervals
+=======
+from .fitting import LogRows, around, fit, fits, intervals
+>>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .model import Model
 
 USUAL = 20  # the greatest denominator of a time that is none by chance
@@ -16,7 +20,7 @@ ROUNDED = 1e-13
 FIRM = 0.7  # how many digits an interval must leave over for its plainest number to be no chance
 
 
-def sure(model: Model, rows: Rows) -> Model:
+def sure(model: Model, rows: LogRows) -> Model:
     """With those numbers settled that stand out from all that the rows can possibly allow."""
     model = model.copy()
     while bounds := around(model, rows):
@@ -28,7 +32,7 @@ def sure(model: Model, rows: Rows) -> Model:
     return model
 
 
-def snap(model: Model, rows: Rows) -> Model | None:
+def snap(model: Model, rows: LogRows) -> Model | None:
     """The model with plain numbers, those that can hardly be chance first; None where nothing fits."""
     bounds = intervals(model, rows)
     while free := model.free():
@@ -56,7 +60,7 @@ def snap(model: Model, rows: Rows) -> Model | None:
     return model
 
 
-def plainest(model: Model, slot: int, least: float, most: float, rows: Rows) -> tuple[float, float]:
+def plainest(model: Model, slot: int, least: float, most: float, rows: LogRows) -> tuple[float, float]:
     """The plainest number in an interval, and how many digits it is short of what chance would give."""
     width = most - least
     room = ROOM if model.roles[slot] == "time" else ROUNDED * rows.peak

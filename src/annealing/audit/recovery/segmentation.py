@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .basis import FAMILIES, Array, Curve
-from .curvefit import fitted
+from .curve_families import FAMILIES, Array, FittedCurve
+from .curve_fit import fitted
 from .phases import LOOSE, Phase, Search, jumps
 
 MOST_EQUAL = 6  # equal stretches whose ends are places, the longest ones
@@ -133,7 +133,7 @@ class _Paths:
                 if curve is not None:
                     yield Phase(first, stops[-1], curve)
                     return
-        alive: dict[int, Curve | None] = dict.fromkeys(range(len(FAMILIES)))
+        alive: dict[int, FittedCurve | None] = dict.fromkeys(range(len(FAMILIES)))
         for stop in stops:
             best = None
             for number in list(alive):
@@ -164,8 +164,8 @@ class _Paths:
 
 
 def _curve(
-    first: int, stop: int, t: Array, y: Array, slack: Array, number: int, near: Curve | None = None
-) -> Curve | None:
+    first: int, stop: int, t: Array, y: Array, slack: Array, number: int, near: FittedCurve | None = None
+) -> FittedCurve | None:
     family = FAMILIES[number]
     some, loose = slice(first, stop), slack[first:stop] * LOOSE
     if family.name == "flat" and np.ptp(y[some]) > 2 * loose.max():

@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .basis import Array
-from .candidate import Found, shifts
-from .fitting import Rows, fit
+from .candidate import Candidate, shifts
+from .curve_families import Array
+from .fitting import LogRows, fit
 from .model import Model
 from .outline import outline
 from .repeats import cycles_of, cyclic
@@ -29,7 +29,7 @@ BEGINNINGS = (0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08)  # shares of the rows that
 ROUNDS = 3
 
 
-def unsteady(clock: Array, rate: Array, slack: Array, preferred: int | None) -> tuple[list[Found], Steps]:
+def unsteady(clock: Array, rate: Array, slack: Array, preferred: int | None) -> tuple[list[Candidate], Steps]:
     """Recipes that give every row once its clock is moved by whole steps, and these steps."""
     if len(clock) >= LEAST_ROWS and (clock == np.round(clock)).all():
         steep = np.abs(np.diff(rate) / np.diff(clock))
@@ -44,7 +44,7 @@ def unsteady(clock: Array, rate: Array, slack: Array, preferred: int | None) -> 
     return [], np.zeros(len(clock), np.int64)
 
 
-def _plain(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+def _plain(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
     """The recipes of steps that were moved, where their numbers can hardly be chance."""
     for recipes in (recipes_of, cycles_of):
         if found := [one for one in recipes(clock, rate, slack, preferred) if one.sure]:
@@ -55,11 +55,11 @@ def _plain(clock: Array, rate: Array, slack: Array, preferred: int | None) -> li
 def _late(model: Model, clock: Array, rate: Array, slack: Array) -> Steps | None:
     """The steps, always more, by which rows are late to a model that fits the first ones."""
     n = len(clock)
-    if fit(model, Rows(clock, rate, slack)) <= NEARLY:
+    if fit(model, LogRows(clock, rate, slack)) <= NEARLY:
         return None
     for share in BEGINNINGS:
         known, by = int(n * share), np.zeros(n, np.int64)
-        while known >= LEAST_ROWS and fit(model, Rows((clock + by)[:known], rate[:known], slack[:known])) <= NEARLY:
+        while known >= LEAST_ROWS and fit(model, LogRows((clock + by)[:known], rate[:known], slack[:known])) <= NEARLY:
             model.cuts = {slot: model.numbers[slot] - CLOSE for slot in model.cuts}  # rows are moved over those
             before, (by, known) = known, _lags(model, clock, rate, slack)
             if known == n and by.any():
@@ -88,7 +88,7 @@ def _here_and_there(model: Model, clock: Array, rate: Array, slack: Array, loose
     """The few steps, forth or back, by which rows are off a model."""
     by = np.zeros(len(clock), np.int64)
     for _ in range(ROUNDS):
-        if not fit(model, Rows(clock + by, rate, loose)) <= max(OFF) + 1:
+        if not fit(model, LogRows(clock + by, rate, loose)) <= max(OFF) + 1:
             return None
         steps, told = _steps(model, clock, rate, slack)
         turn = np.angle(np.exp(2j * np.pi * steps[told]).mean()) / (2 * np.pi) if told.any() else 0.0
@@ -96,7 +96,7 @@ def _here_and_there(model: Model, clock: Array, rate: Array, slack: Array, loose
         by = np.where(told, np.array(OFF)[off.argmin(0)], 0).astype(np.int64)
         if not by.any():
             return None
-        if fit(model.copy(), Rows(clock + by, rate, slack)) <= NEARLY:
+        if fit(model.copy(), LogRows(clock + by, rate, slack)) <= NEARLY:
             return by
     return None
 
@@ -112,13 +112,13 @@ def _loosely(clock: Array, rate: Array, loose: Array) -> Iterator[Model]:
     """Models of recipes as they begin."""
     seen = outline(clock, rate, loose)
     if seen is None:
-        yield from cyclic(Rows(clock, rate, loose))
+        yield from cyclic(LogRows(clock, rate, loose))
     else:
         for curve in curves_of(seen):
             yield from models(seen, curve, 0)
 
 
-def _lagging(found: Found, by: Steps, clock: Array) -> Found:
+def _lagging(found: Candidate, by: Steps, clock: Array) -> Candidate:
     """A recipe with its lags, where steps only fall back."""
     rows = np.flatnonzero(np.diff(by)) + 1
     if (np.diff(by) > 0).any():

@@ -8,12 +8,22 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+<<<<<<< HEAD
 from ..intervals import shortest
 from .basis import Array
 from .candidate import Found, made_plain, shifts
 from .change_times import even
 from .fitting import Rows, fits
 from .model import Model, Part
+=======
+from ... import shapes
+from ..intervals import shortest
+from .candidate import Candidate, made_plain, shifts
+from .change_times import even
+from .curve_families import Array
+from .fitting import LogRows, fits
+from .model import FittedPart, Model
+>>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .outline import Outline, outline, ways
 from .templates import NEARLY, begun
 from .work_budget import Exhausted
@@ -22,16 +32,16 @@ MOST_LEVELS = 100
 LEAST_ROWS = 3  # of a level, on average
 
 
-def steps_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+def steps_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
     """The levels after a warm-up that give every row, the plainest first."""
     seen = outline(clock, rate, slack)
     drops = np.flatnonzero(ways(rate, slack) < 0) + 1
     if seen is None or not 1 <= len(drops) <= MOST_LEVELS or len(clock) - seen.top < LEAST_ROWS * (len(drops) + 1):
         return []
-    found: list[Found] = []
+    found: list[Candidate] = []
     with contextlib.suppress(Exhausted):  # what was found before is kept
         for shift in shifts(preferred):
-            rows = Rows(clock + shift[0], rate, slack)
+            rows = LogRows(clock + shift[0], rate, slack)
             for model in _models(seen, drops, rows, shift[0]):
                 if fits(model, rows, NEARLY) and (one := made_plain(model, rows, shift)) is not None:
                     found.append(one)
@@ -39,7 +49,7 @@ def steps_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> 
     return sorted(found, key=lambda one: one.cost)
 
 
-def _models(seen: Outline, drops: NDArray[np.int64], rows: Rows, shift: int) -> Iterator[Model]:
+def _models(seen: Outline, drops: NDArray[np.int64], rows: LogRows, shift: int) -> Iterator[Model]:
     """Models of levels at even times that a factor makes, at any times, and of free ones."""
     gaps = [(float(rows.u[row - 1]), float(rows.u[row])) for row in drops]
     factor = _factor(seen, drops)
@@ -51,14 +61,14 @@ def _models(seen: Outline, drops: NDArray[np.int64], rows: Rows, shift: int) -> 
             if at_even and every is None:
                 continue
             step = model.slot(every[0] - model.numbers[start], "time", fixed=True) if every else None
-            model.parts.append(Part("flat", start, start, start, peak, peak))
+            model.parts.append(FittedPart(shapes.flat, start, start, start, peak, peak))
             for i, (gap, row) in enumerate(zip(gaps, drops, strict=True), 1):
                 tie = None if step is None else {start: 1.0, step: float(i)}
                 at = model.slot(gap[1], "time", fixed=True) if tie is None else model.tied(tie, "time")
                 model.gaps[at], model.cuts[at] = gap, gap[1]
                 share = None if by is None else {peak: by**i}
                 level = model.slot(float(rows.y[row]), "value") if share is None else model.tied(share, "value")
-                model.parts.append(Part("flat", at, at, at, level, level))
+                model.parts.append(FittedPart(shapes.flat, at, at, at, level, level))
             model.told = 0.0 if by is None else 2.0
             yield model
 

@@ -12,12 +12,22 @@ from collections.abc import Iterator
 
 import numpy as np
 
+<<<<<<< HEAD
 from ..intervals import shortest
 from .assemble import part_of
 from .basis import Array, Curve
 from .candidate import Found, made_plain, shifts
 from .fitting import Rows, around, fit, fits
 from .model import Model, Part
+=======
+from ... import shapes
+from ..intervals import shortest
+from .assemble import part_of
+from .candidate import Candidate, made_plain, shifts
+from .curve_families import Array, FittedCurve
+from .fitting import LogRows, around, fit, fits
+from .model import FittedPart, Model, root
+>>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .outline import BODIES, Outline, outline
 from .work_budget import Exhausted
 
@@ -37,22 +47,24 @@ LAST = ("shifted geometric", "power", "raised power")  # tried where no other cu
 NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are plain
 
 
-def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Found]:
+def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
     """The schedules of one warm-up and one decay that give every row, the plainest first."""
     seen = outline(clock, rate, slack)
     if seen is None or len(clock) < 4 or seen.top == len(clock) - 1:  # it may rise further
         return []
-    found: list[Found] = []
+    found: list[Candidate] = []
     with contextlib.suppress(Exhausted):  # what was found before is kept
         for curve in curves_of(seen):
             if found and curve is not None and curve.family.name in LAST:
                 break
             for shift in shifts(preferred):
-                _add(found, seen, curve, Rows(clock + shift[0], rate, slack), shift)
+                _add(found, seen, curve, LogRows(clock + shift[0], rate, slack), shift)
     return sorted(found, key=lambda one: one.cost)
 
 
-def _add(found: list[Found], seen: Outline, curve: Curve | None, rows: Rows, shift: tuple[int, float]) -> None:
+def _add(
+    found: list[Candidate], seen: Outline, curve: FittedCurve | None, rows: LogRows, shift: tuple[int, float]
+) -> None:
     """Add the recipes of a warm-up and of one decay, up to those whose numbers can hardly be chance."""
     for model in models(seen, curve, shift[0]):
         with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
@@ -67,7 +79,7 @@ def _add(found: list[Found], seen: Outline, curve: Curve | None, rows: Rows, shi
                     return
 
 
-def curves_of(seen: Outline) -> Iterator[Curve | None]:
+def curves_of(seen: Outline) -> Iterator[FittedCurve | None]:
     """The curves that the rows which fall may lie on; None where none do."""
     if seen.fall == len(seen.t):
         yield None
@@ -75,24 +87,24 @@ def curves_of(seen: Outline) -> Iterator[Curve | None]:
         yield from (curve for body in BODIES if (curve := seen.curve(body)) is not None)
 
 
-def models(seen: Outline, curve: Curve | None, shift: int) -> Iterator[Model]:
+def models(seen: Outline, curve: FittedCurve | None, shift: int) -> Iterator[Model]:
     """Models of a warm-up and a decay, those with fewest numbers first."""
     for stable in (False, True) if curve is not None else (False,):
         for model, start, peak in begun(seen, shift):
             if stable:
                 begin = model.slot(float(seen.t[seen.fall - 1]) + shift, "time")
-                model.parts.append(Part("flat", start, start, start, peak, peak))
+                model.parts.append(FittedPart(shapes.flat, start, start, start, peak, peak))
                 start = begin
             if not seen.top and start in model.free() and curve is not None and curve.family.name == "line":
                 _on_line(model, curve, seen, peak)
             if curve is None:
-                model.parts.append(Part("flat", start, start, start, peak, peak))
+                model.parts.append(FittedPart(shapes.flat, start, start, start, peak, peak))
             elif not _with_body(model, curve, seen, shift, start, peak):
                 continue
             yield model
 
 
-def _on_line(model: Model, line: Curve, seen: Outline, peak: int) -> None:
+def _on_line(model: Model, line: FittedCurve, seen: Outline, peak: int) -> None:
     """A line that begins before the first row may begin anywhere: at its plainest rate."""
     first, before = (float(line(time)) for time in (seen.t[0], seen.t[0] - model.numbers[-1] * 2))
     model.numbers[peak] = shortest(min(first, before), max(first, before))
@@ -115,7 +127,9 @@ def begun(seen: Outline, shift: int) -> Iterator[tuple[Model, int, int]]:
         share = SHARES.get(kind)
         begin = model.tied({peak: share}, "value") if share else model.slot(first, "value", fixed=share == 0)
         until = model.slot(end, "time")
-        model.parts.append(Part("cosine" if kind == "cosine" else "linear", zero, zero, until, begin, peak))
+        model.parts.append(
+            FittedPart(shapes.cosine if kind == "cosine" else shapes.linear, zero, zero, until, begin, peak)
+        )
         model.told = 1.0 * (kind == "cosine") + 2.0 * bool(share)
         yield model, until, peak
 
@@ -137,41 +151,41 @@ def _risen(seen: Outline, u: Array, share: float | None) -> tuple[float, float] 
     return (first, (seen.peak - first) / slope) if slope > 0 else None
 
 
-def _with_body(model: Model, curve: Curve, seen: Outline, shift: int, start: int, peak: int) -> bool:
+def _with_body(model: Model, curve: FittedCurve, seen: Outline, shift: int, start: int, peak: int) -> bool:
     """Add the decay that a curve is, from `start` and from the peak on; whether it goes down."""
     own = seen.t[seen.fall : seen.rest] + shift
     part = part_of(model, curve.later(shift), own, start)
     n = model.numbers
-    if part.kind in ("mirror", "flat") or n[part.last] >= n[peak]:
+    if part.mirror or part.flat or part.shape is shapes.geometric or n[part.last] >= n[peak]:
         return False
-    if part.kind == "root":
+    if part.shape is root:
         part.last = model.slot(float(curve(own[-1] - shift)), "value")
     part.begin, part.first = start, peak
     rests = seen.rests(curve)
     floor = float(seen.y[-1]) if rests else 0.0
-    if part.kind in ("linear", "root"):
+    if part.shape in (shapes.linear, root):
         model.fixed.discard(part.end)
-        power = 1.0 if part.kind == "linear" else 1 / n[part.extra or 0]
+        power = 1.0 if part.shape is shapes.linear else 1 / n[part.extra or 0]
         share = (n[peak] - floor) / (n[peak] - n[part.last])
         n[part.end] = n[start] + (n[part.end] - n[start]) * float(share) ** power
         part.last = model.slot(floor, "value", fixed=not rests)
-    elif part.kind == "tail exponential" and rests and 0 < n[part.extra or 0] < 1 and 0 < floor < n[peak]:
+    elif part.shape is shapes.exponential and rests and 0 < n[part.extra or 0] < 1 and 0 < floor < n[peak]:
         end = n[start] + math.log(floor / n[peak]) / math.log(n[part.extra or 0])
-        part.kind, part.extra, part.end = "geometric", None, model.slot(end, "time")
+        part.shape, part.extra, part.end = shapes.geometric, None, model.slot(end, "time")
         part.last = model.slot(floor, "value")
     model.parts.append(part)
-    return n[part.end] > n[start] or part.kind.startswith("tail")
+    return n[part.end] > n[start] or part.endless
 
 
-def _ended(model: Model, rows: Rows) -> Iterator[Model]:
+def _ended(model: Model, rows: LogRows) -> Iterator[Model]:
     """A fitted model, and those with the same rates whose decay ends at a plain share of the peak."""
     yield from _one_cycle(model, rows)
     yield model
     part, n = model.parts[-1], model.numbers
     bounds = around(model, rows)
-    if part.last in bounds and part.kind != "flat":
+    if part.last in bounds and not part.flat:
         yield from _at_plain_floors(model, *bounds[part.last], rows)
-    elif part.kind in ("linear", "root", "tail exponential") and n[part.first] > 0:
+    elif part.shape in (shapes.linear, root, shapes.exponential) and n[part.first] > 0:
         doubt = WHOLE + float(np.ptp(bounds.get(part.end, (0.0, 0.0))))
         for share in FLOORS[1:]:
             new, end = _stopped(model, share)
@@ -179,7 +193,7 @@ def _ended(model: Model, rows: Rows) -> Iterator[Model]:
                 yield new
 
 
-def _at_plain_floors(model: Model, least: float, most: float, rows: Rows) -> Iterator[Model]:
+def _at_plain_floors(model: Model, least: float, most: float, rows: LogRows) -> Iterator[Model]:
     """Models whose floor the digits leave open, at shares of the peak."""
     part, peak = model.parts[-1], model.numbers[model.parts[-1].first]
     shares = [share for share in FLOORS if least <= share * peak <= most] if most - least > OPEN * peak else []
@@ -191,12 +205,16 @@ def _at_plain_floors(model: Model, least: float, most: float, rows: Rows) -> Ite
             yield new
 
 
-def _one_cycle(model: Model, rows: Rows) -> Iterator[Model]:
+def _one_cycle(model: Model, rows: LogRows) -> Iterator[Model]:
     """One cycle with its usual factors: from a 25th of the peak up, and down to a 10,000th of that."""
     rise, fall = model.parts[0], model.parts[-1]
-    if len(model.parts) != 2 or not rise.kind == fall.kind in ("cosine", "linear") or rise.first in model.fixed:
+    if (
+        len(model.parts) != 2
+        or not rise.shape == fall.shape in (shapes.cosine, shapes.linear)
+        or rise.first in model.fixed
+    ):
         return
-    new = model.copy() if fall.kind == "cosine" else _stopped(model, 1 / 25e4)[0]
+    new = model.copy() if fall.shape is shapes.cosine else _stopped(model, 1 / 25e4)[0]
     new.parts[0].first = new.tied({fall.first: 1 / 25}, "value")
     new.parts[-1].last = new.tied({fall.first: 1 / 25e4}, "value")
     new.told = model.told + ONE_CYCLE
@@ -209,12 +227,12 @@ def _stopped(model: Model, share: float) -> tuple[Model, float]:
     new = model.copy()
     part, n = new.parts[-1], new.numbers
     new.told += _told(share)
-    if part.kind == "tail exponential":
+    if part.shape is shapes.exponential:
         rate = math.log(n[part.extra or 0]) if 0 < n[part.extra or 0] < 1 else -math.inf
         end = n[part.begin] + math.log(share) / rate
-        part.kind, part.extra, part.end = "geometric", None, new.slot(end, "time")
+        part.shape, part.extra, part.end = shapes.geometric, None, new.slot(end, "time")
     else:
-        power = 1.0 if part.kind == "linear" else 1 / n[part.extra or 0]
+        power = 1.0 if part.shape is shapes.linear else 1 / n[part.extra or 0]
         end = n[part.begin] + (n[part.end] - n[part.begin]) * (1 - share) ** power
         n[part.end] = end
     part.last = new.tied({part.first: share}, "value")

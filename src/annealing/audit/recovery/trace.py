@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import ScheduleError
 from ..log import Log
-from .basis import Array
+from .curve_families import Array
 
 SHORT = 0.005  # half a unit of the third digit: rates with fewer are short by themselves
 ROUNDING = 1e-12  # of the peak: what float64 formulas differ by from one another
@@ -16,7 +16,7 @@ ROUNDING = 1e-12  # of the peak: what float64 formulas differ by from one anothe
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Rows: clock, rate, slack (how far a schedule may be off and still be exact), and what was left out."""
+    """LogRows: clock, rate, slack (how far a schedule may be off and still be exact), and what was left out."""
 
     clock: Array
     rate: Array

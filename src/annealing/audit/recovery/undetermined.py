@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 
-from .candidate import Found
+from ... import shapes
+from .candidate import Candidate
 
-NAMES = {"linear": "the line", "cosine": "the cosine", "power": "the power decay", "tail power": "the decay"}
+NAMES = {"linear": "the line", "cosine": "the cosine", "power": "the power decay", "inverse_power": "the decay"}
 
 
-def doubts(found: Found) -> tuple[str, ...]:
+def doubts(found: Candidate) -> tuple[str, ...]:
     """A sentence for every number that may be another one, with the range that the digits leave it."""
     model, sentences = found.model, []
     for i, part in enumerate(model.parts):
-        name = NAMES.get(part.kind, f"the {part.kind} part")
+        name = NAMES.get(part.name, f"the {part.name} part")
         gap = model.gaps.get(part.start)
-        if gap is not None and part.start not in found.bounds and gap[1] - gap[0] > 1 and part.kind == "flat":
+        if gap is not None and part.start not in found.bounds and gap[1] - gap[0] > 1 and part.flat:
             sentences.append(
                 f"a change lies after {gap[0]:g} and by {gap[1]:g} (no row between); {model.numbers[part.start]:g} is "
                 "the roundest time there"
@@ -32,7 +33,7 @@ def doubts(found: Found) -> tuple[str, ...]:
                     f"{model.numbers[slot]:g} is the roundest"
                 )
         for slot, what in ((part.first, "first"), (part.last, "last")):
-            if slot in found.bounds and part.kind != "flat":
+            if slot in found.bounds and not part.flat:
                 least, most = found.bounds[slot]
                 peak = max(abs(model.numbers[part.first]), abs(model.numbers[part.last])) or 1.0
                 if most - least > 0.01 * peak:
@@ -40,11 +41,11 @@ def doubts(found: Found) -> tuple[str, ...]:
                         f"the {what} value of {name} is not determined between about {least:.3g} and {most:.3g}"
                     )
     last = model.parts[-1]
-    if last.kind == "linear" and model.numbers[last.end] > model.seen:
+    if last.shape is shapes.linear and model.numbers[last.end] > model.seen:
         sentences.append(
             f"the log stops at {model.seen:g}, before the line ends: a line to another value at another time is the "
             "same numbers"
         )
-    if len(model.parts) == 1 and last.kind == "flat":
+    if len(model.parts) == 1 and last.flat:
         sentences.append("a constant rate: when it began, and whether it would have changed later, cannot be told")
     return tuple(dict.fromkeys(sentences))

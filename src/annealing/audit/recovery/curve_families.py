@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import shapes
+
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Family:
+class CurveFamily:
     """Curves that are a sum of columns, each a function of scaled time and of a few inner numbers.
 
     cost: how much longer a description gets by a curve of this family.
@@ -31,10 +33,10 @@ class Family:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class FittedCurve:
     """One member of a family, in time (t - middle) / scale."""
 
-    family: Family
+    family: CurveFamily
     middle: float
     scale: float
     inner: tuple[float, ...]
@@ -46,8 +48,11 @@ class Curve:
         with np.errstate(all="ignore"):
             return np.asarray(sum(w * column for w, column in zip(self.weights, columns, strict=True)))
 
-    def later(self, by: float) -> Curve:
+    def later(self, by: float) -> FittedCurve:
         return replace(self, middle=self.middle + by)
+
+
+HALVING = shapes.exponential(0.5)  # base 2, for growth too: it is computed at any time
 
 
 def _flat(inner: Sequence[float], t: Array) -> list[Array]:
@@ -58,27 +63,37 @@ def _line(inner: Sequence[float], t: Array) -> list[Array]:
     return [np.ones_like(t), t]
 
 
-def _sine(inner: Sequence[float], t: Array) -> list[Array]:
-    w = inner[0]
-    half = np.sin(w * t / 2) / w
-    return [np.ones_like(t), half * half, np.sin(w * t) / w]
+def _wave(inner: Sequence[float], t: Array) -> list[Array]:
+    """A constant, a cosine about the middle, and one a quarter of a wave later: every phase is a sum of these.
+
+    Each is divided by the power of the frequency with which it vanishes: a slow wave is then nearly a parabola, and
+    its columns stay as different as those of one.
+    """
+    halves = inner[0] * t
+    return [
+        np.ones_like(t),
+        shapes.cosine.rise(halves, 1 - halves, np) / inner[0] ** 2,
+        (2 * shapes.cosine.rise(halves + 0.5, 0.5 - halves, np) - 1) / inner[0],
+    ]
 
 
 def _geometric(inner: Sequence[float], t: Array) -> list[Array]:
-    return [np.exp(np.clip(inner[0] * t, -700, 700))]
+    return [HALVING.fall(np.clip(-inner[0] * t, -1000, 1000), t, np)]
 
 
 def _shifted_geometric(inner: Sequence[float], t: Array) -> list[Array]:
-    return [np.ones_like(t), np.expm1(np.clip(inner[0] * t, -700, 700)) / inner[0]]
+    """The growth from 0 on, divided by its rate: as the rate goes to 0 it becomes a line and not a constant."""
+    return [np.ones_like(t), HALVING.rise(np.clip(-inner[0] * t, -1000, 1000), t, np) / -inner[0]]
 
 
 def _power(inner: Sequence[float], t: Array) -> list[Array]:
     """A power of the distance from a time outside; its sign says on which side."""
     origin, exponent = inner
-    distance = np.where(np.less(origin, 0), t - origin, origin - t)
-    with np.errstate(all="ignore"):
-        outside = np.where(np.greater(exponent, 0), 0.0, np.inf)
-        return [np.where(distance > 0, np.maximum(distance, 1e-300) ** exponent, outside)]
+    distance = t - origin if origin < 0 else origin - t
+    inside = np.maximum(distance, 1e-300)
+    if exponent > 0:
+        return [np.where(distance > 0, shapes.power(exponent).fall(1 - inside, inside, np), 0.0)]
+    return [np.where(distance > 0, shapes.inverse_power(-exponent).fall(inside - 1, t, np), np.inf)]
 
 
 def _raised_power(inner: Sequence[float], t: Array) -> list[Array]:
@@ -107,7 +122,7 @@ def _outside_and_exponents(t: Array, y: Array) -> list[tuple[float, ...]]:
 def _logarithmic(t: Array, y: Array) -> list[tuple[float, ...]]:
     if y.min() <= 0 or np.ptp(t) == 0:
         return []
-    return [(float(np.polyfit(t, np.log(y), 1)[0]),)]
+    return [(float(np.polyfit(t, np.log2(y), 1)[0]),)]
 
 
 def _root(exponent: float) -> Callable[[Array, Array], list[tuple[float, ...]]]:
@@ -128,20 +143,20 @@ def _none(t: Array, y: Array) -> list[tuple[float, ...]]:
 
 
 FAMILIES = (
-    Family("flat", 2.0, _flat, _none, 1),
-    Family("line", 3.0, _line, _none, 2),
-    Family("geometric", 3.6, _geometric, _logarithmic, 2),
-    Family("power -0.5", 3.6, _fixed(-0.5, False), _root(-0.5), 2),
-    Family("power -1", 3.8, _fixed(-1.0, False), _root(-1.0), 2),
-    Family("power 2", 4.2, _fixed(2.0, True), _outside, 3),
-    Family("power 0.5", 4.4, _fixed(0.5, True), _outside, 3),
-    Family("sine", 4.5, _sine, lambda t, y: [(w,) for w in np.geomspace(0.01, 6.5, 26)], 4),
-    Family("shifted geometric", 5.2, _shifted_geometric, lambda t, y: [(k,) for k in _rates()], 3),
-    Family("power", 5.4, _power, _outside_and_exponents, 3),
-    Family("raised power", 6.2, _raised_power, _outside_and_exponents, 4),
+    CurveFamily("flat", 2.0, _flat, _none, 1),
+    CurveFamily("line", 3.0, _line, _none, 2),
+    CurveFamily("geometric", 3.6, _geometric, _logarithmic, 2),
+    CurveFamily("power -0.5", 3.6, _fixed(-0.5, False), _root(-0.5), 2),
+    CurveFamily("power -1", 3.8, _fixed(-1.0, False), _root(-1.0), 2),
+    CurveFamily("power 2", 4.2, _fixed(2.0, True), _outside, 3),
+    CurveFamily("power 0.5", 4.4, _fixed(0.5, True), _outside, 3),
+    CurveFamily("wave", 4.5, _wave, lambda t, y: [(w,) for w in np.geomspace(0.003, 2.1, 26)], 4),
+    CurveFamily("shifted geometric", 5.2, _shifted_geometric, lambda t, y: [(k,) for k in _rates()], 3),
+    CurveFamily("power", 5.4, _power, _outside_and_exponents, 3),
+    CurveFamily("raised power", 6.2, _raised_power, _outside_and_exponents, 4),
 )
 
 
 def _rates() -> list[float]:
-    sizes = np.geomspace(0.05, 12, 10)
+    sizes = np.geomspace(0.07, 17, 10)
     return [float(sign * k) for k in sizes for sign in (-1, 1)]
