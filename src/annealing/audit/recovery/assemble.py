@@ -7,18 +7,11 @@ from typing import Any
 
 import numpy as np
 
-<<<<<<< HEAD
-from ..intervals import roundest
-from .basis import Array, Curve
-from .fitting import Rows, fit
-from .model import Model, Part
-=======
 from ... import shapes
 from ..intervals import roundest
 from .curve_families import Array, FittedCurve
 from .fitting import LogRows, fit
 from .model import FittedPart, Model, root
->>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .phases import Phase
 
 TIED = 0.1  # by how much of the slack a model with more numbers must be nearer

@@ -7,20 +7,12 @@ import math
 
 import numpy as np
 
-<<<<<<< HEAD
-from ..intervals import digits_of, shortest
-from .assemble import build
-from .basis import Array
-from .candidate import Found, made_plain, shifts
-from .fitting import Rows, fit
-=======
 from ... import shapes
 from ..intervals import digits_of, shortest
 from .assemble import build
 from .candidate import Candidate, made_plain, shifts
 from .curve_families import Array
 from .fitting import LogRows, fit
->>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .model import Model
 from .phases import Phase
 from .segmentation import phases as described

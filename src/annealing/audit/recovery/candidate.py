@@ -9,15 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from ..intervals import digits_of
-<<<<<<< HEAD
-from .basis import Array
-from .change_times import hold, settle
-from .fitting import Rows, around, intervals
-=======
 from .change_times import hold, settle
 from .curve_families import Array
 from .fitting import LogRows, around, intervals
->>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .model import Model
 from .round_numbers import snap, sure
 from .to_schedule import time_of

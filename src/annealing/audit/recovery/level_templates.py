@@ -7,13 +7,8 @@ import numpy as np
 from ... import recipes, shapes
 from ...schedule.base import Schedule
 from ..intervals import roundest, shortest
-<<<<<<< HEAD
-from .basis import Array
-from .candidate import Found
-=======
 from .candidate import Candidate
 from .curve_families import Array
->>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 
 LEAST_STAIRS = 5
 ROUNDED = 1e-12

@@ -13,16 +13,10 @@ import numpy as np
 from ... import recipes
 from ...schedule.base import Schedule
 from ..intervals import roundest, shortest
-<<<<<<< HEAD
-from .basis import FAMILIES, Array
-from .best_first import search
-from .candidate import Found
-=======
 from .best_first import search
 from .candidate import Candidate
 from .curve_families import FAMILIES, Array
 from .least_squares import nearest
->>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .phases import Search
 from .templates import recipes_of
 from .to_schedule import Time, written

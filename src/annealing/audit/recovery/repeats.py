@@ -9,15 +9,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-<<<<<<< HEAD
-from ..intervals import shortest
-from .assemble import part_of
-from .basis import FAMILIES, Array
-from .candidate import Found, made_plain, shifts
-from .curvefit import fitted
-from .fitting import Rows, fits
-from .model import Model, Part
-=======
 from ... import shapes
 from ..intervals import shortest
 from .assemble import part_of
@@ -26,7 +17,6 @@ from .curve_families import FAMILIES, Array
 from .curve_fit import fitted
 from .fitting import LogRows, fits
 from .model import FittedPart, Model
->>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .outline import LOOSE, outline, ways
 from .templates import NEARLY, begun
 from .work_budget import Exhausted

@@ -7,11 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from ..intervals import digits_of, roundest, shortest
-<<<<<<< HEAD
-from .fitting import Rows, around, fit, fits, intervals
-=======
 from .fitting import LogRows, around, fit, fits, intervals
->>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .model import Model
 
 USUAL = 20  # the greatest denominator of a time that is none by chance

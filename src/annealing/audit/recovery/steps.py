@@ -8,14 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-<<<<<<< HEAD
-from ..intervals import shortest
-from .basis import Array
-from .candidate import Found, made_plain, shifts
-from .change_times import even
-from .fitting import Rows, fits
-from .model import Model, Part
-=======
 from ... import shapes
 from ..intervals import shortest
 from .candidate import Candidate, made_plain, shifts
@@ -23,7 +15,6 @@ from .change_times import even
 from .curve_families import Array
 from .fitting import LogRows, fits
 from .model import FittedPart, Model
->>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .outline import Outline, outline, ways
 from .templates import NEARLY, begun
 from .work_budget import Exhausted

@@ -12,14 +12,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-<<<<<<< HEAD
-from ..intervals import shortest
-from .assemble import part_of
-from .basis import Array, Curve
-from .candidate import Found, made_plain, shifts
-from .fitting import Rows, around, fit, fits
-from .model import Model, Part
-=======
 from ... import shapes
 from ..intervals import shortest
 from .assemble import part_of
@@ -27,7 +19,6 @@ from .candidate import Candidate, made_plain, shifts
 from .curve_families import Array, FittedCurve
 from .fitting import LogRows, around, fit, fits
 from .model import FittedPart, Model, root
->>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 from .outline import BODIES, Outline, outline
 from .work_budget import Exhausted
 

@@ -10,13 +10,8 @@ from typing import Any
 from ... import recipes, shapes
 from ...schedule.base import Schedule
 from ...schedule.nodes import Run, Tail
-<<<<<<< HEAD
-from ..intervals import MOST_DENOMINATOR
-from .model import Model, Part
-=======
 from ..intervals import MOST_DENOMINATOR, digits_of, shortest
 from .model import FittedPart, Model, root
->>>>>>> 5fd7401 (A fitted part holds a core shape, and one least-squares routine fits them all: no formula of a schedule stands in recovery)
 
 Time = int | Fraction
 ROUNDED = 1e-12  # steps, by which a float64 may be off the fraction that it stands for
