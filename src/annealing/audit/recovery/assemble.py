@@ -12,7 +12,7 @@ from ..intervals import roundest
 from .curve_families import Array, FittedCurve
 from .fitting import LogRows, fit
 from .model import FittedPart, Model, root
-from .phases import Phase
+from .segmentation import Phase
 
 TIED = 0.1  # by how much of the slack a model with more numbers must be nearer
 NATURAL = (shapes.cosine, root)  # shapes that show where they begin

@@ -14,7 +14,7 @@ from .candidate import Candidate, made_plain, shifts
 from .curve_families import Array
 from .fitting import LogRows, fit
 from .model import Model
-from .phases import Phase
+from .segmentation import Phase
 from .segmentation import phases as described
 
 FLOORS = (0.0, 0.01, 0.1, 0.001, 0.05, 0.2, 0.5, 0.02, 1e-4)  # of the peak, where a last line may end

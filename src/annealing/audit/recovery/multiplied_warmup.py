@@ -17,7 +17,7 @@ from .best_first import search
 from .candidate import Candidate
 from .curve_families import FAMILIES, Array
 from .least_squares import nearest
-from .phases import Search
+from .segmentation import longest
 from .templates import recipes_of
 from .to_schedule import Time, written
 
@@ -48,9 +48,9 @@ def product(
 
 def _suffix(clock: Array, rate: Array, slack: Array) -> int:
     """The first row of the longest end that is one line or one cosine."""
-    backwards = Search(-clock[::-1], rate[::-1], slack[::-1])
-    longest = [backwards._longest(family, 0) for family in FAMILIES if family.name in ("line", "wave")]
-    return len(clock) - max(phase.stop if phase else 0 for phase in longest)
+    backwards = -clock[::-1], rate[::-1], slack[::-1]
+    phases = [longest(family, *backwards) for family in FAMILIES if family.name in ("line", "wave")]
+    return len(clock) - max(phase.stop if phase else 0 for phase in phases)
 
 
 def _factor(u: Array, rate: Array, slack: Array, decay: Array) -> tuple[Time, Time, float] | None:

@@ -1,17 +1,17 @@
-"""Phases between the places where curves can meet: turns of the rates, and the ends of equal stretches."""
+"""Phases between the places where curves can meet: turns of the rates, ends of equal stretches, bends, and jumps."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .curve_families import FAMILIES, Array, FittedCurve
-from .curve_fit import fitted
-from .phases import LOOSE, Phase, Search, jumps
+from .curve_families import FAMILIES, Array, CurveFamily, FittedCurve
+from .curve_fit import covered, fitted
 
 MOST_EQUAL = 6  # equal stretches whose ends are places, the longest ones
 MOST_JUMPS = 200
@@ -21,7 +21,31 @@ SPARE = 4  # rows more than numbers, for a fit that fails to be final
 SIMPLE = [i for i, family in enumerate(FAMILIES) if family.cost < FAMILIES[0].cost + FAMILIES[1].cost]
 ROUNDS = 4  # of finding lags
 MOST_LATE = 9
-MOST_APART = 2  # rows in a row that may be odd ones
+MOST_APART = 2  # neighbouring rows that may be outliers
+MOST_LAG = 64
+MOST_OUTLIERS = 6  # of one phase
+UNPROVEN = 2.5  # the cost of a curve through no more rows than it has numbers
+LOOSE = 1.6  # a least-squares fit is within this many times the tolerance where an exact one exists
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """Rows first..stop - 1 on one curve; lags: (row, updates) from which the clock stands back; odd: rows left out."""
+
+    first: int
+    stop: int
+    curve: FittedCurve
+    lags: tuple[tuple[int, int], ...] = ()
+    odd: tuple[int, ...] = ()
+
+    @property
+    def cost(self) -> float:
+        family, rows = self.curve.family, self.stop - self.first - len(self.odd)
+        return family.cost + 1.0 * len(self.lags) + 2.5 * len(self.odd) + UNPROVEN * (rows <= family.numbers)
+
+    def moved(self, by: int) -> Phase:
+        lags = tuple((row + by, lag) for row, lag in self.lags)
+        return Phase(self.first + by, self.stop + by, self.curve, lags, tuple(row + by for row in self.odd))
 
 
 def phases(t: Array, y: Array, slack: Array) -> list[Phase] | None:
@@ -32,19 +56,19 @@ def phases(t: Array, y: Array, slack: Array) -> list[Phase] | None:
     found: list[Phase] = []
     for first, stop in itertools.pairwise([0, *edges, len(t)]):
         rows = t[first:stop], y[first:stop], slack[first:stop]
-        some = quick(*rows) or Search(*rows).phases()
+        some = _connected(*rows)
         if some is None:
             return None
         found += [phase.moved(first) for phase in some]
     return found
 
 
-def quick(t: Array, y: Array, slack: Array) -> list[Phase] | None:
+def _connected(t: Array, y: Array, slack: Array) -> list[Phase] | None:
     """The phases of least cost that begin at such places, or None: clean curves first, then with lags and odd rows."""
     late, kept = t.copy(), np.arange(len(t))
     for _ in range(ROUNDS):
         rows = late[kept], y[kept], slack[kept]
-        clean = _Paths(*rows, False).shortest()
+        clean = _Places(*rows, False).shortest()
         if clean is None:
             break
         odd = [b for a, b, c in zip(clean, clean[1:], clean[2:], strict=False) if _odd(*rows, a, b, c)]
@@ -56,7 +80,7 @@ def quick(t: Array, y: Array, slack: Array) -> list[Phase] | None:
             return [_whole(phase, kept, t - late) for phase in clean]
         for row, lag in lags.items():
             late[row:] -= lag
-    return _Paths(t, y, slack, True).shortest()
+    return _Places(t, y, slack, True).shortest()
 
 
 def _whole(phase: Phase, kept: NDArray[np.int64], behind: Array) -> Phase:
@@ -92,7 +116,7 @@ def _one_curve(t: Array, y: Array, slack: Array, before: Phase, after: Phase, la
     return fitted(family, own, y[rows], slack[rows] * LOOSE, near, False) is not None
 
 
-class _Paths:
+class _Places:
     """A shortest path over places."""
 
     def __init__(self, t: Array, y: Array, slack: Array, lagging: bool) -> None:
@@ -157,7 +181,7 @@ class _Paths:
     def _lagging(self, first: int, stop: int) -> Phase | None:
         some = slice(first, stop)
         for family in FAMILIES[1:]:
-            phase = Search(self.t[some], self.y[some], self.slack[some])._longest(family, 0)
+            phase = longest(family, self.t[some], self.y[some], self.slack[some])
             if phase is not None and phase.stop == stop - first:
                 return phase.moved(first)
         return None
@@ -221,4 +245,66 @@ def _without_spikes(y: Array, slack: Array) -> Array:
     return y
 
 
-__all__ = ["phases"]
+def longest(family: CurveFamily, t: Array, y: Array, slack: Array) -> Phase | None:
+    """The longest phase of a family from the first row on, lags and outliers allowed."""
+    t, slack = t.copy(), slack * LOOSE
+    keep = np.ones(len(t), bool)
+    size = min(family.numbers + 2, len(t))
+    curve = fitted(family, t[:size], y[:size], slack[:size])
+    if curve is None:
+        size = family.numbers
+        if len(t) < size or (curve := fitted(family, t[:size], y[:size], slack[:size])) is None:
+            return None
+    lags: list[tuple[int, int]] = []
+    odd: list[int] = []
+    whole = True
+    while True:
+        size = max(size, covered(curve, t[keep], y[keep], slack[keep]))
+        rows = np.flatnonzero(keep)
+        sizes = [len(rows)] if whole else []
+        whole = False
+        sizes += [min(2 * size, len(rows)), min(size + size // 3 + 1, len(rows)), min(size + 1, len(rows))]
+        for more in sizes:
+            some, search = rows[:more], more >= min(2 * size, len(rows))
+            if more > size and (longer := fitted(family, t[some], y[some], slack[some], curve, search)) is not None:
+                curve, size = longer, more
+                break
+        else:
+            stop = int(rows[size]) if size < len(rows) else len(t)
+            known = stop < len(t) and family.name != "flat" and size >= family.numbers + 4
+            goes_on = _goes_on(curve, t, y, slack, stop, len(odd)) if known else None
+            if goes_on is None:
+                break
+            skipped, lag = goes_on
+            keep[stop : stop + skipped] = False
+            odd += range(stop, stop + skipped)
+            if lag:
+                t[stop + skipped :] -= lag
+                lags.append((stop + skipped, lag))
+    return Phase(0, stop, curve, tuple(lags), tuple(odd))
+
+
+def _goes_on(curve: FittedCurve, t: Array, y: Array, slack: Array, stop: int, odd: int) -> tuple[int, int] | None:
+    """Whether the rows from `stop` on lie on the same curve: with the clock standing back, or after odd rows."""
+    rows = slice(stop, stop + 4)
+    if (np.abs(curve(t[rows] - 1) - curve(t[rows])) > 3 * slack[rows]).all():
+        for lag in range(1, MOST_LAG):
+            if covered(curve, t[rows] - lag, y[rows], slack[rows] * 2) == len(t[rows]):
+                return 0, lag
+    for skipped in (1, 2) if odd < MOST_OUTLIERS else ():
+        rows, away = slice(stop + skipped, stop + skipped + 5), slice(stop, stop + skipped)
+        far = (np.abs(curve(t[away]) - y[away]) > 10 * slack[away]).all()
+        if far and len(t[rows]) == 5 and covered(curve, t[rows], y[rows], slack[rows]) == 5:
+            return skipped, 0
+    return None
+
+
+def jumps(t: Array, y: Array, slack: Array) -> list[int]:
+    """Rows before which the rate jumps: it moves much faster than just before and just after."""
+    if len(t) < 4:
+        return []
+    moved = np.abs(np.diff(y))
+    speed = moved / np.diff(t)
+    around = np.maximum(speed[:-2], speed[2:])
+    fast = (speed[1:-1] > 8 * around) & (moved[1:-1] > 8 * np.maximum(slack[1:-2], slack[2:-1]))
+    return [int(row) for row in np.flatnonzero(fast) + 2]
