@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
-from annealing.compare import Experiment, Trial, compare, ensembles
+from annealing.compare import Experiment, Trial, compare, training
+from annealing.compare.problem import problem as loaded
 from annealing.compare.session import Session
 from annealing.compare.store import Store, open_store
 from annealing.compare.trials import run_trial
@@ -34,7 +35,7 @@ def made(epochs: int, seeds: int) -> Experiment:
 
 def bare(experiment: Experiment) -> None:
     """The same updates and evaluations, with no records."""
-    problem = experiment.task.load()
+    problem = loaded(experiment.task, None, "cpu")
     model = experiment.model.build(0, problem.shape, 10)
     rates = iter(experiment.rates(experiment.arms[0]))
     optimizer = experiment.optimizer.make(model, 0.05)
@@ -79,7 +80,7 @@ class Timer:
 def main(epochs: int) -> int:
     torch.set_num_threads(1)
     one = made(epochs, 1)
-    one.task.load()
+    loaded(one.task, None, "cpu")
     with tempfile.TemporaryDirectory() as place:
 
         def harness(number: int) -> Callable[[], None]:
@@ -102,7 +103,7 @@ def main(epochs: int) -> int:
         timer = Timer()
         for owner, name in [(Session, "checkpoint"), (Session, "report"), (Session, "restore"), (Store, "record")]:
             timer.watch(owner, name)
-        timer.watch(ensembles, "kept_models")
+        timer.watch(training, "kept_models")
         whole = seconds(harness(ROUNDS))
         print(f"rows, states, models and ensembles: {timer.spent:.2f} s of {whole:.1f} s, {timer.spent / whole:.1%}")
         four = made(4 * epochs, 4)

@@ -21,7 +21,7 @@ from annealing.compare.store import open_store
 
 ONLY = ["step-0.1", "restarts-10-2"]
 SMALL = ["--budget", "2", "--seeds", "2", "--workers", "2", *(x for key in ONLY for x in ("--only", key))]
-PROGRAM = [sys.executable, "-c", "from annealing.compare.command import compare; compare()"]
+PROGRAM = [sys.executable, "-c", "from annealing.compare.compare_command import compare; compare()"]
 group = Group("annealing", commands=[command])
 
 

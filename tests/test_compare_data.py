@@ -15,11 +15,11 @@ import torch
 from annealing import ScheduleError
 from annealing.compare import Images, data
 from annealing.compare.data import load
-from annealing.compare.sources import SOURCES, File, Part
+from annealing.compare.sources import SOURCES, File, ImageFile
 
 FASHION = Path(__file__).parents[2] / "shared" / "data" / "fashion-mnist"
 has_fashion = pytest.mark.skipif(not FASHION.is_dir(), reason="the files of Fashion-MNIST are not at hand")
-MANY = Part("data_batch_1", 10_000)
+MANY = ImageFile("data_batch_1", 10_000)
 
 
 def cifar(directory: Path, name: str = "data_batch_1", labels: int = 1) -> np.ndarray:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom, bootstrap
 
-from annealing.compare.statistics import Curve, Interval, first_reached, median_interval, speed_up
+from annealing.compare.statistics import ErrorCurve, Interval, first_reached, median_interval, speed_up
 
 
-def curve(times: list[float], *seeds: list[float]) -> Curve:
-    return Curve(np.array(times, float), np.array(seeds, float))
+def curve(times: list[float], *seeds: list[float]) -> ErrorCurve:
+    return ErrorCurve(np.array(times, float), np.array(seeds, float))
 
 
 def test_median_interval_is_scipys_percentile_bootstrap():

@@ -14,6 +14,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from annealing import cosine, multistep, warm_restarts
 from annealing.compare import Arm, Experiment, Images, Trial, sgdr, training
 from annealing.compare.problem import Problem, cut
+from annealing.compare.problem import problem as loaded
 
 
 def one(arm: Arm) -> Experiment:
@@ -33,7 +34,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def problem():
-    return Images("digits").load()
+    return loaded(Images("digits"), None, "cpu")
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_evaluations_between_epochs_change_nothing(tmp_path):
 
 
 def test_an_epoch_holds_every_image_once():
-    unmoved = Images("digits", crop=0).load()
+    unmoved = loaded(Images("digits", crop=0), None, "cpu")
     images = np.concatenate([batch.numpy() for batch, _ in unmoved.batches(0, 0, 60)])[:, 0]
     classes = np.concatenate([batch.numpy() for _, batch in unmoved.batches(0, 0, 60)])
     assert images.shape == (1200, 8, 8)

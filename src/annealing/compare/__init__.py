@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import whole
-from .engine import Watch, WorkerError, processors, run
+from .engine import Listener, WorkerError, processors, run
 from .entries import Arm
 from .experiment import Experiment, Trial
 from .models import Cnn, Wrn
@@ -46,7 +46,7 @@ def compare(
     *,
     workers: int | None = None,
     ray: str | None = None,
-    watch: Watch | None = None,
+    watch: Listener | None = None,
     command: str | None = None,
 ) -> Table:
     """Train what is missing of an experiment in a directory, write the report there, and give its table.

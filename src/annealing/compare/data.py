@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import ScheduleError
-from .sources import FOLDERS, SOURCES, File, Part
+from .sources import FOLDERS, SOURCES, File, ImageFile
 
 
 class Pictures(NamedTuple):
@@ -26,7 +26,7 @@ class Pictures(NamedTuple):
     classes: NDArray[np.int64]
 
 
-def load(name: str, parts: Sequence[Part], directory: Path | None) -> Pictures:
+def load(name: str, parts: Sequence[ImageFile], directory: Path | None) -> Pictures:
     """The images of some files of a source, one after another; a ScheduleError names a file that is missing or wrong.
 
     directory: where the official files are; None for the cache of this machine, into which they are downloaded once.
@@ -37,7 +37,7 @@ def load(name: str, parts: Sequence[Part], directory: Path | None) -> Pictures:
     return Pictures(np.concatenate([part.images for part in found]), np.concatenate([part.classes for part in found]))
 
 
-def _digits(name: str, part: Part, directory: Path | None) -> Pictures:
+def _digits(name: str, part: ImageFile, directory: Path | None) -> Pictures:
     """A part of scikit-learn's digits, split so that the classes have equal shares; values are from 0 to 16."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -48,7 +48,7 @@ def _digits(name: str, part: Part, directory: Path | None) -> Pictures:
     return Pictures(split[chosen].astype(np.uint8).reshape(-1, 1, 8, 8), split[2 + chosen].astype(np.int64))
 
 
-def _idx(name: str, part: Part, directory: Path | None) -> Pictures:
+def _idx(name: str, part: ImageFile, directory: Path | None) -> Pictures:
     """A part in the IDX format: 4 bytes for the type (8 is a byte) and the dimensions, each size, then the values."""
     side = SOURCES[name].side
     shapes = {"images-idx3": (part.images, side, side), "labels-idx1": (part.images,)}
@@ -67,7 +67,7 @@ def _idx(name: str, part: Part, directory: Path | None) -> Pictures:
     return Pictures(values[0][:, None], values[1].astype(np.int64))
 
 
-def _cifar(name: str, part: Part, directory: Path | None) -> Pictures:
+def _cifar(name: str, part: ImageFile, directory: Path | None) -> Pictures:
     """A part of CIFAR's binary version: records of the class (the last of the label bytes) and 3 planes of 32 x 32."""
     source = SOURCES[name]
     path, content = _binary(name, part, directory)
@@ -83,7 +83,7 @@ def _cifar(name: str, part: Part, directory: Path | None) -> Pictures:
     return Pictures(records[:, labels:].reshape(-1, 3, 32, 32), classes)
 
 
-def _binary(name: str, part: Part, directory: Path | None) -> tuple[str, bytes]:
+def _binary(name: str, part: ImageFile, directory: Path | None) -> tuple[str, bytes]:
     """The content of a file of CIFAR: as a file, else out of the archive."""
     source, file = SOURCES[name], SOURCES[name].files[0]
     if directory is not None:

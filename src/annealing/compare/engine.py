@@ -18,7 +18,7 @@ from .store import Store
 
 ATTEMPTS = 3  # how often a trial is begun, without an evaluation in between, before it is given up
 MOST_LOST = 2  # when so many are given up, no other is begun
-Watch = Callable[[Trial, str], None]
+Listener = Callable[[Trial, str], None]
 
 
 class WorkerError(RuntimeError):
@@ -30,7 +30,7 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(store: Store, trials: Sequence[Trial], workers: int, watch: Watch) -> None:
+def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) -> None:
     """Run trials of a store, `workers` at a time.
 
     watch: called with a trial and "begin", "row" (after each row), "note ...", "died", "failed" or "done", from several
@@ -118,7 +118,7 @@ class Child:
             start_new_session=True,
         )
 
-    def train(self, trial: Trial, watch: Watch) -> tuple[str, str, bool]:
+    def train(self, trial: Trial, watch: Listener) -> tuple[str, str, bool]:
         """Have a trial trained: "done", "failed", "full" or "died", what was said of it, and whether a row came."""
         assert self.process.stdin
         assert self.process.stdout

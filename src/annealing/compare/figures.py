@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ..sampling import traced
 from .entries import Arm
 from .experiment import Experiment
-from .statistics import Curve
+from .statistics import ErrorCurve
 from .table import Table, scale
 
 # Okabe and Ito's palette; the styles tell the families apart without colour
@@ -59,7 +59,7 @@ def points(arm: Arm) -> tuple[Any, Any]:
     return times, values
 
 
-def errors(experiment: Experiment, drawn: Mapping[str, Curve], table: Table) -> Figure:
+def errors(experiment: Experiment, drawn: Mapping[str, ErrorCurve], table: Table) -> Figure:
     """The errors over epochs: median and range over the seeds, the recommended models, and the level."""
     figure, panels, empty = _grid(experiment, _quantity(table))
     percent = scale(experiment)

@@ -1,4 +1,4 @@
-"""SGD with momentum, in torch's form and in the paper's, as plain values; torch is imported when one is made."""
+"""SGD with momentum, in torch's form and in the paper's: as plain values, and made in torch, which is imported then."""
 
 from __future__ import annotations
 
@@ -46,12 +46,52 @@ class Sgd:
 
     def make(self, model: torch.nn.Module, lr: float) -> torch.optim.Optimizer:
         """The optimizer of a model, with a rate to begin with."""
-        from .velocity import groups, optimizer
+        import torch
 
-        return optimizer(self, groups(model, self.weight_decay, self.decay_form), lr)
+        parameters = groups(model, self.weight_decay, self.decay_form)
+        if self.momentum_form == "paper":
+            return velocity_sgd(parameters, lr, self.momentum)
+        return torch.optim.SGD(parameters, lr=lr, momentum=self.momentum, nesterov=self.nesterov)
 
 
 def read_optimizer(value: Any) -> Sgd:
     """An optimizer from its name, a mapping or itself."""
     found: Sgd = section(value, "optimizer", {"sgd": Sgd})
     return found
+
+
+def groups(model: torch.nn.Module, weight_decay: float, form: str) -> list[dict[str, Any]]:
+    """The parameters of a model with the weight decay of each, in torch's terms."""
+    if form == "torch":
+        return [{"params": [*model.parameters()], "weight_decay": weight_decay}]
+    decayed = [value for name, value in model.named_parameters() if not name.endswith("bias")]
+    free = [value for name, value in model.named_parameters() if name.endswith("bias")]
+    return [{"params": decayed, "weight_decay": 2 * weight_decay}, {"params": free, "weight_decay": 0.0}]
+
+
+def velocity_sgd(parameters: list[dict[str, Any]], lr: float, momentum: float) -> torch.optim.Optimizer:
+    """SGD whose velocity has the rate in it: v = momentum * v - lr * g, then x = x + v.
+
+    In torch's SGD the rate is outside, so that a restart there multiplies the old velocity as well; here it does not.
+    """
+    import torch
+
+    class VelocitySGD(torch.optim.Optimizer):
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+            for group in self.param_groups:
+                moved = [value for value in group["params"] if value.grad is not None]
+                if not moved:
+                    continue
+                for value in moved:
+                    if not self.state[value]:
+                        self.state[value]["velocity"] = torch.zeros_like(value)
+                gradients: Any = [value.grad for value in moved]
+                if group["weight_decay"]:
+                    gradients = torch._foreach_add(gradients, moved, alpha=group["weight_decay"])
+                velocities = [self.state[value]["velocity"] for value in moved]
+                torch._foreach_mul_(velocities, group["momentum"])
+                torch._foreach_add_(velocities, gradients, alpha=-group["lr"])
+                torch._foreach_add_(moved, velocities)
+
+    return VelocitySGD(parameters, {"lr": lr, "momentum": momentum, "weight_decay": 0.0})

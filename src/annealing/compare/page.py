@@ -12,10 +12,9 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from . import conclusions
-from .cost import Cost
 from .experiment import Experiment
 from .statistics import EASED, Interval
-from .status import STATES, State, summary
+from .status import STATES, Cost, State, summary
 from .store import MANIFEST, Store
 from .table import Table
 from .tasks import Function

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import ScheduleError
-from .engine import MOST_LOST, Watch, check, modules
+from .engine import MOST_LOST, Listener, check, modules
 from .experiment import Trial
 from .store import ROWS, Store, load_store
 from .worker import attempt
@@ -17,7 +17,7 @@ RETRIES = 10  # of a trial whose worker or node was lost
 SECONDS = 1.0  # between two looks at the records
 
 
-def run(store: Store, trials: Sequence[Trial], address: str, watch: Watch) -> None:
+def run(store: Store, trials: Sequence[Trial], address: str, watch: Listener) -> None:
     """Run trials of a store on a cluster: each on as many processors as it has threads, and on one GPU for `cuda`.
 
     address: "auto", "HOST:PORT" or "ray://HOST:PORT". All nodes must see the directory of the store, and that of the
@@ -72,7 +72,7 @@ def _answer(ray: Any, found: Any) -> tuple[str, str]:
     return word, said
 
 
-def _tell(store: Store, trial: Trial, seen: dict[Trial, int], watch: Watch) -> None:
+def _tell(store: Store, trial: Trial, seen: dict[Trial, int], watch: Listener) -> None:
     """Tell of the rows that are new in the records of a trial."""
     try:
         rows = (store.path(trial) / ROWS).read_bytes().count(b"\n")

@@ -7,24 +7,23 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from . import conclusions, figures, page
-from .cost import Cost, costs
 from .experiment import Experiment, Trial
 from .files import write
 from .records import Row
 from .serialize import csv_text
-from .statistics import Curve
-from .status import states
+from .statistics import ErrorCurve
+from .status import Cost, costs, states
 from .store import Store
 from .table import RunEnd, Table, curves, tabulate
 from .text import text
 
 
-class Part(NamedTuple):
+class FinishedPart(NamedTuple):
     """What is finished of an experiment: schedules with the same seeds, as an experiment of its own."""
 
     experiment: Experiment
     table: Table
-    drawn: Mapping[str, Curve]
+    drawn: Mapping[str, ErrorCurve]
 
 
 def report(store: Store) -> Table | None:
@@ -59,7 +58,7 @@ def report(store: Store) -> Table | None:
     return table
 
 
-def finished(store: Store) -> Part | None:
+def finished(store: Store) -> FinishedPart | None:
     """The seeds for which the baseline is finished, and the schedules that are finished for all of these."""
     whole = store.experiment
     records: dict[Trial, list[Row]] = {}
@@ -79,7 +78,7 @@ def finished(store: Store) -> Part | None:
     experiment = Experiment(**{**described, "schedules": arms, "seeds": seeds})
     models = {trial: store.result(trial) for trial in experiment.trials()}
     table = tabulate(experiment, records, models, trials=len(whole.trials()))
-    return Part(experiment, table, curves(experiment, {trial: records[trial] for trial in models}))
+    return FinishedPart(experiment, table, curves(experiment, {trial: records[trial] for trial in models}))
 
 
 def plain(table: Table) -> dict[str, Any]:

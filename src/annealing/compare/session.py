@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import ScheduleError
+from .clock import Clock
 from .experiment import Experiment, Trial
 from .files import sha256, synced, write
 from .records import Row, to_line
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import torch
 
     from .checkpoints import Checkpoints
-    from .clock import Clock
 
 LEAST_SHARE = 30  # a state is saved when the training since the last one took so many times as long as saving it
 
@@ -43,7 +43,7 @@ class Session:
         self.step = 0
         self.rows: list[Row] = []
         self.snapshots: dict[int, str] = {}
-        self._schedulers: list[Scheduler] = []
+        self._schedulers: list[TrialScheduler] = []
         self._rates = experiment.rates(arm)
         self._marks = {*experiment.marks(trial.arm)}
         self._ends = {*experiment.ends(trial.arm)} if experiment.snapshots else set()
@@ -54,9 +54,9 @@ class Session:
         self._saved_at, self._saving = time.monotonic(), 0.0
         (directory / "metrics.jsonl").unlink(missing_ok=True)
 
-    def scheduler(self, optimizer: torch.optim.Optimizer) -> Scheduler:
+    def scheduler(self, optimizer: torch.optim.Optimizer) -> TrialScheduler:
         """What sets the rate of every group of an optimizer; its `step()` follows each `optimizer.step()`."""
-        self._schedulers.append(Scheduler(self, optimizer))
+        self._schedulers.append(TrialScheduler(self, optimizer))
         return self._schedulers[-1]
 
     def rate(self) -> float:
@@ -195,7 +195,7 @@ class Session:
         return ""
 
 
-class Scheduler:
+class TrialScheduler:
     """Sets the rates of an optimizer, and counts the updates of its trial."""
 
     def __init__(self, session: Session, optimizer: torch.optim.Optimizer) -> None:

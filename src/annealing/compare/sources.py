@@ -19,7 +19,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Part:
+class ImageFile:
     """A file with images, as the archive has it: its name, how many images, and its hash where that is known."""
 
     name: str
@@ -38,8 +38,8 @@ class Source:
     side: int
     channels: int
     classes: int
-    train: tuple[Part, ...]
-    test: tuple[Part, ...]
+    train: tuple[ImageFile, ...]
+    test: tuple[ImageFile, ...]
     files: tuple[File, ...] = ()
     refused: tuple[str, ...] = ()
     defaults: dict[str, Any] = field(default_factory=dict)
@@ -54,13 +54,15 @@ class Source:
 
 
 SOURCES = {
-    "digits": Source(8, 1, 10, (Part("train", 1200),), (Part("test", 597),), defaults={"flip": False, "crop": 1}),
+    "digits": Source(
+        8, 1, 10, (ImageFile("train", 1200),), (ImageFile("test", 597),), defaults={"flip": False, "crop": 1}
+    ),
     "fashion-mnist": Source(
         28,
         1,
         10,
-        (Part("train", 60_000),),
-        (Part("t10k", 10_000),),
+        (ImageFile("train", 60_000),),
+        (ImageFile("t10k", 10_000),),
         (
             File("train-images-idx3-ubyte.gz", "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d", FASHION),
             File("train-labels-idx1-ubyte.gz", "md5:25c81989df183df01b3e8a0aad5dffbe", FASHION),
@@ -74,13 +76,17 @@ SOURCES = {
         3,
         10,
         (
-            Part("data_batch_1", 10_000),
-            Part("data_batch_2", 10_000),
-            Part("data_batch_3", 10_000),
-            Part("data_batch_4", 10_000, "sha256:014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"),
-            Part("data_batch_5", 10_000, "sha256:755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"),
+            ImageFile("data_batch_1", 10_000),
+            ImageFile("data_batch_2", 10_000),
+            ImageFile("data_batch_3", 10_000),
+            ImageFile(
+                "data_batch_4", 10_000, "sha256:014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"
+            ),
+            ImageFile(
+                "data_batch_5", 10_000, "sha256:755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"
+            ),
         ),
-        (Part("test_batch", 10_000, "sha256:8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),),
+        (ImageFile("test_batch", 10_000, "sha256:8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),),
         (File("cifar-10-binary.tar.gz", "md5:c32a1d4ab5d03f1284b67883e8d87530", CIFAR),),
         ("cifar-10-python.tar.gz", "cifar-10-batches-py"),
         {"flip": True, "crop": 4},
@@ -89,8 +95,8 @@ SOURCES = {
         32,
         3,
         100,
-        (Part("train", 50_000),),
-        (Part("test", 10_000),),
+        (ImageFile("train", 50_000),),
+        (ImageFile("test", 10_000),),
         (File("cifar-100-binary.tar.gz", "md5:03b5dce01913d631647c71ecec9e9cb8", CIFAR),),
         ("cifar-100-python.tar.gz", "cifar-100-python"),
         {"flip": True, "crop": 4},

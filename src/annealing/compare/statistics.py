@@ -53,35 +53,36 @@ def median_interval(values: Sequence[float] | Array) -> Interval:
 
 
 @dataclass(frozen=True)
-class Curve:
+class ErrorCurve:
     """The errors of one arm: times of evaluation in epochs, and an error for each seed (row) and time (column)."""
 
     times: Array
     errors: Array
 
-    def at(self, times: Sequence[float] | Array) -> Curve:
+    def at(self, times: Sequence[float] | Array) -> ErrorCurve:
         """The curve at some of its times."""
         columns = [int(np.flatnonzero(self.times == time)[0]) for time in times]
-        return Curve(self.times[columns], self.errors[:, columns])
+        return ErrorCurve(self.times[columns], self.errors[:, columns])
 
-    def whole_epochs(self) -> Curve:
+    def whole_epochs(self) -> ErrorCurve:
         """The curve at the ends of epochs; at its end if that comes before."""
         whole = self.times[self.times % 1 == 0]
         return self.at(whole if len(whole) else self.times[-1:])
 
-    def trailing(self, window: int = WINDOW) -> Curve:
+    def trailing(self, window: int = WINDOW) -> ErrorCurve:
         """The mean of each error and those before it, `window` in all, from the first time that has so many."""
         window = min(window, len(self.times))
         ends = range(window, len(self.times) + 1)
         means = [[math.fsum(seed[end - window : end]) / window for end in ends] for seed in self.errors.tolist()]
-        return Curve(self.times[window - 1 :], np.array(means))
+        return ErrorCurve(self.times[window - 1 :], np.array(means))
 
     def anytime(self, begin: float, end: float) -> Array:
         """The error of the latest model at hand, for each seed: its mean over log2 of the epochs from begin to end.
 
         begin: not before the first of the times.
 
-        >>> Curve(np.array([1.0, 2.0, 8.0]), np.array([[50.0, 20.0, 10.0]])).anytime(1, 16)  # for 1, 2 and 1 octaves
+        >>> curve = ErrorCurve(np.array([1.0, 2.0, 8.0]), np.array([[50.0, 20.0, 10.0]]))
+        >>> curve.anytime(1, 16)  # 50, 20 and 10 for 1, 2 and 1 octaves
         array([25.])
         """
         edges = np.array([begin, *self.times[(self.times > begin) & (self.times < end)], end])
@@ -104,12 +105,12 @@ def octaves_between(begin: float, end: float) -> float:
     return float(precise.divide(precise.ln(quotient), precise.ln(Decimal(2))))
 
 
-def first_reached(curve: Curve, final: Array) -> Interval:
+def first_reached(curve: ErrorCurve, final: Array) -> Interval:
     """The first time at which the median over the seeds is at the level; infinity stands for never.
 
     final: the baseline's final error for each seed; the level is their median, and is resampled with them.
 
-    >>> curve = Curve(np.array([10.0, 30.0]), np.array([[9.0, 5.0], [7.0, 3.0], [2.0, 2.0]]))
+    >>> curve = ErrorCurve(np.array([10.0, 30.0]), np.array([[9.0, 5.0], [7.0, 3.0], [2.0, 2.0]]))
     >>> first_reached(curve, final=np.array([3.0, 3.0, 3.0]))
     Interval(middle=30.0, low=10.0, high=inf)
     """
@@ -123,7 +124,7 @@ def first_reached(curve: Curve, final: Array) -> Interval:
     return Interval(within(found.middle), within(found.low), within(found.high))
 
 
-def speed_up(reference: Curve, curve: Curve, final: Array) -> Interval:
+def speed_up(reference: ErrorCurve, curve: ErrorCurve, final: Array) -> Interval:
     """How many times earlier a curve is at the level than a reference, which reaches it; 0 stands for never.
 
     final: as for `first_reached`; all three are resampled by seeds together.
@@ -134,7 +135,7 @@ def speed_up(reference: Curve, curve: Curve, final: Array) -> Interval:
 NEVER = 1e12  # epochs, since percentiles of infinities are no numbers
 
 
-def _first(curve: Curve, index: NDArray[np.intp], final: Array) -> Any:
+def _first(curve: ErrorCurve, index: NDArray[np.intp], final: Array) -> Any:
     """The first time at the level for the seeds of each resample; never is infinity."""
     level = np.median(final[index], axis=-1)
     reached = np.median(curve.errors[index], axis=-2) <= level[..., None]

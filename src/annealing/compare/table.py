@@ -12,7 +12,7 @@ from .entries import Arm
 from .experiment import Experiment, Trial
 from .records import Row
 from .serialize import csv_text, plain_value
-from .statistics import EASED, Array, Curve, Interval, first_reached, median_interval, speed_up
+from .statistics import EASED, Array, ErrorCurve, Interval, first_reached, median_interval, speed_up
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Table:
         return csv_text(Line, self.lines)
 
 
-def curves(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> dict[str, Curve]:
+def curves(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> dict[str, ErrorCurve]:
     """The curve of every arm in images that are wrong; after divergence all of them are.
 
     Where no images are counted, an error after divergence is the worst of all records.
@@ -148,7 +148,7 @@ def tabulate(
     drawn = curves(experiment, records)
     trailing = drawn[experiment.baseline].whole_epochs().trailing()
     final = trailing.errors[:, -1]
-    budget = Curve(drawn[experiment.baseline].times[-1:], trailing.errors[:, -1:])
+    budget = ErrorCurve(drawn[experiment.baseline].times[-1:], trailing.errors[:, -1:])
     recommended = {arm.key: _recommended(experiment, arm, drawn[arm.key]) for arm in experiment.arms}
     cosines = _cosines(experiment, recommended)
     eased = None if experiment.task.test_images is None else final + EASED / unit
@@ -209,7 +209,7 @@ def tabulate(
     )
 
 
-def _anytime(own: Curve, baseline: Curve, arm: Arm, unit: float) -> tuple[Interval | None, Interval | None]:
+def _anytime(own: ErrorCurve, baseline: ErrorCurve, arm: Arm, unit: float) -> tuple[Interval | None, Interval | None]:
     """The anytime error of a schedule with several recommended models, and that less the baseline's."""
     if len(own.times) < 2:
         return None, None
@@ -224,8 +224,8 @@ def _anytime(own: Curve, baseline: Curve, arm: Arm, unit: float) -> tuple[Interv
 def _run_ends(
     experiment: Experiment,
     arm: Arm,
-    drawn: Mapping[str, Curve],
-    recommended: Mapping[str, Curve],
+    drawn: Mapping[str, ErrorCurve],
+    recommended: Mapping[str, ErrorCurve],
     models: Mapping[Trial, Mapping[str, Any]],
 ) -> Iterator[RunEnd]:
     """What stands beside an arm at the ends of its runs."""
@@ -271,22 +271,22 @@ def _together(result: Mapping[str, Any] | None, update: int) -> tuple[int, float
     return 0, 0
 
 
-def _cosines(experiment: Experiment, recommended: Mapping[str, Curve]) -> dict[float, str]:
+def _cosines(experiment: Experiment, recommended: Mapping[str, ErrorCurve]) -> dict[float, str]:
     """The arms of one run, by how long it is."""
     return {float(recommended[arm.key].times[-1]): arm.key for arm in experiment.arms if _single(experiment, arm)}
 
 
-def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]], worst: float) -> Curve:
+def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]], worst: float) -> ErrorCurve:
     source = experiment.sources[arm.key]
     marks = [mark for mark in experiment.marks(source) if mark <= experiment.updates(arm)]
     errors = []
     for seed in experiment.seeds:
         wrong = {row.step: row.wrong for row in records[Trial(source, seed)] if not row.diverged}
         errors.append([wrong.get(mark, worst) for mark in marks])
-    return Curve(np.array(marks) / experiment.updates_per_epoch, np.array(errors, float))
+    return ErrorCurve(np.array(marks) / experiment.updates_per_epoch, np.array(errors, float))
 
 
-def _recommended(experiment: Experiment, arm: Arm, curve: Curve) -> Curve:
+def _recommended(experiment: Experiment, arm: Arm, curve: ErrorCurve) -> ErrorCurve:
     kept = experiment.kept(arm) or (experiment.updates(arm),)
     return curve.at(np.array(kept) / experiment.updates_per_epoch)
 

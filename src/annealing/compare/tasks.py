@@ -1,19 +1,24 @@
-"""Tasks: what is trained on which data, as plain values; torch is imported when one is loaded."""
+"""Tasks: what is trained on which data, as plain values; a training function of the user's is found by its name."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import os
 import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import ScheduleError
 from ..errors import whole
-from .sources import SOURCES, Part, Source
+from .data import load
+from .files import sha256
+from .sources import SOURCES, ImageFile, Source
 from .validation import choice, plain_data, section
-
-if TYPE_CHECKING:
-    from .problem import Problem
 
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -77,7 +82,7 @@ class Images:
         return self.size
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[ImageFile]:
         """The files that hold the training images."""
         if isinstance(self.train, tuple):
             return [next(part for part in self.source.train if part.name == name) for name in self.train]
@@ -102,12 +107,6 @@ class Images:
     def description(self) -> dict[str, Any]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {**values, "train": [*self.train] if isinstance(self.train, tuple) else self.train}
-
-    def load(self, directory: Path | None = None, device: str = "cpu") -> Problem:
-        """The images, ready for training; a ScheduleError names a file that is missing or wrong."""
-        from .problem import problem
-
-        return problem(self, directory, device)
 
 
 @dataclass(frozen=True)
@@ -164,11 +163,39 @@ def read_task(value: Any) -> Task:
 def prepare(task: Task, directory: Path | None) -> None:
     """A ScheduleError if the data or the code of a task are not there; data are downloaded if no directory is named."""
     if isinstance(task, Function):
-        from .functions import findable
-
         findable(task.name)
     else:
-        from .data import load
-
         for parts in (task.parts, task.source.test):
             load(task.name, parts, directory)
+
+
+def imported(name: str) -> Callable[[Any], None]:
+    """A user's function; modules are also looked for in the current directory."""
+    module, _, function = name.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ScheduleError(f"task.name must be package.module:function, got {name!r}: {error}") from None
+    if not callable(found):
+        raise ScheduleError(f"task.name must name a function, got {name!r}, a {type(found).__name__}")
+    made: Callable[[Any], None] = found
+    return made
+
+
+def findable(name: str) -> None:
+    """A ScheduleError if the module of a user's function is not there; it is not imported."""
+    module = name.partition(":")[0]
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    with suppress(ImportError):
+        if importlib.util.find_spec(module):
+            return
+    raise ScheduleError(f"task.name must be package.module:function, got {name!r}: no module {module} is found")
+
+
+def code(function: Any) -> str:
+    """The SHA-256 of the file that a function comes from."""
+    path = getattr(sys.modules[function.__module__], "__file__", None)
+    return sha256(Path(path).read_bytes()) if path else ""

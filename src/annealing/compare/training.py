@@ -1,13 +1,17 @@
-"""The training of the built-in tasks: plain SGD under a schedule, one row for every evaluation."""
+"""The training of the built-in tasks, one row for every evaluation; and what the models are worth that it kept."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load
 from torch.nn.functional import cross_entropy
 
-from .experiment import Experiment
+from .experiment import Experiment, Trial
+from .files import sha256
 from .problem import Problem
 from .session import Session
 
@@ -31,11 +35,9 @@ def train(experiment: Experiment, session: Session, problem: Problem) -> None:
     What is reported depends on the experiment, the schedule and the seed alone (for one version of torch, one type of
     processor and one number of threads): initial weights on the seed, data on the seed and the update.
     """
-    assert experiment.model
     assert experiment.optimizer
     assert experiment.batch
-    model = experiment.model.build(session.seed, problem.shape, problem.task.source.classes)
-    model = model.to(device=problem.images.device, memory_format=problem.memory_format)  # type: ignore[call-overload]
+    model = _model(experiment, session.seed, problem)
     optimizer = experiment.optimizer.make(model, session.rate())
     losses = Losses()
     state = {"model": model, "optimizer": optimizer, "losses": losses}
@@ -63,3 +65,48 @@ def train(experiment: Experiment, session: Session, problem: Problem) -> None:
             session.checkpoint(**state)
             if session.over:
                 return
+
+
+def kept_models(
+    experiment: Experiment, trial: Trial, directory: Path, snapshots: dict[int, str], problem: Problem
+) -> dict[str, Any]:
+    """What the record of a trial says of its kept models.
+
+    snapshots: the SHA-256 of each. An ensemble predicts the mean of the softmax of the models at the ends of the last
+    runs, up to `ensemble` of them; one for the end of every run but the first.
+    """
+    model = _model(experiment, trial.seed, problem)
+    predictions = {}
+    for step, known in snapshots.items():
+        data = (directory / "snapshots" / f"{step}.safetensors").read_bytes()
+        if sha256(data) != known:
+            raise OSError(f"snapshots/{step}.safetensors was damaged while the trial was trained")
+        model.load_state_dict(load(data))
+        predictions[step] = torch.softmax(problem.logits(model), 1)
+    ends = [step for step in experiment.kept(experiment.arm(trial.arm)) if step in predictions]
+    ensembles = []
+    for count in range(2, len(ends) + 1):
+        steps = ends[max(0, count - experiment.ensemble) : count]
+        mean = torch.stack([predictions[step] for step in steps]).mean(0)
+        ensembles.append({"steps": steps, **_wrong(problem, mean)})
+    return {
+        "snapshots": [
+            {"step": step, "sha256": known, **_wrong(problem, predictions[step])} for step, known in snapshots.items()
+        ],
+        "ensembles": ensembles,
+    }
+
+
+def _wrong(problem: Problem, scores: torch.Tensor) -> dict[str, Any]:
+    wrong = problem.wrong(scores)
+    return {"wrong": wrong, "error": wrong / problem.task.test_images}
+
+
+def _model(experiment: Experiment, seed: int, problem: Problem) -> torch.nn.Module:
+    """The model of an experiment with the initial weights of a seed, where its images are."""
+    assert experiment.model
+    model = experiment.model.build(seed, problem.shape, problem.task.source.classes)
+    placed: torch.nn.Module = model.to(  # type: ignore[call-overload]
+        device=problem.images.device, memory_format=problem.memory_format
+    )
+    return placed

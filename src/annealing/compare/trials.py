@@ -14,10 +14,9 @@ from .. import ScheduleError
 from .clock import Clock, locked
 from .experiment import Experiment, Trial
 from .files import sha256, sweep, write
-from .functions import code, imported
 from .session import Session
 from .store import DECISIVE, STATES, Store, installed
-from .tasks import Function
+from .tasks import Function, code, imported
 
 
 def run_trial(
@@ -61,7 +60,9 @@ def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> None:
         function = imported(experiment.task.name)
         problem, made_of = None, {"code": code(function)}
     else:
-        problem = experiment.task.load(data, experiment.device)
+        from .problem import problem as loaded
+
+        problem = loaded(experiment.task, data, experiment.device)
         made_of = {"data": problem.sha256}
     text = json.dumps(_identity(experiment, trial) | made_of, indent=1) + "\n"
     write(directory / "trial.json", text)
@@ -73,8 +74,7 @@ def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> None:
             raise ScheduleError(f"{experiment.task.name} returned after {session.step} of {session.updates} updates")
         models: dict[str, Any] = {"snapshots": [{"step": n, "sha256": known} for n, known in session.snapshots.items()]}
     else:
-        from .ensembles import kept_models
-        from .training import train
+        from .training import kept_models, train
 
         train(experiment, session, problem)
         models = kept_models(experiment, trial, directory, session.snapshots, problem)
