@@ -3,12 +3,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test test-all docs check clean
 demo: .venv/ready
 	$(BIN)/annealing compare --out demo
 
 test: .venv/ready
 	$(BIN)/pytest -n logical
+
+test-all: .venv/ready
+	$(BIN)/pytest -n logical -m "not slow"
+
+docs: .venv/ready
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

@@ -78,6 +78,7 @@ def test_the_error_of_a_kept_model_is_that_of_its_row(undisturbed):
         assert model["wrong"] == rows[model["step"]]["wrong"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["replace", "fsync"])
 def test_a_kill_before_any_write_changes_nothing(opened, undisturbed, name):
     """One process after another gets one write further than the one before, from where that one stopped."""

@@ -8,9 +8,16 @@ from catalogue import every
 
 from annealing import Schedule, testing
 
+# Compiling JAX programs takes most of the time of the suite, and `test_accuracy` compiles one for every schedule too.
+COMPILED = "jax_gives_the_same"
+CASES = [
+    pytest.param(name, law, marks=pytest.mark.thorough if law == COMPILED and number % 8 else ())
+    for number, name in enumerate(every)
+    for law in testing.LAWS
+]
 
-@pytest.mark.parametrize("law", testing.LAWS)
-@pytest.mark.parametrize("name", every)
+
+@pytest.mark.parametrize(("name", "law"), CASES)
 def test_law(name: str, law: str) -> None:
     testing.LAWS[law](every[name])
 

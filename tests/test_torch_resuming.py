@@ -50,8 +50,9 @@ def resumed(
 
 @classes
 @kinds
+@pytest.mark.parametrize("every", [23, pytest.param(1, marks=pytest.mark.thorough)])
 @pytest.mark.filterwarnings("ignore:Detected call of")  # a scheduler that is built anew waits for its optimizer
-def test_resumed_anywhere_in_any_way(name: str, tensor: bool) -> None:
+def test_resumed_anywhere_in_any_way(name: str, tensor: bool, every: int) -> None:
     running = CLASSES[name](ours, optimizer(tensor=tensor))
     states, whole = [saved(running)], [rates(running) + momenta(running)]
     for _ in range(POINTS + AHEAD):
@@ -59,7 +60,7 @@ def test_resumed_anywhere_in_any_way(name: str, tensor: bool) -> None:
         states.append(saved(running))
         whole.append(rates(running) + momenta(running))
     groups = len(whole[0]) // 2
-    for n in range(1, POINTS + 1, 7 if tensor else 1):
+    for n in range(1, POINTS + 1, 7 * every if tensor else every):
         ahead = [rate for row in whole[n + 1 : n + 1 + AHEAD] for rate in row[:groups]]
         expected = [*whole[n], *ahead, *whole[n + AHEAD][groups:]]
         for order, means, scheduler in resumed(ours, name, states, n, tensor):
