@@ -21,7 +21,7 @@ LAYERS = [
     ["linting"],
     ["sgdr", "testing", "sampling", "analysis"],
     ["plots", "terminal", "torch", "options"],
-    ["compare", "audit"],
+    ["compare", "audit", "hosts"],
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -85,6 +85,16 @@ def test_importing_it_loads_numpy_alone() -> None:
     )
     assert "numpy" in loaded
     assert not loaded & FRAMEWORKS
+
+
+def test_a_host_is_imported_in_its_own_file_alone() -> None:
+    hosts = {file.stem for file in (SOURCE / "hosts").glob("*.py")} - {"__init__", "adapting"}
+    assert hosts >= {"accelerate", "lightning", "mmengine", "timm", "transformers"}
+    for file in SOURCE.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(file.read_text())))
+        names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+        assert {name.partition(".")[0] for name in names} & hosts <= {file.stem}, file
 
 
 def test_files_can_be_read_in_one_sitting() -> None:

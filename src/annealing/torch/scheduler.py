@@ -14,7 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from ..errors import ScheduleError
 from . import hyperparameters, resuming
 from .ahead import Ahead, look_ahead
-from .hyperparameters import Hyperparameter
+from .called_by import look_at_caller
+from .hyperparameters import Given, Hyperparameter
 from .snapshots import Snapshots
 from .writer import eager
 
@@ -55,6 +56,7 @@ class Scheduler(LRScheduler):
     _ahead: list[Ahead] | None
     _plain: bool  # whether what is ahead are Python numbers alone
     _rates: list[float] | None
+    _caller_known = False
 
     def __init__(
         self,
@@ -82,6 +84,11 @@ class Scheduler(LRScheduler):
         """How many updates have been made, or the time given to `step_to`: the groups hold schedule(position)."""
         return self.last_epoch
 
+    @property
+    def schedules(self) -> dict[str, Given]:
+        """What each hyperparameter follows: one schedule for all groups, or a list with one for each."""
+        return {one.key: one.schedules for one in self._hyperparameters}
+
     def step(self, epoch: float | None = None, *, updated: bool = True) -> None:
         """Go on by one, after an update; with `epoch`, `step_to(epoch)`.
 
@@ -91,6 +98,9 @@ class Scheduler(LRScheduler):
         if is_dynamo_compiling():
             self._eager_step(epoch, updated)
             return
+        if not self._caller_known:
+            self._caller_known = True
+            look_at_caller(self)
         self._step_count += 1
         if epoch is not None:
             self.step_to(epoch)

@@ -1,0 +1,42 @@
+"""Accelerate: a Scheduler that steps once per update, whatever the number of processes and of accumulated batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import missing
+
+try:
+    from accelerate import Accelerator
+    from accelerate.optimizer import AcceleratedOptimizer
+except ImportError as error:
+    raise missing("accelerate", "accelerate") from error
+
+from ..errors import ScheduleError
+from ..torch.scheduler import Scheduler
+
+
+class AccelerateScheduler(Scheduler):
+    """A Scheduler of a prepared optimizer; call `step()` after each `optimizer.step()`, inside `accumulate` too.
+
+    It moves on only where the optimizer made an update: not while gradients are accumulated, not where a GradScaler
+    skipped. It is saved and loaded by `accelerator.save_state` and `load_state`. `accelerator.prepare` leaves it as it
+    is: a wrapped scheduler would be stepped once per process.
+    """
+
+    optimizer: Any
+    _is_accelerate_prepared = True  # read by `Accelerator.prepare`, which then does not wrap it
+
+    def __init__(self, accelerator: Accelerator, optimizer: AcceleratedOptimizer, **schedules: Any) -> None:
+        if not isinstance(optimizer, AcceleratedOptimizer):
+            raise ScheduleError(
+                "optimizer must be the one that accelerator.prepare returns: model, optimizer, loader = "
+                f"accelerator.prepare(model, optimizer, loader); got {type(optimizer).__name__}"
+            )
+        super().__init__(optimizer, **schedules)
+        self.gradient_state = accelerator.gradient_state
+        accelerator.register_for_checkpointing(self)
+
+    def step(self, epoch: float | None = None, *, updated: bool = True) -> None:
+        made = self.gradient_state.sync_gradients and not self.optimizer.step_was_skipped
+        super().step(epoch, updated=updated and made)

@@ -1,0 +1,72 @@
+"""Lightning: schedules per update, the rates watched, and a checkpoint at the end of each cycle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from . import missing
+
+try:
+    from lightning.pytorch import Callback, LightningModule, Trainer
+    from lightning.pytorch.cli import LightningCLI
+except ImportError as error:
+    raise missing("lightning", "lightning") from error
+
+from ..errors import ScheduleError
+from ..torch.scheduler import Scheduler
+from .adapting import Reaction, Snapshot, reaction, scheduler_for, watch
+
+
+def configured(module: LightningModule, optimizer: Any, **schedules: Any) -> dict[str, Any]:
+    """What `configure_optimizers` is to return: a Scheduler of this optimizer that is stepped once per update.
+
+    Lightning steps per epoch unless it is told otherwise. schedules: as for `annealing.torch.Scheduler`, as text too;
+    durations like "5%" are shares of `trainer.estimated_stepping_batches`.
+    """
+    scheduler = scheduler_for(optimizer, module.trainer.estimated_stepping_batches, schedules)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step", "frequency": 1}}
+
+
+class ScheduleCallback(Callback):  # type: ignore[misc]
+    """Watches the rate of every update, and keeps the model from the end of each cycle.
+
+    on_departure: "warn" or "raise" at the first update with a wrong rate; None does not watch. snapshots: a directory
+    for the checkpoints `cycle-<updates>.ckpt`; None keeps none. A Scheduler that Lightning would step per epoch,
+    though its schedule is longer than the epochs, is reported (as on_departure says) before the first update.
+    """
+
+    def __init__(self, on_departure: Reaction | None = "warn", snapshots: str | Path | None = None) -> None:
+        self.on_departure, self.directory = reaction(on_departure), snapshots
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # The states are loaded by now, and the schedulers know their positions; in `setup` they do not.
+        configs = [one for one in trainer.lr_scheduler_configs if isinstance(one.scheduler, Scheduler)]
+        if not configs:
+            raise ScheduleError(
+                "ScheduleCallback needs an annealing.torch.Scheduler from configure_optimizers, got none"
+            )
+        per_update = [one.scheduler for one in configs if one.interval == "step"]
+        self.watches = [each for scheduler in per_update for each in watch(scheduler, self.on_departure)]
+        self.snapshots = [Snapshot(scheduler) for scheduler in per_update]
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if self.directory is None:
+            return
+        for snapshot in self.snapshots:
+            if snapshot.due:
+                trainer.save_checkpoint(Path(self.directory) / f"cycle-{snapshot.scheduler.position}.ckpt")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for each in self.watches:
+            each.remove()
+
+
+class ScheduleCLI(LightningCLI):  # type: ignore[misc]
+    """A LightningCLI whose `--lr_scheduler annealing.torch.Scheduler` is stepped once per update."""
+
+    @staticmethod
+    def configure_optimizers(lightning_module: LightningModule, optimizer: Any, lr_scheduler: Any = None) -> Any:
+        if isinstance(lr_scheduler, Scheduler):
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": lr_scheduler, "interval": "step"}}
+        return LightningCLI.configure_optimizers(lightning_module, optimizer, lr_scheduler)

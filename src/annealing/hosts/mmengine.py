@@ -1,0 +1,69 @@
+"""MMEngine: a schedule as a parameter scheduler, named in a config as `dict(type="ScheduleParam", ...)`."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from . import missing
+
+try:
+    from mmengine.optim import _ParamScheduler
+    from mmengine.registry import PARAM_SCHEDULERS
+except ImportError as error:
+    raise missing("mmengine", "mmengine") from error
+
+from ..errors import ScheduleError
+from ..notation import from_json, parse
+from ..schedule.base import Schedule
+
+
+@PARAM_SCHEDULERS.register_module()
+class ScheduleParam(_ParamScheduler):  # type: ignore[misc]
+    """A schedule for one number of every param group, `lr` unless `param_name` says otherwise.
+
+    by_epoch: False (not MMEngine's default): the schedule is in updates; with an OptimWrapper that accumulates, in
+    updates and not in iterations. True: in epochs, or in updates made from epochs with `convert_to_iter_based`.
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        schedule: Schedule | str,
+        param_name: str = "lr",
+        begin: int = 0,
+        by_epoch: bool = False,
+        **more: Any,
+    ) -> None:
+        self.schedule = parse(schedule) if isinstance(schedule, str) else schedule
+        if not isinstance(self.schedule, Schedule):
+            raise ScheduleError(f"schedule must be a schedule or its notation, got {schedule!r}")
+        self.schedule(0)  # a schedule that cannot be called is refused before the groups are touched
+        super().__init__(optimizer, param_name, begin=begin, by_epoch=by_epoch, **more)
+
+    @classmethod
+    def build_iter_from_epoch(cls, *args: Any, schedule: Schedule | str, epoch_length: int, **more: Any) -> Any:
+        """What MMEngine calls for `convert_to_iter_based=True`: the schedule in updates, begin and end too."""
+        optimizer = args[0] if args else more["optimizer"]
+        updates = Fraction(epoch_length, getattr(optimizer, "_accumulative_counts", 1))
+        more |= {name: int(more[name] * updates) for name in ("begin", "end") if name in more}
+        read = parse(schedule) if isinstance(schedule, str) else schedule
+        return cls(*args, **{**more, "schedule": read.stretched(updates), "by_epoch": False})
+
+    def step(self) -> None:
+        # MMEngine's hook steps after every iteration, also where the gradients were only accumulated.
+        should_update = getattr(self.optimizer, "should_update", None)
+        if self.by_epoch or should_update is None or should_update():
+            super().step()
+
+    def _get_value(self) -> list[float]:
+        return [self.schedule(self.last_step)] * len(self.optimizer.param_groups)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "schedule": self.schedule.to_json()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        found = from_json(state_dict.get("schedule", ""))
+        if found != self.schedule:
+            raise ScheduleError(f"the state is of another schedule: {found}; this scheduler has {self.schedule}")
+        super().load_state_dict({**state_dict, "schedule": found})

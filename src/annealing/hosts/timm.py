@@ -1,0 +1,50 @@
+"""timm: a schedule as one of its schedulers, for training scripts that call `step(epoch)` and `step_update(n)`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import missing
+
+try:
+    from timm.scheduler.scheduler import Scheduler as TimmScheduler
+except ImportError as error:
+    raise missing("timm", "timm") from error
+
+from ..errors import ScheduleError
+from ..notation import from_json, parse
+from ..schedule.base import Schedule
+
+
+class ScheduleForTimm(TimmScheduler):  # type: ignore[misc]
+    """Rates from a schedule; timm multiplies them by a group's `lr_scale` (layer decay) where there is one.
+
+    in_epochs: whether the schedule counts epochs (timm's `step(epoch)` after each epoch moves it, `step_update` does
+    nothing) or updates (the reverse). scale: None, or "base" to multiply by the rate that each group had before.
+    """
+
+    def __init__(
+        self, optimizer: Any, schedule: Schedule | str, *, in_epochs: bool = False, scale: str | None = None
+    ) -> None:
+        self.schedule = parse(schedule) if isinstance(schedule, str) else schedule
+        if not isinstance(self.schedule, Schedule):
+            raise ScheduleError(f"schedule must be a schedule or its notation, got {schedule!r}")
+        if scale not in (None, "base"):
+            raise ScheduleError(f"scale must be None or 'base', got {scale!r}")
+        self.scale = scale
+        self.schedule(0)  # a schedule that cannot be called is refused before the groups are touched
+        super().__init__(optimizer, "lr", t_in_epochs=in_epochs)
+        self.update_groups(self._get_lr(0))
+
+    def _get_lr(self, t: float) -> list[float]:
+        rate = self.schedule(t)
+        return [rate * (base if self.scale else 1) for base in self.base_values]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The schedule as text; timm gives the time with every call, so there is no position to save."""
+        return {"schedule": self.schedule.to_json()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        found = from_json(state_dict.get("schedule", ""))
+        if found != self.schedule:
+            raise ScheduleError(f"the state is of another schedule: {found}; this scheduler has {self.schedule}")

@@ -1,0 +1,104 @@
+"""Which training framework steps a Scheduler, and whether it steps it once per update.
+
+A wrong host is silent: the rates stay far too high, or end far too early, and nothing fails. The first `step()` of a
+Scheduler therefore looks, once, whether one of these frameworks is calling. Nothing is imported for it; a framework
+that renames what is looked for is only no longer recognised.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from ..schedule.base import Schedule
+
+DEEPEST = 16  # frames; between Lightning's loop and the step are 4 to 8, profilers and overridden hooks included
+HELP = "See docs/hosts.md."
+
+Found = str | None
+
+
+def look_at_caller(scheduler: Any) -> None:
+    """Warn if the framework that is stepping this scheduler does so once per epoch, or once per process."""
+    frame: FrameType | None = sys._getframe(2)
+    for _ in range(DEEPEST):
+        if frame is None:
+            return
+        judge = HOSTS.get((frame.f_globals.get("__name__", ""), frame.f_code.co_name))
+        if judge is not None:
+            if message := judge(scheduler, frame.f_locals, frame.f_globals):
+                warnings.warn(f"{message} {HELP}", RuntimeWarning, stacklevel=4)
+            return
+        frame = frame.f_back
+
+
+def _per_epoch(scheduler: Any, host: str, epochs: Any, remedy: str) -> Found:
+    """A schedule in epochs is right where it fits into the epochs of the training."""
+    if not isinstance(epochs, int) or epochs < 0:
+        return None
+    for schedule in _of_lr(scheduler):
+        # Of an endless schedule its first cycle must fit; a formula without cycles could be in either unit.
+        length = schedule.duration or next((one.end for one in schedule.cycles()), None)
+        if length is not None and length > epochs:
+            return (
+                f"{host} steps this Scheduler once per epoch, but a training of {epochs} epochs does not reach the "
+                f"end of {schedule}, which is {length} long: for a schedule in updates {remedy}."
+            )
+    return None
+
+
+def _of_lr(scheduler: Any) -> list[Schedule]:
+    given = scheduler.schedules.get("lr", [])
+    return [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, Schedule)]
+
+
+def _lightning(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
+    config = found.get("config")
+    if found.get("interval") == "epoch":
+        remedy = 'return {"scheduler": scheduler, "interval": "step"} as lr_scheduler from configure_optimizers'
+        return _per_epoch(scheduler, "Lightning", getattr(found.get("trainer"), "max_epochs", None), remedy)
+    if getattr(config, "frequency", 1) != 1:
+        return (
+            f"Lightning steps this Scheduler once in {config.frequency} batches, not after every update: "  # type: ignore[union-attr]
+            'leave "frequency" out of the lr_scheduler dict.'
+        )
+    return None
+
+
+def _accelerate(_: Any, found: dict[str, Any], module: dict[str, Any]) -> Found:
+    wrapper = found["self"]
+    processes = module["AcceleratorState"]().num_processes
+    if processes == 1 or wrapper.split_batches or not wrapper.step_with_optimizer:
+        return None
+    return (
+        f"Accelerate steps a prepared scheduler once per process, {processes} times per update: do not give this "
+        "Scheduler to accelerator.prepare; build annealing.hosts.accelerate.AccelerateScheduler on the prepared "
+        "optimizer."
+    )
+
+
+def _skorch(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
+    epochs = getattr(found.get("net"), "max_epochs", None)
+    return _per_epoch(scheduler, "skorch", epochs, 'write LRScheduler(..., step_every="batch")')
+
+
+def _composer(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
+    trainer = found["self"]
+    frequency, longest = trainer._scheduler_step_frequency, trainer.state.max_duration
+    if frequency.name != "EPOCH" or longest.unit.name != "EPOCH":
+        return None
+    remedy = "write Trainer(..., step_schedulers_every_batch=True)"
+    return _per_epoch(scheduler, "Composer", longest.value, remedy)
+
+
+# The function of each host that decides when schedulers are stepped, by module and name.
+HOSTS: dict[tuple[str, str], Callable[[Any, dict[str, Any], dict[str, Any]], Found]] = {
+    ("lightning.pytorch.loops.training_epoch_loop", "_update_learning_rates"): _lightning,
+    ("pytorch_lightning.loops.training_epoch_loop", "_update_learning_rates"): _lightning,
+    ("accelerate.scheduler", "step"): _accelerate,
+    ("skorch.callbacks.lr_scheduler", "on_epoch_end"): _skorch,
+    ("composer.trainer.trainer", "_train_loop"): _composer,
+}

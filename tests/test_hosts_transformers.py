@@ -1,0 +1,143 @@
+"""Transformers' Trainer follows a schedule update for update, resumed and with another horizon too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from host_runs import SCHEDULE, Used, wanted
+
+from annealing import ScheduleError, cosine, linear, parse, warm_restarts
+from annealing.torch import RateError
+
+pytest.importorskip("transformers")
+pytest.importorskip("accelerate")  # which the Trainer needs
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from annealing.hosts.transformers import ScheduleTrainerCallback, scheduled
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+
+class Model(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 1)
+
+    def forward(self, x: Any = None, labels: Any = None, **_: Any) -> dict[str, Any]:
+        found = self.layer(x)
+        return {"loss": (found - labels).square().mean(), "logits": found}
+
+
+DATA = [{"x": torch.ones(4), "labels": torch.zeros(1)} for _ in range(16)]  # four batches of four an epoch
+
+
+class Recorder(TrainerCallback):
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.used = Used(kwargs["optimizer"].optimizer)
+
+
+def train(path: Path, schedule: Any, *callbacks: Any, resume: Any = None, base: Any = Trainer, **more: Any) -> Any:
+    """A Trainer that has trained, with the rates that it used as `used` and what it logged as `logged`."""
+    options = {**schedule} if isinstance(schedule, dict) else {"lr": schedule}
+    arguments = {"num_train_epochs": 4, "save_strategy": "no", "logging_steps": 1, "report_to": "none", **more}
+    arguments = {"per_device_train_batch_size": 4, "use_cpu": True, "disable_tqdm": True, **arguments}
+    recorder = Recorder()
+    trainer = scheduled(base, **options)(
+        model=Model(),
+        args=TrainingArguments(output_dir=str(path), **arguments),
+        train_dataset=DATA,
+        callbacks=[*callbacks, recorder],
+    )
+    trainer.train(resume_from_checkpoint=resume)
+    trainer.used = recorder.used.rates
+    trainer.logged = [row["learning_rate"] for row in trainer.state.log_history if "learning_rate" in row]
+    return trainer
+
+
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_every_update_has_its_rate_and_logs_it(accumulated: int, tmp_path: Path) -> None:
+    callback = ScheduleTrainerCallback(on_departure="raise")
+    trainer = train(tmp_path, SCHEDULE, callback, gradient_accumulation_steps=accumulated)
+    assert trainer.used == wanted(parse(SCHEDULE), 16 // accumulated)
+    assert trainer.logged == trainer.used
+    assert callback.watches[0].done == 16 // accumulated
+
+
+def test_shares_are_of_the_updates_of_the_trainer(tmp_path: Path) -> None:
+    trainer = train(tmp_path, 'linear(0, 0.1, "25%") >> cosine(0.1, 0, "75%")', max_steps=12)
+    assert trainer.used == wanted(linear(0, 0.1, 3) >> cosine(0.1, 0, 9), 12)
+
+
+def test_weight_decay_and_momentum_can_follow_too(tmp_path: Path) -> None:
+    trainer = train(tmp_path, {"lr": SCHEDULE, "weight_decay": linear(0.1, 0, 16), "betas": linear(0.9, 0.8, 16)})
+    group = trainer.optimizer.param_groups[0]
+    assert trainer.used == wanted(parse(SCHEDULE), 16)
+    assert (group["weight_decay"], group["betas"][0]) == (0, 0.8)
+
+
+def test_a_subclass_keeps_what_it_overrides(tmp_path: Path) -> None:
+    class Doubled(Trainer):
+        def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+            self.asked = True
+            return super().compute_loss(*args, **kwargs)
+
+    trainer = train(tmp_path, SCHEDULE, base=Doubled)
+    assert trainer.asked
+    assert type(trainer).__name__ == "ScheduledDoubled"
+    assert trainer.used == wanted(parse(SCHEDULE), 16)
+
+
+def test_a_resumed_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    train(tmp_path, SCHEDULE, save_strategy="steps", save_steps=5)
+    callback = ScheduleTrainerCallback(on_departure="raise")
+    trainer = train(tmp_path, SCHEDULE, callback, resume=str(tmp_path / "checkpoint-5"))
+    assert trainer.used == wanted(parse(SCHEDULE), 11, 5)
+    assert callback.watches[0].done == 16
+
+
+def test_a_changed_horizon_is_refused_unless_a_policy_is_named(tmp_path: Path) -> None:
+    schedule = cosine(0.1, 0, "100%")
+    train(tmp_path, schedule, save_strategy="steps", save_steps=5, max_steps=10)
+    saved = str(tmp_path / "checkpoint-5")
+    with pytest.raises(ScheduleError, match="to go on, name a policy"):
+        train(tmp_path, schedule, resume=saved, max_steps=20)
+    new = train(tmp_path, {"lr": schedule, "policy": "new"}, resume=saved, max_steps=20)
+    assert new.used == wanted(cosine(0.1, 0, 20), 15, 5)
+    restretched = train(tmp_path, {"lr": schedule, "policy": "restretch"}, resume=saved, max_steps=20)
+    # What was left of the cosine, 5 updates, now takes 15: three times as long.
+    assert restretched.used == pytest.approx([cosine(0.1, 0, 10)(5 + n / 3) for n in range(15)], rel=1e-15)
+
+
+def test_a_second_training_begins_again(tmp_path: Path) -> None:
+    trainer = train(tmp_path, SCHEDULE)
+    trainer.train()
+    (recorder,) = (one for one in trainer.callback_handler.callbacks if isinstance(one, Recorder))
+    assert recorder.used.rates == wanted(parse(SCHEDULE), 16)
+
+
+def test_a_checkpoint_is_saved_at_the_end_of_each_cycle(tmp_path: Path) -> None:
+    callback = ScheduleTrainerCallback(snapshots=True)
+    train(tmp_path, warm_restarts(0.1, T_0=2, T_mult=2), callback, save_strategy="steps", save_steps=1000)
+    assert {path.name for path in tmp_path.glob("checkpoint-*")} >= {f"checkpoint-{n}" for n in (2, 6, 14)}
+    assert not (tmp_path / "checkpoint-4").exists()
+
+
+def test_the_watch_sees_a_rate_written_by_somebody_else(tmp_path: Path) -> None:
+    class Meddler(TrainerCallback):
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step == 5:
+                kwargs["optimizer"].param_groups[0]["lr"] = 0.03
+
+    with pytest.raises(RateError, match=r"update 6 uses the rate 0\.03"):
+        train(tmp_path, SCHEDULE, ScheduleTrainerCallback(on_departure="raise"), Meddler())
+
+
+def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ScheduleError, match=r"trainer must be transformers\.Trainer or a subclass of it, got 3"):
+        scheduled(3, lr=SCHEDULE)  # type: ignore[arg-type]
+    plain = TrainingArguments(output_dir=str(tmp_path), report_to="none", use_cpu=True, max_steps=1, disable_tqdm=True)
+    with pytest.raises(ScheduleError, match="this one has LambdaLR"):
+        Trainer(model=Model(), args=plain, train_dataset=DATA, callbacks=[ScheduleTrainerCallback()]).train()
