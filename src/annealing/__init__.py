@@ -60,7 +60,7 @@ from .recipes import (
 )
 from .schedule.base import Schedule
 from .schedule.nodes import Join, Repeat, Run, Tail
-from .schedule.operations import Maximum, Minimum, Product, Sum, maximum, minimum
+from .schedule.operations import Maximum, Minimum, Product, Quotient, Sum, maximum, minimum
 from .schedule.transforms import Beyond, Held, Shifted, Stretched, Until
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ __all__ = [
     "Minimum",
     "Plan",
     "Product",
+    "Quotient",
     "Repeat",
     "Run",
     "RunSpan",

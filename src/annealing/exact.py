@@ -41,6 +41,15 @@ def positive(value: Any, name: str) -> Fraction:
     return length
 
 
+def lasting(value: Any, name: str) -> Fraction:
+    """Read how long a part of a schedule lasts: 0, for a part that is left out, or a length as `positive` allows."""
+    if exact(value, name) == 0:
+        return Fraction(0)
+    if exact(value, name) < 0:
+        raise ScheduleError(f"{name} must be at least 0 and at most 2^53, got {value!r}")
+    return positive(value, name)
+
+
 def exact_number(time: Fraction) -> int | Fraction:
     """The same time, as an int where it is one: these are faster, and shorter to read."""
     return int(time) if time.denominator == 1 else time

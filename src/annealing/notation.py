@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import operator
 import warnings
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -18,7 +19,7 @@ from . import recipes, shapes
 from .errors import ScheduleError
 from .schedule.base import Schedule
 from .schedule.nodes import Join, Repeat, Run, Tail
-from .schedule.operations import Maximum, Minimum, Product, Sum, maximum, minimum
+from .schedule.operations import Maximum, Minimum, Product, Quotient, Sum, maximum, minimum
 from .schedule.transforms import Beyond, Held, Shifted, Stretched, Until
 
 
@@ -39,15 +40,21 @@ NODES: dict[str, Callable[..., Any]] = {
     "maximum": maximum,
 }
 METHODS = ("shifted", "stretched", "held", "until", "clip", "beyond")
-OPERATORS: dict[type[ast.operator], str] = {ast.RShift: ">>", ast.Add: "+", ast.Mult: "*"}
+OPERATORS: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.RShift: (">>", operator.rshift),
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv),
+}
 
 
-def parse(text: str) -> Schedule:
-    """Read a schedule from the notation, which is what printing one shows.
+def parse(text: str | Schedule) -> Schedule:
+    """Read a schedule from the notation, which is what printing one shows. A schedule is returned as it is.
 
-    text: Python's grammar with the recipes, `Run`, `Tail`, `Repeat`, `shapes.*`, the operators `>>`, `+`, `*`,
-    `minimum` and `maximum`, the methods `.shifted`, `.stretched`, `.held`, `.until`, `.clip`, `.beyond`, numbers and
-    `Fraction(n, d)`. A ScheduleError points at the place of anything else.
+    text: Python's grammar with the recipes, `Run`, `Tail`, `Repeat`, `shapes.*`, the operators `>>`, `+`, `-`, `*` and
+    `/`, `minimum` and `maximum`, the methods `.shifted`, `.stretched`, `.held`, `.until`, `.clip`, `.beyond`, numbers
+    and `Fraction(n, d)`. A ScheduleError points at the place of anything else.
 
     >>> parse("linear(0, 0.1, 5) >> cosine(0.1, 0, 195)")(5)
     0.1
@@ -57,6 +64,8 @@ def parse(text: str) -> Schedule:
       cosine(0.1, 0, 195
             ^
     """
+    if isinstance(text, Schedule):
+        return text
     if not isinstance(text, str):
         raise ScheduleError(f"a notation must be text, got {type(text).__name__}")
     if len(text) > MOST_CHARACTERS:
@@ -94,6 +103,11 @@ class _Reader:
                 return value
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 return -value
+            case ast.UnaryOp(op=ast.USub(), operand=inner):
+                negated = self.read(inner, deeper)
+                if not isinstance(negated, Schedule):
+                    raise self.error("- needs a number or a schedule after it", node)
+                return -negated
             case ast.List(elts=items):
                 return [self.read(item, deeper) for item in items]
             case ast.Tuple(elts=items):
@@ -114,7 +128,7 @@ class _Reader:
                 return self.called(getattr(schedule, name), node, deeper)
             case ast.Name(id=name):
                 raise self.error(f"unknown name {name!r}: {self.choices(recipes.named | NODES)}", node)
-        raise self.error("only recipes, nodes, numbers, lists, >>, + and * may stand in a notation", node)
+        raise self.error("only recipes, nodes, numbers, lists, >>, +, -, * and / may stand in a notation", node)
 
     def operation(self, node: ast.BinOp, depth: int) -> Any:
         """A chain of operators; the left side is followed in a loop, so that long chains need no depth."""
@@ -125,19 +139,18 @@ class _Reader:
             first = first.left
         value = self.read(first, depth + 1)
         for link in reversed(chain):
-            symbol = OPERATORS.get(type(link.op))
-            if symbol is None:
-                raise self.error("only the operators >>, + and * may stand in a notation", link)
-            other = self.read(link.right, depth + 1)
-            value = self.combined(symbol, value, other, link)
+            if type(link.op) not in OPERATORS:
+                raise self.error("only the operators >>, +, -, * and / may stand in a notation", link)
+            value = self.combined(OPERATORS[type(link.op)], value, self.read(link.right, depth + 1), link)
         return value
 
-    def combined(self, symbol: str, one: Any, two: Any, node: ast.expr) -> Any:
+    def combined(self, which: tuple[str, Callable[[Any, Any], Any]], one: Any, two: Any, node: ast.expr) -> Any:
+        symbol, operation = which
         schedules = [isinstance(side, Schedule) for side in (one, two)]
         if not any(schedules) or (symbol == ">>" and not all(schedules)):
             raise self.error(f"{symbol} needs {'schedules' if symbol == '>>' else 'a schedule'} beside it", node)
         try:
-            return one >> two if symbol == ">>" else one + two if symbol == "+" else one * two
+            return operation(one, two)
         except ScheduleError as error:
             raise self.error(str(error), node) from None
 
@@ -218,6 +231,7 @@ LISTS: dict[str, Callable[..., Schedule]] = {
     "join": Join,
     "sum": Sum,
     "product": Product,
+    "quotient": Quotient,
     "minimum": Minimum,
     "maximum": Maximum,
 }

@@ -1,4 +1,4 @@
-"""Numbers as they are printed and as JSON holds them."""
+"""How numbers and trees of schedules are printed, and how JSON holds them."""
 
 from __future__ import annotations
 
@@ -29,3 +29,30 @@ def literal(value: Any) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     return str(value)
+
+
+JOIN, SUM, PRODUCT, CALL = range(4)  # how tightly each way of writing a schedule binds: >>, +, *, a call
+
+
+def bracketed(part: Any, least: int) -> str:
+    """A schedule or number as a part of another schedule; in brackets if it binds less tightly than `least`."""
+    if not hasattr(part, "written"):
+        return literal(part)
+    text, binds = part.written()
+    return text if binds >= least else f"({text})"
+
+
+def minus(part: Any) -> str | None:
+    """What stands after the minus sign of a part of a sum, if it is a negative number or the negative of a schedule."""
+    if not hasattr(part, "written"):
+        return literal(-part) if part < 0 else None
+    text, binds = part.written()
+    return text[1:] if binds == PRODUCT and text.startswith("-") else None
+
+
+def flattened(name: str, parts: list[Any]) -> Any:
+    """The JSON of a node whose parts may be nodes of the same name; a single part stands for itself."""
+    flat: list[Any] = []
+    for part in parts:
+        flat += part[name] if isinstance(part, dict) and name in part else [part]
+    return {name: flat} if len(flat) > 1 else flat[0]

@@ -78,7 +78,7 @@ def arrays_are_numbers(schedule: Schedule) -> None:
     wanted = np.array([schedule(t) for t in times])
     got = schedule(np.array(times))
     assert got.dtype == np.float64, f"dtype {got.dtype}"
-    _near(got, wanted, "an array differs from numbers", times, FLOAT64_ULPS * np.spacing(wanted))
+    _near(got, wanted, "an array differs from numbers", times, FLOAT64_ULPS * np.spacing(np.abs(wanted)))
     whole = np.arange(12, dtype=np.int32).reshape(3, 4)
     if schedule.duration is None or schedule.duration >= 12:
         assert schedule(whole).shape == (3, 4), "the shape of the times is not kept"
@@ -95,7 +95,7 @@ def torch_gives_the_same(schedule: Schedule) -> None:
     wanted = schedule(np.array(times))
     got = schedule(torch.tensor(times, dtype=torch.float64))
     assert got.dtype == torch.float64, f"dtype {got.dtype}"
-    _near(got.numpy(), wanted, "torch differs from NumPy", times, FLOAT64_ULPS * np.spacing(wanted))
+    _near(got.numpy(), wanted, "torch differs from NumPy", times, FLOAT64_ULPS * np.spacing(np.abs(wanted)))
     assert schedule(torch.tensor([0])).dtype == torch.float64, "whole times must give float64"
     assert schedule(torch.tensor([0.0], dtype=torch.bfloat16)).dtype == torch.bfloat16, "the type is not kept"
 
@@ -111,7 +111,7 @@ def jax_gives_the_same(schedule: Schedule) -> None:
     with jax.enable_x64(True):
         got = jax.jit(schedule)(np.array(times))
         assert got.dtype == np.float64, f"dtype {got.dtype}"
-        _near(got, wanted, "JAX differs from NumPy", times, FLOAT64_ULPS * np.spacing(wanted))
+        _near(got, wanted, "JAX differs from NumPy", times, FLOAT64_ULPS * np.spacing(np.abs(wanted)))
     if schedule.program.fits_float32:
         counts = np.array(sorted({int(t) for t in times}), np.int32)
         halves = np.array(times, np.float32)

@@ -19,6 +19,8 @@ ONCE = Fraction(1)
 
 
 def run(shape: shapes.Shape, start: float, end: float, length: Fraction) -> Pieces:
+    if length == 0:
+        return constant(end)
     return Pieces((Piece(Fraction(0), Fraction(0), length, shape, start, end),), None, length, end)
 
 
@@ -245,7 +247,7 @@ def _after(length: Fraction, lowered: Lowered, value: float) -> Lowered:
 
 def _shared(operation: Operation, value: float) -> list[tuple[Lowered, float]]:
     """The parts of an operation, each with a number, so that the operation on the numbers gives `value`."""
-    neutral = {"+": 0.0, "*": 1.0, "minimum": value, "maximum": value}[operation.name]
+    neutral = {"+": 0.0, "*": 1.0, "/": 1.0, "minimum": value, "maximum": value}[operation.name]
     return [(part, value if i == 0 else neutral) for i, part in enumerate(operation.parts)]
 
 

@@ -15,7 +15,7 @@ from .. import shapes
 from ..errors import ScheduleError
 from ..exact import SHORTEST, powers
 
-Name = Literal["+", "*", "minimum", "maximum"]
+Name = Literal["+", "*", "/", "minimum", "maximum"]
 
 
 def _same(value: float) -> float:
@@ -210,7 +210,7 @@ class Operation(NamedTuple):
     @property
     def end(self) -> Fraction | None:
         ends = [leaf.end for leaf in self.leaves if leaf.end != 0]
-        return None if None in ends else max(end for end in ends if end is not None)
+        return None if None in ends else max((end for end in ends if end is not None), default=Fraction(0))
 
     def each(self, change: Callable[[Pieces], Pieces]) -> Operation:
         return Operation(self.name, tuple(part.each(change) for part in self.parts))

@@ -69,7 +69,7 @@ class Combination:
         return self._combined([part.values(time) for part in self.parts])
 
     def _combined(self, values: list[Any]) -> Any:
-        operations = {"+": operator.add, "*": operator.mul}
+        operations = {"+": operator.add, "*": operator.mul, "/": operator.truediv}
         return reduce(operations.get(self.name) or getattr(library(values[0]), self.name), values)
 
 

@@ -18,6 +18,7 @@ from ..evaluate.pieces import Lowered
 from ..evaluate.program import Program, many, program
 from ..exact import END_OF_TIME, MOST_RUNS, exact, exact_number, plain
 from ..frozen import Value
+from ..printing import CALL
 
 
 class Schedule(Value):
@@ -43,13 +44,27 @@ class Schedule(Value):
     def _lower(self) -> Lowered:
         raise NotImplementedError
 
-    def tree(self) -> Any:
-        """The canonical tree, as JSON knows it."""
+    def _tree(self) -> Any:
         raise NotImplementedError
 
     def _written(self) -> tuple[str, int]:
-        """How it prints by its nodes, and how tightly that binds (0: >>, 1: +, 2: *, 3: not at all)."""
         raise NotImplementedError
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has the length 0, so that a Join leaves it out."""
+        return False
+
+    def tree(self) -> Any:
+        """The canonical tree, as JSON holds it; schedules of length 0 with the same value have the same tree."""
+        if self.empty:
+            value = self(0)
+            return {"run": {"shape": "flat", "start": value, "end": value, "length": 0}}
+        return self._tree()
+
+    def written(self) -> tuple[str, int]:
+        """How it prints, and how tightly that binds: see `annealing.printing`."""
+        return (self._label, CALL) if self._label else self._written()
 
     @cached_property
     def lowered(self) -> Lowered:
@@ -298,13 +313,11 @@ class Schedule(Value):
         return svg(self)
 
     def __rshift__(self, other: Any) -> Schedule:
-        from .canonical import chained
         from .nodes import Join
 
         return chained(Join, self, other) if isinstance(other, Schedule) else NotImplemented
 
     def __add__(self, other: Any) -> Schedule:
-        from .canonical import chained
         from .operations import Sum
 
         return chained(Sum, self, other)
@@ -314,8 +327,18 @@ class Schedule(Value):
 
         return Sum((other, self))
 
+    def __neg__(self) -> Schedule:
+        from .operations import Product
+
+        return Product((-1, self))
+
+    def __sub__(self, other: Any) -> Schedule:
+        return self + (-other if isinstance(other, Schedule) else -finite(other, "a number beside a schedule"))
+
+    def __rsub__(self, other: Any) -> Schedule:
+        return (-self).__radd__(other)
+
     def __mul__(self, other: Any) -> Schedule:
-        from .canonical import chained
         from .operations import Product
 
         return chained(Product, self, other)
@@ -325,6 +348,16 @@ class Schedule(Value):
 
         return Product((other, self))
 
+    def __truediv__(self, other: Any) -> Schedule:
+        from .operations import Quotient
+
+        return Quotient((self, other))
+
+    def __rtruediv__(self, other: Any) -> Schedule:
+        from .operations import Quotient
+
+        return Quotient((other, self))
+
     def __eq__(self, other: object) -> bool:
         return self._json == other._json if isinstance(other, Schedule) else NotImplemented
 
@@ -332,7 +365,7 @@ class Schedule(Value):
         return hash(self._json)
 
     def __str__(self) -> str:
-        return self._label or self._written()[0]
+        return self.written()[0]
 
     __repr__ = __str__
 
@@ -354,3 +387,18 @@ def _number(t: Any) -> Any:
     if isinstance(t, bool) or not isinstance(t, int | float):
         raise refused(t)
     return t
+
+
+def schedules(parts: Any, what: str) -> tuple[Schedule, ...]:
+    """Read the parts of a node, which must be schedules."""
+    checked: tuple[Schedule, ...] = tuple(parts) if isinstance(parts, tuple | list) else ()
+    if not checked or not all(isinstance(part, Schedule) for part in checked):
+        raise ScheduleError(f"{what} must be schedules, at least one, got {parts!r}")
+    return checked
+
+
+def chained(node: Any, one: Schedule, two: Any) -> Schedule:
+    """`one` and `two` in a Join, Sum or Product; a left side that is one itself (and no recipe) is continued."""
+    parts: tuple[Any, ...] = one.parts if isinstance(one, node) and one._label is None else (one,)
+    made: Schedule = node((*parts, two))
+    return made

@@ -12,10 +12,9 @@ from ..durations import UNITS, Duration, duration
 from ..errors import ScheduleError
 from ..evaluate.pieces import Lowered
 from ..exact import exact, exact_number
-from ..printing import literal, time_json
+from ..printing import CALL, bracketed, literal, time_json
 from ..shapes import Shape
 from .base import Schedule
-from .canonical import CALL, bracketed
 
 Steps = Callable[[Duration], Fraction]
 
@@ -89,7 +88,7 @@ class Deferred(Schedule):
             f"plan = annealing.Plan(...); it is {self}"
         )
 
-    def tree(self) -> Any:
+    def _tree(self) -> Any:
         if not isinstance(self.call, type):
             usual = {name: _json(taken.default) for name, taken in inspect.signature(self.call).parameters.items()}
             written = {name: _json(value) for name, value in self.arguments}

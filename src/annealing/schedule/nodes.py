@@ -9,18 +9,17 @@ from typing import Any
 from ..errors import ScheduleError, finite, whole
 from ..evaluate import lowering
 from ..evaluate.pieces import Lowered
-from ..exact import END_OF_TIME, positive
-from ..printing import literal, time_json
+from ..exact import END_OF_TIME, lasting, positive
+from ..printing import CALL, JOIN, SUM, bracketed, flattened, literal, time_json
 from ..shapes import Shape
-from .base import Schedule
-from .canonical import CALL, JOIN, SUM, bracketed, flattened, schedules
+from .base import Schedule, schedules
 
 
 class Run(Schedule):
     """One finite piece: from `start` to `end` along a shape.
 
-    shape: a value of annealing.shapes. start, end: finite numbers, in any order. length: above 0, in the schedule's
-    unit of time. A ScheduleError names an argument that is none of these.
+    shape: a value of annealing.shapes. start, end: finite numbers, in any order. length: at least 0, in the schedule's
+    unit of time; with 0 a Join leaves it out. A ScheduleError names an argument that is none of these.
 
     >>> from annealing import Run, shapes
     >>> Run(shapes.linear, 0, 0.1, 10)(5)
@@ -38,12 +37,16 @@ class Run(Schedule):
         if not isinstance(self.shape, Shape) or self.shape.endless:
             raise ScheduleError(f"shape must be one of annealing.shapes that has an end, got {self.shape!r}")
         start, end = finite(self.start, "start"), finite(self.end, "end")
-        self._set(start=start, end=end, length=positive(self.length, "length"))
+        self._set(start=start, end=end, length=lasting(self.length, "length"))
+
+    @property
+    def empty(self) -> bool:
+        return bool(self.length == 0)
 
     def _lower(self) -> Lowered:
         return lowering.run(self.shape, self.start, self.end, self.length)
 
-    def tree(self) -> Any:
+    def _tree(self) -> Any:
         values = {"start": self.start, "end": self.end, "length": time_json(self.length)}
         return {"run": {"shape": self.shape.tree(), **values}}
 
@@ -79,7 +82,7 @@ class Tail(Schedule):
     def _lower(self) -> Lowered:
         return lowering.tail(self.shape, self.start, self.end, self.timescale)
 
-    def tree(self) -> Any:
+    def _tree(self) -> Any:
         values = {"start": self.start, "end": self.end, "timescale": time_json(self.timescale)}
         return {"tail": {"shape": self.shape.tree(), **values}}
 
@@ -123,8 +126,18 @@ class Join(Schedule):
     def _lower(self) -> Lowered:
         return lowering.join([part.lowered for part in self.parts])
 
-    def tree(self) -> Any:
-        return flattened("join", [part.tree() for part in self.parts])
+    def _tree(self) -> Any:
+        *before, last = self.parts
+        whole = flattened("join", [part.tree() for part in (*(part for part in before if not part.empty), last)])
+        if "join" not in whole:
+            return whole
+        # Parts of the parts may be empty too, and stand in the middle only now that the tree is flat.
+        *first, end = whole["join"]
+        return flattened("join", [*(tree for tree in first if tree.get("run", {}).get("length") != 0), end])
+
+    @property
+    def empty(self) -> bool:
+        return all(part.empty for part in self.parts)
 
     def _written(self) -> tuple[str, int]:
         return " >> ".join(bracketed(part, SUM if i else JOIN) for i, part in enumerate(self.parts)), JOIN
@@ -157,6 +170,8 @@ class Repeat(Schedule):
         (part,) = schedules((self.part,), "the part of a Repeat")
         if part.exact_duration is None:
             raise ScheduleError(f"the part of a Repeat must end, got {part}")
+        if part.exact_duration == 0:
+            raise ScheduleError(f"the part of a Repeat must have a length above 0, got {part}")
         times = None if self.times is None else whole(self.times, "times")
         growth = positive(self.growth, "growth")
         factors = {name: finite(getattr(self, name), name) for name in ("peak_factor", "floor_factor")}
@@ -178,7 +193,7 @@ class Repeat(Schedule):
     def _lower(self) -> Lowered:
         return lowering.repeat(self.part.lowered, self.times, self.growth, self.peak_factor, self.floor_factor)
 
-    def tree(self) -> Any:
+    def _tree(self) -> Any:
         if self.times == 1:
             return self.part.tree()
         factors = {"peak_factor": self.peak_factor, "floor_factor": self.floor_factor}

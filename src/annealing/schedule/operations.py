@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 from ..errors import ScheduleError, finite
 from ..evaluate import lowering
 from ..evaluate.pieces import Lowered, Name
+from ..evaluate.zeros import reaches_zero
+from ..exact import plain
+from ..printing import CALL, JOIN, PRODUCT, SUM, bracketed, flattened, literal, minus
 from .base import Schedule
-from .canonical import CALL, JOIN, PRODUCT, SUM, bracketed, flattened
 
 
 class Combined(Schedule):
@@ -43,8 +45,12 @@ class Combined(Schedule):
         parts = [part.lowered if isinstance(part, Schedule) else lowering.constant(part) for part in self.parts]
         return lowering.operation(self.symbol, parts)
 
-    def tree(self) -> Any:
+    def _tree(self) -> Any:
         return flattened(self.key, [part.tree() if isinstance(part, Schedule) else part for part in self.parts])
+
+    @property
+    def empty(self) -> bool:
+        return all(part.empty for part in self.parts if isinstance(part, Schedule))
 
     def _written(self) -> tuple[str, int]:
         parts = [bracketed(part, self.binds + (i > 0)) for i, part in enumerate(self.parts)]
@@ -52,15 +58,65 @@ class Combined(Schedule):
 
 
 class Sum(Combined):
-    """The sum of schedules and numbers, written `a + b`."""
+    """The sum of schedules and numbers, written `a + b`; a difference `a - b` is a + -1 * b."""
 
     symbol, key, binds = "+", "sum", SUM
 
+    def _written(self) -> tuple[str, int]:
+        text = bracketed(self.parts[0], SUM)
+        for part in self.parts[1:]:
+            taken = minus(part)
+            text += f" + {bracketed(part, PRODUCT)}" if taken is None else f" - {taken}"
+        return text, SUM
+
 
 class Product(Combined):
-    """The product of schedules and numbers, written `a * b`."""
+    """The product of schedules and numbers, written `a * b`; the negative `-a` is -1 * a."""
 
     symbol, key, binds = "*", "product", PRODUCT
+
+    @property
+    def negative(self) -> bool:
+        """Whether it is written with a minus sign: only before a schedule, as -1 * 2 would read back as a number."""
+        return self.parts[0] == -1 and isinstance(self.parts[1], Schedule)
+
+    def _written(self) -> tuple[str, int]:
+        if not self.negative:
+            return super()._written()
+        return "-" + " * ".join(bracketed(part, CALL) for part in self.parts[1:]), PRODUCT
+
+    def __neg__(self) -> Schedule:
+        if self._label:
+            return super().__neg__()
+        first, *rest = self.parts
+        if self.negative:
+            return Product(tuple(rest)) if len(rest) > 1 else _schedule(rest[0])
+        return Product((-first, *rest) if not isinstance(first, Schedule) else (-1, first, *rest))
+
+
+class Quotient(Combined):
+    """A schedule or number divided by another, written `a / b`; the divisor must nowhere reach 0."""
+
+    symbol, key, binds = "/", "quotient", PRODUCT
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.parts) != 2:
+            raise ScheduleError(f"a Quotient must have two parts, got {len(self.parts)}")
+        divisor = self.parts[1]
+        if isinstance(divisor, Schedule):
+            zero = None if divisor.pending else reaches_zero(divisor.program, divisor.cycles())
+        else:
+            zero = Fraction(0) if divisor == 0 else None
+        if zero is not None:
+            raise ScheduleError(f"a divisor must not reach 0, but this one does at {literal(plain(zero))}: {divisor}")
+
+    def __neg__(self) -> Schedule:
+        return super().__neg__() if self._label else Quotient((-self.parts[0], self.parts[1]))
+
+    def _tree(self) -> Any:
+        one, two = (part.tree() if isinstance(part, Schedule) else part for part in self.parts)
+        return {self.key: [one, two]}
 
 
 class Extreme(Combined):
@@ -102,6 +158,11 @@ def maximum(*parts: Schedule | float) -> Schedule:
     0.03
     """
     return Maximum(parts)
+
+
+def _schedule(part: Schedule | float) -> Schedule:
+    assert isinstance(part, Schedule)
+    return part
 
 
 def _operand(value: Any) -> Schedule | float:

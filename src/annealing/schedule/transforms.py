@@ -9,10 +9,9 @@ from ..errors import ScheduleError
 from ..evaluate import lowering, staircase
 from ..evaluate.pieces import Lowered
 from ..evaluate.program import Table
-from ..exact import END_OF_TIME, exact, positive
-from ..printing import literal, time_json
-from .base import Schedule
-from .canonical import CALL, bracketed, schedules
+from ..exact import END_OF_TIME, exact, lasting, positive
+from ..printing import CALL, bracketed, literal, time_json
+from .base import Schedule, schedules
 
 POLICIES = ("hold", "raise", "repeat", "mirror")
 
@@ -28,14 +27,20 @@ class Shifted(Schedule):
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what is shifted")
         by = exact(self.by, "by")
-        if abs(by) > END_OF_TIME or (part.exact_duration is not None and part.exact_duration + by <= 0):
+        if abs(by) > END_OF_TIME or (by and part.exact_duration is not None and part.exact_duration + by <= 0):
             raise ScheduleError(f"by must leave something of a schedule of length {part.duration!r}, got {self.by!r}")
         self._set(by=by)
 
+    @property
+    def empty(self) -> bool:
+        return bool(self.by == 0 and self.part.empty)
+
     def _lower(self) -> Lowered:
+        if self.part.exact_duration == 0 and self.by > 0:  # the pieces of a number would stay as they are
+            return lowering.flat_pieces(self.part(0), self.by)
         return lowering.shifted(self.part.lowered, self.by, lambda pieces: Table(pieces).at(0))
 
-    def tree(self) -> Any:
+    def _tree(self) -> Any:
         part: Schedule = self.part
         by = self.by
         while isinstance(part, Shifted) and part.by * by >= 0:
@@ -61,10 +66,14 @@ class Stretched(Schedule):
             raise ScheduleError(f"by must keep the length {part.duration!r} at most 2^53, got {self.by!r}")
         self._set(by=by)
 
+    @property
+    def empty(self) -> bool:
+        return self.part.empty
+
     def _lower(self) -> Lowered:
         return lowering.stretched(self.part.lowered, self.by)
 
-    def tree(self) -> Any:
+    def _tree(self) -> Any:
         part: Schedule = self.part
         by = self.by
         while isinstance(part, Stretched):
@@ -90,10 +99,14 @@ class Held(Schedule):
             raise ScheduleError(f"every must keep the end {part.duration!r} at most 2^53, got {literal(self.every)}")
         _ = self.lowered  # too many stairs are refused now
 
+    @property
+    def empty(self) -> bool:
+        return self.part.empty
+
     def _lower(self) -> Lowered:
         return staircase.held(self.part.lowered, self.every, lambda pieces: Table(pieces).at)
 
-    def tree(self) -> Any:
+    def _tree(self) -> Any:
         return {"held": {"part": self.part.tree(), "every": time_json(self.every)}}
 
     def _written(self) -> tuple[str, int]:
@@ -119,7 +132,7 @@ class Beyond(Schedule):
 
     def _lower(self) -> Lowered:
         part, length = self.part.lowered, self.part.exact_duration
-        if length is None or self.policy == "hold":
+        if not length or self.policy == "hold":
             return part
         if self.policy == "raise":
             return lowering.guarded(part)
@@ -127,7 +140,7 @@ class Beyond(Schedule):
             return lowering.repeat(part)
         return lowering.repeat(lowering.mirrored(part, length), restarts=False)
 
-    def tree(self) -> Any:
+    def _tree(self) -> Any:
         if self.part.exact_duration is None or self.policy == "hold":
             return self.part.tree()
         return {"beyond": {"part": self.part.tree(), "policy": self.policy}}
@@ -146,7 +159,7 @@ class Until(Schedule):
 
     def __post_init__(self) -> None:
         (part,) = schedules((self.part,), "what ends at a time")
-        time = positive(self.time, "time")
+        time = lasting(self.time, "time")
         if part.exact_duration is not None and part.exact_duration < time:
             raise ScheduleError(f"time must be at most the duration {part.duration!r}, got {self.time!r}")
         self._set(time=time)
@@ -155,10 +168,14 @@ class Until(Schedule):
     def exact_duration(self) -> Fraction | None:
         return Fraction(self.time)
 
+    @property
+    def empty(self) -> bool:
+        return bool(self.time == 0)
+
     def _lower(self) -> Lowered:
         return lowering.until(self.part.lowered, self.time, lambda pieces: Table(pieces).left(self.time))
 
-    def tree(self) -> Any:
+    def _tree(self) -> Any:
         return {"until": {"part": self.part.tree(), "time": time_json(self.time)}}
 
     def _written(self) -> tuple[str, int]:
