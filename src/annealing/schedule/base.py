@@ -19,9 +19,10 @@ from ..evaluate.program import Program, many, program
 from ..exact import END_OF_TIME, MOST_RUNS, exact, exact_number, plain
 from ..frozen import Value
 from ..printing import CALL
+from .algebra import Algebra
 
 
-class Schedule(Value):
+class Schedule(Algebra, Value):
     """A learning rate (or any number) as a function of time: a frozen value made of nodes.
 
     Call it with a time; compare, hash and print it; `a >> b` is one after another, `a + b` and `a * b` are the sum
@@ -312,52 +313,6 @@ class Schedule(Value):
             return None
         return svg(self)
 
-    def __rshift__(self, other: Any) -> Schedule:
-        from .nodes import Join
-
-        return chained(Join, self, other) if isinstance(other, Schedule) else NotImplemented
-
-    def __add__(self, other: Any) -> Schedule:
-        from .operations import Sum
-
-        return chained(Sum, self, other)
-
-    def __radd__(self, other: Any) -> Schedule:
-        from .operations import Sum
-
-        return Sum((other, self))
-
-    def __neg__(self) -> Schedule:
-        from .operations import Product
-
-        return Product((-1, self))
-
-    def __sub__(self, other: Any) -> Schedule:
-        return self + (-other if isinstance(other, Schedule) else -finite(other, "a number beside a schedule"))
-
-    def __rsub__(self, other: Any) -> Schedule:
-        return (-self).__radd__(other)
-
-    def __mul__(self, other: Any) -> Schedule:
-        from .operations import Product
-
-        return chained(Product, self, other)
-
-    def __rmul__(self, other: Any) -> Schedule:
-        from .operations import Product
-
-        return Product((other, self))
-
-    def __truediv__(self, other: Any) -> Schedule:
-        from .operations import Quotient
-
-        return Quotient((self, other))
-
-    def __rtruediv__(self, other: Any) -> Schedule:
-        from .operations import Quotient
-
-        return Quotient((other, self))
-
     def __eq__(self, other: object) -> bool:
         return self._json == other._json if isinstance(other, Schedule) else NotImplemented
 
@@ -395,10 +350,3 @@ def schedules(parts: Any, what: str) -> tuple[Schedule, ...]:
     if not checked or not all(isinstance(part, Schedule) for part in checked):
         raise ScheduleError(f"{what} must be schedules, at least one, got {parts!r}")
     return checked
-
-
-def chained(node: Any, one: Schedule, two: Any) -> Schedule:
-    """`one` and `two` in a Join, Sum or Product; a left side that is one itself (and no recipe) is continued."""
-    parts: tuple[Any, ...] = one.parts if isinstance(one, node) and one._label is None else (one,)
-    made: Schedule = node((*parts, two))
-    return made
