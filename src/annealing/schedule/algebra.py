@@ -34,10 +34,11 @@ class Algebra:
         return Product((-1, self))
 
     def __sub__(self: Any, other: Any) -> Schedule:
-        return self + (-other if isinstance(other, Algebra) else -finite(other, "a number beside a schedule"))
+        negative = -other if isinstance(other, Algebra) else -finite(other, "a number beside a schedule")
+        return self.__add__(negative)  # type: ignore[no-any-return]
 
     def __rsub__(self: Any, other: Any) -> Schedule:
-        return (-self).__radd__(other)
+        return (-self).__radd__(other)  # type: ignore[no-any-return]
 
     def __mul__(self: Any, other: Any) -> Schedule:
         from .operations import Product
