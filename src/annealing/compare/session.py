@@ -210,8 +210,10 @@ class TrialScheduler:
 
     def set(self) -> None:
         """Give every group the rate of the next update."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.session.rate()
+        from ..torch.writer import put
+
+        groups = self.optimizer.param_groups
+        put(groups, [self.session.rate()] * len(groups))
 
 
 def _random_states() -> dict[str, Any]:

@@ -11,8 +11,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from ..exact import exact
-from .groups import copied, kept_on_error, rates, write
+from .groups import copied, kept_on_error, rates
 from .state_dicts import Loading
+from .writer import put
 
 FROM_BASES = (
     lr_scheduler.LambdaLR,
@@ -117,7 +118,7 @@ def begin(scheduler: Any) -> None:
             begin(part) if i == 0 or hasattr(part, "_schedulers") else _rebuild(part)
         scheduler._last_lr = copied(rates(scheduler.optimizer))
     else:
-        write(scheduler.optimizer.param_groups[: len(scheduler.base_lrs)], scheduler.base_lrs)
+        put(scheduler.optimizer.param_groups[: len(scheduler.base_lrs)], scheduler.base_lrs)
         _rebuild(scheduler)
 
 

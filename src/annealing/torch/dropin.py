@@ -14,9 +14,9 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .blocks import value
-from .groups import Groups, Marks, checked, copied, hold, joined, marks, rates, separate, unchanged
-from .writer import Course, Momenta, course, eager
+from .blocks import Ahead, value
+from .groups import Groups, Marks, checked, copied, eager, hold, joined, marks, rates, separate, unchanged
+from .writer import writer
 
 Key = tuple[float, ...]
 
@@ -28,13 +28,40 @@ class Curves(NamedTuple):
     bases: Marks
     keys: list[Key]
     schedules: list[Schedule] | None
-    beside: Momenta | None
+    beside: list[Schedule] | None
 
     def values(self, time: float) -> list[float] | None:
         if self.schedules is None:
             return None
         different = {schedule: value(schedule, time) for schedule in set(self.schedules)}
         return [different[schedule] for schedule in self.schedules]
+
+
+class Course:
+    """A number of the groups along their schedules, as it was written last and will be next."""
+
+    __slots__ = ("ahead", "beside", "group", "schedules", "until", "writer")
+
+    def __init__(self, schedules: list[Schedule], groups: Groups, name: str = "lr", index: int | None = None) -> None:
+        self.schedules, self.group = schedules, groups[0]
+        self.beside: Course | None = None  # the momenta that go beside the rates
+        self.until = math.inf  # the last step that can follow
+        distinct = list(dict.fromkeys(schedules))
+        same = len(distinct) == 1
+        self.ahead = Ahead(distinct, None if same else [distinct.index(schedule) for schedule in schedules])
+        self.writer = writer(groups, name, index, same)
+
+    def holds(self, groups: Groups) -> bool:
+        """Whether the groups hold what was written last."""
+        return self.writer.holds(groups)
+
+    def replaced(self, groups: Groups) -> bool:
+        """Whether the groups are other ones, as after a state was loaded into the optimizer."""
+        return groups[0] is not self.group
+
+    def write(self, groups: Groups, time: float) -> list[Any]:
+        """Write the values of a time, and return copies of what the groups hold then."""
+        return self.writer.write(groups, self.ahead.values(time, len(groups)))
 
 
 class Exact(LRScheduler):
@@ -83,8 +110,11 @@ class Exact(LRScheduler):
         """
         raise NotImplementedError
 
-    def _beside(self, keys: list[Key]) -> Momenta | None:
-        """The momenta that go beside the rates."""
+    def _beside(self, keys: list[Key]) -> list[Schedule] | None:
+        """The schedule of every group's momentum, if it goes beside the rate."""
+        return None
+
+    def _beside_course(self) -> Course | None:
         return None
 
     def _keys(self) -> list[Key]:
@@ -111,11 +141,13 @@ class Exact(LRScheduler):
         if epoch is None and (lean := self._lean) is not None:
             state = self.__dict__
             time = state["last_epoch"] + 1
-            if time <= lean.until and lean.advance(state, time):
+            groups = state["optimizer"].param_groups
+            if time <= lean.until and (rates := lean.writer.advance(groups, lean.ahead, time)) is not None:
+                state["_last_lr"] = rates
                 state["last_epoch"] = time
                 state["_step_count"] += 1
                 if (beside := lean.beside) is not None:
-                    beside.write(state["optimizer"].param_groups, time)
+                    beside.write(groups, time)
                 return
         self._full_step(epoch)
 
@@ -149,7 +181,6 @@ class Exact(LRScheduler):
             return
         self.__dict__["last_epoch"] = self.last_epoch + 1 if epoch is None else epoch
         self._write(curves.schedules)
-        self._write_others()
 
     def _step_as_torch(self, epoch: int | None = None) -> None:
         # A resumed scheduler finds the rates of the next epoch, which must not decay again, unless they are plainly
@@ -170,9 +201,11 @@ class Exact(LRScheduler):
         held = self._course
         if held is None or held.schedules is not schedules or not held.holds(groups):
             separate(self.optimizer)
-            held = course(schedules, groups)
-            held.beside, held.until = self._curves().beside, self._until
+            held = Course(schedules, groups)
+            held.beside, held.until = self._beside_course(), self._until
         self.__dict__["_last_lr"] = held.write(groups, self._time)
+        if held.beside is not None:
+            held.beside.write(groups, max(self.last_epoch, 0))
         self._course, self._foreign = held, None
 
     def _follows(self) -> bool:
@@ -245,9 +278,9 @@ class Exact(LRScheduler):
         self._forget()
 
     def _write_others(self) -> None:
-        groups, beside = self.optimizer.param_groups, self._curves().beside
-        if beside is not None and len(groups) == len(self.base_lrs):
-            beside.write(groups, max(self.last_epoch, 0))
+        beside = self._beside_course()
+        if beside is not None:
+            beside.write(self.optimizer.param_groups, max(self.last_epoch, 0))
 
     def _forget(self) -> None:
         self._made = self._course = self._lean = None

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from torch import Tensor, full_like
+from torch import Tensor, compiler, full_like
 from torch.optim import Optimizer
 
 from ..errors import ScheduleError
 
 Groups = list[dict[str, Any]]
+Method = TypeVar("Method", bound=Callable[..., Any])
 Marks = list[tuple[Any, int | None]]
+
+
+def eager(method: Method) -> Method:
+    """Keep torch.compile out: what follows is about Python objects and their identity."""
+    return compiler.disable(method)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def rates(optimizer: Optimizer) -> list[Any]:
@@ -21,15 +27,6 @@ def rates(optimizer: Optimizer) -> list[Any]:
 
 def copied(rates: list[Any]) -> list[Any]:
     return [rate.clone() if isinstance(rate, Tensor) else rate for rate in rates]
-
-
-def write(groups: Groups, values: list[Any]) -> None:
-    """Give each group its rate: a tensor is filled, a number is replaced."""
-    for group, value in zip(groups, values, strict=True):
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(value)
-        else:
-            group["lr"] = value.item() if isinstance(value, Tensor) else value
 
 
 def marks(rates: list[Any]) -> Marks:
@@ -101,7 +98,9 @@ def kept_on_error(optimizer: Any) -> Iterator[None]:
         for group, old in zip(groups, before, strict=True):
             group.clear()
             group.update(old)
-        write(groups, values)
+        for group, value in zip(groups, values, strict=True):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].copy_(value)
         if not wrapped:
             vars(optimizer).pop("step", None)
         raise

@@ -8,7 +8,7 @@ import operator
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from torch import Tensor
@@ -17,7 +17,9 @@ from ..cycles import Cycle
 from ..errors import ScheduleError, finite
 from ..recipes import constant
 from ..schedule.base import Schedule
-from .places import Groups, Parts, Places
+from .blocks import BLOCK, Ahead
+from .groups import Groups
+from .writer import Writer, writer
 
 Given = Schedule | list[Schedule]  # one for all groups, or one for each
 
@@ -46,11 +48,22 @@ class Hyperparameter:
         self.which = [self.distinct.index(schedule) for schedule in schedules] if isinstance(schedules, list) else None
         self.range = RANGES.get(name, ANY)
         self.factor_key = f"initial_{self.key}" if scale == "base" else "lr_scale"
+        self._forget()
+
+    def _forget(self) -> None:
         self._known_factors: tuple[list[Any], list[float]] = ([], [])
-        self.places: Places | Parts | None = None
+        self._ahead = Ahead(self.distinct, self.which)
+        self._writer: Writer | None = None
+        self._safe = False
+        self._ranged: list[float] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "places": None, "_known_factors": ([], [])}
+        cached = ("_known_factors", "_ahead", "_writer", "_safe", "_ranged")
+        return {name: value for name, value in self.__dict__.items() if name not in cached}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
 
     def following(self, schedules: Given) -> Hyperparameter:
         """The same hyperparameter under other schedules."""
@@ -58,14 +71,22 @@ class Hyperparameter:
 
     def values(self, position: float, groups: Groups) -> list[float]:
         """What every group is to hold at this position, in its range."""
-        self._count(groups)
-        found = self._checked([schedule(position) for schedule in self.distinct], position)
-        values = found * len(groups) if self.which is None else [found[i] for i in self.which]
-        if self.scale is None:
-            return values
-        scaled = [value * factor for value, factor in zip(values, self.factors(groups), strict=True)]
-        self._checked(scaled, position)
-        return scaled
+        if self.which is not None:
+            self._count(groups)
+        place, factors = position - self._ahead.begin, None if self.scale is None else self.factors(groups)
+        # A block whose extremes are in range needs no look at its single values; other factors may take them out.
+        if type(place) is not int or not 0 <= place < BLOCK or factors is not self._ranged:
+            least, most, _ = self.range
+            self._safe = self._ahead.within(position, least, most, [1.0, *(factors or ())])
+            self._ranged = factors
+        values = self._ahead.values(position, len(groups))
+        if not self._safe:
+            self._checked(values, position)
+        if factors is not None:
+            values = list(map(operator.mul, values, factors))
+            if not self._safe:
+                self._checked(values, position)
+        return values
 
     def check(self, groups: Groups) -> None:
         """Refuse schedules whose runs begin or end out of range, and groups that cannot be scaled."""
@@ -78,15 +99,13 @@ class Hyperparameter:
 
     def write(self, values: list[float], groups: Groups) -> None:
         """Write them: numbers are replaced, tensors filled in place."""
-        if self.scale == "base":
-            known, factors = self._known_factors
-            for group, given, factor in zip(groups, known, factors, strict=True):
-                if given is None:
-                    group[self.factor_key] = factor
-        if self.places is None or not self.places.still_in(groups):
+        if self.scale == "base" and None in self._known_factors[0]:
+            for group, factor in zip(groups, self._known_factors[1], strict=True):
+                group.setdefault(self.factor_key, factor)
+        if self._writer is None or not self._writer.fits(groups):
             same = self.scale is None and len(self.distinct) == 1
-            self.places = Places(self.name, groups, same) if self.index is None else Parts(self.name, self.index)
-        self.places.write(values, groups)
+            self._writer = writer(groups, self.name, self.index, same, merge=True)
+        self._writer.write(groups, values)
 
     def _count(self, groups: Groups) -> None:
         if self.which is not None and len(self.which) != len(groups):
@@ -131,7 +150,7 @@ def read(given: Mapping[str, Any], scale: Any, groups: Groups) -> list[Hyperpara
     if not given:
         raise ScheduleError(f"a schedule must be given for at least one of {', '.join(known(groups))}")
     scales = read_scale(scale, given)
-    return list(chain.from_iterable(_read_one(name, given[name], scales.get(name), groups) for name in given))
+    return [one for name in given for one in _read_one(name, given[name], scales.get(name), groups)]
 
 
 def read_scale(scale: Any, given: Mapping[str, Any]) -> dict[str, str]:

@@ -18,10 +18,9 @@ from ..recipes.cyclic import CURVES
 from ..schedule.base import Schedule
 from ..schedule.nodes import Join, Repeat, Run
 from .decaying import annealed
-from .dropin import Exact, Key
-from .groups import Groups, checked, copied, kept_on_error, separate, shared
+from .dropin import Course, Exact, Key
+from .groups import Groups, checked, copied, eager, kept_on_error, separate, shared
 from .state_dicts import Loading
-from .writer import Momenta, eager
 
 
 class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmRestarts, Exact):
@@ -66,12 +65,14 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
         if epoch is None and (lean := self._lean) is not None:
             state = self.__dict__
             time = state["T_cur"] + 1
-            if time == state["T_i"] and state["T_mult"] == 1 and lean.begin == 0:
+            if time == state["T_i"] and state["T_mult"] == 1 and lean.ahead.begin == 0:
                 time = 0
-            if time < state["T_i"] and type(time) is int and lean.advance(state, time):
-                state["T_cur"] = time
-                state["last_epoch"] += 1
-                return
+            groups = state["optimizer"].param_groups
+            if time < state["T_i"] and type(time) is int:
+                rates = lean.writer.advance(groups, lean.ahead, time)
+                if rates is not None:
+                    state.update(_last_lr=rates, T_cur=time, last_epoch=state["last_epoch"] + 1)
+                    return
         self._full_step(epoch)
 
     @eager
@@ -117,12 +118,18 @@ class Cycled(Exact):
     cycle_momentum: bool
     use_beta1: bool
 
-    def _beside(self, keys: list[Key]) -> Momenta | None:
+    def _beside(self, keys: list[Key]) -> list[Schedule] | None:
         if not self.cycle_momentum:
             return None
         curves = {key: self._momentum(*key) for key in dict.fromkeys(keys)}
         schedules = [curve for key in keys if (curve := curves[key]) is not None]
-        return Momenta(schedules, self.use_beta1) if len(schedules) == len(keys) else None
+        return schedules if len(schedules) == len(keys) else None
+
+    def _beside_course(self) -> Course | None:
+        groups, schedules = self.optimizer.param_groups, self._curves().beside
+        if schedules is None or len(schedules) != len(groups):
+            return None
+        return Course(schedules, groups, "betas", 0) if self.use_beta1 else Course(schedules, groups, "momentum")
 
     def _momentum(self, base: float, *others: float) -> Schedule | None:
         """The curve of the momentum of a group."""

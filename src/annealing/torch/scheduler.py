@@ -13,11 +13,10 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from . import hyperparameters, resuming
-from .ahead import Ahead, look_ahead
 from .called_by import look_at_caller
+from .groups import eager
 from .hyperparameters import Given, Hyperparameter
 from .snapshots import Snapshots
-from .writer import eager
 
 
 class Scheduler(LRScheduler):
@@ -53,8 +52,6 @@ class Scheduler(LRScheduler):
     """
 
     last_epoch: float  # type: ignore[assignment]  # step_to goes to fractions too
-    _ahead: list[Ahead] | None
-    _plain: bool  # whether what is ahead are Python numbers alone
     _rates: list[float] | None
     _caller_known = False
 
@@ -106,32 +103,14 @@ class Scheduler(LRScheduler):
             self.step_to(epoch)
         elif not updated:
             self._before = self.last_epoch
-        elif not (self._advance if self._plain else self._eager_advance)(self.last_epoch + 1):
-            self._move(self.last_epoch + 1)
+        else:
+            before = self.last_epoch
+            self._put(self._hyperparameters, before + 1)
+            self._before = before
 
     @eager
     def _eager_step(self, epoch: float | None, updated: bool) -> None:
         self.step(epoch, updated=updated)
-
-    def _advance(self, position: float) -> bool:
-        """Go on by one step in a block of values that are known; whether it could be done."""
-        groups, steered = self.optimizer.param_groups, self._ahead
-        if steered is None:
-            steered = self._ahead = look_ahead(self._hyperparameters, position, groups)
-            if steered is None:
-                return False
-            self._plain = all(one.plain for one in steered)
-        found = [one.values(position, groups) for one in steered]
-        if None in found:
-            return False
-        for one, values in zip(steered, found):  # noqa: B905 (a strict one takes longer)
-            one.places.write(values, groups)  # type: ignore[arg-type]
-            if one.one.name == "lr":
-                self._rates = values
-        self._before, self.last_epoch = self.last_epoch, position
-        return True
-
-    _eager_advance = eager(_advance)
 
     @eager
     def step_to(self, t: float) -> None:
@@ -230,7 +209,6 @@ class Scheduler(LRScheduler):
         found = resuming.read(state_dict, self._hyperparameters, resuming.checked(policy) or self.policy)
         self._enter(found.hyperparameters, found.position, found.before)
 
-    @eager
     def _move(self, position: float) -> None:
         before = self.last_epoch
         self._put(self._hyperparameters, position)
@@ -245,17 +223,12 @@ class Scheduler(LRScheduler):
     def _put(self, steered: list[Hyperparameter], position: float) -> None:
         groups = self.optimizer.param_groups
         values = [one.values(position, groups) for one in steered]
-        self._ahead = None
-        self._plain = False
         self._rates = None
-        for one, found in zip(steered, values, strict=True):
+        for one, found in zip(steered, values):  # noqa: B905 (a strict one takes longer)
             one.write(found, groups)
             if one.name == "lr":
                 self._rates = found
         self.last_epoch = position
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_ahead": None, "_plain": False}
 
     def __repr__(self) -> str:
         return f"Scheduler({resuming.written(self._hyperparameters)}, position={self.position!r})"

@@ -10,7 +10,8 @@ from torch.optim import lr_scheduler, swa_utils
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
-from .groups import separate, write
+from .groups import separate
+from .writer import put
 
 SINCE = {"_is_initial", "_get_lr_called_within_step", "_last_lr"}  # what states of other versions may lack
 
@@ -70,7 +71,7 @@ class Loading(LRScheduler):
         if getattr(self, "last_epoch", self._first) >= self._first:
             groups, last = self.optimizer.param_groups, self.__dict__.get("_last_lr", [])
             separate(self.optimizer)
-            write(groups[: len(last)], list(last))
+            put(groups[: len(last)], list(last))
             beside = getattr(self, "_write_others", None)
             if beside:
                 beside()

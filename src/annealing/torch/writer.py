@@ -1,231 +1,240 @@
-"""Rates written step after step along each group's schedule, as long as they are found as they were written."""
+"""The one writer of param groups: numbers are replaced, tensors filled in place.
+
+Whoever has values for the groups makes a `writer(groups, name)` and calls `write(groups, values)`; for a value that
+is written once, `put(groups, values)` does. It serves the drop-ins (which ask `holds` whether something else has
+written since), the native Scheduler (which asks `fits` whether the groups are of another kind now), and comparisons.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..schedule.base import Schedule
-from .blocks import BLOCK, block, columns, value
-from .groups import Groups, copied, marks, unchanged, write
-
-Method = TypeVar("Method", bound=Callable[..., Any])
+from .blocks import BLOCK, Ahead
+from .groups import Groups, copied, eager, marks, unchanged
 
 
-def eager(method: Method) -> Method:
-    """Keep torch.compile out: what follows is about Python objects and their identity."""
-    return torch.compiler.disable(method)  # type: ignore[no-any-return, no-untyped-call]
+def writer(
+    groups: Groups, name: str = "lr", index: int | None = None, same: bool = False, merge: bool = False
+) -> Writer:
+    """What writes a hyperparameter of these groups.
+
+    index: the place of the number where a group holds several (betas). same: whether all groups always get one value.
+    merge: whether several tensors of one kind may be replaced, by views of one buffer, so that one operation writes
+    them all; then `write` returns the values, and no copies.
+    """
+    if index is not None:
+        return Writer(groups, name, index)
+    found = [group[name] for group in groups]
+    tensors = [one for one in found if isinstance(one, Tensor)]
+    same = same or len(groups) == 1
+    if not tensors:
+        return (SameNumber if same else EachNumber)(groups, name)
+    plain = all(type(one) is Tensor and not one.requires_grad and one.numel() == 1 for one in tensors)
+    kinds = {(one.dtype, one.device, one.shape) for one in tensors}
+    if not plain or len(kinds) > 1 or len(tensors) < len(found):
+        return Writer(groups, name)
+    return (Merged if merge else Scalars)(groups, name, same)
 
 
-class Momenta:
-    """The momentum (or the first of the betas) that goes beside the rates of groups, each along its schedule."""
+class Writer:
+    """Writes groups of any kind, one after the other."""
 
-    __slots__ = ("begin", "betas", "column", "columns", "one", "schedules")
+    __slots__ = ("index", "name", "written")
 
-    def __init__(self, schedules: list[Schedule], betas: bool) -> None:
-        self.schedules, self.betas = schedules, betas
-        self.one = len(set(schedules)) == 1 and not betas
-        self.begin = -BLOCK
+    def __init__(self, groups: Groups, name: str, index: int | None = None) -> None:
+        self.name, self.index = name, index
+        self.written: Any = []
 
-    def write(self, groups: Groups, time: int) -> None:
-        place = time - self.begin
-        if not 0 <= place < BLOCK:
-            number, place = divmod(time, BLOCK)
-            self.begin, self.columns = number * BLOCK, columns(self.schedules, number)
-            self.column = self.columns[0]
-        if self.one:
-            momentum = self.column[place]
-            for group in groups:
-                group["momentum"] = momentum
-        elif self.betas:
-            for group, column in zip(groups, self.columns):  # noqa: B905
-                group["betas"] = (column[place], *group["betas"][1:])
-        else:
-            for group, column in zip(groups, self.columns):  # noqa: B905
-                group["momentum"] = column[place]
+    def fits(self, groups: Groups) -> bool:
+        """Whether the groups still are what this was made for; no tensor is read."""
+        return True
 
-
-class Course:
-    """The rates of groups of any kind: numbers are replaced, tensors filled."""
-
-    __slots__ = ("begin", "beside", "group", "schedules", "until", "written")
-
-    def __init__(self, schedules: list[Schedule], groups: Groups) -> None:
-        self.schedules = schedules
-        self.group = groups[0]
-        self.beside: Momenta | None = None
-        self.until = math.inf  # the last step that can follow
-        self.begin = -BLOCK  # of the block in use: none yet
-        self.written: Any = None
-
+    # Kept from torch.compile: what these do is about Python objects and their identity. One call of `advance` costs
+    # less than one of `holds` and one of `write`, and the numbers below need no such shield.
+    @eager
     def holds(self, groups: Groups) -> bool:
         """Whether the groups hold what was written last: the same objects, and tensors in the same version."""
-        return unchanged(self.written, [group["lr"] for group in groups])
-
-    def replaced(self, groups: Groups) -> bool:
-        """Whether the groups are other ones, as after a state was loaded into the optimizer."""
-        return groups[0] is not self.group
+        return self._holds(groups)
 
     @eager
-    def advance(self, state: dict[str, Any], time: int) -> bool:
-        """Write the rates of the next step, also into a scheduler's `__dict__`, if the groups hold the last ones."""
-        groups = state["optimizer"].param_groups
-        if held := self.holds(groups):
-            state["_last_lr"] = self.write(groups, time)
-        return held
+    def write(self, groups: Groups, values: list[float]) -> list[Any]:
+        """Write a value into every group, and return copies of what they hold then."""
+        return self._write(groups, values)
 
-    def write(self, groups: Groups, time: float) -> list[Any]:
-        """Write the rates of a time, and return copies of them."""
-        write(groups, [value(schedule, time) for schedule in self.schedules])
-        found = [group["lr"] for group in groups]
+    @eager
+    def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
+        """Write the values of a time if the groups hold what was written last; None if they do not."""
+        return self._write(groups, ahead.values(time, len(groups))) if self._holds(groups) else None
+
+    def _holds(self, groups: Groups) -> bool:
+        return unchanged(self.written, [group[self.name] for group in groups])
+
+    def _write(self, groups: Groups, values: list[float]) -> list[Any]:
+        put(groups, values, self.name, self.index)
+        found = [group[self.name] for group in groups]
         self.written = marks(found)
         return copied(found)
 
-    def _place(self, time: float) -> int | None:
-        """Where a time is in its block, which is made if it is another one; None between two steps."""
-        if type(time) is not int or time < 0:
-            return None
-        self.begin = time - time % BLOCK
-        self._turn(time // BLOCK)
-        return time % BLOCK
 
-    def _turn(self, number: int) -> None:
-        """Make a block ready."""
+class EachNumber(Writer):
+    """Writes groups that all hold Python numbers."""
 
+    __slots__ = ()
 
-class Numbers(Course):
-    """The rates of groups that all hold Python numbers."""
-
-    __slots__ = ("columns",)
-
-    def advance(self, state: dict[str, Any], time: int) -> bool:
-        groups = state["optimizer"].param_groups
-        if held := self.holds(groups):
-            state["_last_lr"] = self.write(groups, time)
-        return held
-
-    def holds(self, groups: Groups) -> bool:
-        for group, mine in zip(groups, self.written):  # noqa: B905 (a strict one takes longer)
-            if group["lr"] is not mine:
-                return False
-        return len(groups) == len(self.schedules)
-
-    def write(self, groups: Groups, time: float) -> list[Any]:
-        place: Any = time - self.begin
-        if type(time) is not int or not 0 <= place < BLOCK:
-            place = self._place(time)
-        if place is None:
-            rates = [value(schedule, time) for schedule in self.schedules]
-        else:
-            rates = [column[place] for column in self.columns]
-        for group, rate in zip(groups, rates):  # noqa: B905
-            group["lr"] = rate
-        self.written = rates
-        return rates.copy()
-
-    def _turn(self, number: int) -> None:
-        self.columns = columns(self.schedules, number)
-
-
-class OneNumber(Course):
-    """The rate of groups that all hold Python numbers and follow one schedule."""
-
-    __slots__ = ("column",)
-
-    def advance(self, state: dict[str, Any], time: int) -> bool:
-        groups = state["optimizer"].param_groups
-        count, place, mine = len(groups), time - self.begin, self.written
-        if place >= BLOCK or count != len(self.schedules):
-            return super().advance(state, time)
-        if count == 1:
-            group = groups[0]
-            if group["lr"] is not mine:
-                return False
-            self.written = group["lr"] = rate = self.column[place]
-            state["_last_lr"] = [rate]
-            return True
+    def fits(self, groups: Groups) -> bool:
+        name = self.name
         for group in groups:
-            if group["lr"] is not mine:
+            found = group[name]
+            if type(found) is not float and isinstance(found, Tensor):
                 return False
-        self.written = rate = self.column[place]
-        for group in groups:
-            group["lr"] = rate
-        state["_last_lr"] = [rate] * count
         return True
 
     def holds(self, groups: Groups) -> bool:
-        mine = self.written
-        for group in groups:
-            if group["lr"] is not mine:
+        name, written = self.name, self.written
+        for group, mine in zip(groups, written):  # noqa: B905 (a strict one takes longer)
+            if group[name] is not mine:
                 return False
-        return len(groups) == len(self.schedules)
+        return len(groups) == len(written)
 
-    def write(self, groups: Groups, time: float) -> list[Any]:
-        place: Any = time - self.begin
-        if type(time) is not int or not 0 <= place < BLOCK:
-            place = self._place(time)
-        rate = value(self.schedules[0], time) if place is None else self.column[place]
-        for group in groups:
-            group["lr"] = rate
-        self.written = rate
-        return [rate] * len(groups)
+    def write(self, groups: Groups, values: list[float]) -> list[Any]:
+        name = self.name
+        for group, value in zip(groups, values):  # noqa: B905
+            group[name] = value
+        self.written = values
+        return values.copy()
 
-    def _turn(self, number: int) -> None:
-        self.column = block(self.schedules[0], number)
+    def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
+        return self.write(groups, ahead.values(time, len(groups))) if self.holds(groups) else None
 
 
-class Tensors(Course):
-    """The rates of groups that all hold scalar tensors of one type on one device: a block is a tensor there."""
+class SameNumber(EachNumber):
+    """Writes groups that all hold one Python number, which is compared and written without a list of values.
 
-    __slots__ = ("different", "rows", "tensors", "versions", "which")
+    Most optimizers are of this kind, and a step of a single float group takes about a microsecond: so `advance` has its
+    own loops here, where the three calls of the general one would take as long again.
+    """
 
-    def __init__(self, schedules: list[Schedule], groups: Groups) -> None:
-        super().__init__(schedules, groups)
-        self.different = list(dict.fromkeys(schedules))
-        self.which = [self.different.index(schedule) for schedule in schedules]
-        self.tensors = [group["lr"] for group in groups]
-        self.versions = [tensor._version for tensor in self.tensors]
+    __slots__ = ("count",)
+
+    def __init__(self, groups: Groups, name: str) -> None:
+        super().__init__(groups, name)
+        self.count = len(groups)
+
+    def fits(self, groups: Groups) -> bool:
+        return len(groups) == self.count and super().fits(groups)
 
     def holds(self, groups: Groups) -> bool:
-        for group, mine in zip(groups, self.tensors):  # noqa: B905
-            if group["lr"] is not mine:
+        name, mine = self.name, self.written
+        for group in groups:
+            if group[name] is not mine:
                 return False
-        return len(groups) == len(self.tensors) and [tensor._version for tensor in self.tensors] == self.versions
+        return len(groups) == self.count
 
-    def write(self, groups: Groups, time: float) -> list[Any]:
-        place: Any = time - self.begin
-        if type(time) is not int or not 0 <= place < BLOCK:
-            place = self._place(time)
-        if place is None:
-            row = self._tensor([[value(schedule, time)] for schedule in self.different])[0]
+    def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
+        place, count, name, mine = time - ahead.begin, self.count, self.name, self.written
+        if not 0 <= place < BLOCK or len(groups) != count:
+            return super().advance(groups, ahead, time)
+        for group in groups:
+            if group[name] is not mine:
+                return None
+        value = ahead.columns[0][place]
+        for group in groups:
+            group[name] = value
+        self.written = value
+        return [value] * count
+
+    def write(self, groups: Groups, values: list[float]) -> list[Any]:
+        name = self.name
+        self.written = value = values[0]
+        for group in groups:
+            group[name] = value
+        return values
+
+
+class Scalars(Writer):
+    """Writes groups that hold scalar tensors of one type on one device; the tensors stay the objects that they are."""
+
+    __slots__ = ("same", "tensors", "versions")
+
+    def __init__(self, groups: Groups, name: str, same: bool) -> None:
+        super().__init__(groups, name)
+        self.same = same
+        self.tensors: list[Tensor] = [group[name] for group in groups]
+        self.versions: list[int] = []
+
+    def fits(self, groups: Groups) -> bool:
+        name = self.name
+        for group, mine in zip(groups, self.tensors):  # noqa: B905
+            if group[name] is not mine:
+                return False
+        return len(groups) == len(self.tensors)
+
+    def _holds(self, groups: Groups) -> bool:
+        name, versions = self.name, self.versions
+        for group, mine, version in zip(groups, self.tensors, versions):  # noqa: B905
+            if group[name] is not mine or mine._version != version:
+                return False
+        return len(groups) == len(versions)
+
+    def _write(self, groups: Groups, values: list[float]) -> list[Any]:
+        first = self.tensors[0]
+        if len(values) == 1:
+            row = [first.fill_(values[0]).clone()]
+        elif self.same:
+            row = [torch.full_like(first, values[0])] * len(values)
+            torch._foreach_copy_(self.tensors, row)
         else:
-            row = self.rows[place].clone()  # a checkpoint would hold the block of a view
-        rates = row.unbind() if len(self.different) > 1 else [row[0]]
-        last = [rates[i] for i in self.which]
-        torch._foreach_copy_(self.tensors, last)
+            # Without waiting for the device; the rounding to the type of the rates is the copy's, and so the only one.
+            row = list(torch.tensor(values, dtype=torch.float64).to(first.device, first.dtype, True).unbind())
+            torch._foreach_copy_(self.tensors, row)
         self.versions = [tensor._version for tensor in self.tensors]
-        return last
-
-    def _turn(self, number: int) -> None:
-        self.rows = self._tensor([block(schedule, number) for schedule in self.different])
-
-    def _tensor(self, columns: list[list[float]]) -> Tensor:
-        like = self.tensors[0]
-        return torch.tensor(list(zip(*columns, strict=True)), dtype=like.dtype, device=like.device)
+        return row
 
 
-def course(schedules: list[Schedule], groups: Groups) -> Course:
-    """The rates of these groups, each along its schedule."""
-    kinds = {
-        (rate.dtype, rate.device, rate.shape) if isinstance(rate, Tensor) else None
-        for rate in (group["lr"] for group in groups)
-    }
-    if kinds == {None}:
-        return (OneNumber if len(set(schedules)) == 1 else Numbers)(schedules, groups)
-    if len(kinds) == 1 and all(rate.ndim == 0 for rate in (group["lr"] for group in groups)):
-        return Tensors(schedules, groups)
-    return Course(schedules, groups)
+class Merged(Scalars):
+    """Writes groups whose scalar tensors become views of one buffer: one operation for any number of groups.
+
+    A single tensor is its own buffer, and so stays the object that it is.
+    """
+
+    __slots__ = ("buffer",)
+
+    def __init__(self, groups: Groups, name: str, same: bool) -> None:
+        super().__init__(groups, name, same)
+        self.buffer = first = self.tensors[0]
+        if len(groups) > 1:
+            self.buffer = torch.empty(len(groups), dtype=first.dtype, device=first.device)
+            self.tensors = [view.view(first.shape) for view in self.buffer.unbind()]
+            for group, view in zip(groups, self.tensors, strict=True):
+                group[name] = view
+
+    def _write(self, groups: Groups, values: list[float]) -> list[Any]:
+        if self.same:
+            self.buffer.fill_(values[0])
+        else:
+            self.buffer.copy_(torch.tensor(values, dtype=torch.float64), non_blocking=True)
+        return values
+
+
+def put(groups: Groups, values: list[Any], name: str = "lr", index: int | None = None) -> None:
+    """Write a value, once, into every group; a tensor that several groups share becomes one for each."""
+    filled: list[Tensor] = []
+    for group, value in zip(groups, values, strict=True):
+        held = group[name] if index is None else group[name][index]
+        if isinstance(held, Tensor):
+            value = _filled(held, value, filled)
+        elif isinstance(value, Tensor):
+            value = value.item()
+        if index is not None:
+            value = type(group[name])([*group[name][:index], value, *group[name][index + 1 :]])
+        group[name] = value
+
+
+def _filled(held: Tensor, value: Any, filled: list[Tensor]) -> Tensor:
+    with torch.no_grad():
+        held = held.clone() if any(held is other for other in filled) else held
+        filled.append(held)
+        return held.fill_(value)
