@@ -10,7 +10,7 @@ from generated_pages import write_pages
 import annealing
 
 project = "annealing"
-author = copyright = "the annealing developers"
+author = copyright = "the annealing authors"
 version = release = annealing.__version__
 
 extensions = ["myst_parser"]

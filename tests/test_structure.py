@@ -22,7 +22,7 @@ LAYERS = [
     ["sgdr", "testing", "sampling", "analysis"],
     ["plots", "terminal", "torch", "options"],
     ["compare", "audit", "hosts"],
-    ["cli"],
+    ["cli", "__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 LATE = {("schedule", name) for name in ("recipes", "plots")} | {("torch", "audit")}  # when called
