@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy as shallow_copy
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -27,46 +28,61 @@ class Located(NamedTuple):
 
 
 class Columns:
-    """The runs of a table (with None at the place of its loop), then those of the loop, as arrays of one library."""
+    """The runs of a table (with None at the place of its loop), then those of the loop, as arrays of one library.
+
+    Made with NumPy arrays in the number types of one kind of time; `mapped` gives them to a library.
+    """
+
+    ARRAYS = ("bound", "origin", "stop", "ends", "length", "kind", "offset", "loop_origin", "loop_stop", "rows")
 
     def __init__(
-        self, given: list[Piece | None], begins: list[Fraction], loop: LoopTable | None, time: NumpyTime
+        self, given: list[Piece | None], begins: list[Fraction], loop: LoopTable | None, kind: type[NumpyTime]
     ) -> None:
         self.loop = loop
         outside = [piece for piece in given if piece]
         self.outside, self.loop_place = len(outside), given.index(None) if loop else None
         entries = [*outside, *(loop.loop.pieces if loop else ())]
-        # One run, and what is held after it; not traced by JAX, which would add up the two halves of a constant.
+        # One run, and what is held after it.
         flat_then = len(outside) == 2 and outside[1].start == outside[1].end
-        self.single = loop is None and flat_then and time.place is not None
+        self.single = loop is None and flat_then and not kind.merges_constants
 
-        def column(values: Iterable[Any], kind: Any = time.dtype) -> Any:
-            return time.table(np.array(list(values), kind))
+        def column(values: Iterable[Any], dtype: Any = kind.dtype) -> Any:
+            return np.array(list(values), dtype)
 
         def pairs(times: list[Fraction]) -> tuple[Any, Any]:
-            high = [float(time.dtype(float(exact))) for exact in times]
+            high = [float(kind.dtype(float(exact))) for exact in times]
             return column(high), column(float(exact - Fraction(h)) for exact, h in zip(times, high, strict=True))
 
-        self.bound = time.table(time.bounds(begins))
+        self.bound = kind.bounds(begins)
         self.origin = pairs([piece.origin for piece in outside])
         self.stop = pairs([piece.stop for piece in outside])
-        self.length = [float(piece.length) for piece in outside]
         self.ends = Ends(*map(column, zip(*map(ends, entries), strict=True)))
         kinds = [(entry.shape, entry.start < entry.end) for entry in entries]
         different = list(dict.fromkeys(kinds))
-        self.kind = time.table(np.array([different.index(kind) for kind in kinds]))
+        self.kind = column((different.index(kind) for kind in kinds), kind.integer)
         self.weights = [_within_reach(shape, shape.rise if rising else shape.fall) for shape, rising in different]
-        self.rows = None
-        if self.loop:
-            numbers = self.loop.numbers
-            self.length += [float(number.length) for number in numbers]
-            self.offset = column(self.loop.offsets, time.integer)
-            self.loop_origin = column((number.origin for number in numbers), time.integer)
-            self.loop_stop = column((number.origin + number.length for number in numbers), time.integer)
-            if not self.loop.tabulated(ROWS) or len(self.loop.rows) > 1:
-                rows = np.array(self.loop.rows, time.dtype)  # copies, runs, ends
-                self.rows = Ends(*(time.table(rows[..., i]) for i in range(rows.shape[-1])))
-        self.length = column(self.length)
+        numbers = loop.numbers if loop else []
+        self.length = column([float(piece.length) for piece in outside] + [float(number.length) for number in numbers])
+        self.offset = column(loop.offsets if loop else (), kind.integer)
+        self.loop_origin = column((number.origin for number in numbers), kind.integer)
+        self.loop_stop = column((number.origin + number.length for number in numbers), kind.integer)
+        self.rows: Ends | None = None
+        if loop and (not loop.tabulated(ROWS) or len(loop.rows) > 1):
+            rows = np.array(loop.rows, kind.dtype)  # copies, runs, ends
+            self.rows = Ends(*(rows[..., i] for i in range(rows.shape[-1])))
+
+    def mapped(self, change: Callable[[Any], Any]) -> Columns:
+        """The same with `change` of every array, always in the same order."""
+        found = shallow_copy(self)
+        for name in self.ARRAYS:
+            value = getattr(self, name)
+            if isinstance(value, Ends):
+                setattr(found, name, Ends(*map(change, value)))
+            elif isinstance(value, tuple):
+                setattr(found, name, tuple(map(change, value)))
+            elif value is not None:
+                setattr(found, name, change(value))
+        return found
 
     def values(self, time: NumpyTime) -> Any:
         xp = time.xp

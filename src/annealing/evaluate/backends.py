@@ -44,7 +44,8 @@ class Scalars:
 
 def library(value: Any) -> Any:
     """The module (numpy, torch or jax.numpy) that computes with `value`, or `Scalars` for anything else."""
-    if isinstance(value, np.ndarray | np.generic):
+    # A tuple, because torch.compile cannot trace isinstance of a union.
+    if isinstance(value, (np.ndarray, np.generic)):
         return np
     root = type(value).__module__.partition(".")[0]
     if root == "torch":
@@ -57,14 +58,19 @@ def library(value: Any) -> Any:
 class NumpyTime:
     """Times as float64, which is exact for every step up to 2^53.
 
-    `high + low` is the time and `key` is what is searched among boundaries; `place` names where tables may be kept.
+    `high + low` is the time and `key` is what is searched among boundaries. What tables are made of belongs to the
+    class; `place` names where the tables of this time may be kept (None: nowhere).
     """
 
+    form: str = "float64"  # a name for the number types of the tables
     dtype: Any = np.float64
     integer: Any = np.int64
     half: int = 26  # products of two whole numbers of so many bits are exact in dtype
+    # Whether the compiler adds constants of a table together, which would lose the low part of a boundary.
+    merges_constants: bool = False
     low: Any = 0.0
     place: Any = "numpy"
+    traced: bool = False  # whether the values are not known yet, so that none can be looked at
 
     def __init__(self, t: Any, xp: Any) -> None:
         if np.asarray(t).dtype.kind not in "iuf":
@@ -85,9 +91,10 @@ class NumpyTime:
         whole = self.whole(floor)
         return self.real(whole // period), whole % period, self.key - floor
 
-    def bounds(self, begins: list[Fraction]) -> Any:
+    @classmethod
+    def bounds(cls, begins: list[Fraction]) -> Any:
         """The first times that can be told to have reached each begin."""
-        return np.array([ceiling(begin, self.dtype) for begin in begins], self.dtype)
+        return np.array([ceiling(begin, cls.dtype) for begin in begins], cls.dtype)
 
     def table(self, column: Any) -> Any:
         """A NumPy column as this library's array."""
@@ -98,14 +105,20 @@ class NumpyTime:
 
 
 class TorchTime(NumpyTime):
-    """Times as float64 on the tensor's device; the result has the tensor's own floating type."""
+    """Times as float64 on the tensor's device; the result has the tensor's own floating type.
+
+    Times are kept flat: indexing a table with a tensor without dimensions would read that tensor on the host, which
+    a CUDA graph cannot capture.
+    """
 
     def __init__(self, t: Any, xp: Any) -> None:
         if t.is_complex() or t.dtype is xp.bool:
             raise refused(t)
-        self.xp, self.place = xp, t.device
+        self.xp, self.shape, self.device = xp, t.shape, t.device
         self.result_type = t.dtype if t.is_floating_point() else xp.float64
-        self.key = self.high = t.to(xp.float64).clamp(0.0, float(END_OF_TIME))
+        self.key = self.high = t.reshape(-1).to(xp.float64).clamp(0.0, float(END_OF_TIME))
+        self.place = None if without_values(self.key, xp) else t.device
+        self.traced = self.place is None or capturing(t, xp)
 
     def whole(self, value: Any) -> Any:
         return value.to(self.xp.int64)
@@ -114,16 +127,26 @@ class TorchTime(NumpyTime):
         return value.to(self.xp.float64)
 
     def table(self, column: Any) -> Any:
-        return self.xp.as_tensor(column, device=self.place)
+        if self.place is not None and self.traced:
+            raise ScheduleError(
+                f"a CUDA graph is being captured and this schedule was never called on {self.device}: call it there "
+                "once before the capture, so that its tables are on the device"
+            )
+        # Tensors made in inference mode could never take part in a gradient later.
+        with self.xp.inference_mode(False):
+            return self.xp.as_tensor(column, device=self.device)
 
     def result(self, value: Any) -> Any:
-        return value.to(self.result_type)
+        return value.to(self.result_type).reshape(self.shape)
 
 
 class JaxTime(NumpyTime):
     """Times as float64, for JAX with 64 bits enabled; tables are constants of the traced program, never kept."""
 
+    form = "float64, merged"
+    merges_constants = True
     place = None
+    traced = True
 
     def __init__(self, t: Any, xp: Any) -> None:
         self.xp = xp
@@ -137,34 +160,41 @@ class JaxTime(NumpyTime):
 
 
 class Jax32Time(JaxTime):
-    """Times for JAX without 64 bits: whole numbers stay int32 and count exactly, the rest is float32."""
+    """Times for JAX without 64 bits, as float32."""
 
+    form = "float32"
     dtype = np.float32
     integer = np.int32
     half = 12
 
     def __init__(self, t: Any, xp: Any) -> None:
         self.xp = xp
-        self.counts = bool(xp.issubdtype(t.dtype, np.integer))
-        if self.counts:
-            t = xp.minimum(t, np.iinfo(np.int32).max) if xp.issubdtype(t.dtype, np.unsignedinteger) else t
-            whole = xp.maximum(t.astype(np.int32), 0)
-            fine = whole & 4095
-            self.key, self.high, self.low = whole, self.real(whole - fine), self.real(fine)
-        else:
-            self.key = self.high = xp.clip(t.astype(np.float32), 0.0, float(END_OF_TIME))
+        self.key = self.high = xp.clip(t.astype(np.float32), 0.0, float(END_OF_TIME))
 
     def divided(self, period: int) -> tuple[Any, Any, Any]:
-        if self.counts:
-            return self.real(self.key // period), self.key % period, np.float32(0)
         floor = self.xp.floor(self.key)
         rest = self.xp.fmod(floor, np.float32(period))
         return (floor - rest) / period, self.whole(rest), self.key - floor
 
-    def bounds(self, begins: list[Fraction]) -> Any:
-        if self.counts:
-            return np.array([min(math.ceil(begin), np.iinfo(np.int32).max) for begin in begins], np.int32)
-        return super().bounds(begins)
+
+class Jax32Steps(Jax32Time):
+    """Whole times for JAX without 64 bits: they stay int32 and count exactly, the rest is float32."""
+
+    form = "int32"
+
+    def __init__(self, t: Any, xp: Any) -> None:
+        self.xp = xp
+        t = xp.minimum(t, np.iinfo(np.int32).max) if xp.issubdtype(t.dtype, np.unsignedinteger) else t
+        whole = xp.maximum(t.astype(np.int32), 0)
+        fine = whole & 4095
+        self.key, self.high, self.low = whole, self.real(whole - fine), self.real(fine)
+
+    def divided(self, period: int) -> tuple[Any, Any, Any]:
+        return self.real(self.key // period), self.key % period, np.float32(0)
+
+    @classmethod
+    def bounds(cls, begins: list[Fraction]) -> Any:
+        return np.array([min(math.ceil(begin), np.iinfo(np.int32).max) for begin in begins], np.int32)
 
 
 def array_time(t: Any) -> NumpyTime:
@@ -176,9 +206,27 @@ def array_time(t: Any) -> NumpyTime:
         return NumpyTime(t, xp)
     if xp is sys.modules.get("torch"):
         return TorchTime(t, xp)
-    if not (xp.issubdtype(t.dtype, np.integer) or xp.issubdtype(t.dtype, np.floating)):
+    whole = xp.issubdtype(t.dtype, np.integer)
+    if not (whole or xp.issubdtype(t.dtype, np.floating)):
         raise refused(t)
-    return JaxTime(t, xp) if xp.result_type(float) == np.float64 else Jax32Time(t, xp)
+    if xp.result_type(float) == np.float64:
+        return JaxTime(t, xp)
+    return Jax32Steps(t, xp) if whole else Jax32Time(t, xp)
+
+
+def without_values(tensor: Any, xp: Any) -> bool:
+    """Whether a torch tensor has no values yet: it is fake, on the meta device, or being recorded.
+
+    A table made for such a tensor is of the same kind, and would spoil every later call if it were kept.
+    """
+    mode = getattr(sys.modules.get("torch.fx.experimental.proxy_tensor"), "get_proxy_mode", lambda: None)
+    plain = type(tensor) is xp.Tensor and not tensor.is_meta and not xp._is_functional_tensor(tensor)
+    return not plain or mode() is not None or xp.jit.is_tracing()
+
+
+def capturing(tensor: Any, xp: Any) -> bool:
+    """Whether a CUDA graph is being captured, in which nothing may be copied to or from the host."""
+    return bool(tensor.is_cuda and xp.cuda.is_current_stream_capturing())
 
 
 def refused(t: Any) -> ScheduleError:

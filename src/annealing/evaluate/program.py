@@ -25,6 +25,7 @@ BLOCK = 16_384  # NumPy computes so many times at once, which stay in the proces
 class Program(Protocol):
     """A lowered schedule, ready to be called."""
 
+    packed: dict[str, Any]  # its tables for graphs of torch.compile
     fits_float32: bool  # whether JAX without 64 bits can tell its runs apart
 
     def at(self, t: Any) -> float:
@@ -56,6 +57,7 @@ class Combination:
 
     def __init__(self, operation: Operation) -> None:
         self.name = operation.name
+        self.packed: dict[str, Any] = {}
         self.parts = [program(part) for part in operation.parts]
         self.fits_float32 = all(part.fits_float32 for part in self.parts)
 
@@ -78,6 +80,7 @@ class Table:
 
     def __init__(self, pieces: Pieces) -> None:
         self.pieces = pieces
+        self.packed: dict[str, Any] = {}
         self.entries: list[Piece | None] = [*pieces.head]
         begins = [piece.begin for piece in pieces.head]
         self.loop: LoopTable | None = None
@@ -95,7 +98,7 @@ class Table:
         self.evaluators = [self._evaluator(numbers) for numbers in self.numbers]
         self.last = pieces.end if pieces.strict and pieces.end is not None else END_OF_TIME
         self.fits_float32 = self.loop is None or self.loop.fits(Jax32Time)
-        self._columns: dict[Any, Columns] = {}
+        self._columns: dict[Any, Columns] = {}  # by the form of the numbers in them, or by where they are
 
     def at(self, t: Any) -> float:
         if not 0 < t <= self.last:
@@ -145,29 +148,38 @@ class Table:
         return numbers.evaluator(numbers.ends, numbers.unit)
 
     def values(self, time: NumpyTime) -> Any:
-        if self.loop and not self.loop.fits(time):
-            value = self._one_by_one(time)
-        else:
-            columns = self._columns.get(time.place)
-            if columns is None:
-                columns = Columns(self.entries, self.begins, self.loop, time)
+        exact = self.loop is None or self.loop.fits(time)
+        value = self._placed(time).values(time) if exact else self._one_by_one(time)
+        return self._checked(time, value) if self.pieces.strict else value
+
+    def columns(self, kind: type[NumpyTime]) -> Columns:
+        """Its tables as NumPy arrays, in the number types of a kind of time."""
+        if kind.form not in self._columns:
+            self._columns[kind.form] = Columns(self.entries, self.begins, self.loop, kind)
+        return self._columns[kind.form]
+
+    def _placed(self, time: NumpyTime) -> Columns:
+        """Its tables where the times are, kept there if they can be."""
+        columns = None if time.place is None else self._columns.get(time.place)
+        if columns is None:
+            columns = self.columns(type(time)).mapped(time.table)
             if time.place is not None:
                 self._columns[time.place] = columns
-            value = columns.values(time)
-        return self._checked(time, value) if self.pieces.strict else value
+        return columns
 
     def _checked(self, time: NumpyTime, value: Any) -> Any:
         after = time.key > self.bounds[-1]
-        if time.place is None:  # a traced program cannot raise
+        if time.traced:  # nothing can be raised about values that are not known yet
             return time.xp.where(after, math.nan, value)
         if after.any():
             raise self._beyond(time.key[after].reshape(-1)[0].item())
         return value
 
     def _one_by_one(self, time: NumpyTime) -> Any:
-        if time.place is None:
+        if time.traced:
+            assert self.loop
             raise ScheduleError(
-                "the period of this schedule is too fine a fraction for traced arithmetic: "
+                f"the period {self.loop.loop.period} of this schedule is too fine a fraction for traced arithmetic: "
                 "stretch it to steps, or round its lengths"
             )
         times = time.key.reshape(-1).tolist()

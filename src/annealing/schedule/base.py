@@ -14,6 +14,7 @@ from ..durations import unread
 from ..errors import ScheduleError, finite
 from ..evaluate import lowering
 from ..evaluate.backends import Scalars, library, refused
+from ..evaluate.compiled import compiling, in_graph
 from ..evaluate.pieces import Lowered
 from ..evaluate.program import Program, many, program
 from ..exact import END_OF_TIME, MOST_RUNS, exact, exact_number, plain
@@ -108,9 +109,10 @@ class Schedule(Algebra, Value):
         kind = type(t)
         if kind is int or kind is float:
             return self.program.at(t)
-        if library(t) is not Scalars:
-            return many(self.program, t)
-        return self.program.at(_number(t))
+        xp = library(t)
+        if xp is Scalars:
+            return self.program.at(_number(t))
+        return in_graph(self, t) if compiling(xp) else many(self.program, t)
 
     def left(self, t: Any) -> Any:
         """The limit of the value from the left at time t: at a restart the end of the run before it.
