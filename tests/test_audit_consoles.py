@@ -3,11 +3,13 @@
 # ruff: noqa: E501 (lines of logs as they are)
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from annealing.audit import read
+from annealing.audit import LogError, read
 from annealing.audit.readers.column_names import roles
 
 LINES = {
@@ -85,7 +87,7 @@ LINES = {
     ),
     "DeepSpeed": (
         "[2023] [INFO] [logging.py:96:log_dist] [Rank 0] step=10, skipped=0, lr=[1.5e-05, 1e-05], mom=[(0.9, 0.95)]",
-        "text",
+        "deepspeed",
         10,
         1.5e-5,
     ),
@@ -154,7 +156,6 @@ LINES = {
     ),
     "verl": ("step:2 - global_seqlen/min:100.0 - actor/lr:9e-07 - timing_s/step:10.5", "text", 2, 9e-7),
     "a percentage is no step": ("Step 5%, epoch 3, lr 0.5", "text", 3, 0.5),
-    "Transformers 5": ("{'loss': '2.5', 'learning_rate': '4.5e-05', 'epoch': '0.1'}", "transformers", 1, 4.5e-5),
 }
 
 
@@ -162,9 +163,313 @@ LINES = {
 def test_lines(name: str, tmp_path: Path) -> None:
     text, form, clock, rate = LINES[name]
     file = tmp_path / "log"
-    file.write_text(f"some words\n{text}\n")
+    file.write_text(f"some words\n{text}\n{text}\n")  # twice, since one rate is no series
     log = read(file)
-    assert (log.format, log.clock.tolist(), log.rates.tolist()) == (form, [clock], [[rate]])
+    assert (log.format, log.clock.tolist(), log.rates[:, 0].tolist()) == (form, [clock] * 2, [rate] * 2)
+
+
+def rate(n: float) -> float:
+    """A warm-up of 30 updates and a line down to 0 at 100, by hand."""
+    return 0.01 * n / 30 if n < 30 else 0.01 * (100 - n) / 70
+
+
+# The lines of several epochs of 20 updates, one in every 5 updates, and what their clock is.
+EPOCHS = {
+    "GluonNLP": lambda e, i, n: (
+        f"INFO:root:[Epoch {e + 1} Batch {i}/20] loss=0.5, lr={rate(n):.7f}, metrics:accuracy:0.7"
+    ),
+    "GPT of GluonNLP": lambda e, i, n: f"Epoch: {e}, Batch: {i}/20, lr={rate(n):.7f}, loss={0.5}",
+    "language model of PyTorch's examples": lambda e, i, n: (
+        f"| epoch {e + 1:3d} | {i:5d}/{20:5d} batches | lr {rate(n):02.7f} | ms/batch  5.12 | loss 6.1 | ppl 450.5"
+    ),
+    "YOLOX": lambda e, i, n: (
+        f"2021 | INFO | epoch: {e + 1}/5, iter: {i}/20, gpu mem: 1Mb, total_loss: 8.9, lr: {rate(n):.3e}, size: 640"
+    ),
+    "SlowFast": lambda e, i, n: (
+        f'[INFO] logging.py: 99: json_stats: {{"_type": "train_iter", "epoch": "{e + 1}/5", "eta": "0:01", "iter": "{i}/20", "loss": 2.5, "lr": {rate(n)}}}'
+    ),
+    "PaddleClas": lambda e, i, n: (
+        f"[2021] ppcls INFO: [Train][Epoch {e + 1}/5][Iter: {i}/20]lr: {rate(n):.8f}, top1: 0.5"
+    ),
+    "mmcv's text": lambda e, i, n: f"2021 - mmdet - INFO - Epoch [{e + 1}][{i}/20]\tlr: {rate(n):.3e}, eta: 1 day",
+    "OpenCLIP": lambda e, i, n: (
+        f"2023 | INFO | Train Epoch: {e} [{i * 64:>4}/1280 ({5 * i}%)] Data (t): 0.1 Batch (t): 0.5, 99/s LR: {rate(n):.6f} Logit Scale: 14.2"
+    ),
+}
+# The same where the log does not say how many updates an epoch has.
+UNSAID = {
+    "mmcv's JSON": lambda e, i, n: (
+        f'{{"mode": "train", "epoch": {e + 1}, "iter": {i}, "lr": {rate(n)}, "memory": 6504, "data_time": 0.2}}'
+    ),
+    "SlowFast on AVA": lambda e, i, n: (
+        f'[INFO] json_stats: {{"_type": "train_iter", "cur_epoch": "{e + 1}", "cur_iter": "{i}", "eta": "0:01", "lr": {rate(n)}}}'
+    ),
+    "ESPnet": lambda e, i, n: (
+        f"[host:0/1] 2021 (trainer:721) INFO: {e + 1}epoch:train:{i - 4}-{i}batch: iter_time=0.1, loss=5.5, optim0_lr0={rate(n - 2):.3e}, train_time=0.4"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*EPOCHS, *UNSAID])
+def test_iterations_within_an_epoch_are_added_up(name: str, tmp_path: Path) -> None:
+    line, file = (EPOCHS | UNSAID)[name], tmp_path / "log"
+    first = [1] if name == "OpenCLIP" else []
+    told = [(e, i) for e in range(5) for i in [*first, 5, 10, 15, 20]]
+    file.write_text("".join(line(e, i, 20 * e + i) + "\n" for e, i in told))
+    log = read(file)
+    late = 2 if name == "ESPnet" else 0  # a mean of five updates is the rate of the middle one
+    assert (log.unit, log.clock.tolist()) == ("update", [20 * e + i - late for e, i in told])
+    assert np.abs(log.rates[:, 0] - [rate(n) for n in log.clock.tolist()]).max() < 5e-6
+    assert (name in UNSAID) == any(
+        "does not say how many updates an epoch has: taken as 20" in one for one in log.repairs
+    )
+
+
+def test_batches_that_count_from_0(tmp_path: Path) -> None:
+    """MXNet's count from 0, so a row at 4 is of the fifth batch, and the last at 19 of the twentieth."""
+    for line in (
+        "Epoch[{}] Batch [{}]\tSpeed: 1200.0 samples/sec\taccuracy=0.01\tlr={}",
+        "[Epoch {}][Batch {}], LR: {}, Speed: 9 samples/sec",
+    ):
+        told = [(e, i) for e in range(5) for i in (4, 9, 14, 19)]
+        (tmp_path / "log").write_text("".join(line.format(e, i, f"{rate(20 * e + i):.3E}") + "\n" for e, i in told))
+        assert read(tmp_path / "log").clock.tolist() == [20 * e + i for e, i in told]
+
+
+def test_examples_seen_where_no_update_is_known(tmp_path: Path) -> None:
+    """Ten rows an epoch, each ten per cent further: how many updates that is nobody can tell, so epochs are the clock."""
+    line = "Train Epoch: {} [ {}/409600 ({}%)]\tLoss: 0.5 lr: {}\n"
+    told = [(e, k) for e in (1, 2) for k in range(10)]
+    (tmp_path / "log").write_text(
+        "".join(line.format(e, 40960 * k, 10 * k, 0.1 - 0.01 * e - 0.001 * k) for e, k in told)
+    )
+    log = read(tmp_path / "log")
+    assert log.unit == "epoch"
+    np.testing.assert_allclose(log.clock, [e - 1 + k / 10 for e, k in told], atol=1e-12)
+
+
+def test_deepspeed(tmp_path: Path) -> None:
+    """Skipped updates and all groups are kept; two engines that take turns are groups of their own."""
+    line = "[Rank 0] step={}, skipped={}, lr=[{}], mom=[(0.9, 0.95)]\n"
+    (tmp_path / "one").write_text("".join(line.format(n, n // 20, f"{0.1 / n}, {0.01 / n}") for n in (10, 20, 30)))
+    log = read(tmp_path / "one")
+    assert log.groups == ("lr/0", "lr/1")
+    assert log.rates.tolist() == [[0.1 / n, 0.01 / n] for n in (10, 20, 30)]
+    assert log.skipped is not None
+    assert log.skipped.tolist() == [0, 1, 1]
+    (tmp_path / "two").write_text("".join(line.format(n, 0, f"{a / n}") for n in (10, 20, 30, 40) for a in (0.1, 0.5)))
+    log = read(tmp_path / "two")
+    assert (log.groups, log.clock.tolist()) == (("lr", "lr (2)"), [10, 20, 30, 40])
+    assert log.rates.tolist() == [[0.1 / n, 0.5 / n] for n in (10, 20, 30, 40)]
+    assert "take turns" in log.repairs[0]
+
+
+def test_one_optimizer_at_every_micro_batch_is_one_group(tmp_path: Path) -> None:
+    """Lightning's monitor under accumulation logs each step four times, with one rate."""
+    (tmp_path / "log").write_text("lr-SGD,step\n" + "".join(f"{0.1 / n},{n}\n" for n in (1, 2, 3) for _ in range(4)))
+    log = read(tmp_path / "log")
+    assert (log.groups, log.clock.tolist()) == (("lr-SGD",), [1] * 4 + [2] * 4 + [3] * 4)
+
+
+OTHERS = {
+    "BasicSR": (
+        "2021 INFO: [train..][epoch:  {e}, iter:   {n:,}, lr:(2.{n}e-04,)] [eta: 1 day, time (data): 0.3] l_pix: 1.5e-02\n",
+        [5000, 6000, 7000],
+        lambda n: float(f"2.{n}e-4"),
+    ),
+    "llm.c": ("s:{n} trl:3.4534 lr:0.000{n} norm:1.23\ns:{n} tel:3.5\n", [123, 124, 125], lambda n: n / 1e6),
+    "PaddleOCR": (
+        "[2022] ppocr INFO: epoch: [1/500], global_step: {n}, lr: 0.000{n}, loss: 5.5\n",
+        [120, 130, 140],
+        lambda n: n / 1e6,
+    ),
+    "PaddleSeg": (
+        "[TRAIN] epoch: {e}, iter: {n}/80000, loss: 1.5, lr: 0.009{n}, batch_cost: 0.5, ips: 7.1 samples/sec | ETA 01:00\n",
+        [120, 130, 140],
+        lambda n: float(f"0.009{n}"),
+    ),
+    "PaddleNLP": (
+        "[INFO] - loss: 0.6, learning_rate: 3.{n}e-05, global_step: {n}, interval_runtime: 1.5\n",
+        [120, 130, 140],
+        lambda n: float(f"3.{n}e-5"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_lines(name: str, tmp_path: Path) -> None:
+    line, clock, expected = OTHERS[name]
+    (tmp_path / "log").write_text("".join(line.format(n=n, e=k) for k, n in enumerate(clock)))
+    log = read(tmp_path / "log")
+    assert (log.unit, log.clock.tolist()) == ("update", clock)
+    np.testing.assert_allclose(log.rates[:, 0], [expected(n) for n in clock], rtol=1e-12)
+
+
+def test_two_names_in_one_line_are_two_groups(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("".join(f"step {n} lr: {0.1 / n} learningRate: {0.5 / n}\n" for n in (1, 2, 4)))
+    log = read(tmp_path / "log")
+    assert (log.groups, log.rates.tolist()) == (("lr", "learningRate"), [[0.1 / n, 0.5 / n] for n in (1, 2, 4)])
+
+
+def test_mlflow(tmp_path: Path) -> None:
+    """Its file is named like its metric, and holds time, value and step."""
+    for name in ("lr", "learning_rate", "loss"):
+        (tmp_path / name).write_text("".join(f"168321341234{n} {0.1 / n} {n}00\n" for n in (1, 2, 3)))
+    for name in ("lr", "learning_rate"):
+        log = read(tmp_path / name)
+        assert (log.format, log.clock.tolist(), log.rates[2, 0]) == ("mlflow", [100, 200, 300], 0.1 / 3)
+    with pytest.raises(LogError, match="no learning rate"):
+        read(tmp_path / "loss")
+    assert len(read(tmp_path / "loss", format="mlflow")) == 3
+
+
+def test_skorch(tmp_path: Path) -> None:
+    """Its history has a list of batches in each epoch, with a rate in each, or a rate in each epoch."""
+    batches = [[{"train_loss": 1, "event_lr": 0.1 / (3 * e + k)} for k in (1, 2, 3)] for e in range(4)]
+    (tmp_path / "b").write_text(json.dumps([{"batches": rows, "epoch": e + 1} for e, rows in enumerate(batches)]))
+    log = read(tmp_path / "b")
+    assert (log.unit, log.clock.tolist()) == ("update", list(range(1, 13)))
+    assert log.rates[:, 0].tolist() == [0.1 / n for n in range(1, 13)]
+    (tmp_path / "e").write_text(
+        json.dumps([{"batches": [{"train_loss": 1}] * 3, "epoch": e, "event_lr": 0.1 / e} for e in (1, 2, 3)])
+    )
+    log = read(tmp_path / "e")
+    assert (log.unit, log.clock.tolist(), log.rates[2, 0]) == ("epoch", [1, 2, 3], 0.1 / 3)
+
+
+def hugging_face(n: int, every: int, per: float, bars: list[int] | None = None, total: int = 0) -> str:
+    """The Trainer's console, with or without bars."""
+    text = ""
+    for k in range(1, n + 1):
+        if bars:
+            text += f"\r {k}%|#| {bars[k - 1]}/{total} [00:10<10:00,  1.2it/s]"
+        text += f"\n{{'loss': 1.0, 'learning_rate': {1e-4 * (1 - k * every / (n * every))}, 'epoch': {k * every / per:.2f}}}\n"
+    return text
+
+
+def test_a_trainer_without_bars(tmp_path: Path) -> None:
+    """Its own epoch times the updates of an epoch, where the run says how many there are; else rows are counted."""
+    head = (
+        "***** Running training *****\n  Num examples = 16,000\n  Num Epochs = 4\n  Total optimization steps = 2,000\n"
+    )
+    (tmp_path / "log").write_text(head + hugging_face(200, 10, 500))
+    log = read(tmp_path / "log")
+    assert (log.clock.tolist(), log.counted, log.slack) == ([10 * k for k in range(1, 201)], False, 0)
+    assert log.settings["Total optimization steps"] == 2000
+    (tmp_path / "log").write_text(hugging_face(200, 10, 500))
+    log = read(tmp_path / "log")
+    assert (log.clock.tolist(), log.counted) == (list(range(1, 201)), True)
+    assert log.epochs is not None
+    lines = (head + hugging_face(200, 10, 500)).splitlines(keepends=True)
+    (tmp_path / "log").write_text(
+        "".join(line for i, line in enumerate(lines) if i < 20 or i % 7)
+    )  # some lines are lost
+    log = read(tmp_path / "log")
+    true = np.rint(2000 * (1 - log.rates[:, 0] / 1e-4))
+    assert (np.abs(log.clock - true) <= log.slack).all()
+    assert log.slack <= 3
+
+
+def test_a_trainer_faster_than_its_bars(tmp_path: Path) -> None:
+    """Only every fourth bar is drawn in time."""
+    bars = [10 * (k - k % 4) for k in range(1, 201)]
+    (tmp_path / "log").write_text(hugging_face(200, 10, 500, bars, 2000))
+    log = read(tmp_path / "log")
+    assert log.clock.tolist() == [10 * k for k in range(1, 201)]
+    assert not log.counted
+
+
+NO_LOGS = {
+    "README.md": """# A model
+
+We train with SGD, learning rate 0.1, momentum 0.9, and batch size 256, for 90 epochs. The learning
+rate is divided by 10 at epoch 30 and again at epoch 60; with learning rate 0.01 it does not converge.
+
+| model | lr | top-1 |
+| --- | --- | --- |
+| small | 0.1 | 70.1 |
+
+    python train.py --lr 0.1 --epochs 90
+    python train.py --lr 0.05 --epochs 180
+    python train.py --lr 0.025 --epochs 180
+""",
+    "config.yaml": "model: resnet50\noptimizer:\n  name: sgd\n  lr: 0.1\nscheduler:\n  step: 30\n  warmup_lr: 1e-6\nepochs: 90\n",
+    "config.json": '{\n  "lr": 0.1,\n  "epochs": 90,\n  "optimizer": {"lr": 0.2}\n}\n',
+    "one_line.json": '{"lr": 0.1, "epochs": 90, "step": 30}\n',
+    "config.py": "optimizer = dict(type='SGD', lr=0.02, momentum=0.9)\nlr_config = dict(policy='step', step=[8, 11])\n",
+    "prose.txt": "At epoch 30 we used learning rate 0.01 and later, by epoch 60, a learning rate of 0.001.\n",
+    "prose2.txt": "We started at epoch 30 with learning rate 0.01.\nThen, since epoch 60, learning rate 0.001 was used.\n",
+    "optimizer.txt": "AdamW (\nParameter Group 0\n    lr: 0.001\n\nParameter Group 1\n    lr: 0.001\n\nParameter Group 2\n    lr: 0.01\n)\n",
+    "arguments.txt": "Namespace(batch_size=128, lr=0.1, lr_mode='step', lr_backbone=1e-05, momentum=0.9)\n",
+}
+
+
+@pytest.mark.parametrize("name", NO_LOGS)
+def test_what_has_no_series_of_rates(name: str, tmp_path: Path) -> None:
+    """A text that names a rate or two is no log, and is refused rather than audited."""
+    (tmp_path / name).write_text(NO_LOGS[name])
+    with pytest.raises(LogError, match=r"no learning rate|no series"):
+        read(tmp_path / name)
+
+
+FIRST = [
+    "Namespace(batch_size=128, lr=0.1, lr_mode='step', momentum=0.9)",
+    "Namespace(lr=0.0001, lr_backbone=1e-05, lr_drop=200, epochs=300)",
+    "configs: {'optimizer': {'type': 'AdamW', 'learning_rate': 6e-05, 'weight_decay': 0.01}}",
+    '{"lr": 0.1, "epochs": 90, "optimizer": "sgd"}',
+    "Adam (\nParameter Group 0\n    lr: 0.0006000000000000001\n    weight_decay: 0\n)",
+    "SGD (\n" + "".join(f"Parameter Group {n}\n    lr: 0.0{n}1\n    nesterov: False\n\n" for n in range(12)) + ")",
+    "Initial learning rate: 0.5",
+    "step,loss,lr\n",
+]
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_settings_before_a_log_are_not_the_log(first: str, tmp_path: Path) -> None:
+    """The format with the most rates wins, and only rates that stand as the others do are rows."""
+    rows = "".join(f"Iter: {n}; LR: {1e-3 * (1 - n / 1001):.3e}; loss: 0.5\n" for n in range(50, 1001, 50))
+    (tmp_path / "log").write_text(rows)
+    plain = read(tmp_path / "log")
+    (tmp_path / "log").write_text(f"{first}\n{rows}")
+    log = read(tmp_path / "log")
+    assert (log.format, log.groups) == ("text", ("lr",))
+    assert (log.clock.tolist(), log.rates.tolist(), log.half.tolist()) == (
+        plain.clock.tolist(),
+        plain.rates.tolist(),
+        plain.half.tolist(),
+    )
+
+
+def test_other_encodings(tmp_path: Path) -> None:
+    """A console of a Chinese Windows, with boxes and names in GBK, is text: only control bytes say otherwise."""
+    text = (
+        "╒"
+        + "═" * 400
+        + "╕\n│ 训练开始 │\n"
+        + "".join(f"轮次 epoch: {n}/30, lr: {1e-3 - n * 1e-5:.3e}\n" for n in range(1, 31))
+    )
+    for encoding in ("gbk", "gb18030", "utf-8", "utf-16"):
+        (tmp_path / "log").write_bytes(text.encode(encoding))
+        log = read(tmp_path / "log")
+        assert log.clock.tolist() == list(range(1, 31)), encoding
+    (tmp_path / "log").write_bytes("学習率 epoch: 1 lr: 0.5\n学習率 epoch: 2 lr: 0.25\n".encode("shift_jis"))
+    assert read(tmp_path / "log").rates[:, 0].tolist() == [0.5, 0.25]
+
+
+def test_the_unit_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("step,epoch,lr\n" + "".join(f"{n},{(n - 1) // 5},{0.1 / n}\n" for n in range(1, 21)))
+    assert read(tmp_path / "log").unit == "update"
+    log = read(tmp_path / "log", unit="epoch")
+    assert (log.unit, log.clock.tolist()) == ("epoch", [(n - 1) // 5 for n in range(1, 21)])
+    (tmp_path / "log").write_text(
+        "".join(f"epoch: {e}, iter: {i}/20, lr: {0.1 / (20 * e + i)}\n" for e in (1, 2) for i in (5, 10))
+    )
+    np.testing.assert_allclose(read(tmp_path / "log", unit="epoch").clock, [1.25, 1.5, 2.25, 2.5])
+    (tmp_path / "log").write_text("step,lr\n1,0.1\n2,0.2\n")
+    with pytest.raises(LogError, match=r"unit must be 'update', since this log counts no other, got 'epoch'"):
+        read(tmp_path / "log", unit="epoch")
+    with pytest.raises(LogError, match="unit must be 'update' or 'epoch', got 'steps'"):
+        read(tmp_path / "log", unit="steps")
 
 
 @pytest.mark.parametrize(

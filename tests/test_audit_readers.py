@@ -101,6 +101,9 @@ step    2/19560 | loss 11.00 (+nanz)| norm 15.3 (+nanz)| lr 1.6780e-06 | 1 ms
  2000: 2.534200, 2.700000 avg loss, 0.000100 rate, 3.2 seconds, 64000 images, 4.0 hours left
 """,
     "tqdm": "Steps:   0%|          | 0/1000 [00:00<?, ?it/s]\rSteps:   1%|          | 10/1000 [00:05<08:30,  1.94it/s, lr=1e-5, step_loss=0.123]\rSteps:   2%|▏         | 20/1000 [00:10<08:30,  1.94it/s, lr=9.9e-6]\r",
+    "deepspeed": """[2023-04-18 01:46:59] [INFO] [logging.py:96:log_dist] [Rank 0] step=10, skipped=2, lr=[1.5e-05], mom=[(0.9, 0.95)]
+[2023-04-18 01:47:59] [INFO] [logging.py:96:log_dist] [Rank 0] step=20, skipped=3, lr=[1.25e-05], mom=[(0.9, 0.95)]
+""",
     "text": "lr: 0.1\nEpoch: 1/30\nTime Taken: 146.09s - LR: 9.98e-05\nEpoch: 2/30\nTime Taken: 30.36s - LR: 9.90e-05\n",
     "wandb": '"_step","_timestamp","train/global_step","train/learning_rate"\n0,1.5,10,0.00012\n1,2.5,,\n2,3.5,20,0.0001234\n',
     "csv": "step;lr;loss\n1;0,10;3,5\n2;0,05;3,5\n",
@@ -138,6 +141,7 @@ EXPECTED = {
     "marian": ("update", [1000, 2000], [1.875e-05, 3.75e-05], [5e-10, 5e-10], None, {}),
     "darknet": ("update", [1000, 2000], [0.001, 0.0001], [5e-07, 5e-07], None, {}),
     "tqdm": ("update", [10, 20], [1e-05, 9.9e-06], [5e-11, 5e-12], None, {}),
+    "deepspeed": ("update", [10, 20], [1.5e-05, 1.25e-05], [2**-70, 2**-70], None, {}),
     "text": ("epoch", [1, 2], [9.98e-05, 9.9e-05], [5e-08, 5e-08], None, {}),
     "wandb": ("update", [10, 20], [0.00012, 0.0001234], [5e-08, 5e-08], None, {}),
     "csv": ("update", [1, 2], [0.1, 0.05], [0.005, 0.005], None, {}),
@@ -166,7 +170,7 @@ def near_halves(log: Log, half: list[float]) -> bool:
 
 
 def test_every_format_has_a_sample() -> None:
-    assert set(SAMPLES) == set(EXPECTED) == set(formats()) - {"tensorboard"}
+    assert set(SAMPLES) == set(EXPECTED) == set(formats()) - {"tensorboard", "mlflow"}
     assert all(len(words) > 10 for words in formats().values())
 
 
@@ -338,8 +342,11 @@ def test_iterations_that_begin_again_in_every_epoch(tmp_path: Path) -> None:
     log = read(written(tmp_path, "".join(bar.format(e, i, i) for e in (0, 1) for i in (10, 20))))
     assert (log.format, log.unit, log.clock.tolist()) == ("tqdm", "update", [10, 20, 50, 60])
     log = read(written(tmp_path, "".join(f"Epoch {e} step {i} lr 0.{e}{i}\n" for e in (1, 2) for i in (10, 20))))
+    assert (log.unit, log.clock.tolist()) == ("update", [10, 20, 30, 40])
+    assert log.repairs == ("the log does not say how many updates an epoch has: taken as 20, the last that was logged",)
+    log = read(written(tmp_path, "".join(f"Epoch {e} step {i} lr 0.{e}\n" for e in (1, 2) for i in (10, 20))))
     assert (log.unit, log.clock.tolist()) == ("epoch", [1, 1, 2, 2])
-    assert "begin again" in log.repairs[0]
+    assert "each epoch has one rate" in log.repairs[0]
 
 
 def test_halves_of_printed_numbers(tmp_path: Path) -> None:
@@ -404,10 +411,10 @@ def test_repairs(tmp_path: Path) -> None:
         ("step,lr\n1,0.512345\n2,0.412345\n3,0.31", [1, 2], "inside a number"),
         ("step,lr\n1,0.5\nstep,lr\n2,0.25\n", [1, 2], "another process"),
         ('{"step": 1, "lr": 0.5}\n{"step": 2, "lr": NaN}\n{"step": 3, "lr": 0.25}\n', [1, 3], "without a finite rate"),
-        ('{"step": 1, "lr": 0.5}\n{"step": 2, "l', [1], "1 line that is no JSON"),
+        ('{"step": 1, "lr": 0.5}\n{"step": 2, "lr": 0.5}\n{"step": 3, "l', [1, 2], "1 line that is no JSON"),
         ('{"step": 1, "lr": 0.5}\n{"a": [1\n2]}\n{"step": 2, "lr": 0.5}\n', [1, 2], "2 lines that are no JSON"),
         (SAMPLES["trainer_state"][:230], [10], "torn"),
-        ("lr: 0.5\n" + "x" * 3_000_000 + " lr: 0.1\nlr: 0.25\n", [1, 2], "a line of more than"),
+        ("lr: 0.5\n" + "x" * 3_000_000 + " lr: 0.1\nlr: 0.25\nlr: 0.2\n", [1, 2, 3], "a line of more than"),
         ("step 1 lr 0.50\0\0\0\0\nstep 2 lr 0.25\n" + "\0" * 9, [1, 2], "zero bytes"),
     ]:
         log = read(written(tmp_path, text))

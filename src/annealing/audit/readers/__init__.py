@@ -11,6 +11,7 @@ from ..log import Log, LogError
 from . import csv_reader, json_reader, regex_reader, tensorboard, transformers_console
 from .column_names import Roles
 from .formats import TABLES, TEXTS, Format, TextFormat
+from .recognition import format_of
 from .rows import Rows
 from .text_file import Progress, TextFile
 
@@ -30,6 +31,7 @@ def read(
     columns: Mapping[str, str | Sequence[str]] | None = None,
     patterns: str | Sequence[str] | None = None,
     progress: Progress | None = None,
+    unit: str | None = None,
 ) -> Log:
     r"""Read the learning rates that a run logged.
 
@@ -39,6 +41,7 @@ def read(
     patterns: regular expressions with groups named update, epoch, rate (or rate_NAME for each of several groups); a
         rate belongs to the update in its line, else to the last one before.
     progress: called with the bytes read so far and in all.
+    unit: "update" or "epoch", where the log has both and the other is wanted.
     Errors: `LogError`, which names the file and what was expected.
 
     >>> import pathlib, tempfile
@@ -48,6 +51,8 @@ def read(
     >>> log.format, log.unit, log.clock.tolist(), log.rates[:, 0].tolist(), log.half[:, 0].tolist()
     ('text', 'epoch', [1.0, 2.0], [0.005, 0.014], [5e-05, 5e-05])
     """
+    if unit not in (None, "update", "epoch"):
+        raise LogError(f"unit must be 'update' or 'epoch', got {unit!r}")
     files = _files(path)
     named = _columns(columns)
     sizes = [_size(file) for file in files]
@@ -59,10 +64,9 @@ def read(
     rows: Rows | None = None
     for number, file in enumerate(files):
         source = TextFile(file, sum(sizes[:number]), sum(sizes), progress)
-        this = form or _form(source, format, named)
+        this = form or format_of(source, format, named)
         if rows is None:
-            rows = Rows(this if isinstance(this, Format) else this.form)
-            rows.path = str(file)
+            rows = Rows(this if isinstance(this, Format) else this.form, str(file))
         if (name := this.name if isinstance(this, Format) else this.form.name) != rows.form.name:
             raise LogError(f"{file}: its format is {name}, that of the file before {rows.form.name}; give one run")
         before = rows.count
@@ -75,7 +79,7 @@ def read(
             rows.repair(f"{file.name}: no rates in it")
     assert rows
     expected = f"columns or tags {', '.join(named.rates)}" if named else rows.form.words
-    return rows.log(" ".join(map(str, files[:3])), expected)
+    return rows.log(" ".join(map(str, files[:3])), expected, unit)
 
 
 def _read(source: TextFile, rows: Rows, form: Format | TextFormat, columns: Roles | None) -> None:
@@ -87,32 +91,6 @@ def _read(source: TextFile, rows: Rows, form: Format | TextFormat, columns: Role
         csv_reader.read(source, rows, columns)
     else:
         json_reader.read(source, rows, columns)
-
-
-def _form(source: TextFile, name: str | None, columns: Roles | None) -> Format | TextFormat:
-    """The format that is named, else the one that the content shows."""
-    if name == "tensorboard" or (name is None and tensorboard.recognise(source.head)):
-        if not tensorboard.recognise(source.head):
-            raise LogError(f"{source.path}: not a TensorBoard event file: it does not begin with a TFRecord")
-        return TABLES["tensorboard"]
-    source.check_text()
-    if name in TABLES:
-        return TABLES[name]
-    sample = source.sample()
-    if name is None:
-        if found := json_reader.recognise(sample) or csv_reader.recognise(sample):
-            return found
-        if columns:
-            return TABLES["json" if sample.lstrip().startswith(("{", "[")) else "csv"]
-    rows = [row for row in TEXTS if name in (None, row.form.name)]
-    if (row := regex_reader.recognise(sample[:65536]) or regex_reader.recognise(sample)) and row in rows:
-        return row
-    if name is not None:
-        return next((row for row in rows if regex_reader.shows(row, sample)), rows[0])
-    for piece in TextFile(source.path).pieces():
-        if row := regex_reader.recognise(piece):
-            return row
-    raise LogError(f"{source.path}: no learning rate found; name the format, the columns or patterns to look for")
 
 
 def _columns(columns: Mapping[str, str | Sequence[str]] | None) -> Roles | None:

@@ -50,8 +50,9 @@ class Roles(NamedTuple):
 
 
 def is_rate(name: str) -> bool:
-    if len(name) > 200 or OTHER.search(name.rpartition(" - ")[2]) or SAID.fullmatch(name):
-        return False  # W&B's charts write the name of the run before " - "
+    own = name.rpartition(" - ")[2]  # W&B's charts write the name of the run before " - "
+    if len(name) > 200 or OTHER.search(own) or SAID.fullmatch(name) or "=" in own:
+        return False
     return RATE.fullmatch(name.strip()) is not None
 
 

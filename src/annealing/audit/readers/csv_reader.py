@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,33 +11,47 @@ from itertools import chain
 from ..log import LogError
 from .column_names import Roles, rate_names, roles
 from .formats import TABLES, Format
+from .precision import NUMBER
 from .rows import Column, Rows
 from .text_file import TextFile
 
 DELIMITERS = ",;\t|"
 
 
-def recognise(sample: str) -> Format | None:
-    """The format of a text that begins with a header line in which a rate is named."""
+def recognise(sample: str) -> tuple[Format | None, int]:
+    """The format of a text that begins with a header line in which a rate is named, and how many rates follow."""
     header = _header(sample)
-    if header is None or not rate_names(header):
-        return None
-    names = [name.strip() for name in header]
+    if header is None or not (rates := rate_names(header)):
+        return None, 0
+    rows = csv.reader(_cut(sample)[1].split("\n"), delimiter=_delimiter(_first(sample)), skipinitialspace=True)
+    places, count = [header.index(name) for name in rates], 0
+    with contextlib.suppress(csv.Error):
+        for row in rows:
+            count += any(place < len(row) and NUMBER.fullmatch(row[place].replace(",", ".")) for place in places)
+    return TABLES[_kind([name.strip() for name in header])], count
+
+
+def _kind(names: list[str]) -> str:
     if any(name.startswith("x/lr") for name in names):
-        return TABLES["yolov5"]
+        return "yolov5"
     if any(name.startswith("lr/pg") for name in names):
-        return TABLES["ultralytics"]
+        return "ultralytics"
     if "_step" in names or any(" - " in name for name in names):
-        return TABLES["wandb"]
+        return "wandb"
     if "step" in names and any(name.startswith("lr-") for name in names):
-        return TABLES["lightning"]
+        return "lightning"
     if names[0] == "epoch" and names[1:] == sorted(names[1:]) and any(name.endswith("loss") for name in names):
-        return TABLES["keras"]
-    return TABLES["csv"]
+        return "keras"
+    return "csv"
+
+
+def _first(sample: str) -> str:
+    """The header line: the first that is neither blank nor a comment."""
+    return next((line for line in sample.lstrip("\ufeff").split("\n") if line.strip() and line[0] != "#"), "")
 
 
 def _header(sample: str) -> list[str] | None:
-    line = next((line for line in sample.lstrip("\ufeff").split("\n") if line.strip() and line[0] != "#"), "")
+    line = _first(sample)
     cells = _cells(line, _delimiter(line))
     return cells if len(cells) > 1 and len(line) < 100_000 else None
 
@@ -73,7 +88,7 @@ def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:
             raise LogError(f"{source.path}: no column {name!r}; there are {', '.join(map(repr, header[:20]))}")
     if not found.rates:
         raise LogError(f"{source.path}: no column is named like a learning rate: {', '.join(map(repr, header[:20]))}")
-    delimiter = _delimiter(next(line for line in source.sample().split("\n") if line.strip() and line[0] != "#"))
+    delimiter = _delimiter(_first(source.sample()))
     rates = [header.index(name) for name in found.rates]
     update, epoch = (None if name is None else header.index(name) for name in (found.update, found.epoch))
     CsvTable(source, rows, header, delimiter, rates, update, epoch).read()
@@ -136,7 +151,7 @@ class CsvTable:
 
     def _add(self, columns: Mapping[int, Column]) -> None:
         update, epoch = (None if place is None else columns[place] for place in (self.update, self.epoch))
-        self.rows.add({self.header[place]: columns[place] for place in self.rates}, update, epoch)
+        self.rows.add({self.header[place]: columns[place] for place in self.rates}, {"update": update, "epoch": epoch})
 
     def _point(self, cell: str) -> str:
         return cell.replace(",", ".") if self.delimiter == ";" else cell

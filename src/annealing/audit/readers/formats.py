@@ -10,6 +10,8 @@ FLOAT = r"[-+]?(?:[0-9]{1,55}+(?:\.[0-9]{0,35}+)?|\.[0-9]{1,35}+)(?:[eE][-+]?[0-
 END, NEAR = r"(?!\w|\.[0-9])", r"[^\w\n]{0,4}"
 RATE = rf"(?P<rate>{FLOAT}){END}"
 PER = rf"(?:[ \t]*/[ \t]*(?P<per>{N}))?"
+M = rf"[0-9]{{1,3}}(?:,[0-9]{{3}})+|{N}"  # as in 5,000
+MORE = rf"(?P<more>(?:,? ?(?:{FLOAT})){{1,255}}+,? ?[\])])?"  # the rest of a list of rates
 
 
 def then(begin: str, found: str, letters: str) -> str:
@@ -41,19 +43,22 @@ class Format(NamedTuple):
 class TextFormat(NamedTuple):
     """A kind of text log.
 
-    patterns: each within a line and without digits of its own; with the groups update, epoch, iter (within the
-        epoch), per (iterations in an epoch), rate. A rate belongs to the update and epoch in the same match, else to
+    patterns: each within a line; with the groups update, epoch, iter (within the epoch), per (iterations in an epoch),
+        samples and of (the same in examples), begin (the first iteration that a row is the mean of), skipped, rate,
+        and more (other rates in the same brackets). A rate belongs to the update and epoch in the same line, else to
         the last that were seen.
     sign: what only this format has; by default a match of a pattern with a rate.
     first: the number of the first epoch, where epoch and iter are added up.
-    stated: what of its own settings the run prints, by name.
+    settings: what of its own settings the run prints, by name.
+    named: whether the file's name has to be that of a rate, since the content does not say what it is.
     """
 
     form: Format
     patterns: tuple[str, ...]
     sign: str | None = None
     first: int | None = None
-    stated: str | None = None
+    settings: str | None = None
+    named: bool = False
 
 
 TABLES = {
@@ -76,6 +81,11 @@ TABLES = {
 }
 YAML = "BASE_LR|MAX_ITER|WARMUP_ITERS|WARMUP_FACTOR|WARMUP_METHOD|LR_SCHEDULER_NAME|STEPS|GAMMA"
 PYTHON = "learning_rate|lr_scheduler_type|max_steps|num_train_epochs|warmup_ratio|warmup_steps|logging_steps"
+TRAINER = "Num Epochs|Total optimization steps|Num examples|Gradient Accumulation steps"
+OWN = (
+    "max_steps|num_train_epochs|lr_scheduler_type|warmup_steps|warmup_ratio|warmup_epochs|total_steps|max_iters?|"
+    "max_epochs?|train_steps|num_epochs|epochs|batch_size|world_size|accum_freq"
+)
 SETTINGS = rf"({YAML}):[ \t]*(.+)$"
 TEXTS = (
     TextFormat(
@@ -85,7 +95,7 @@ TEXTS = (
             rf"\{{[^{{}}\n]{{0,2000}}?'learning_rate': '?{RATE}'?[,}}]"
             r"(?:[^{}\n]{0,2000}?'epoch': '?(?P<epoch>[0-9.eE+-]{1,30}))?",
         ),
-        stated=rf"\b({PYTHON}|transformers_version)\"?(?:=|: )([^,\s]+),?$",
+        settings=rf"\b({PYTHON}|{TRAINER}|transformers_version)\"?(?:=|: | = )([^,\s]+(?:,[0-9]{{3}})*),?$",
     ),
     TextFormat(
         Format(
@@ -103,7 +113,7 @@ TEXTS = (
             ),
         ),
         first=1,
-        stated=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
+        settings=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
     ),
     TextFormat(
         Format(
@@ -114,35 +124,35 @@ TEXTS = (
             double=True,
         ),
         (then(rf"Iter(?:\(train\))?[ \t]*\[[ \t]*(?P<update>{N})/(?P<total>{N})\]", f"lr: {RATE}", "Il"),),
-        stated=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
+        settings=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
     ),
     TextFormat(
         Format("maskrcnn_benchmark", "maskrcnn-benchmark's log: iter: 20 ... lr: 0.000900", "digits", double=True),
         (then(rf"iter: (?P<update>{N}) ", f"lr: {RATE}", "il"),),
         sign=then(r"maskrcnn_benchmark\.trainer INFO: ", "lr: ", "ml"),
-        stated=SETTINGS,
+        settings=SETTINGS,
     ),
     TextFormat(
         Format("detectron2", "detectron2's log: iter: 19 ... lr: 2.5373e-05", 5, shift=0, double=True),
         (then(rf"iter: (?P<update>{N}) ", f"lr: {RATE}", "il"),),
         sign=then(r"d2\.utils\.events", then("iter: ", "lr: ", "il"), "di"),
-        stated=SETTINGS,
+        settings=SETTINGS,
     ),
     TextFormat(
         Format("fastreid", "fastreid's log: epoch/iter: 0/199 ... lr: 1.07e-04", "digits", double=True),
         (then(rf"epoch/iter: (?P<epoch>{N})/(?P<update>{N}) ", f"lr: {RATE}", "el"),),
-        stated=SETTINGS,
+        settings=SETTINGS,
     ),
     TextFormat(
         Format("caffe", "Caffe's log: Iteration 100, lr = 0.001", 6, shift=0),
         (rf"\bIteration (?P<update>{N}), lr = {RATE}",),
-        stated=r"(base_lr|max_iter|lr_policy|gamma|power|stepsize|stepvalue|iter_size): \"?([^\"\s]+)\"?$",
+        settings=r"(base_lr|max_iter|lr_policy|gamma|power|stepsize|stepvalue|iter_size): \"?([^\"\s]+)\"?$",
     ),
     TextFormat(
         Format("torchvision", "torchvision's, DETR's, SwAV's and timm's consoles: Epoch: [0] [10/5005] ... lr: 0.1"),
         (
             then(
-                rf"(?:Epoch|Train): ?\[?(?P<epoch>{N})(?:/[0-9]+)?\]?(?: - Iter:)?:?[ \t]*"
+                rf"(?<!Train )(?:Epoch|Train): ?\[?(?P<epoch>{N})(?:/[0-9]+)?\]?(?: - Iter:)?:?[ \t]*"
                 rf"\[[ \t]*(?P<iter>{N})/[ \t]*(?P<per>{N})",
                 rf"(?:lr|LR|learning_rate)[: ][ \t]*{RATE}",
                 "ETlL",
@@ -150,7 +160,7 @@ TEXTS = (
             then(rf"Epoch\[(?P<epoch>{N})\] - Iter: \[(?P<iter>{N})/(?P<per>{N})\]", f"LR {RATE}", "EL"),
         ),
         first=0,
-        stated=r"(epochs|lr|final_lr|decay_epochs|warmup_epochs): (.+)$",
+        settings=r"(epochs|lr|final_lr|decay_epochs|warmup_epochs): (.+)$",
     ),
     TextFormat(
         Format("fairseq", "fairseq's log: num_updates=50, lr=8e-05", 6),
@@ -164,9 +174,9 @@ TEXTS = (
         Format("tqdm", "a progress bar that shows the rate: 10/1000 [00:05<08:30, 1.94it/s, lr=1e-5]"),
         (
             then(
-                rf"(?:Epoch:? (?P<epoch>{N})[^\n|]{{0,40}}\|[^\n|]{{0,200}}\| )?(?P<iter>{N})/(?P<per>{N}) \[",
-                f"lr={RATE}",
-                "E0-9l",
+                rf"(?:Epoch:? (?P<epoch>{N})[^\n|]{{0,40}}\|[^\n|]{{0,200}}\| )?(?P<iter>{N})/(?P<per>{N}) \[[0-9:]+<",
+                f"(?:lr|LR|learning_rate)[=:] ?{RATE}",
+                "E0-9lL",
             ),
         ),
     ),
@@ -189,14 +199,38 @@ TEXTS = (
         (rf"^[ ]*(?P<update>{N}): [^\n]*? (?P<rate>[0-9]{{1,20}}+\.[0-9]{{1,35}}+) rate, ",),
     ),
     TextFormat(
+        Format("deepspeed", "DeepSpeed's log: step=10, skipped=2, lr=[9.6e-06], mom=[(0.9, 0.95)]", "full"),
+        (
+            then(
+                rf"step=(?P<update>{N}), skipped=(?P<skipped>{N})",
+                rf"lr=\[?{RATE}{MORE}",
+                "sl",
+            ),
+        ),
+    ),
+    TextFormat(
+        Format("mlflow", "MLflow's file of one metric: time, value and step in each line; its name is that of a rate"),
+        (rf"^[0-9]{{13}} {RATE} (?P<update>{N})$",),
+        named=True,
+    ),
+    TextFormat(
         Format(
             "text", "any text with a rate, and an update or epoch, each with its word: Epoch: 3, Learning rate: 0.023"
         ),
         (
-            rf"(?i:\b(?:global[_ ]?step|step|iter|iteration|update|num_updates)s?)\b{NEAR}(?P<iter>{N}){PER}{END}(?!%)",
-            rf"(?i:\bepoch)\b{NEAR}(?P<epoch>{N}){END}",
-            r"(?i:\b(?:lr|learning[ _-]?rate))(?:/\w{1,20}|\(\w{1,30}\)|_group0)?"
-            rf"(?: is| to| set to| of group 0 to)?[^\w\n]{{1,4}}?{RATE}",
+            # A printed optimizer is settings, not a row of a log.
+            r"Parameter Group [0-9]+\n(?:    \w+: [^\n]*\n)*",
+            rf"(?i:\b(?:global[_ ]?step|num_updates))\b{NEAR}(?P<update>{M}){END}(?!%)",
+            rf"(?i:\b(?:cur_|current_)?(?:step|iter|iteration|update|batch)(?:s|es)?)\b{NEAR}(?:{N}-)?(?P<iter>{M}){PER}{END}(?!%)",
+            rf"\b(?P<iter>{N})[ \t]*/[ \t]*(?P<per>{N}) batches\b",
+            rf"(?i:\b(?:cur_|current_)?epoch)\b{NEAR}(?P<epoch>{M}){END}",
+            rf"\[[ \t]*(?P<samples>{N})/[ \t]*(?P<of>{N}) \([ \t]*[0-9.]{{1,6}}%\)\]",
+            rf"\b(?P<epoch>{N})epoch:train:(?P<begin>{N})-(?P<iter>{N})batch\b",
+            rf"^s:(?P<update>{N}) ",
+            r"(?<!-)(?P<key>(?i:\b(?:lr|learning[ _-]?rate|optim[0-9]{1,3}_lr[0-9]{1,3})))"
+            r"(?:/\w{1,20}|\(\w{1,30}\)|_group0)?"
+            rf"(?: is| to| set to| of group 0 to)?[^\w\n]{{1,4}}?{RATE}{MORE}",
         ),
+        settings=rf"\b({OWN})\"?(?:=|: )([^,\s)]+)",
     ),
 )

@@ -15,24 +15,29 @@ from .rows import Rows, counted
 from .text_file import PIECE, TextFile
 
 HISTORY = re.compile(r'"log_history"\s*:\s*\[')
-STATED = ("max_steps", "logging_steps", "num_train_epochs", "global_step", "total_steps")
+STATED = ("max_steps", "logging_steps", "num_train_epochs", "global_step", "total_steps", "train_batch_size")
+TRIED = ("learning_rate", "warmup_steps", "warmup_ratio", "lr_scheduler_type", "num_train_epochs")
+RATES = (int, float, str, list, dict)
+WHOLE = 1 << 30  # rates in a file that is JSON as a whole, which no text can have more of
 Record = dict[str, Any]
 
 
-def recognise(sample: str) -> Format | None:
-    """The format of a text that begins with JSON, if it does."""
-    text = sample.lstrip()
+def recognise(sample: str) -> tuple[Format | None, int]:
+    """The format of a text that begins with JSON, if it does, and how many records with rates it has."""
+    text, found, count = sample.lstrip(), None, 0
     if HISTORY.search(text) and text.startswith("{"):
-        return TABLES["trainer_state"]
+        return TABLES["trainer_state"], WHOLE
     if not text.startswith(("{", "[")):
-        return None
+        return None, 0
     for line in text.split("\n"):
         record = _object(line) if line.lstrip().startswith("{") else None
-        if record is not None and any(is_rate(key) for key in record):
-            return TABLES[_kind(record)]
+        if record is not None and any(is_rate(key) and isinstance(record[key], RATES) for key in record):
+            found, count = found or TABLES[_kind(record)], count + 1
+    if count > 1 or (count and "\n" in text.rstrip()):
+        return found, count
     if re.match(r"\[\s*(\{|\])", text) or re.match(r'\{\s*"[^"]*"\s*:\s*\[', text):
-        return TABLES["json"]
-    return None
+        return TABLES["json"], WHOLE
+    return found, count
 
 
 def _kind(record: Mapping[str, Any]) -> str:
@@ -54,6 +59,8 @@ def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     if rows.form.name == "trainer_state" or HISTORY.search(text):
         outside = _listed(source, rows, columns, HISTORY)
         rows.settings |= {key: outside[key] for key in STATED if isinstance(outside.get(key), int | float)}
+        if isinstance(tried := outside.get("trial_params"), dict):  # of a search over settings
+            rows.settings |= {key: tried[key] for key in TRIED if isinstance(tried.get(key), int | float | str)}
     elif text.startswith("["):
         _listed(source, rows, columns, re.compile(r"\["))
     elif re.match(r'\{\s*"[^"]*"\s*:\s*\[', text) and _object(text.partition("\n")[0]) is None:
@@ -165,6 +172,11 @@ def _columns(source: TextFile, rows: Rows, columns: Roles | None) -> None:
 
 def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
     records = batch if set(map(type, batch)) <= {dict} else [record for record in batch if isinstance(record, dict)]
+    records = (
+        [one for record in records for one in _inside(record)] if any("batches" in one for one in records) else records
+    )
+    # Records of an evaluation have the rate of the last update, and a clock of their own.
+    records = [one for one in records if str(one.get("mode", "train")).startswith("train")]
     keys = dict.fromkeys(chain.from_iterable(records))
     found = columns or roles(keys)
     names = [name for name in found.rates if name in keys]
@@ -189,7 +201,15 @@ def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
 
     if rows.form.name == "llamafactory" and (totals := [n for n in column("total_steps") or () if type(n) is int]):
         rows.settings["total_steps"] = totals[-1]
-    rows.add(rates, column(found.update), column(found.epoch))
+    rows.add(rates, {"update": column(found.update), "epoch": column(found.epoch)})
+
+
+def _inside(record: Record) -> list[Record]:
+    """The records of an epoch's batches where those have rates, as in skorch's history; else the record itself."""
+    batches = [one for one in record.get("batches") or () if isinstance(one, dict)]
+    if not any(is_rate(key) for one in batches for key in one):
+        return [record]
+    return [one | {"epoch": record.get("epoch"), "batch": number} for number, one in enumerate(batches, 1)]
 
 
 def _spread(name: str, cells: Iterable[Any]) -> dict[str, list[Any]]:

@@ -1,10 +1,11 @@
-"""Logs as text: a rate and its update or epoch are found by patterns."""
+"""Logs as text: a rate and its place in the run are found by patterns."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,29 +16,29 @@ from .precision import Booleans, Floats, Texts, bytes_of
 from .rows import Rows, floats
 from .text_file import TextFile
 
-PAIRED = ("update", "iter", "per", "epoch")
+PLACES = ("update", "iter", "samples", "epoch")  # each is a place in the run
+TOLD = (*PLACES, "per", "of", "begin", "skipped")
+PUBLIC = ("update", "iter", "per", "epoch")
 MANY = ("stepvalue",)
 LIST = re.compile(r"[\[(]([0-9., ]*)[\])]")
 LONGEST = 4096  # characters of a line in which a user's pattern is looked for
 USER = "patterns"
+CHANGING = re.compile(r"[-+]?[0-9][0-9.,:]*(?:[eE][-+]?[0-9]+)?|\bnan\b|\binf\b|[^\x21-\x7e]+")
+MOST = 64  # rates in one list
+SEEN, SHAPE = 100, 24  # characters before a rate that are looked at, and compared once their numbers are gone
+Places = NDArray[np.intp]
 
 
 class Match(NamedTuple):
-    """What patterns matched in a piece of a log, in order: the line of each match, and for each name of a group where
-    it took part, and what it held there."""
+    """What patterns matched in a piece of a log, in order.
 
-    line: NDArray[np.intp]
+    line: the line of each match. columns: for each name of a group, where it took part, and what it held there.
+    shape: a number for how the text before each rate is written, where that matters.
+    """
+
+    line: Places
     columns: dict[str, tuple[Booleans, Texts]]
-
-
-def recognise(sample: str) -> TextFormat | None:
-    """The first known format that a text has a line of."""
-    return next((form for form in TEXTS if shows(form, sample)), None)
-
-
-def shows(form: TextFormat, sample: str) -> bool:
-    signs = (form.sign,) if form.sign else [pattern for pattern in form.patterns if "(?P<rate>" in pattern]
-    return any(re.search(sign, sample, re.MULTILINE) for sign in signs)
+    shape: Floats | None
 
 
 def user_format(patterns: Sequence[str]) -> TextFormat:
@@ -51,14 +52,14 @@ def user_format(patterns: Sequence[str]) -> TextFormat:
             raise LogError(f"patterns[{number}] must be a regular expression, got {pattern!r}: {error}") from None
         if re.search(r"(?<!\\)(?:\\\\)*(?:\\[1-9]|\(\?\()", pattern):
             raise LogError(f"patterns[{number}] must refer to groups as (?P=NAME), not by number, got {pattern!r}")
-    known = {name for name in names if name in PAIRED or name == "rate" or name.startswith("rate_")}
+    known = {name for name in names if name in PUBLIC or name == "rate" or name.startswith("rate_")}
     if names - known or not names:
         raise LogError(
             "patterns must have groups named update, epoch, iter, per, rate or rate_NAME, as in "
             f"(?P<rate>[0-9.e-]+); got {sorted(names)}"
         )
-    update, epoch, rate = TEXTS[-1].patterns
-    added = [] if names & {"update", "iter", "epoch"} else [update, epoch]
+    *places, rate = TEXTS[-1].patterns
+    added = [] if names & {"update", "iter", "epoch"} else places
     if not any(name.startswith("rate") for name in names):
         added.append(rate)
     return TextFormat(Format(USER, "text by your patterns"), (*patterns, *added))
@@ -67,31 +68,27 @@ def user_format(patterns: Sequence[str]) -> TextFormat:
 def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
     """Add the rows of one text file."""
     finder = Finder(form)
-    rates = [name for name in finder.places if name.startswith("rate")]
-    rows.inner, rows.first = form.first is not None and "iter" in finder.places, form.first
+    rows.restarts, rows.first = form.first is not None and "iter" in finder.places, form.first
     carried: dict[str, float] = {}
     for piece in source.pieces():
         if form.form.name == USER:
             piece, cut = re.subn(rf"[^\n]{{{LONGEST + 1},}}", "", piece)
             if cut:
                 source.repair(f"lines of more than {LONGEST:,} characters left out: they are too long for patterns")
-        found = finder.find(piece)
-        if found is None:
+        if (found := finder.find(piece)) is None:
             continue
-        at = np.flatnonzero(np.any([found.columns[name][0] for name in rates], axis=0))
-        if "line" in finder.places:
-            told = {name: _told(name, found, at, carried) for name in PAIRED if name in found.columns}
-        else:
-            told = {name: floats(found.columns[name][1][at]) for name in PAIRED if name in found.columns}
+        at = np.flatnonzero(np.any([found.columns[name][0] for name in finder.rates], axis=0))
+        told = _all_told(found, at, carried, "line" in finder.places)
         if not at.size:
             continue
-        update = told.get("update", told.get("iter"))
-        if update is not None and "iter" in told:
-            update = np.where(np.isnan(update), told["iter"], update)
-        columns = {name: found.columns[name][1][at] for name in rates}
-        rows.add({_group(name): column for name, column in columns.items()}, update, told.get("epoch"), told.get("per"))
-        rows.torn = source.open_end and any(_ends(piece, column) for column in columns.values())
-    rows.settings |= stated(source.sample(), form)
+        columns, first = _groups(found, at, finder.rates)
+        if found.shape is None:
+            told.pop("own", None)  # a user's patterns may well say one thing in each line
+        else:
+            told["shape"] = found.shape[at]
+        rows.add(columns, {name: column[first] for name, column in told.items()})
+        rows.torn = source.open_end and any(_ends(piece, found.columns[name][1][at]) for name in finder.rates)
+    rows.settings |= settings_of(source.sample(), form)
 
 
 class Finder:
@@ -99,17 +96,43 @@ class Finder:
 
     def __init__(self, form: TextFormat) -> None:
         self.pattern, self.places = combined(form.patterns)
+        self.rates = [name for name in self.places if name.startswith("rate")]
+        self.general = form is TEXTS[-1]
+
+    def count(self, text: str) -> int:
+        """How many rates a text has."""
+        if self.pattern.groups == 1:
+            return len(self.pattern.findall(text))
+        return sum(
+            any(found[place] for name in self.rates for place in self.places[name])
+            for found in self.pattern.findall(text)
+        )
 
     def find(self, piece: str) -> Match | None:
         """What matches in a piece of whole lines; None if nothing does."""
-        found = self.pattern.findall(piece)
+        shape = None
+        if self.general:
+            matches = list(self.pattern.finditer(piece))
+            found: list[Any] = [match.groups("") for match in matches]
+            (rate,) = self.places["rate"]
+            shape = np.array([_shape(piece, match.start(rate + 1)) for match in matches], np.float64)
+        else:
+            found = self.pattern.findall(piece)
         if not found:
             return None
         columns = list(zip(*found, strict=True)) if isinstance(found[0], tuple) else [found]
         texts = {name: _merged([columns[place] for place in where]) for name, where in self.places.items()}
         there = {name: column != b"" for name, column in texts.items()}
         line = np.cumsum(there["line"]) if "line" in there else np.arange(len(found))
-        return Match(line, {name: (there[name], texts[name]) for name in texts if name != "line"})
+        return Match(line, {name: (there[name], texts[name]) for name in texts if name != "line"}, shape)
+
+
+def _shape(piece: str, begin: int) -> float:
+    """A number for how the text before a rate is written, whatever numbers are in it; NaN where there is no rate."""
+    if begin < 0:
+        return np.nan
+    before = piece[max(0, begin - SEEN) : begin].rpartition("\n")[2]
+    return float(crc32(CHANGING.sub("#", before)[-SHAPE:].encode()))
 
 
 def combined(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, list[int]]]:
@@ -135,6 +158,77 @@ def _numbered(pattern: str, number: int) -> str:
     return re.sub(r"\(\?P=([A-Za-z_]\w*)\)", lambda found: f"(?P={found[1]}__{number})", named)
 
 
+def _all_told(found: Match, at: Places, carried: dict[str, float], lines: bool) -> dict[str, Floats]:
+    """What the lines of rates say of their place in the run, or else the lines above; `own` where the line itself."""
+    names = [name for name in TOLD if name in found.columns]
+    if not lines:
+        return {name: numbers(found.columns[name][1][at]) for name in names}
+    told, own = dict[str, Floats](), np.zeros(at.size, bool)
+    lines_of = {name: found.line[found.columns[name][0]] for name in names}
+    for name in names:
+        told[name], inside, seen = _told(name, found, at, carried)
+        own |= inside & (name in PLACES)
+        if name == "iter" and "epoch" in lines_of:
+            # The last iteration of an epoch is not one of the next, whose number is printed in between.
+            epoch = np.append(-1, lines_of["epoch"])[np.searchsorted(lines_of["epoch"], found.line[at], side="right")]
+            told[name] = np.where((seen < epoch) & ~inside, np.nan, told[name])
+    if "iter" in carried and lines_of.get("epoch", at[:0]).max(initial=-1) > lines_of["iter"].max(initial=-1):
+        carried["iter"] = np.nan
+    return told | {"own": own.astype(np.float64)}
+
+
+def _told(name: str, found: Match, at: Places, carried: dict[str, float]) -> tuple[Floats, Booleans, Places]:
+    """For each rate what its line says before it, else after it, else what was said last in a line above.
+
+    Also whether its own line says it, and which line did; -1 for a piece before.
+    """
+    there, column = found.columns[name]
+    line, here, before = found.line, np.flatnonzero(there), carried.get(name, np.nan)
+    if not here.size:
+        return np.full(at.size, before), np.zeros(at.size, bool), np.full(at.size, -1)
+    values = numbers(column[here])
+    carried[name] = float(values[-1])
+    place = np.searchsorted(here, at, side="right")
+    above, below = np.maximum(place - 1, 0), np.minimum(place, here.size - 1)
+    has_above = place > 0
+    in_line_above = has_above & (line[here[above]] == line[at])
+    after = (place < here.size) & (line[here[below]] == line[at]) & ~in_line_above
+    value = np.where(after, values[below], np.where(has_above, values[above], before))
+    return value, in_line_above | after, np.where(after, line[at], np.where(has_above, line[here[above]], -1))
+
+
+def _groups(found: Match, at: Places, names: list[str]) -> tuple[dict[str, Texts], Places]:
+    """The rates of each row by group, and which of the matches with a rate begins each row.
+
+    The rates of a list are groups of one row, and so are those with different names in one line.
+    """
+    columns = {_group(name): found.columns[name][1][at] for name in names}
+    if "more" not in found.columns:
+        return columns, np.arange(at.size)
+    line, (listed, more) = found.line[at], found.columns["more"]
+    if not listed[at].any() and (np.diff(line) > 0).all():
+        return columns, np.arange(at.size)
+    keys = found.columns["key"][1][at] if "key" in found.columns else np.zeros(at.size, np.bytes_)
+    rows, begins, used = list[dict[str, bytes]](), list[int](), set[bytes]()
+    for i, (key, rate, rest) in enumerate(zip(keys.tolist(), columns["lr"].tolist(), more[at].tolist(), strict=True)):
+        if not rows or line[i] != line[i - 1] or key in used:
+            rows.append({})
+            begins.append(i)
+            used = set()
+        used.add(key)
+        name = key.decode("latin-1") if rows[-1] else "lr"
+        several = [rate, *re.split(rb"[, \])]+", rest)] if rest else [rate]
+        several = [one for one in several if one][:MOST]
+        rows[-1] |= {name if len(several) == 1 else f"{name}/{place}": one for place, one in enumerate(several)}
+    groups = dict.fromkeys(name for row in rows for name in row)
+    return {name: np.array([row.get(name, b"") for row in rows], np.bytes_) for name in groups}, np.array(begins)
+
+
+def numbers(column: Texts) -> Floats:
+    """Counts, in which thousands may be set apart by commas."""
+    return floats(np.char.replace(column, b",", b"") if b"," in column.tobytes() else column)
+
+
 def _group(name: str) -> str:
     return "lr" if name == "rate" else name.removeprefix("rate_")
 
@@ -153,26 +247,10 @@ def _merged(columns: list[Sequence[str]]) -> Texts:
     return merged
 
 
-def _told(name: str, found: Match, at: NDArray[np.intp], carried: dict[str, float]) -> Floats:
-    """For each rate what its line says before it, else after it, else what was said last in a line above."""
-    there, column = found.columns[name]
-    line, here, before = found.line, np.flatnonzero(there), carried.get(name, np.nan)
-    if not here.size:
-        return np.full(at.size, before)
-    values = floats(column[here])
-    carried[name] = float(values[-1])
-    place = np.searchsorted(here, at, side="right")
-    above, below = np.maximum(place - 1, 0), np.minimum(place, here.size - 1)
-    in_line_above, in_line_below = (line[here[near]] == line[at] for near in (above, below))
-    has_above = place > 0
-    after = (place < here.size) & in_line_below & ~(has_above & in_line_above)
-    return np.where(after, values[below], np.where(has_above, values[above], before))
-
-
-def stated(sample: str, form: TextFormat) -> dict[str, Any]:
+def settings_of(sample: str, form: TextFormat) -> dict[str, Any]:
     """What the log says of its own settings; of a setting that comes again, the last."""
     found: dict[str, Any] = {}
-    for key, text in re.findall(form.stated, sample, re.MULTILINE) if form.stated else ():
+    for key, text in re.findall(form.settings, sample, re.MULTILINE) if form.settings else ():
         value = _value(text.strip())
         found[key] = [*found.get(key, ()), value] if key in MANY else value
     return found
@@ -183,7 +261,7 @@ def _value(text: str) -> Any:
         return [_value(part.strip()) for part in listed[1].split(",") if part.strip()]
     for kind in (int, float):
         try:
-            return kind(text[:64])
+            return kind(text[:64].replace(",", ""))
         except ValueError:
             continue
     return text[:200].strip("\"'")

@@ -10,35 +10,34 @@ import numpy as np
 from ..log import Log, LogError
 from .formats import Format
 from .precision import Booleans, Cells, Floats, Printed, Texts, bytes_of, values_of
+from .row_clock import RowClock, Said, begins_again, clock_of, in_epochs, in_turn
 
 MOST_GROUPS = 256
-GENERAL = {"text", "patterns", "tqdm", "csv", "json"}  # whose updates may be counted in all or in an epoch
+GENERAL = {"text", "patterns", "tqdm", "csv", "json", "wandb"}  # whose updates may be counted in all or in an epoch
 PLAIN = {int, float, type(None)}
+FEWEST = 3  # rates without any clock that make a series
 Column = Sequence[Any] | Floats | Texts
 
 
 class Rows:
     """The rows read so far; rates are added as printed texts or as numbers, one column for each group."""
 
-    def __init__(self, form: Format) -> None:
+    def __init__(self, form: Format, path: str = "") -> None:
         self.form = form
-        self.updates: list[Floats] = []
-        self.epochs: list[Floats] = []
-        self.pers: list[Floats] = []
         self.file = ""
-        self.path = ""  # of the first file
+        self.path = path  # of the first file
         self.starts: list[int] = []
         self.torn_rows: list[int] = []
         self.rates: dict[str, Printed] = {}
+        self.told: dict[str, list[Floats]] = {}  # what rows say beside their rates, by the names of `Said` and others
         self.count = 0
         self.settings: dict[str, Any] = {}
         self.repairs: list[str] = []
         self.left_out: list[tuple[int, str]] = []
-        self.counted = False
         self.unit: str | None = form.unit
         self.first: int | None = None
-        self.inner = False  # whether updates begin again in every epoch; `first` is the first epoch's number
-        self.uncounted = False  # whether rows without an update are counted even where epochs are known
+        self.restarts = False  # whether iterations begin again in every epoch; `first` is the first epoch's number
+        self.epochs_last = False  # whether rows without an update are counted even where epochs are known
         self.slack = 0  # by how many updates they may be off
         self.torn = False  # the last number touches the end of a file without a line end
 
@@ -55,16 +54,10 @@ class Rows:
             self.repair(f"{self.file}: its last row left out: the file ends inside a number")
         self.torn = False
 
-    def add(
-        self,
-        rates: Mapping[str, Column],
-        updates: Column | None,
-        epochs: Column | None,
-        pers: Column | None = None,
-    ) -> None:
+    def add(self, rates: Mapping[str, Column], told: Mapping[str, Column | None]) -> None:
         """Add rows: each column printed texts, or numbers (None where a row has none).
 
-        pers: updates in an epoch, where the log says so.
+        told: what the rows say beside their rates: columns named as in `Said`, and skipped, own and shape.
         """
         count = max(len(column) for column in rates.values())
         for name in rates:
@@ -83,8 +76,11 @@ class Rows:
                 printed.add(Cells.of(texts))
             else:
                 printed.numbers(floats(column))
-        for kept, given in ((self.updates, updates), (self.epochs, epochs), (self.pers, pers)):
-            kept.append(np.full(count, np.nan) if given is None else floats(given))
+        for name, given in told.items():
+            if given is not None:
+                parts = self.told.setdefault(name, [])
+                parts += [np.full(lost, np.nan)] if (lost := self.count - sum(map(len, parts))) else []
+                parts.append(floats(given))
         self.count += count
 
     def repair(self, sentence: str) -> None:
@@ -92,58 +88,80 @@ class Rows:
             self.repairs.append(sentence)
 
     def leave_out(self, rows: int, reason: str, file: str = "") -> None:
-        self.left_out.append((rows, reason))
-        self.repair(f"{file}{': ' if file else ''}{counted(rows, 'row')} {reason} left out")
+        if rows:
+            self.left_out.append((rows, reason))
+            self.repair(f"{file}{': ' if file else ''}{counted(rows, 'row')} {reason} left out")
 
-    def log(self, where: str, expected: str) -> Log:
+    def log(self, where: str, expected: str, unit: str | None = None) -> Log:
         """The table; rows without a finite rate or without a clock are left out, which the repairs say."""
         if not self.count:
             raise LogError(f"{where}: no learning rate found; expected {expected}")
-        names = list(self.rates)
-        updates, epochs, pers = (np.concatenate(column) for column in (self.updates, self.epochs, self.pers))
-        finite = np.column_stack(
-            [np.concatenate([np.isfinite(part.values) for part in self.rates[name].parts]) for name in names]
-        )
+        names, finite = list(self.rates), self._finite()
         keep: Booleans = np.any(finite, axis=1)
-        if lost := self.count - int(np.sum(keep)):
-            self.leave_out(lost, "without a finite rate")
+        self.leave_out(self.count - int(keep.sum()), "without a finite rate")
         keep[self.torn_rows] = False
-        clock, unit = self._clock(updates, epochs, pers, keep)
-        if lost := int(np.sum(keep & ~np.isfinite(clock))):
-            thing = "an update number" if unit == "update" else "an epoch"
-            self.leave_out(lost, f"without {thing}")
-        keep &= np.isfinite(clock)
         if not keep.any():
             raise LogError(f"{where}: no row has a finite rate; expected {expected}")
+        self._leave_out_strays(keep)
+        if not keep.any():
+            raise LogError(f"{where}: no series of learning rates; expected {expected}")
+        clock = self._clock(keep, unit, where)
+        thing = "an update number" if clock.unit == "update" else "an epoch"
+        self.leave_out(int(np.sum(keep & ~np.isfinite(clock.values))), f"without {thing}")
+        keep &= np.isfinite(clock.values)
+        if not keep.any():
+            raise LogError(f"{where}: no row has a finite rate; expected {expected}")
+        # A configuration names a rate or two as well.
+        if self.form.name in ("text", "json") and keep.sum() < (FEWEST if clock.counted else 2):
+            raise LogError(f"{where}: no series of learning rates: {counted(int(keep.sum()), 'rate')} in the file")
         values, half = self._table(names, keep)
-        process = np.zeros(self.count, np.int64)
-        for begin in self.starts[1:]:
-            process[begin:] += 1
-        groups: Booleans = np.any(finite & keep[:, None], axis=0)
-        kept: Any = slice(None) if keep.all() else keep
-        if process[-1] == 0 and int(keep.sum()) > 2 and bool(np.all(np.diff(clock[kept]) < 0)):
-            kept = np.flatnonzero(keep)[::-1]
-            self.repair("the rows stand latest first, and were turned round")
-        if not groups.all():
-            values, half = values[:, groups], half[:, groups]
-        return Log(
-            format=self.form.name,
-            clock=clock[kept],
-            rates=values[kept],
-            half=half[kept],
-            process=process[kept],
-            groups=tuple(name.strip() for name, used in zip(names, groups, strict=True) if used),
-            unit="epoch" if unit == "epoch" else "update",
-            epochs=epochs[kept] if (np.isfinite(epochs) & keep).any() else None,
-            shift=self.form.shift,
-            slack=self.slack if unit == "update" else 0,
-            settings=self.settings,
-            repairs=tuple(self.repairs),
-            counted=self.counted,
-            averaged=self.form.style == "mean",
-            left_out=tuple(self.left_out),
-            file=self.path,
+        return self._log(names, finite, keep, clock, values, half)
+
+    def _finite(self) -> Booleans:
+        """Which rows have a rate, in each group."""
+        return np.column_stack(
+            [np.concatenate([np.isfinite(part.values) for part in rate.parts]) for rate in self.rates.values()]
         )
+
+    def _leave_out_strays(self, keep: Booleans) -> None:
+        """Leave out rates that stand elsewhere than the others: in settings, a printed optimizer, a summary."""
+        own, shape = self._told("own"), self._told("shape")
+        if own is not None and 0.5 <= float(np.mean(own[keep] == 1)) < 1:
+            stray = keep & (own != 1)
+            self.leave_out(int(stray.sum()), "on a line without the step or epoch that other rates have")
+            keep &= ~stray
+        if shape is not None:
+            _, which, times = np.unique(shape[keep], return_inverse=True, return_counts=True)
+            single = np.flatnonzero(keep)[times[which] == 1]
+            # Where every line is of its own kind, as between changing names, there are no others to be unlike.
+            if len(single) < keep.sum() or len(single) < 10:
+                self.leave_out(len(single), "written unlike all others")
+                keep[single] = False
+
+    def _told(self, name: str) -> Floats | None:
+        parts = self.told.get(name)
+        if parts is None:
+            return None
+        column = np.concatenate(parts)
+        return np.concatenate([column, np.full(self.count - len(column), np.nan)])
+
+    def _clock(self, keep: Booleans, unit: str | None, where: str) -> RowClock:
+        """What the log counts, or what was asked for."""
+        none = np.full(self.count, np.nan)
+        told = {name: self._told(name) for name in Said.__annotations__}
+        said = Said(**{name: none if column is None else column for name, column in told.items()})
+        only = self.form.name in GENERAL and told["update"] is not None and told["iter"] is None
+        if only and begins_again(said.update[keep], said.epoch[keep]):
+            said = Said(**(vars(said) | {"iter": said.update, "update": none}))
+        rates = np.concatenate([part.values for part in next(iter(self.rates.values())).parts])
+        if (unit or self.unit) == "epoch" and told["epoch"] is not None:
+            return RowClock(in_epochs(said, rates, keep), "epoch")
+        clock = clock_of(said, rates, keep, self.first, self.restarts, self.epochs_last)
+        if unit is not None and clock.unit != unit:
+            raise LogError(f"{where}: unit must be {clock.unit!r}, since this log counts no other, got {unit!r}")
+        for note in clock.notes:
+            self.repair(note)
+        return clock
 
     def _table(self, names: list[str], keep: Booleans) -> tuple[Floats, Floats]:
         """The rates of every group and their tolerances, NaN where a row has none."""
@@ -154,36 +172,47 @@ class Rows:
         values[none], half[none] = np.nan, np.nan
         return values, half
 
-    def _clock(self, updates: Floats, epochs: Floats, pers: Floats, keep: Booleans) -> tuple[Floats, str]:
-        """What the log counts: updates where any row has one, else epochs, else the rows."""
-        counts, said = (bool((np.isfinite(column) & keep).any()) for column in (updates, epochs))
-        general = self.form.name in GENERAL
-        if counts and said and (self.inner or (general and _begins_again(updates[keep], epochs[keep]))):
-            if np.unique(updates[keep]).size == 1 < np.unique(epochs[keep]).size:
-                return epochs, "epoch"
-            if (np.isfinite(pers) & keep).any():
-                first = self.first if self.first is not None else int(np.nanmin(epochs[keep]) > 0)
-                return (epochs - first) * pers + updates, "update"
-            self.repair(
-                "its updates begin again in every epoch, and it does not say how many there are: epochs are used"
-            )
-            return epochs, "epoch"
-        if counts and self.unit != "epoch":
-            return updates, "update"
-        if said and not self.uncounted:
-            return epochs, "epoch"
-        self.counted = True
-        self.repair("the log says no update number: its rows are counted, from 1")
-        clock = np.full(self.count, np.nan)
-        clock[keep] = np.arange(1, int(keep.sum()) + 1)
-        return clock, "update"
-
-
-def _begins_again(updates: Floats, epochs: Floats) -> bool:
-    """Whether the updates do not rise where the epoch does."""
-    both = np.isfinite(updates) & np.isfinite(epochs)
-    rises = np.diff(epochs[both]) > 0
-    return bool(rises.any() and np.mean(np.diff(updates[both])[rises] <= 0) >= 0.5)
+    def _log(
+        self, names: list[str], finite: Booleans, keep: Booleans, clock: RowClock, values: Floats, half: Floats
+    ) -> Log:
+        process = np.zeros(self.count, np.int64)
+        for begin in self.starts[1:]:
+            process[begin:] += 1
+        kept = np.flatnonzero(keep)
+        if process[-1] == 0 and len(kept) > 2 and bool(np.all(np.diff(clock.values[kept]) < 0)):
+            kept = kept[::-1]
+            self.repair("the rows stand latest first, and were turned round")
+        used = np.any(finite & keep[:, None], axis=0)
+        groups = tuple(name.strip() for name, there in zip(names, used, strict=True) if there)
+        values, half = values[:, used], half[:, used]
+        times = in_turn(clock.values[kept], values[kept]) if clock.unit == "update" and not clock.counted else 1
+        if times > 1:
+            kept = kept[: len(kept) // times * times]
+            groups = tuple(f"{name} ({turn + 1})" if turn else name for turn in range(times) for name in groups)
+            self.repair(f"{times} logs take turns at every update: read as so many groups")
+        # Each turn is one column of groups; the clock is that of the first.
+        shape = (len(kept) // times, -1)
+        epoch, skipped = self._told("epoch"), self._told("skipped")
+        kept, every = kept[::times], kept
+        return Log(
+            format=self.form.name,
+            clock=clock.values[kept],
+            rates=values[every].reshape(shape),
+            half=half[every].reshape(shape),
+            process=process[kept],
+            groups=groups,
+            unit=clock.unit,
+            epochs=epoch[kept] if epoch is not None and np.isfinite(epoch[kept]).any() else None,
+            shift=self.form.shift,
+            slack=self.slack if clock.unit == "update" else 0,
+            settings=self.settings,
+            repairs=tuple(self.repairs),
+            counted=clock.counted,
+            averaged=self.form.style == "mean",
+            skipped=skipped[kept] if skipped is not None else None,
+            left_out=tuple(self.left_out),
+            file=self.path,
+        )
 
 
 def floats(column: Column) -> Floats:

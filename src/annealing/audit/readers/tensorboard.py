@@ -104,6 +104,5 @@ class Events:
             at = [float(step) for step, _ in self.batch]
             if all(BY_EPOCH.fullmatch(tag) for tag in self.tags):
                 self.rows.unit = "epoch"
-            by_epoch = self.rows.unit == "epoch"
-            self.rows.add(rates, None if by_epoch else at, at if by_epoch else None)
+            self.rows.add(rates, {"epoch" if self.rows.unit == "epoch" else "update": at})
             self.batch = []

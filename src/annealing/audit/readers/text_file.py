@@ -116,7 +116,8 @@ class TextFile:
         """Refuse a file whose beginning is not text."""
         sample = self.sample()[:65536]
         strange = sum(sample.count(chr(code)) for code in range(32) if code not in (8, 9, 10, 12, 27))
-        if strange * 20 > len(sample) or sample.count("�") * 3 > len(sample):
+        # Bytes that are not UTF-8 may be letters of any other encoding, such as GBK; control characters never are.
+        if strange * 20 > len(sample):
             what = "compressed; unpack it first" if self.head[:2] == b"PK" else "not text"
             raise LogError(f"{self.path}: the file is {what}; expected a log as text, or a TensorBoard event file")
 

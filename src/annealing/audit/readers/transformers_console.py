@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from .formats import TextFormat
-from .precision import Floats
-from .regex_reader import Finder, stated
+from .precision import Cells, Floats
+from .regex_reader import Finder, settings_of
 from .rows import Rows, floats
 from .text_file import TextFile
+
+OFF = 2  # steps that a bar may be late or early
+MOST_EVERY = 100_000  # steps between rows
 
 
 def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
@@ -18,7 +21,7 @@ def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
     finder = Finder(form)
     if "'learning_rate': '" in source.sample():  # version 5 prints rounded texts
         rows.form = rows.form._replace(style=None)
-    bars, dicts, columns = [], [], []
+    bars, dicts, columns, decimals = [], [], [], 0
     count = 0
     for piece in source.pieces():
         if (found := finder.find(piece)) is None:
@@ -29,27 +32,70 @@ def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
         new = np.ones(bar.size, bool)
         new[1:] = (step[1:] != step[:-1]) | (steps[1:] != steps[:-1])
         bars.append(np.stack([bar[new] + count, step[new], steps[new]]))
-        dicts.append(np.stack([at + count, floats(epoch[1][at])]))
+        cells = Cells.of(epoch[1][at])
+        decimals = max(decimals, int(-cells.last[np.isfinite(cells.values)].min(initial=0)))
+        dicts.append(np.stack([at + count, cells.values]))
         columns.append(rate[1][at])
         count += len(found.line)
     if not dicts:
         return
     order, steps, totals = np.concatenate(bars, axis=1)
     place, epochs = np.concatenate(dicts, axis=1)
-    update = _steps(order, steps, totals, place)
+    rows.settings |= settings_of(source.sample(), form)
+    update = _updates(source, rows, _steps(order, steps, totals, place), totals, epochs, 0.5 * 10.0**-decimals)
     begin = 0
-    for column, (places, _) in zip(columns, dicts, strict=True):
-        if end := len(places):
+    for column in columns:
+        if end := len(column):
             part = slice(begin, begin + end)
-            rows.add({"learning_rate": column}, update[part], epochs[part])
+            rows.add({"learning_rate": column}, {"update": update[part], "epoch": epochs[part]})
             begin += end
-    rows.uncounted = True  # the epochs have two decimals
-    if np.isfinite(update).any():
-        rows.repair(f"{source.path.name}: steps are read from progress bars, and may be one or two off")
-        rows.slack = 2
-    rows.settings |= stated(source.sample(), form) | _total(
-        totals, int(np.nanmax(update)) if np.isfinite(update).any() else place.size
+    rows.epochs_last = True  # epochs of two decimals tell less than the number of the row
+
+
+def _updates(source: TextFile, rows: Rows, update: Floats, totals: Floats, epochs: Floats, half: float) -> Floats:
+    """The update of each rate: by its bar, or where bars are missing or late, by the epoch that it prints."""
+    name, known = source.path.name, np.isfinite(update)
+    rows.settings |= _total(totals, int(np.nanmax(update)) if known.any() else epochs.size)
+    shown = known & (epochs > 0)
+    # Bars are drawn at most every tenth of a second; where rates come faster, epochs times a constant disagree.
+    per = float(np.median(update[shown] / epochs[shown])) if shown.any() else np.nan
+    right = known & ((np.abs(update - epochs * per) <= half * per + OFF) | ~np.isfinite(epochs * per))
+    if known.any() and right.mean() > 0.9:
+        rows.repair(f"{name}: steps are read from progress bars, and may be one or two off")
+        rows.slack = OFF
+        return update
+    per = _updates_in_an_epoch(rows.settings, update, epochs)
+    if not np.isfinite(per) or not np.isfinite(epochs).all():
+        return np.full(epochs.size, np.nan)
+    # An epoch that ends with an incomplete accumulation is up to one update longer than its whole updates.
+    if every := _every((epochs - half) * per, (epochs + half) * (per + 1)):
+        rows.repair(f"{name}: its lines print epochs, of {per:g} updates each: every {every:,} updates")
+        return every * np.arange(1.0, epochs.size + 1)
+    rows.repair(f"{name}: steps are the epochs that its lines print times {per:g} updates an epoch")
+    rows.slack = int(np.ceil(half * per))
+    return np.rint(epochs * per)
+
+
+def _updates_in_an_epoch(settings: dict[str, Any], update: Floats, epochs: Floats) -> float:
+    """By what the run says of itself, or by its last rows; NaN where neither tells."""
+    total = next(
+        (settings[key] for key in ("Total optimization steps", "total_steps", "max_steps") if key in settings), None
     )
+    length = next((settings[key] for key in ("Num Epochs", "num_train_epochs") if key in settings), None)
+    last = float(np.nanmax(epochs, initial=0))
+    if isinstance(total, int) and total > 0 and isinstance(length, int | float) and length >= last - 0.01 > 0:
+        return total / length
+    if isinstance(total, int) and total > 0 and last > 0.9 and abs(last - round(last)) <= 0.01:
+        return total / round(last)  # the last row of a whole training is at a whole epoch
+    late = np.isfinite(update) & (epochs > 0.5 * last) & (epochs > 0)
+    return float(np.max(update[late] / epochs[late])) if late.any() else np.nan
+
+
+def _every(least: Floats, most: Floats) -> int:
+    """The steps between rows where every row is so many after the one before, and only one number fits."""
+    number = np.arange(1.0, least.size + 1)
+    first, last = int(np.ceil(np.max(least / number) - 1e-9)), int(np.floor(np.min(most / number) + 1e-9))
+    return first if 1 <= first == last <= MOST_EVERY else 0
 
 
 def _steps(order: Floats, steps: Floats, totals: Floats, place: Floats) -> Floats:

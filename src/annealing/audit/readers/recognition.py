@@ -1,0 +1,59 @@
+"""Which format a file has: the one in which it holds the most rates."""
+
+from __future__ import annotations
+
+import re
+
+from ..log import LogError
+from . import csv_reader, json_reader, tensorboard
+from .column_names import Roles, is_rate
+from .formats import TABLES, TEXTS, Format, TextFormat
+from .regex_reader import Finder
+from .text_file import TextFile
+
+HEAD, TAIL = 1 << 15, 1 << 17  # characters of the beginning that are looked at, and of what comes later
+
+
+def format_of(source: TextFile, name: str | None, columns: Roles | None) -> Format | TextFormat:
+    """The format that is named, else the one that the content shows."""
+    if name == "tensorboard" or (name is None and tensorboard.recognise(source.head)):
+        if not tensorboard.recognise(source.head):
+            raise LogError(f"{source.path}: not a TensorBoard event file: it does not begin with a TFRecord")
+        return TABLES["tensorboard"]
+    source.check_text()
+    if name in TABLES:
+        return TABLES[name]
+    sample = source.sample()
+    if columns and name is None:
+        table = json_reader.recognise(sample)[0] or csv_reader.recognise(sample)[0]
+        return table or TABLES["json" if sample.lstrip().startswith(("{", "[")) else "csv"]
+    rows = [row for row in TEXTS if name in (None, row.form.name)]
+    if name is not None and len(rows) == 1:
+        return rows[0]
+    tables = [json_reader.recognise(sample), csv_reader.recognise(sample)] if name is None else []
+    # The beginning may hold a configuration with rates of its own, so later lines are counted with it.
+    if found := _most(tables, rows, source, sample[:HEAD] + sample[HEAD:][-TAIL:]) or _most(
+        tables, rows, source, sample
+    ):
+        return found
+    if name is not None:
+        return rows[0]
+    for piece in TextFile(source.path).pieces():
+        if found := _most([], rows, source, piece):
+            return found
+    if tables[1][0] is not None:
+        return tables[1][0]
+    raise LogError(f"{source.path}: no learning rate found; name the format, the columns or patterns to look for")
+
+
+def _most(
+    tables: list[tuple[Format | None, int]], rows: list[TextFormat], source: TextFile, sample: str
+) -> Format | TextFormat | None:
+    """The first format that has at least half as many rates as the one with the most; None if none has any."""
+    found: list[tuple[Format | TextFormat, int]] = [(form, count) for form, count in tables if form is not None]
+    for row in rows:
+        if (not row.named or is_rate(source.path.name)) and (not row.sign or re.search(row.sign, sample, re.MULTILINE)):
+            found.append((row, Finder(row).count(sample)))
+    most = max((count for _, count in found), default=0)
+    # A known format comes before any text, which may count a few rates in settings too.
+    return next((form for form, count in found if most and 2 * count >= most), None)

@@ -1,0 +1,162 @@
+"""The clock of rows: update numbers from what a log says, such as an epoch and an iteration within it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .precision import Booleans, Floats
+
+
+@dataclass(frozen=True)
+class Said:
+    """What rows say of their place in the run; NaN where a row does not.
+
+    update: the number of updates so far. iter: the iteration, in all or within its epoch. per: iterations in an epoch.
+    epoch: the epoch's number. samples, of: examples seen in this epoch, and examples in an epoch. begin: the first
+    iteration of those that the row is the mean of.
+    """
+
+    update: Floats
+    iter: Floats
+    per: Floats
+    epoch: Floats
+    samples: Floats
+    of: Floats
+    begin: Floats
+
+
+@dataclass(frozen=True)
+class RowClock:
+    """The clock of each row, its unit, whether rows were only counted, and what is worth saying about it."""
+
+    values: Floats
+    unit: str = "update"
+    counted: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def clock_of(
+    said: Said, rates: Floats, keep: Booleans, first: int | None, restarts: bool, epochs_last: bool
+) -> RowClock:
+    """The clock of rows: updates where any row has one, else epochs, else the rows themselves are counted.
+
+    rates: of one group. first: the number of the first epoch where the format decides it. restarts: whether an
+    iteration is always one within an epoch. epochs_last: whether rows are counted rather than given by their epochs.
+    """
+    has = {name: bool((np.isfinite(column) & keep).any()) for name, column in vars(said).items()}
+    if has["update"] and not has["iter"]:
+        return RowClock(said.update)
+    if has["update"] and np.isfinite(said.update[keep]).mean() >= 0.5:
+        return RowClock(said.update)
+    if has["iter"]:
+        if has["epoch"] and (restarts or begins_again(said.iter[keep], said.epoch[keep])):
+            return _within_epochs(said, rates, keep, first, has)
+        return RowClock(np.where(np.isnan(said.iter), said.update, said.iter - _half_window(said)))
+    if has["samples"] and has["epoch"]:
+        return _by_samples(said, keep, first)
+    if has["epoch"] and not epochs_last:
+        return RowClock(said.epoch, "epoch")
+    clock = np.full(len(keep), np.nan)
+    clock[keep] = np.arange(1, int(keep.sum()) + 1)
+    return RowClock(clock, counted=True, notes=["the log says no update number: its rows are counted, from 1"])
+
+
+def in_epochs(said: Said, rates: Floats, keep: Booleans) -> Floats:
+    """The clock in epochs: their numbers, with the part of the epoch that is done where rates change within it."""
+    inside = keep & np.isfinite(said.iter) & np.isfinite(said.per) & np.isfinite(said.epoch)
+    if not inside.any() or _one_rate_each(said.epoch[inside], rates[inside]):
+        return said.epoch
+    return said.epoch + said.iter / said.per
+
+
+def begins_again(updates: Floats, epochs: Floats) -> bool:
+    """Whether updates do not rise where the epoch does."""
+    both = np.isfinite(updates) & np.isfinite(epochs)
+    rises = np.diff(epochs[both]) > 0
+    # Half of them, since a log may lose lines, and several runs may stand in one file.
+    return bool(rises.any() and np.mean(np.diff(updates[both])[rises] <= 0) >= 0.5)
+
+
+def _within_epochs(said: Said, rates: Floats, keep: Booleans, first: int | None, has: dict[str, bool]) -> RowClock:
+    """Updates from iterations within an epoch, where it is known or can be derived how many there are."""
+    told = keep & np.isfinite(said.iter) & np.isfinite(said.epoch)
+    if np.unique(said.iter[told]).size == 1 < np.unique(said.epoch[told]).size:
+        return RowClock(said.epoch, "epoch")
+    origin = _first_epoch(said.epoch[keep]) if first is None else first
+    notes, per = [], said.per
+    if not has["per"]:
+        if _one_rate_each(said.epoch[told], rates[told]):
+            return RowClock(
+                said.epoch,
+                "epoch",
+                notes=[
+                    "the log does not say how many updates an epoch has, and each epoch has one rate: epochs are used"
+                ],
+            )
+        most = _updates_in_an_epoch(said.iter[told], said.epoch[told])
+        per = np.full(len(keep), float(most))
+        notes = [f"the log does not say how many updates an epoch has: taken as {most:,}, the last that was logged"]
+    return RowClock((said.epoch - origin) * per + said.iter - _half_window(said), notes=notes)
+
+
+def _updates_in_an_epoch(iters: Floats, epochs: Floats) -> int:
+    """The last iteration that any epoch logged; one more where iterations count from 0."""
+    step = np.gcd.reduce(np.diff(np.unique(iters)).astype(np.int64))
+    # Rows at 49, 99, 149 are every 50th of iterations that count from 0.
+    zero = iters.min() == 0 or (step > 1 and (iters.max() + 1) % step == 0)
+    return int(iters.max()) + int(zero)
+
+
+def _by_samples(said: Said, keep: Booleans, first: int | None) -> RowClock:
+    """Updates from examples seen, where the rows show how many one update takes; otherwise parts of epochs."""
+    told = keep & np.isfinite(said.samples) & np.isfinite(said.of) & np.isfinite(said.epoch)
+    origin = _first_epoch(said.epoch[keep]) if first is None else first
+    samples = np.unique(said.samples[told & (said.samples > 0)]).astype(np.int64)
+    batch = int(np.gcd.reduce(samples)) if samples.size else 0
+    gaps = np.diff(samples)
+    # The first line of an epoch is that of its first update, and later ones are many updates apart: then the
+    # greatest common divisor is one update. Otherwise it may be any number of them.
+    if gaps.size and samples[0] == batch and gaps.min() > batch:
+        per = np.floor(said.of / batch)
+        return RowClock(
+            (said.epoch - origin) * per + said.samples / batch,
+            notes=[f"an update is taken as {batch:,} examples, which all counts of examples are multiples of"],
+        )
+    return RowClock(
+        said.epoch - origin + said.samples / said.of,
+        "epoch",
+        notes=["the log counts examples and does not say how many an update takes: its clock is in epochs"],
+    )
+
+
+def _first_epoch(epochs: Floats) -> int:
+    return int(np.nanmin(epochs) > 0)
+
+
+def _half_window(said: Said) -> Floats:
+    """How far the middle of the iterations that a row is the mean of lies before the last."""
+    return np.where(np.isfinite(said.begin), (said.iter - said.begin) / 2, 0.0)
+
+
+def _one_rate_each(epochs: Floats, rates: Floats) -> bool:
+    """Whether all rows of an epoch have one rate."""
+    order = np.argsort(epochs, kind="stable")
+    same = np.diff(epochs[order]) == 0
+    return bool(np.all(np.diff(rates[order])[same] == 0))
+
+
+def in_turn(clock: Floats, rates: Floats) -> int:
+    """How many logs there are that take turns at every update, as of several optimizers: 1 where there is one."""
+    if len(clock) < 4:
+        return 1
+    begins = np.flatnonzero(np.diff(clock, prepend=clock[0] - 1))
+    lengths = np.diff(begins, append=len(clock))
+    count = int(lengths[0])
+    if not 2 <= count <= 16 or len(begins) < 3 or (lengths[:-1] != count).any() or lengths[-1] > count:
+        return 1
+    rows = rates[: (len(begins) - 1) * count].reshape(len(begins) - 1, count, -1)
+    # The same rate again at the same update is one optimizer that was logged at every micro-batch.
+    differ = np.any((rows != rows[:, :1]) & ~(np.isnan(rows) & np.isnan(rows[:, :1])), axis=(1, 2))
+    return count if differ.mean() > 0.5 else 1
