@@ -14,27 +14,12 @@ RATE = re.compile(
 OTHER = re.compile(
     r"scale|mult|decay|ratio|schedul|factor|drop|warm|momentum|find|__MIN$|__MAX$|__step$|loss|^config/", re.IGNORECASE
 )
+# The run's own count of updates comes before the logger's, and a batch may be one of an epoch.
 UPDATES = (
-    "train/global_step",
-    "trainer/global_step",
-    "global_step",
-    "current_steps",
-    "num_updates",
-    "num_update",
-    "update",
-    "updates",
-    "step",
-    "steps",
-    "iteration",
-    "iterations",
-    "iter",
-    "train_step",
-    "train/step",
-    "training_iteration",
-    "_step",
-    "batch",
+    "train/global_step trainer/global_step global_step current_steps num_updates num_update update updates step steps "
+    "iteration iterations iter train_step train/step training_iteration _step batch"
 )
-EPOCHS = ("epoch", "epochs", "train/epoch", "trainer/epoch")
+EPOCHS = "epoch epochs train/epoch trainer/epoch"
 SAID = re.compile(
     r"(?i:.*(?:lr|rate))[\s:=]+[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*"
 )  # "lr 0.1" is no name, but a line of text
@@ -67,7 +52,7 @@ def roles(names: Iterable[str]) -> Roles:
     names = list(names)
     plain = {name.strip().lower(): name for name in reversed(names)}
 
-    def first(wanted: Iterable[str]) -> str | None:
-        return next((plain[name] for name in wanted if name in plain), None)
+    def first(wanted: str) -> str | None:
+        return next((plain[name] for name in wanted.split() if name in plain), None)
 
     return Roles(rate_names(names), first(UPDATES), first(EPOCHS))

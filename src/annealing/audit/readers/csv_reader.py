@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 
 from ..log import LogError
 from .column_names import Roles, rate_names, roles
 from .formats import TABLES, Format
 from .precision import NUMBER
-from .rows import Column, Rows
+from .rows import Rows
 from .text_file import TextFile
 
 DELIMITERS = ",;\t|"
+BATCH = 20_000  # rows at once
 
 
 def recognise(sample: str) -> tuple[Format | None, int]:
@@ -23,7 +24,7 @@ def recognise(sample: str) -> tuple[Format | None, int]:
     header = _header(sample)
     if header is None or not (rates := rate_names(header)):
         return None, 0
-    rows = csv.reader(_cut(sample)[1].split("\n"), delimiter=_delimiter(_first(sample)), skipinitialspace=True)
+    rows = csv.reader(_lines(sample), delimiter=_delimiter(_first(sample)), skipinitialspace=True)
     places, count = [header.index(name) for name in rates], 0
     with contextlib.suppress(csv.Error):
         for row in rows:
@@ -63,16 +64,6 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _cut(piece: str) -> tuple[str, str]:
-    """A piece up to the end of its header line, and the rest."""
-    piece, end = piece.lstrip("\ufeff"), 0
-    for line in piece.split("\n"):
-        end += len(line) + 1
-        if line.strip() and line[0] != "#":
-            break
-    return piece[:end], piece[end:]
-
-
 def _delimiter(line: str) -> str:
     return max(DELIMITERS, key=line.count)
 
@@ -105,79 +96,56 @@ class CsvTable:
     rates: list[int]
     update: int | None
     epoch: int | None
-    short: int = 0  # rows with too few cells
-    begun: bool = False  # a header line was read
 
     def __post_init__(self) -> None:
         self.wanted = [*self.rates, *(place for place in (self.update, self.epoch) if place is not None)]
         self.need = max(self.wanted)
 
     def read(self) -> None:
-        pieces = self.source.pieces()
-        head, first = _cut(next(pieces, ""))
-        self._by_row(head, iter(()))
-        for piece in chain([first], pieces):
-            self._by_row(piece, pieces)
-        if self.short:
-            self.rows.leave_out(self.short, "with too few cells", self.source.path.name)
+        short, begun = 0, False
+        lines = (line for piece in self.source.pieces() for line in _lines(piece))
+        reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=True)
+        while batch := self._batch(reader):
+            whole = [row for row in batch if len(row) > self.need]
+            short += sum(map(bool, batch)) - len(whole)
+            for part in _parts(whole, self.header, self.rates[0]):
+                if part and part[0] is self.header:
+                    if begun:
+                        self.rows.start()
+                        self.rows.repair(
+                            f"{self.source.path.name}: its header line comes again; what follows is another process"
+                        )
+                    begun, part = True, part[1:]
+                self._add(part)
+        self.rows.leave_out(short, "with too few cells", self.source.path.name)
 
-    def _by_row(self, piece: str, pieces: Iterator[str]) -> None:
-        """Add the rows of a piece, and of the next ones where a quoted cell goes on."""
-        lines = _Lines(piece, pieces)
-        batch = list[list[str]]()
+    def _batch(self, reader: Iterator[list[str]]) -> list[list[str]]:
         try:
-            for row in csv.reader(lines, delimiter=self.delimiter, skipinitialspace=True):
-                lines.inside = False
-                batch.append(row)
+            return list(islice(reader, BATCH))
         except csv.Error as error:
             raise LogError(f"{self.source.path}: damaged CSV: {error}") from None
-        whole = [row for row in batch if len(row) > self.need]
-        self.short += sum(map(bool, batch)) - len(whole)
-        for part in _runs(whole, self.header, self.rates[0]):
-            if part and part[0] is self.header:
-                if self.begun:
-                    self.rows.start()
-                    self.rows.repair(
-                        f"{self.source.path.name}: its header line comes again; what follows is another process"
-                    )
-                self.begun, part = True, part[1:]
-            if len(self.rates) == 1:
-                part = [row for row in part if row[self.rates[0]]]
-            else:
-                part = [row for row in part if any(row[place] for place in self.rates)]
-            if part:
-                self._add({place: [self._point(row[place]) for row in part] for place in self.wanted})
-                self.rows.torn = self.source.open_end and self.need in self.rates and len(part[-1]) == self.need + 1
 
-    def _add(self, columns: Mapping[int, Column]) -> None:
-        update, epoch = (None if place is None else columns[place] for place in (self.update, self.epoch))
-        self.rows.add({self.header[place]: columns[place] for place in self.rates}, {"update": update, "epoch": epoch})
+    def _add(self, part: list[list[str]]) -> None:
+        part = [row for row in part if any(row[place] for place in self.rates)]
+        if part:
+            columns = {place: [self._point(row[place]) for row in part] for place in self.wanted}
+            told = {
+                name: columns.get(-1 if at is None else at)
+                for name, at in (("update", self.update), ("epoch", self.epoch))
+            }
+            self.rows.add({self.header[place]: columns[place] for place in self.rates}, told)
+            self.rows.torn = self.source.open_end and self.need in self.rates and len(part[-1]) == self.need + 1
 
     def _point(self, cell: str) -> str:
         return cell.replace(",", ".") if self.delimiter == ";" else cell
 
 
-class _Lines:
-    """The lines of a piece, and of the next ones while a row is not at its end."""
-
-    def __init__(self, piece: str, pieces: Iterator[str]) -> None:
-        self.lines, self.pieces, self.inside = iter(piece.split("\n")), pieces, False
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        while True:
-            for line in self.lines:
-                if line[:1] != "#":
-                    self.inside = True
-                    return line
-            if not self.inside:
-                raise StopIteration
-            self.lines = iter(next(self.pieces).split("\n"))
+def _lines(piece: str) -> list[str]:
+    """The lines of a piece that are no comments, each with its end, since a quoted cell may go on in the next."""
+    return [f"{line}\n" for line in piece.lstrip("\ufeff").split("\n") if line[:1] not in ("", "#")]
 
 
-def _runs(batch: list[list[str]], header: list[str], place: int) -> Iterator[list[list[str]]]:
+def _parts(batch: list[list[str]], header: list[str], place: int) -> Iterator[list[list[str]]]:
     """The rows between header lines; each part but the first begins with the header itself."""
     name, part = header[place], list[list[str]]()
     if name not in [row[place] for row in batch]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from ..log import LogError
@@ -14,6 +15,8 @@ from .formats import TABLES, Format
 from .rows import Rows, counted
 from .text_file import PIECE, TextFile
 
+LISTS = re.compile(r'\{\s*"[^"]*"\s*:\s*\[')
+LARGEST = 128  # pieces of a JSON value, which is read as a whole
 HISTORY = re.compile(r'"log_history"\s*:\s*\[')
 STATED = ("max_steps", "logging_steps", "num_train_epochs", "global_step", "total_steps", "train_batch_size")
 TRIED = ("learning_rate", "warmup_steps", "warmup_ratio", "lr_scheduler_type", "num_train_epochs")
@@ -35,7 +38,7 @@ def recognise(sample: str) -> tuple[Format | None, int]:
             found, count = found or TABLES[_kind(record)], count + 1
     if count > 1 or (count and "\n" in text.rstrip()):
         return found, count
-    if re.match(r"\[\s*(\{|\])", text) or re.match(r'\{\s*"[^"]*"\s*:\s*\[', text):
+    if re.match(r"\[\s*(\{|\])", text) or LISTS.match(text):
         return TABLES["json"], WHOLE
     return found, count
 
@@ -56,15 +59,9 @@ def _kind(record: Mapping[str, Any]) -> str:
 def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     """Add the rows of one JSON file."""
     text = source.sample().lstrip()
-    if rows.form.name == "trainer_state" or HISTORY.search(text):
-        outside = _listed(source, rows, columns, HISTORY)
-        rows.settings |= {key: outside[key] for key in STATED if isinstance(outside.get(key), int | float)}
-        if isinstance(tried := outside.get("trial_params"), dict):  # of a search over settings
-            rows.settings |= {key: tried[key] for key in TRIED if isinstance(tried.get(key), int | float | str)}
-    elif text.startswith("["):
-        _listed(source, rows, columns, re.compile(r"\["))
-    elif re.match(r'\{\s*"[^"]*"\s*:\s*\[', text) and _object(text.partition("\n")[0]) is None:
-        _columns(source, rows, columns)
+    whole = HISTORY.search(text) or text.startswith("[")
+    if whole or (LISTS.match(text) and _object(text.partition("\n")[0]) is None):
+        _document(source, rows, columns)
     else:
         _lines(source, rows, columns)
 
@@ -96,85 +93,53 @@ def _object(line: str) -> Record | None:
     return record if isinstance(record, dict) else None
 
 
-def _listed(source: TextFile, rows: Rows, columns: Roles | None, opening: re.Pattern[str]) -> Record:
-    """Add the records of the list that `opening` begins; what stands around the list comes back."""
-    head, pieces = "", source.text()
-    for text in pieces:
-        head += text
-        if found := opening.search(head):
-            break
-        if len(head) > 16 * PIECE:
-            raise LogError(f"{source.path}: no list of records in its first {16 * PIECE:,} characters")
-    else:
-        raise LogError(f"{source.path}: no list of records; expected {rows.form.words}")
-    rest = [head[found.end() :]]
-    for batch in _elements(source, rows, pieces, rest):
-        _add(rows, batch, columns)
+def _document(source: TextFile, rows: Rows, columns: Roles | None) -> None:
+    """A file that is one JSON value: a list of records, an object with such a list, or an object of lists."""
+    pieces = list(islice(source.text(), LARGEST + 1))
+    if len(pieces) > LARGEST:
+        raise LogError(f"{source.path}: one JSON value of more than {LARGEST} MiB; write one record a line")
+    text = "".join(pieces)
     try:
-        outside = json.loads(head[: found.end()] + "]" + rest[0])
+        found = json.loads(text)
     except (ValueError, RecursionError):
-        outside = None
-    if outside is None:
-        rows.repair(f"{source.path.name}: the file ends before its JSON does, or is damaged around its list")
-    return outside if isinstance(outside, dict) else {}
+        found = _torn(source, rows, text)
+    if isinstance(found, dict) and isinstance(found.get("log_history"), list):
+        rows.settings |= {key: found[key] for key in STATED if isinstance(found.get(key), int | float)}
+        if isinstance(tried := found.get("trial_params"), dict):  # of a search over settings
+            rows.settings |= {key: tried[key] for key in TRIED if isinstance(tried.get(key), int | float | str)}
+        found = found["log_history"]
+    elif isinstance(found, dict):
+        lists = {key: value for key, value in found.items() if isinstance(value, list)}
+        count = max(map(len, lists.values()), default=0)
+        found = [{key: v[i] for key, v in lists.items() if i < len(v)} for i in range(count)]
+    _add(rows, found, columns)
 
 
-def _elements(source: TextFile, rows: Rows, pieces: Iterator[str], rest: list[str]) -> Iterator[list[Any]]:
-    """The elements of a JSON list in batches; rest holds the text at its begin, and at the end what follows it."""
-    decode, blank = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*")
-    text = rest[0]
-    while True:
-        batch, place = list[Any](), 0
+def _torn(source: TextFile, rows: Rows, text: str) -> list[Any]:
+    """The records of a list before its end or its damage."""
+    opening = HISTORY.search(text) or re.match(r"\s*\[", text)
+    if opening is None:
+        raise LogError(f"{source.path}: damaged JSON; expected {rows.form.words}")
+    decode, blank, records = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*"), list[Any]()
+    place = opening.end()
+    with contextlib.suppress(ValueError, RecursionError):
         while True:
             place = blank.match(text, place).end()  # type: ignore[union-attr]
-            if text.startswith("]", place):
-                yield batch
-                rest[0] = text[place + 1 :] + "".join(_few(pieces))
-                return
-            try:
-                element, place = decode(text, place)
-            except (ValueError, RecursionError):
-                break
-            batch.append(element)
-        yield batch
-        text = text[place:]
-        if len(text) > PIECE:
-            raise LogError(f"{source.path}: damaged JSON in the list of records: {text[:40]!r}")
-        if (more := next(pieces, None)) is None:
-            rest[0] = ""
-            if text.strip():
-                rows.repair(f"{source.path.name}: its last record is torn and left out")
-            return
-        text += more
-
-
-def _few(pieces: Iterator[str]) -> Iterator[str]:
-    """What follows the list, unless it is too long to be anything but damage."""
-    for number, piece in enumerate(pieces):
-        if number < 16:
-            yield piece
-
-
-def _columns(source: TextFile, rows: Rows, columns: Roles | None) -> None:
-    """One object of lists, such as Keras' history."""
-    text = ""
-    for piece in source.text():
-        text += piece
-        if len(text) > 64 * PIECE:
-            raise LogError(f"{source.path}: one JSON object of more than {64 * PIECE:,} characters")
-    table = _object(text)
-    if table is None:
-        raise LogError(f"{source.path}: damaged JSON; expected {rows.form.words}")
-    lists = {key: value for key, value in table.items() if isinstance(value, list)}
-    count = max(map(len, lists.values()), default=0)
-    _add(rows, [{key: v[i] for key, v in lists.items() if i < len(v)} for i in range(count)], columns)
+            record, place = decode(text, place)
+            records.append(record)
+    if text.startswith("]", place):
+        rows.repair(f"{source.path.name}: the file ends before its JSON does, or is damaged around its list")
+    elif len(text) - place > PIECE:
+        raise LogError(f"{source.path}: damaged JSON in the list of records: {text[place : place + 40]!r}")
+    else:
+        rows.repair(f"{source.path.name}: its last record is torn and left out")
+    return records
 
 
 def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
     records = batch if set(map(type, batch)) <= {dict} else [record for record in batch if isinstance(record, dict)]
-    records = (
-        [one for record in records for one in _inside(record)] if any("batches" in one for one in records) else records
-    )
+    if any("batches" in one for one in records):
+        records = [one for record in records for one in _inside(record)]
     # Records of an evaluation have the rate of the last update, and a clock of their own.
     records = [one for one in records if str(one.get("mode", "train")).startswith("train")]
     keys = dict.fromkeys(chain.from_iterable(records))
@@ -182,10 +147,7 @@ def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
     names = [name for name in found.rates if name in keys]
     if not names:
         return
-    if len(names) == 1:
-        records = [record for record in records if record.get(names[0]) is not None]
-    else:
-        records = [record for record in records if any(record.get(name) is not None for name in names)]
+    records = [record for record in records if any(record.get(name) is not None for name in names)]
     if not records:
         return
     rates: dict[str, list[Any]] = {}

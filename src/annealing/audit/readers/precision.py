@@ -17,7 +17,6 @@ NUMBER = re.compile(r"\s*([-+]?)(?:([0-9]+)\.?([0-9]*)|\.([0-9]+))(?:[eE]([-+]?)
 FULL = 15  # significant digits from which a number was printed in full
 SINGLE = 9  # significant digits that are enough for any float32
 UNKNOWN = 127  # the power of ten of the last digit where it was not printed
-BLOCK = 1 << 16  # numbers at once
 GENERAL = 6  # what C, C++ and "%g" print where a program says nothing
 KNOWN = ("full", "single", "mean")  # styles that need no digits
 
@@ -96,17 +95,13 @@ class Printed:
         columns: list[Any] = [np.concatenate(parts) for parts in zip(*self.parts, strict=True)]
         cells = Cells(*columns)
         self.parts.clear()
-        half = np.empty(len(cells.values))
         some = keep & np.isfinite(cells.values)
         full, short = self._styles(cells, some)
-        long = np.ones(len(half), bool) if short is None else cells.significant >= FULL
         with np.errstate(all="ignore"):
-            for begin in range(0, len(half), BLOCK):
-                part = slice(begin, begin + BLOCK)
-                half[part] = _half(full, cells.values[part], cells.last[part])
-                if short is not None:
-                    rest = _half(short, cells.values[part], cells.last[part], self.double)
-                    half[part] = np.where(long[part], half[part], rest)
+            half = _half(full, cells.values, cells.last)
+            if short is not None:
+                rest = _half(short, cells.values, cells.last, self.double)
+                half = np.where(cells.significant >= FULL, half, rest)
         return cells.values, half
 
     def _styles(self, cells: Cells, some: Booleans) -> tuple[str | int, str | int | None]:
@@ -165,22 +160,14 @@ def _half(style: str | int, values: Floats, last: NDArray[np.int16], double: boo
     return half if style == "digits" else np.where(values == 0, 0, half)
 
 
-def significant(value: float) -> int:
-    """How many significant digits the shortest text of a float has."""
-    return len(repr(abs(value)).partition("e")[0].replace(".", "").strip("0"))
-
-
 def _all_single(values: Floats) -> bool:
     """Whether long numbers are float32 written as float64, such as 0.0010000000474974513."""
-    if not len(values):
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if not len(values) or not np.array_equal(values, single.astype(np.float64), equal_nan=True):
         return False
-    for begin in range(0, len(values), BLOCK):
-        part = values[begin : begin + BLOCK]
-        with np.errstate(over="ignore"):
-            if not np.array_equal(part, part.astype(np.float32).astype(np.float64), equal_nan=True):
-                return False
     some = values[:: 1 + len(values) // 10_000]
-    return any(significant(value) > SINGLE for value in np.unique(some[np.isfinite(some)])[:100].tolist())
+    return any(Cells.of(bytes_of([repr(one) for one in some[np.isfinite(some)].tolist()])).significant > SINGLE)
 
 
 def bytes_of(tokens: Sequence[str]) -> Texts:

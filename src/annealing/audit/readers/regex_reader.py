@@ -110,12 +110,14 @@ class Finder:
 
     def find(self, piece: str) -> Match | None:
         """What matches in a piece of whole lines; None if nothing does."""
-        shape = None
+        found, shape = list[Any](), None
         if self.general:
-            matches = list(self.pattern.finditer(piece))
-            found: list[Any] = [match.groups("") for match in matches]
-            (rate,) = self.places["rate"]
-            shape = np.array([_shape(piece, match.start(rate + 1)) for match in matches], np.float64)
+            (rate,), shapes = self.places["rate"], list[float]()
+            for match in self.pattern.finditer(piece):
+                found.append(match.groups(""))
+                begin = match.start(rate + 1)
+                shapes.append(np.nan if begin < 0 else _shape(piece, begin))
+            shape = np.array(shapes, np.float64)
         else:
             found = self.pattern.findall(piece)
         if not found:
@@ -128,9 +130,7 @@ class Finder:
 
 
 def _shape(piece: str, begin: int) -> float:
-    """A number for how the text before a rate is written, whatever numbers are in it; NaN where there is no rate."""
-    if begin < 0:
-        return np.nan
+    """A number for how the text before a rate is written, whatever numbers are in it."""
     before = piece[max(0, begin - SEEN) : begin].rpartition("\n")[2]
     return float(crc32(CHANGING.sub("#", before)[-SHAPE:].encode()))
 

@@ -13,13 +13,10 @@ import struct
 from .column_names import Roles, is_rate
 from .rows import Rows
 from .text_file import TextFile
-from .tfrecord import event, masked_checksum, varint
+from .tfrecord import event, masked_checksum
 
 BATCH = 50_000
 BY_EPOCH = re.compile(r"lr/pg[0-9]+|x/lr[0-9]+")  # Ultralytics and YOLOv5 write one value for an epoch
-PLAIN = re.compile(
-    rb"(?:\x09.{8})?(?:\x10([\x80-\xff]{0,9}[\x00-\x7f]))?\x2a.\x0a.\x0a(.)(.{1,120})\x15(.{4})", re.DOTALL
-)
 CLUE = re.compile(rb"lr|learning", re.IGNORECASE)
 
 
@@ -70,13 +67,9 @@ class Events:
     def _one(self, record: bytes) -> None:
         """Add what one record holds."""
         try:
-            if (plain := PLAIN.fullmatch(record)) and len(plain[3]) == plain[2][0]:
-                step = varint(plain[1], 0)[0] if plain[1] else 0
-                found: list[tuple[bytes, float | None]] = [(plain[3], struct.unpack("<f", plain[4])[0])]
-            elif self.named or CLUE.search(record):
-                step, found = event(record)
-            else:
+            if not self.named and not CLUE.search(record):
                 return
+            step, found = event(record)
         except (ValueError, IndexError, struct.error, TypeError, AttributeError):
             self.rows.repair(f"{self.source.path.name}: a damaged record left out")
             return
