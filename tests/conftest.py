@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+collect_ignore_glob = ["host_*.py"]  # they import hosts, which need not be installed
+
 
 @pytest.fixture(autouse=True)
 def no_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
+import pytest
 import torch
 
 SCHEDULE = "linear(0, 0.1, 3) >> cosine(0.1, 0.001, 13)"  # 16 updates: four epochs of four
@@ -25,6 +27,17 @@ class Used:
 def wanted(schedule: Any, updates: int, start: int = 0) -> list[float]:
     """Update n, from 1, uses schedule(n - 1)."""
     return [schedule(n) for n in range(start, start + updates)]
+
+
+def need(*modules: str) -> None:
+    """Import the modules of a host, or skip the tests of a file where it is not installed.
+
+    What hosts warn of when they are imported (their own use of what is deprecated) is not for these tests.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in modules:
+            pytest.importorskip(module)
 
 
 def torchvision_operators() -> torch.library.Library | None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from host_runs import wanted
+from host_runs import need, wanted
 
 from annealing import ScheduleError, cosine
 from annealing.torch import Scheduler
 
-pytest.importorskip("accelerate")
+need("accelerate")
 from accelerate import Accelerator
 from host_accelerate import SCHEDULE_HERE, WAYS, reset, train
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from host_runs import SCHEDULE, Used, wanted
+from host_runs import SCHEDULE, Used, need, wanted
 
 from annealing import ScheduleError, cosine, parse, warm_restarts
 from annealing.torch import RateError, Scheduler
 
-pytest.importorskip("lightning")
+need("lightning.pytorch")
 import lightning.pytorch as pl
 
 from annealing.hosts.lightning import ScheduleCallback, ScheduleCLI, configured

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from host_runs import SCHEDULE, Used, wanted
+from host_runs import SCHEDULE, Used, need, wanted
 
 from annealing import ScheduleError, cosine, linear, parse, warm_restarts
 from annealing.torch import RateError
 
-pytest.importorskip("transformers")
-pytest.importorskip("accelerate")  # which the Trainer needs
+need("transformers", "accelerate")
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from annealing.hosts.transformers import ScheduleTrainerCallback, scheduled
