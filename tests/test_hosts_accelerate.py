@@ -16,10 +16,10 @@ from annealing import ScheduleError, cosine
 from annealing.torch import Scheduler
 
 need("accelerate")
-from accelerate import Accelerator
-from host_accelerate import SCHEDULE_HERE, WAYS, reset, train
+from accelerate import Accelerator  # noqa: E402
+from host_accelerate import SCHEDULE_HERE, WAYS, reset, train  # noqa: E402
 
-from annealing.hosts.accelerate import AccelerateScheduler
+from annealing.hosts.accelerate import AccelerateScheduler  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 

@@ -14,9 +14,9 @@ from annealing import ScheduleError, cosine, parse, warm_restarts
 from annealing.torch import RateError, Scheduler
 
 need("lightning.pytorch")
-import lightning.pytorch as pl
+import lightning.pytorch as pl  # noqa: E402
 
-from annealing.hosts.lightning import ScheduleCallback, ScheduleCLI, configured
+from annealing.hosts.lightning import ScheduleCallback, ScheduleCLI, configured  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
@@ -109,9 +109,9 @@ def test_the_model_from_the_end_of_each_cycle_is_kept_once(accumulated: int, tmp
 
 def test_stepped_per_epoch_it_warns_once_with_the_remedy(tmp_path: Path) -> None:
     model = Model(lambda _, o: ([o], [Scheduler(o, lr=parse(SCHEDULE))]))  # Lightning's default
-    with pytest.warns(RuntimeWarning, match="Lightning steps this Scheduler once per epoch") as found:
+    with pytest.warns(RuntimeWarning, match="Lightning steps once per epoch") as found:
         trainer(tmp_path, max_epochs=4).fit(model)
-    ours = [one for one in found if "Scheduler once per epoch" in str(one.message)]
+    ours = [one for one in found if "steps once per epoch" in str(one.message)]
     assert len(ours) == 1
     assert '"interval": "step"' in str(ours[0].message)
 

@@ -12,11 +12,11 @@ from host_runs import SCHEDULE, Used, need, wanted
 from annealing import ScheduleError, cosine, linear, parse, step
 
 need("mmengine.runner")
-from mmengine.hooks import Hook
-from mmengine.model import BaseModel
-from mmengine.runner import Runner
+from mmengine.hooks import Hook  # noqa: E402
+from mmengine.model import BaseModel  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
 
-from annealing.hosts.mmengine import ScheduleParam
+from annealing.hosts.mmengine import ScheduleParam  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
@@ -69,7 +69,7 @@ def train(path: Path, scheduler: Any, accumulated: int = 1, **more: Any) -> list
     return recorder.used.rates
 
 
-NAMED = {"type": "ScheduleParam", "schedule": SCHEDULE}
+NAMED = {"type": "ScheduleParam", "schedule": SCHEDULE, "by_epoch": False}
 
 
 @pytest.mark.parametrize("accumulated", [1, 2, 4])
@@ -95,8 +95,14 @@ def test_in_epochs_made_updates(accumulated: int, tmp_path: Path) -> None:
     assert train(tmp_path, given, accumulated) == wanted(cosine(0.1, 0, updates), updates)
 
 
+def test_a_schedule_in_updates_that_is_stepped_per_epoch_warns(tmp_path: Path) -> None:
+    with pytest.warns(RuntimeWarning, match=r"MMEngine steps once per epoch.*write by_epoch=False") as found:
+        train(tmp_path, {"type": "ScheduleParam", "schedule": SCHEDULE})
+    assert len([one for one in found if "MMEngine steps" in str(one.message)]) == 1
+
+
 def test_momentum(tmp_path: Path) -> None:
-    given = {"type": "ScheduleParam", "schedule": "linear(0.9, 0.5, 16)", "param_name": "momentum"}
+    given = {"type": "ScheduleParam", "schedule": "linear(0.9, 0.5, 16)", "param_name": "momentum", "by_epoch": False}
     assert train(tmp_path, given) == wanted(linear(0.9, 0.5, 16), 16)
 
 

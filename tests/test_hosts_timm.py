@@ -11,9 +11,9 @@ from host_runs import SCHEDULE, Used, need, wanted
 from annealing import ScheduleError, cosine, linear, parse, step
 
 need("timm.scheduler")
-from timm.scheduler.scheduler import Scheduler as TimmScheduler
+from timm.scheduler.scheduler import Scheduler as TimmScheduler  # noqa: E402
 
-from annealing.hosts.timm import ScheduleForTimm
+from annealing.hosts.timm import ScheduleForTimm  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 

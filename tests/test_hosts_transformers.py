@@ -13,9 +13,9 @@ from annealing import ScheduleError, cosine, linear, parse, warm_restarts
 from annealing.torch import RateError
 
 need("transformers", "accelerate")
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments  # noqa: E402
 
-from annealing.hosts.transformers import ScheduleTrainerCallback, scheduled
+from annealing.hosts.transformers import ScheduleTrainerCallback, scheduled  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 

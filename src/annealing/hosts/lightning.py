@@ -32,8 +32,8 @@ class ScheduleCallback(Callback):  # type: ignore[misc]
     """Watches the rate of every update, and keeps the model from the end of each cycle.
 
     on_departure: "warn" or "raise" at the first update with a wrong rate; None does not watch. snapshots: a directory
-    for the checkpoints `cycle-<updates>.ckpt`; None keeps none. A Scheduler that Lightning would step per epoch,
-    though its schedule is longer than the epochs, is reported (as on_departure says) before the first update.
+    for the checkpoints `cycle-<updates>.ckpt`; None keeps none. Of a Scheduler that Lightning steps
+    per epoch (its default) nothing is watched or kept.
     """
 
     def __init__(self, on_departure: Reaction | None = "warn", snapshots: str | Path | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from fractions import Fraction
 from typing import Any
 
@@ -9,6 +10,7 @@ from . import missing
 
 try:
     from mmengine.optim import _ParamScheduler
+    from mmengine.optim.scheduler.param_scheduler import INF
     from mmengine.registry import PARAM_SCHEDULERS
 except ImportError as error:
     raise missing("mmengine", "mmengine") from error
@@ -16,14 +18,15 @@ except ImportError as error:
 from ..errors import ScheduleError
 from ..notation import from_json, parse
 from ..schedule.base import Schedule
+from ..torch.called_by import HELP, per_epoch
 
 
 @PARAM_SCHEDULERS.register_module()
 class ScheduleParam(_ParamScheduler):  # type: ignore[misc]
     """A schedule for one number of every param group, `lr` unless `param_name` says otherwise.
 
-    by_epoch: False (not MMEngine's default): the schedule is in updates; with an OptimWrapper that accumulates, in
-    updates and not in iterations. True: in epochs, or in updates made from epochs with `convert_to_iter_based`.
+    by_epoch: True, as everywhere in MMEngine: the schedule is in epochs (with `convert_to_iter_based` it becomes one in
+    updates). False: it is in updates, which are fewer than the iterations where an OptimWrapper accumulates.
     """
 
     def __init__(
@@ -32,14 +35,19 @@ class ScheduleParam(_ParamScheduler):  # type: ignore[misc]
         schedule: Schedule | str,
         param_name: str = "lr",
         begin: int = 0,
-        by_epoch: bool = False,
+        end: int = INF,
+        by_epoch: bool = True,
         **more: Any,
     ) -> None:
         self.schedule = parse(schedule) if isinstance(schedule, str) else schedule
         if not isinstance(self.schedule, Schedule):
             raise ScheduleError(f"schedule must be a schedule or its notation, got {schedule!r}")
         self.schedule(0)  # a schedule that cannot be called is refused before the groups are touched
-        super().__init__(optimizer, param_name, begin=begin, by_epoch=by_epoch, **more)
+        if by_epoch and end < INF:  # the Runner gives its number of epochs as the end
+            message = per_epoch([self.schedule], "MMEngine", end - begin, "write by_epoch=False")
+            if message:
+                warnings.warn(f"{message} {HELP}", RuntimeWarning, stacklevel=2)
+        super().__init__(optimizer, param_name, begin=begin, end=end, by_epoch=by_epoch, **more)
 
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, schedule: Schedule | str, epoch_length: int, **more: Any) -> Any:

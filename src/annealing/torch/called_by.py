@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
@@ -35,17 +35,17 @@ def look_at_caller(scheduler: Any) -> None:
         frame = frame.f_back
 
 
-def _per_epoch(scheduler: Any, host: str, epochs: Any, remedy: str) -> Found:
-    """A schedule in epochs is right where it fits into the epochs of the training."""
+def per_epoch(schedules: Iterable[Schedule], host: str, epochs: Any, remedy: str) -> Found:
+    """What to say of schedules that are stepped per epoch: nothing where they fit into the epochs of the training."""
     if not isinstance(epochs, int) or epochs < 0:
         return None
-    for schedule in _of_lr(scheduler):
+    for schedule in schedules:
         # Of an endless schedule its first cycle must fit; a formula without cycles could be in either unit.
         length = schedule.duration or next((one.end for one in schedule.cycles()), None)
         if length is not None and length > epochs:
             return (
-                f"{host} steps this Scheduler once per epoch, but a training of {epochs} epochs does not reach the "
-                f"end of {schedule}, which is {length} long: for a schedule in updates {remedy}."
+                f"{host} steps once per epoch, and a training of {epochs} epochs does not reach the end of {schedule}, "
+                f"which is {length} long: for a schedule in updates {remedy}."
             )
     return None
 
@@ -59,7 +59,7 @@ def _lightning(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Foun
     config = found.get("config")
     if found.get("interval") == "epoch":
         remedy = 'return {"scheduler": scheduler, "interval": "step"} as lr_scheduler from configure_optimizers'
-        return _per_epoch(scheduler, "Lightning", getattr(found.get("trainer"), "max_epochs", None), remedy)
+        return per_epoch(_of_lr(scheduler), "Lightning", getattr(found.get("trainer"), "max_epochs", None), remedy)
     if getattr(config, "frequency", 1) != 1:
         return (
             f"Lightning steps this Scheduler once in {config.frequency} batches, not after every update: "  # type: ignore[union-attr]
@@ -82,7 +82,7 @@ def _accelerate(_: Any, found: dict[str, Any], module: dict[str, Any]) -> Found:
 
 def _skorch(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
     epochs = getattr(found.get("net"), "max_epochs", None)
-    return _per_epoch(scheduler, "skorch", epochs, 'write LRScheduler(..., step_every="batch")')
+    return per_epoch(_of_lr(scheduler), "skorch", epochs, 'write LRScheduler(..., step_every="batch")')
 
 
 def _composer(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
@@ -91,7 +91,7 @@ def _composer(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found
     if frequency.name != "EPOCH" or longest.unit.name != "EPOCH":
         return None
     remedy = "write Trainer(..., step_schedulers_every_batch=True)"
-    return _per_epoch(scheduler, "Composer", longest.value, remedy)
+    return per_epoch(_of_lr(scheduler), "Composer", longest.value, remedy)
 
 
 # The function of each host that decides when schedulers are stepped, by module and name.
