@@ -18,6 +18,14 @@ def no_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
+@pytest.fixture(autouse=True)
+def no_open_figures() -> Iterator[None]:
+    """pyplot keeps every figure until it is closed, and warns of many."""
+    yield
+    if plt := sys.modules.get("matplotlib.pyplot"):
+        plt.close("all")
+
+
 @pytest.fixture(autouse=True, scope="module")
 def no_old_programs() -> Iterator[None]:
     """Programs that JAX has compiled for one file are of no use to the next, and hold gigabytes."""

@@ -14,7 +14,7 @@ import torch
 from matplotlib.collections import LineCollection
 
 import annealing
-from annealing import ScheduleError, cosine, linear, multistep, parse, plots, step, warm_restarts
+from annealing import Plan, ScheduleError, cosine, linear, multistep, parse, plots, step, warm_restarts
 from annealing.sgdr import paper_schedules
 
 DOUBLING = warm_restarts(eta_max=0.05, eta_min=0.001, T_0=10, T_mult=2)
@@ -112,9 +112,9 @@ def test_the_legend_names_the_schedules_and_the_marks():
     def legend(*args):
         return [text.get_text() for text in plots.plot(*args).get_legend().get_texts()]
 
-    meaning = ["restart", "snapshot: the model to keep"]
+    meaning = ["restart", "checkpoint: the model to keep"]
     assert legend(DOUBLING) == [str(DOUBLING), *meaning]
-    assert legend([cosine(1, 0, 9), step(1, 3)]) == ["cosine(1, 0, 9)", "step(1, 3)", meaning[1]]
+    assert legend([cosine(1, 0, 9), step(1, 3)]) == ["cosine(1, 0, 9)", "step(1, 3)"], "a decay has no mark"
     assert legend({"ours": step(1, 3)}) == ["ours"]
 
 
@@ -246,7 +246,7 @@ def test_the_figure_of_the_paper_draws_its_seven_curves_with_their_marks():
         at = [0, *restarts] if isinstance(values[0], tuple) else [0, 60, 120, 160]
         assert [x[0][0] for x in jumps(axes)] == at[1:]
         assert [[t for t, _ in points] for points in marks(axes, "restarts")] == ([restarts] if restarts else [])
-        ends = [*restarts, 200] if name.endswith("0 x1") else restarts
+        ends = [*restarts, 200] if name.endswith("0 x1") and restarts else restarts  # one cosine has no marks
         assert [[t for t, _ in points] for points in marks(axes, "snapshots")] == ([ends] if ends else [])
     assert [text.get_text() for text in panels[0].texts] == ["0.0008", "0.004", "0.02", "0.1"]
 
@@ -271,8 +271,8 @@ def test_saving_is_all_or_nothing(tmp_path, monkeypatch):
 
 def test_a_picture_needs_a_known_suffix_and_a_directory(tmp_path):
     for path, message in (
-        ("curve.gif", r"\.png or \.svg"),
-        ("curve", r"\.png or \.svg"),
+        ("curve.gif", r"\.png, \.svg or \.pdf"),
+        ("curve", r"\.png, \.svg or \.pdf"),
         ("no/curve.png", "directory"),
     ):
         with pytest.raises(ScheduleError, match=message):
@@ -298,3 +298,31 @@ def test_drawing_leaves_matplotlib_as_it_was():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
+
+
+def test_a_picture_is_the_current_figure_of_pyplot_so_that_show_and_savefig_find_it(tmp_path):
+    import matplotlib.pyplot as plt
+
+    axes = cosine(0.1, 0, 200).plot(title="one cosine")
+    assert plt.gcf() is axes.figure
+    assert axes.figure.get_suptitle() == "one cosine"
+    plt.savefig(tmp_path / "picture.pdf")
+    assert (tmp_path / "picture.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_axis_of_a_plan_is_in_its_unit_and_the_values_are_those_of_its_updates():
+    plan = Plan(examples=50_000, batch=128, epochs=200)  # 391 updates an epoch
+    schedule = linear(0, 0.1, "5%") >> cosine(0.1, 0, "95%")
+    (line,) = curves(plots.plot(schedule, plan=plan, time="epoch"))
+    epochs, values = line.get_data()
+    assert (epochs[0], epochs[-1]) == (0, 200)
+    np.testing.assert_allclose(values, plan.resolve(schedule)(epochs * 391), rtol=1e-12, atol=1e-17)
+
+
+def test_a_logarithmic_axis():
+    assert step(0.1, 30).plot(until=100, yscale="log").get_yscale() == "log"
+
+
+def test_the_paper_s_seven_in_one_picture():
+    (axes,) = plots.paper(together=True).axes
+    assert [line.get_label() for line in curves(axes)] == list(paper_schedules())

@@ -143,7 +143,7 @@ def test_a_schedule_may_be_given_as_json():
         (('{"no": 1}',), "Error: NOTATION 1: "),
         ((DOUBLING, "--until", "-5"), "Error: until must be above 0 and at most 2^53, got -5.0"),
         ((DOUBLING, "--until", "nan"), "Error: until must be finite, got nan"),
-        ((DOUBLING, "--out", "curve.gif"), "Error: a picture must end in .png or .svg, got 'curve.gif'"),
+        ((DOUBLING, "--out", "curve.gif"), "Error: a picture must end in .png, .svg or .pdf, got 'curve.gif'"),
         ((DOUBLING, "--out", "no/curve.png"), "Error: a picture needs a directory that exists, got 'no/curve.png'"),
         (("1e308 * cosine(100, 0, 10)",), "Error: only finite values can be drawn"),
     ],
@@ -177,7 +177,7 @@ def test_figures_are_written(tmp_path, monkeypatch):
     assert run("figure", "classic").exit_code == 0
     assert run("figure", "paper", "--out", "seven.svg").exit_code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["classic.png", "seven.svg"]
-    assert run("figure", "paper", "--out", "seven.pdf").exit_code == 2
+    assert run("figure", "paper", "--out", "seven.gif").exit_code == 2
     assert run("figure", "other").exit_code == 2
     (tmp_path / "taken.png").mkdir()
     result = run("figure", "paper", "--out", "taken.png")

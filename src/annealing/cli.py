@@ -43,7 +43,7 @@ def main() -> None:
 @main.command()
 @click.argument("notations", metavar="NOTATION...", nargs=-1, required=True)
 @click.option("--until", type=float, metavar="TIME", help="By default the end, or that of the 4th run.")
-@click.option("--out", type=Path, metavar="FILE", help="Write a picture (.png or .svg) and print no curve.")
+@click.option("--out", type=Path, metavar="FILE", help="Write a picture (.png, .svg or .pdf) and print no curve.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each schedule, and no curve.")
 @click.option("--width", type=click.IntRange(min=40), help="In characters; by default the terminal's, else 80.")
 @plan_options
@@ -59,7 +59,7 @@ def show(
     if out:
         plots = _plots()
         plots.picture_path(out)
-        _save(plots.plot(schedules, until).figure, out)
+        _save(plots.plot(schedules, until, plots.new_figure((7.5, 3.5 + 0.2 * len(schedules))).subplots()).figure, out)
     if as_json:
         from .terminal import record
 
@@ -73,8 +73,9 @@ def show(
 
 @main.command()
 @click.argument("name", type=click.Choice(["classic", "paper"]))
-@click.option("--out", type=Path, metavar="FILE", help="A .png or .svg file; by default NAME.png.")
-def figure(name: str, out: Path | None) -> None:
+@click.option("--out", type=Path, metavar="FILE", help="A .png, .svg or .pdf file; by default NAME.png.")
+@click.option("--together", is_flag=True, help="paper: all seven in one Axes, as the paper shows them.")
+def figure(name: str, out: Path | None, together: bool) -> None:
     """Draw a figure of the literature.
 
     classic: four schedules from rate 2 over 100 steps. paper: the seven schedules that the paper on warm restarts
@@ -82,7 +83,7 @@ def figure(name: str, out: Path | None) -> None:
     """
     plots = _plots()
     out = plots.picture_path(out or f"{name}.png")
-    _save({"classic": plots.classic, "paper": plots.paper}[name](), out)
+    _save(plots.paper(together) if name == "paper" else plots.classic(), out)
 
 
 @main.command()

@@ -18,17 +18,19 @@ from matplotlib.lines import Line2D
 
 from .errors import ScheduleError
 from .exact import plain, positive
+from .plan import Plan
 from .recipes import cosine, step, warm_restarts
 from .sampling import Curve, default_until, traced
 from .schedule.base import Schedule
 from .sgdr import paper_schedules
 
-SUFFIXES = (".png", ".svg")
+SUFFIXES = (".png", ".svg", ".pdf")
 MOST_MARKS = 100
+AXES = {"epoch": "1ep", "example": "1ex", "token": "1tok", "%": "1%"}  # what one unit of a plan's axis is
 COLOURS = style.library["tableau-colorblind10"]["axes.prop_cycle"].by_key()["color"]
 LINES: list[Any] = ["-", "--", "-.", ":", (0, (7, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2))]
 MARKERS = "os^DvPX"
-MARKS = (("restarts", "restart", "0.3"), ("snapshots", "snapshot: the model to keep", "white"))
+MARKS = (("restarts", "restart", "0.3"), ("snapshots", "checkpoint: the model to keep", "white"))
 
 
 def plot(
@@ -41,31 +43,48 @@ def plot(
     marks: bool = True,
     legend: bool = True,
     points: int = 2000,
+    yscale: str = "linear",
+    title: str = "",
+    plan: Plan | None = None,
 ) -> Any:
     """Draw the exact curves of one schedule or several into one matplotlib Axes, and return it.
 
-    A jump is a dotted line between the limit from the left and the value, both of which are drawn. Restarts are
-    marked at their value, snapshot points at the limit that they are named for (beyond 100 of a kind it is not
-    marked). Several schedules differ in colour, line style and marker.
+    A jump is a dotted line between the limit from the left and the value, both of which are drawn. Where a schedule
+    restarts, its restarts are marked at their value and its checkpoints at the limit from the left (more than 100 of
+    a kind are not marked). Several schedules differ in colour, line style and marker.
 
-    schedules: one, a list (labelled by what they print), or names with schedules. until: the end of the time axis
-    (default: the latest end; for a schedule without one that of its 4th run). ax: Axes to draw into (default: those
-    of a new Figure). time, rate: what the axes are called, with their units. points: how many there are about in each
-    curve, in all runs; more than 500 runs are drawn as so many separate points.
+    schedules: one, a list (labelled by what they print), or a dict of names and schedules. until: the end of the time
+    axis, in the schedules' own unit (default: the latest end; for a schedule without an end, that of its 4th cycle).
+    ax: Axes to draw into (default: those of a new pyplot figure, so that `plt.show()` shows it). time, rate: the
+    labels of the axes, with their units. yscale: "linear" or "log". title: above the picture. plan: resolves
+    durations with units; then `time` may be "epoch", "example", "token" or "%" for an axis in that unit. points: about
+    how many points each curve has; more than 500 cycles are drawn as separate points.
 
     >>> axes = plot({"long": cosine(0.1, 0, 200), "restarts": warm_restarts(0.05, T_0=10, T_mult=2)})
     >>> [text.get_text() for text in axes.get_legend().get_texts()]
-    ['long', 'restarts', 'restart', 'snapshot: the model to keep']
+    ['long', 'restarts', 'restart', 'checkpoint: the model to keep']
+    >>> from annealing import Plan, linear
+    >>> plan = Plan(examples=50_000, batch=128, epochs=200)
+    >>> plot(linear(0, 0.1, "5%") >> cosine(0.1, 0, "95%"), plan=plan, time="epoch").get_xlabel()
+    'epoch'
     """
     named = _named(schedules)
+    unit = 1.0
+    if plan is not None:
+        named = {name: plan.resolve(schedule, beyond="hold") for name, schedule in named.items()}
+        unit = float(plan.convert(AXES[time])) if time in AXES else 1.0
     until = default_until(list(named.values())) if until is None else plain(positive(until, "until"))
-    if ax is None:
-        ax = new_figure((7.5, 3.5 + 0.2 * len(named))).subplots()
+    alone = ax is None
+    if alone:
+        ax = _pyplot_figure((7.5, 3.5 + 0.2 * len(named))).subplots()
     before = len(ax.get_legend_handles_labels()[0])
     for i, (name, schedule) in enumerate(named.items(), start=before):
         marker = MARKERS[i % len(MARKERS)] if marks else ""
-        _draw(ax, traced(schedule, until, points), name, marker, COLOURS[i % len(COLOURS)], LINES[i % len(LINES)])
-    ax.set(xlabel=time, ylabel=rate)
+        curve = traced(schedule, until, points).in_unit(unit)
+        _draw(ax, curve, name, marker, COLOURS[i % len(COLOURS)], LINES[i % len(LINES)])
+    ax.set(xlabel=time, ylabel=rate, yscale=yscale)
+    if title:
+        (ax.figure.suptitle if alone else ax.set_title)(title)  # above the legend, where the figure is ours
     ax.margins(x=0.02)
     if legend:
         _legend(ax)
@@ -92,10 +111,10 @@ def _draw(ax: Any, curve: Curve, name: str, marker: str, color: str, line_style:
             line.append(([np.nan], [np.nan]))
         line.append((at, after))
     times, values = (np.concatenate(column) for column in zip(*line, strict=True))
-    marked = [
+    marked = [  # a decay without restarts has one checkpoint, its end, which needs no mark
         (gid, points, face)
         for gid, points, face in (("restarts", curve.restarts, color), ("snapshots", curve.snapshots, "white"))
-        if marker and 0 < len(points[0]) <= MOST_MARKS
+        if marker and len(curve.restarts[0]) and 0 < len(points[0]) <= MOST_MARKS
     ]
     in_legend = {"marker": marker, "markersize": 5, "markevery": []} if marked else {}
     ax.plot(times, values, linestyle=line_style, color=color, linewidth=1.6, label=fill(name, 100), **in_legend)
@@ -142,9 +161,15 @@ def classic() -> Any:
     return figure
 
 
-def paper() -> Any:
-    """The seven learning-rate curves of the paper on warm restarts, over its 200 epochs: a matplotlib Figure."""
+def paper(together: bool = False) -> Any:
+    """The seven learning-rate curves of the paper on warm restarts, over its 200 epochs: a matplotlib Figure.
+
+    together: in one Axes, as the paper shows them, instead of one below the other.
+    """
     named = paper_schedules()
+    if together:
+        ax = new_figure((7.5, 5.5)).subplots()
+        return plot(named, 200, ax, time="epoch").figure
     figure = new_figure((7.5, 10))
     axes = figure.subplots(len(named), sharex=True, sharey=True)
     for ax, (name, schedule) in zip(axes, named.items(), strict=True):
@@ -168,14 +193,14 @@ def _panel(ax: Any, title: str, schedule: Schedule, until: int, **options: Any) 
 def svg(schedule: Schedule) -> str:
     """The picture of one schedule as the text of an SVG file."""
     text = io.StringIO()
-    plot(schedule).figure.savefig(text, format="svg")
+    plot(schedule, ax=new_figure((7.5, 3.7)).subplots()).figure.savefig(text, format="svg")
     return text.getvalue()
 
 
 def save(figure: Any, path: str | os.PathLike[str]) -> None:
-    """Write a Figure as PNG or SVG, by the suffix of the path; the file is there as a whole or not at all.
+    """Write a Figure as PNG, SVG or PDF, by the suffix of the path; the file is written whole or not at all.
 
-    path: ends in .png or .svg, in a directory that exists; a ScheduleError says which of these is not so.
+    path: ends in .png, .svg or .pdf, in a directory that exists; else a ScheduleError says which is wrong.
     """
     path = picture_path(path)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -190,11 +215,18 @@ def picture_path(path: str | os.PathLike[str]) -> Path:
     """The path of a picture that can be saved."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise ScheduleError(f"a picture must end in {' or '.join(SUFFIXES)}, got {str(path)!r}")
+        raise ScheduleError(f"a picture must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}, got {str(path)!r}")
     if not path.parent.is_dir():
         raise ScheduleError(f"a picture needs a directory that exists, got {str(path)!r}")
     return path
 
 
 def new_figure(inches: tuple[float, float]) -> Any:
+    """A Figure of its own, which no window shows and nobody has to close."""
     return Figure(figsize=inches, layout="constrained")
+
+
+def _pyplot_figure(inches: tuple[float, float]) -> Any:
+    import matplotlib.pyplot as plt  # here: it takes a second to load, and what draws into files does not need it
+
+    return plt.figure(figsize=inches, layout="constrained")

@@ -27,6 +27,17 @@ class Curve(NamedTuple):
     snapshots: Points
     joined: bool
 
+    def in_unit(self, unit: float) -> Curve:
+        """The same curve with its times divided by `unit`."""
+        if unit == 1:
+            return self
+
+        def divided(points: Points) -> Points:
+            times, values = points
+            return np.asarray(times, np.float64) / unit, values
+
+        return Curve([*map(divided, self.runs)], divided(self.restarts), divided(self.snapshots), self.joined)
+
 
 def default_until(schedules: Sequence[Schedule]) -> int | float:
     """Until when schedules are shown if nobody says: the latest of their ends.
