@@ -2,73 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 from fractions import Fraction
+from typing import Any
 
-from annealing import (
-    Beyond,
-    Join,
-    Product,
-    Repeat,
-    Run,
-    Schedule,
-    Shifted,
-    Stretched,
-    Sum,
-    Tail,
-    branch_cooldown,
-    change_horizon,
-    chebyshev,
-    constant,
-    cooldown,
-    cosine,
-    cosine_constant,
-    cosine_linear,
-    cosine_power,
-    exp_hyperbolic,
-    exp_range,
-    exponential,
-    exponential_warmup,
-    flat_anneal,
-    geometric,
-    half_cosine,
-    half_life,
-    harmonic,
-    hyperbolic,
-    infinite,
-    inverse_sqrt,
-    inverse_time,
-    jagged_restarts,
-    k_decay,
-    knee,
-    linear,
-    maximum,
-    minimum,
-    multistep,
-    natural_exponential,
-    noam,
-    one_cycle,
-    one_cycle_momentum,
-    polynomial,
-    power_law,
-    power_scheduler,
-    ramp,
-    rex,
-    rsqrt,
-    runs,
-    shapes,
-    slanted_triangular,
-    step,
-    tanh_decay,
-    tri_stage,
-    triangular,
-    triangular2,
-    untuned_warmup,
-    warm_restarts,
-    warmup,
-    warmup_restarts,
-    wsd,
-    wsd_s,
-)
+import annealing
+from annealing import *
+from annealing import shapes
 
 recipes: dict[str, Schedule] = {
     "linear up": linear(0, 0.1, 5),
@@ -252,6 +194,22 @@ trees: dict[str, Schedule] = {
     "constant runs in runs": Repeat(Repeat(cosine(0.1, 0.01, 3), times=2) >> linear(0.01, 0.05, 4), growth=2),
 }
 
+
+def example(name: str) -> dict[str, Any]:
+    """The arguments of the first call of a recipe in its own documentation."""
+    lines = re.findall(r"^ *>>> (.*)", annealing.recipes.named[name].__doc__ or "", re.MULTILINE)
+    calls = (node for line in lines for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Call))
+    call = next(call for call in calls if isinstance(call.func, ast.Name) and call.func.id == name)
+    args = [ast.literal_eval(arg) for arg in call.args]
+    words = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+    return inspect.signature(annealing.recipes.named[name]).bind(*args, **words).arguments
+
+
+# A recipe that has no row yet is in the list as its own documentation calls it.
+written = re.findall(r"\w+(?=\()", " ".join(map(str, recipes.values())))
+for name in set(annealing.recipes.named) - set(written):
+    recipes[name] = annealing.recipes.named[name](**example(name))
+
 every: dict[str, Schedule] = recipes | trees
 
-__all__ = ["Beyond", "Join", "Product", "Shifted", "Stretched", "Sum", "every", "recipes", "trees"]
+__all__ = ["every", "example", "recipes", "trees"]

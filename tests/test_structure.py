@@ -12,7 +12,7 @@ import annealing
 
 SOURCE = Path(annealing.__file__).parent
 LAYERS = [
-    ["errors", "exact", "printing", "frozen", "durations", "cycles"],
+    ["errors", "exact", "printing", "frozen", "durations", "cycles", "calls"],
     ["shapes", "evaluate"],
     ["schedule"],
     ["recipes"],

@@ -13,6 +13,8 @@ from .errors import ScheduleError
 
 Time = float | Fraction | str  # what a recipe takes for a time: a number, or a duration with a unit such as "5%"
 
+Floor = float | str  # what a recipe takes for a floor: a value, or a share of its peak such as "10%"
+
 END_OF_TIME = 2**53  # the last time up to which float64 counts every step
 SHORTEST = Fraction(1, 10**100)  # of a run; divisions by it stay within the range of floats
 MOST_RUNS = 100_000  # a schedule with more runs than this is refused

@@ -5,6 +5,8 @@ from __future__ import annotations
 from inspect import Parameter, Signature
 from typing import Any, ClassVar, dataclass_transform
 
+from .calls import bound
+
 
 class Fields:
     """The signature of a class of values, made when it is asked for."""
@@ -36,7 +38,7 @@ class Value:
 
     def __init__(self, *values: Any, **named: Any) -> None:
         if named or len(values) != len(self._fields):
-            given = self.__signature__.bind(*values, **named)
+            given = bound(type(self).__name__, self.__signature__, values, named)
             given.apply_defaults()
             values = given.args
         self._set(**dict(zip(self._fields, values, strict=True)))

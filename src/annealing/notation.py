@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 from . import recipes, shapes
+from .calls import bound, did_you_mean
 from .errors import ScheduleError
 from .schedule.base import Schedule
 from .schedule.nodes import Join, Repeat, Run, Tail
@@ -127,7 +128,7 @@ class _Reader:
                     raise self.error(f".{name} needs a schedule before it", inner)
                 return self.called(getattr(schedule, name), node, deeper)
             case ast.Name(id=name):
-                raise self.error(f"unknown name {name!r}: {self.choices(recipes.named | NODES)}", node)
+                raise self.error(unknown("name", name, recipes.named | NODES), node)
         raise self.error("only recipes, nodes, numbers, lists, >>, +, -, * and / may stand in a notation", node)
 
     def operation(self, node: ast.BinOp, depth: int) -> Any:
@@ -163,7 +164,7 @@ class _Reader:
             raise self.error("an argument is repeated in a call", node)
         kwargs = {str(word.arg): self.read(word.value, depth) for word in node.keywords}
         try:
-            inspect.signature(function).bind(*args, **kwargs)
+            bound(_name(node.func), inspect.signature(function), args, kwargs)
             return function(*args, **kwargs)
         except ScheduleError as error:
             raise self.error(str(error), node) from None
@@ -172,17 +173,27 @@ class _Reader:
 
     def listed(self, name: str, known: Mapping[str, Any], kind: str, node: ast.expr) -> Any:
         if name not in known:
-            raise self.error(f"unknown {kind} {name!r}: {self.choices(known)}", node)
+            raise self.error(unknown(kind, name, known), node)
         return known[name]
-
-    @staticmethod
-    def choices(known: Mapping[str, Any]) -> str:
-        return "known are " + ", ".join(sorted(known))
 
     def error(self, message: str, place: ast.expr | int) -> ScheduleError:
         column = place if isinstance(place, int) else len(self.text.encode()[: place.col_offset].decode())
         start = max(0, column - 60)
         return ScheduleError(f"{message}\n  {self.text[start : start + 100]}\n  {' ' * (column - start)}^")
+
+
+def _name(function: ast.expr) -> str:
+    """What is called, without the schedule before it."""
+    method = isinstance(function, ast.Attribute) and not isinstance(function.value, ast.Name)
+    return f".{function.attr}" if method else ast.unparse(function)  # type: ignore[attr-defined]
+
+
+def unknown(kind: str, name: str, known: Mapping[str, Any]) -> str:
+    """The message about a name that is not known: the nearest one that is, or if the list is short all of them."""
+    hint = did_you_mean(name, known)
+    if not hint:
+        hint = f": known are {', '.join(known)}" if len(known) <= 20 else ": help(annealing.recipes) lists the recipes"
+    return f"unknown {kind} {_shortened(repr(name))}{hint}"
 
 
 def _shortened(text: str) -> str:
@@ -283,11 +294,11 @@ def _recipe(content: Mapping[str, Any], depth: int) -> Schedule:
     if len(content) != 2 or not isinstance(arguments, Mapping) or not isinstance(name, str):
         raise ScheduleError("recipe must have the fields name, a text, and arguments, an object")
     if name not in recipes.named:
-        raise ScheduleError(f"unknown recipe {_shortened(repr(name))}: known are {', '.join(sorted(recipes.named))}")
+        raise ScheduleError(unknown("recipe", name, recipes.named))
     recipe, given = recipes.named[name], {key: _argument(value, depth) for key, value in arguments.items()}
     try:
-        bound = inspect.signature(recipe).bind(**given)
-        return recipe(*bound.args, **bound.kwargs)
+        arguments = bound(name, inspect.signature(recipe), (), given)
+        return recipe(*arguments.args, **arguments.kwargs)
     except (TypeError, ZeroDivisionError) as error:
         raise ScheduleError(f"{name}: {error}") from None
 

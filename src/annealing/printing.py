@@ -31,6 +31,11 @@ def literal(value: Any) -> str:
     return str(value)
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things in words: "1 step", "1,000 steps"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 JOIN, SUM, PRODUCT, CALL = range(4)  # how tightly each way of writing a schedule binds: >>, +, *, a call
 
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from .. import shapes
+from ..durations import duration
 from ..errors import ScheduleError, finite
 from ..exact import exact
 from ..shapes import Shape
@@ -20,17 +21,29 @@ def above_0(value: Any, name: str) -> float:
     return number
 
 
-def below(**values: Any) -> None:
-    """The second of two values must be at most the first."""
+def below(**values: Any) -> float:
+    """The second of two values, which must be at most the first."""
     (most, high), (name, value) = values.items()
     if finite(value, name) > finite(high, most):
         raise ScheduleError(f"{name} must be at most {most} = {high!r}, got {value!r}")
+    return float(value)
+
+
+def share_of(peak: Any, text: str, name: str) -> float:
+    """A share of a peak, such as "10%", as a value; a peak of 0.1 counts as 1/10, so that "10%" of it is 0.01."""
+    try:
+        amount, unit = duration(text, name)
+    except ScheduleError:
+        unit = ""
+    if unit != "%":
+        raise ScheduleError(f'{name} must be a number, or a share of the peak such as "10%", got {text!r}')
+    return float(exact(peak, "the peak") * amount / 100)
 
 
 def share(value: Any, name: str, most: Fraction = Fraction(1)) -> Fraction:
-    """A share of a length, which leaves something of both its sides."""
-    if not 0 < (exactly := exact(value, name)) < most:
-        raise ScheduleError(f"{name} must be above 0 and below {float(most):g}, got {value!r}")
+    """A share of a length."""
+    if not 0 <= (exactly := exact(value, name)) <= most:
+        raise ScheduleError(f"{name} must be from 0 to {float(most):g}, got {value!r}")
     return exactly
 
 

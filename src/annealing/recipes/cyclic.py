@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from .. import shapes
 from ..errors import ScheduleError, finite, whole
-from ..exact import Time, positive
+from ..exact import Floor, Time, lasting, positive
 from ..schedule.base import Schedule
 from ..schedule.nodes import Join, Repeat, Run
 from .arguments import above_0, below, ratio, share
@@ -32,8 +32,8 @@ def one_cycle(
 ) -> Schedule:
     """One cycle: up from eta_max / div_factor to eta_max, then down to eta_max / (div_factor * final_div_factor).
 
-    T_max: the whole length, above 0. pct_start: the share of it that goes up, above 0 and below 1 (below 1/2 with
-    three_phase, which goes down to the first value as long, and only then to the last). div_factor,
+    T_max: the whole length, above 0. pct_start: the share of it that goes up, from 0 to 1 (to 1/2 with
+    three_phase, which goes down to the first value for as long, and only then to the last). div_factor,
     final_div_factor: above 0. curve: "cosine" or "linear". PyTorch's, with total_steps N and pct_start p, is this with
     T_max = N - 1 and pct_start = (p * N - 1) / (N - 1), in two phases and in three.
 
@@ -88,22 +88,22 @@ def _up_and_down(
 
 
 @recipe
-def triangular(eta_min: float, eta_max: float, step_size_up: Time, step_size_down: Time | None = None) -> Schedule:
-    """A cyclical rate: a line from eta_min up to eta_max and a line down, again and again.
+def triangular(eta_min: Floor, eta_max: float, step_size_up: Time, step_size_down: Time | None = None) -> Schedule:
+    """A cyclical rate: a line from eta_min up to eta_max and a line down, repeated forever.
 
-    eta_min <= eta_max. step_size_up, step_size_down (by default the same): above 0.
+    eta_min <= eta_max. step_size_up, step_size_down (by default the same): at least 0, not both 0.
 
     >>> [triangular(0, 1, 10)(t) for t in (0, 5, 10, 20, 25)]
     [0.0, 0.5, 1.0, 0.0, 0.5]
 
     Source: Smith 2017, arXiv 1506.01186; torch.optim.lr_scheduler.CyclicLR.
     """
-    ordered(eta_max, eta_min)
+    eta_min = ordered(eta_max, eta_min)
     return Repeat(_triangle(eta_min, eta_max, step_size_up, step_size_down))
 
 
 @recipe
-def triangular2(eta_min: float, eta_max: float, step_size_up: Time, step_size_down: Time | None = None) -> Schedule:
+def triangular2(eta_min: Floor, eta_max: float, step_size_up: Time, step_size_down: Time | None = None) -> Schedule:
     """A cyclical rate whose amplitude is halved in every cycle: see `triangular`.
 
     >>> [triangular2(1, 2, 10)(t) for t in (10, 20, 30, 50)]
@@ -111,13 +111,13 @@ def triangular2(eta_min: float, eta_max: float, step_size_up: Time, step_size_do
 
     Source: Smith 2017, arXiv 1506.01186; torch.optim.lr_scheduler.CyclicLR, mode "triangular2".
     """
-    ordered(eta_max, eta_min)
+    eta_min = ordered(eta_max, eta_min)
     return eta_min + Repeat(_triangle(0.0, eta_max - eta_min, step_size_up, step_size_down), peak_factor=0.5)
 
 
 @recipe
 def exp_range(
-    eta_min: float,
+    eta_min: Floor,
     eta_max: float,
     step_size_up: Time,
     step_size_down: Time | None = None,
@@ -133,21 +133,23 @@ def exp_range(
 
     Source: Smith 2017, arXiv 1506.01186; torch.optim.lr_scheduler.CyclicLR, mode "exp_range".
     """
-    ordered(eta_max, eta_min)
+    eta_min = ordered(eta_max, eta_min)
     triangles = Repeat(_triangle(0.0, eta_max - eta_min, step_size_up, step_size_down))
     return eta_min + triangles * exponential(1, gamma)
 
 
 def _triangle(low: float, high: float, up: Time, down: Time | None) -> Schedule:
-    rise = Run(shapes.linear, low, high, positive(up, "step_size_up"))
-    return rise >> Run(shapes.linear, high, low, positive(up if down is None else down, "step_size_down"))
+    rise, fall = lasting(up, "step_size_up"), lasting(up if down is None else down, "step_size_down")
+    if rise == fall == 0:
+        raise ScheduleError(f"step_size_up must be above 0 where step_size_down is not, got {up!r}")
+    return Run(shapes.linear, low, high, rise) >> Run(shapes.linear, high, low, fall)
 
 
 @recipe
 def slanted_triangular(eta_max: float, T_max: Time, *, cut_frac: float | Fraction = 0.1, ratio: float = 32) -> Schedule:
     """A short line up from eta_max / ratio to eta_max, and a long one down to eta_max / ratio at T_max.
 
-    T_max: above 0. cut_frac: the share of it that goes up, above 0 and below 1. ratio: at least 1.
+    T_max: above 0. cut_frac: the share of it that goes up, from 0 to 1. ratio: at least 1.
 
     >>> [slanted_triangular(32, 100)(t) for t in (0, 10, 55, 100)]
     [1.0, 32.0, 16.5, 1.0]
@@ -162,11 +164,11 @@ def slanted_triangular(eta_max: float, T_max: Time, *, cut_frac: float | Fractio
 
 
 @recipe
-def chebyshev(eta_max: float, eta_min: float, steps: int, length: Time = 1) -> Schedule:
+def chebyshev(eta_max: float, eta_min: Floor, steps: int, length: Time = 1) -> Schedule:
     """Fractal Chebyshev steps: eta_min / (sin(x)^2 + eta_min / eta_max * cos(x)^2), where x = pi (k + 1/2) / (2 steps).
 
-    Each step is held for a while, in the order k = 0, 1 (of two), 0, 3, 1, 2 (of four), 0, 7, 3, 4, 1, 6, 2, 5 and so
-    on: after each k of the order before comes what is left of the new one when its count, less 1, loses k.
+    Each step is held for `length`. The order of k is a permutation: 0, 1 for two steps; 0, 3, 1, 2 for four;
+    0, 7, 3, 4, 1, 6, 2, 5 for eight. That for 2n is built from that for n: each k is followed by 2n - 1 - k.
 
     eta_max, eta_min: above 0, eta_min <= eta_max, the inverses of the least and the greatest curvature; all steps are
     between them. steps: how many, a power of 2, at most 4096. length: of one step, above 0.
@@ -177,7 +179,7 @@ def chebyshev(eta_max: float, eta_min: float, steps: int, length: Time = 1) -> S
     Source: Agarwal, Goel and Zhang 2021, arXiv 2103.01338.
     """
     low = ratio(eta_max=eta_max, eta_min=eta_min)
-    ordered(eta_max, eta_min)
+    eta_min = ordered(eta_max, eta_min)
     if whole(steps, "steps") > MOST_STEPS or steps & (steps - 1):
         raise ScheduleError(f"steps must be a power of 2, at most {MOST_STEPS}, got {steps!r}")
     part, order = positive(length, "length"), [0]
@@ -190,11 +192,11 @@ def chebyshev(eta_max: float, eta_min: float, steps: int, length: Time = 1) -> S
 
 @recipe
 def jagged_restarts(schedule: Schedule, every: Time, T_ramp: Time, start: float = 0.0) -> Schedule:
-    """A schedule that is set back at every multiple of `every`, and comes up again within T_ramp.
+    """A schedule that is set back at every multiple of `every`, and ramped up again within T_ramp.
 
     At these times (not at 0) the rate is multiplied by a line from `start` to 1. It ends where the schedule ends.
 
-    every: above T_ramp, which is above 0. start: a factor, from 0 to 1.
+    every: above T_ramp, which is at least 0. start: a factor, from 0 to 1.
 
     >>> from annealing import constant
     >>> [jagged_restarts(constant(2), every=10, T_ramp=4)(t) for t in (0, 9, 10, 12, 14, 20)]
@@ -203,7 +205,7 @@ def jagged_restarts(schedule: Schedule, every: Time, T_ramp: Time, start: float 
     Source: Lialin et al. 2023, arXiv 2307.05695 (ReLoRA); axolotl's JaggedLRRestartScheduler.
     """
     schedule = a_schedule(schedule, "schedule")
-    period, ramp = positive(every, "every"), positive(T_ramp, "T_ramp")
+    period, ramp = positive(every, "every"), lasting(T_ramp, "T_ramp")
     if ramp >= period:
         raise ScheduleError(f"T_ramp must be below every = {every!r}, got {T_ramp!r}")
     if not 0 <= finite(start, "start") <= 1:
@@ -216,7 +218,7 @@ def jagged_restarts(schedule: Schedule, every: Time, T_ramp: Time, start: float 
 @recipe
 def warmup_restarts(
     eta_max: float,
-    eta_min: float = 0.0,
+    eta_min: Floor = 0.0,
     *,
     T_0: Time,
     T_warmup: Time,
@@ -227,8 +229,8 @@ def warmup_restarts(
 ) -> Schedule:
     """Warm restarts with a warm-up in every cycle: a line from eta_min to eta_max, then the cosine down to eta_min.
 
-    T_warmup: the length of the first warm-up, above 0, below T_0; like the cycle, it grows by T_mult. The others as in
-    `warm_restarts`, whose T_0 is that of a whole cycle here too.
+    T_warmup: the length of the first warm-up, at least 0, below T_0; like the cycle, it grows by T_mult. The others as
+    in `warm_restarts`, where T_0 is also the length of a whole cycle.
 
     >>> schedule = warmup_restarts(eta_max=1, T_0=10, T_warmup=2, eta_max_factor=0.5)
     >>> [schedule(t) for t in (0, 1, 2, 6, 10, 12)]
@@ -238,9 +240,10 @@ def warmup_restarts(
     """
     factors = {"eta_max_factor": eta_max_factor, "eta_min_factor": eta_min_factor}
     plain = warm_restarts(eta_max, eta_min, T_0=T_0, T_mult=T_mult, runs=runs, **factors)
-    T, warm = positive(T_0, "T_0"), positive(T_warmup, "T_warmup")
+    T, warm = positive(T_0, "T_0"), lasting(T_warmup, "T_warmup")
     if warm >= T:
         raise ScheduleError(f"T_warmup must be below T_0 = {T_0!r}, got {T_warmup!r}")
     assert isinstance(plain, Repeat)
+    eta_min = ordered(eta_max, eta_min)
     cycle = Run(shapes.linear, eta_min, eta_max, warm) >> Run(shapes.cosine, eta_max, eta_min, T - warm)
     return Repeat(cycle, plain.times, plain.growth, plain.peak_factor, plain.floor_factor)

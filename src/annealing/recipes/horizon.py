@@ -1,4 +1,4 @@
-"""What to do when training is to end elsewhere than it was planned."""
+"""Ending a training earlier or later than planned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import shapes
 from ..errors import ScheduleError, finite
-from ..exact import Time, exact, plain, positive
+from ..exact import Floor, Time, exact, lasting, plain, positive
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run
 from ..shapes import Shape
@@ -16,12 +16,12 @@ from .registry import a_schedule, recipe
 
 @recipe
 def branch_cooldown(
-    schedule: Schedule, at: Time, length: Time, curve: str | Shape = "linear", end: float = 0.0
+    schedule: Schedule, at: Time, length: Time, curve: str | Shape = "linear", end: Floor = 0.0
 ) -> Schedule:
-    """The schedule up to `at`, and from there a cooldown from the rate that it has there, so that training can stop.
+    """The schedule up to `at`, then a cooldown from the rate it has there, so that training can stop.
 
-    schedule: any, an endless one too. at, length: times above 0; a schedule that ends does so at `at` or later.
-    curve, end: as in `cooldown`.
+    schedule: any, also one that never ends. at, length: at least 0; `at` is at most the end of the schedule. curve,
+    end: as in `cooldown`.
 
     >>> from annealing import Tail, shapes
     >>> schedule = Tail(shapes.inverse_power(0.5), 0.1, 0, 1000).branch_cooldown(at=3000, length=500)
@@ -30,7 +30,7 @@ def branch_cooldown(
 
     Source: Zhai et al. 2022, arXiv 2106.04560 (cooldowns off one endless run); Hägele et al. 2024, arXiv 2405.18392.
     """
-    schedule, time = a_schedule(schedule, "schedule"), positive(at, "at")
+    schedule, time = a_schedule(schedule, "schedule"), lasting(at, "at")
     if (T := schedule.exact_duration) is not None and time > T:
         raise ScheduleError(f"at must be at most the duration {plain(T)}, got {at!r}")
     return schedule.until(time) >> cooldown(schedule(time), end, length, curve)
@@ -47,18 +47,18 @@ def change_horizon(
     curve: str | Shape | None = None,
     eta_max: float | None = None,
 ) -> Schedule:
-    """The schedule up to `at`, and from there on another way to its final value, which is reached at `T_new`.
+    """The schedule up to `at`, then another way to its final value, which is reached at `T_new`.
 
     Where T is the schedule's length, eta(t) its value, and s(t) = eta(t * T / T_new) the whole of it stretched:
 
-    - policy "restretch": what is left is stretched: eta(at + (t - at) * (T - at) / (T_new - at)).
+    - policy "restretch": the rest is stretched: eta(at + (t - at) * (T - at) / (T_new - at)).
     - policy "continuous": s(t), brought to the rate at `at` by the straight line through (s(at), eta(at)) and
       (eta(T), eta(T)).
     - policy "hold": eta(at) is held, and cooled down during the last `length`, along `curve` (see `cooldown`; linear).
     - policy "rewarm": a line to `eta_max` during `length`, then down along `curve` (cosine) for the rest.
 
     schedule: one that ends. at: a time in it, above 0. T_new: above `at`. length: above 0, less than T_new - at.
-    eta_max: not below the rate at `at`. Nothing else may be given than what the policy needs.
+    eta_max: not below the rate at `at`. Only the arguments that the policy needs may be given.
 
     >>> from annealing import linear
     >>> schedule = linear(1, 0, 10)

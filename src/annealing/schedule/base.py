@@ -17,7 +17,7 @@ from ..evaluate.backends import Scalars, library, refused
 from ..evaluate.compiled import compiling, in_graph
 from ..evaluate.pieces import Lowered
 from ..evaluate.program import Program, many, program
-from ..exact import END_OF_TIME, MOST_RUNS, exact, exact_number, plain
+from ..exact import END_OF_TIME, MOST_RUNS, Floor, exact, exact_number, plain
 from ..frozen import Value
 from ..printing import CALL
 from .algebra import Algebra
@@ -243,7 +243,7 @@ class Schedule(Algebra, Value):
 
         return Until(self, time)
 
-    def branch_cooldown(self, at: Any, length: Any, curve: Any = "linear", end: float = 0.0) -> Schedule:
+    def branch_cooldown(self, at: Any, length: Any, curve: Any = "linear", end: Floor = 0.0) -> Schedule:
         """The same up to a time, then a cooldown from the rate there: see `annealing.branch_cooldown`.
 
         >>> from annealing import warm_restarts

@@ -6,8 +6,10 @@ import inspect
 import numbers
 from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
+from inspect import Parameter
 from typing import Any
 
+from ..calls import REQUIRED, bound
 from ..durations import UNITS, Duration, duration
 from ..errors import ScheduleError
 from ..evaluate.pieces import Lowered
@@ -53,7 +55,7 @@ class Deferred(Schedule):
         tried: dict[int, Schedule | ScheduleError] = self.__dict__.setdefault("_tried", {})
         if number not in tried:
             try:
-                tried[number] = inspect.unwrap(self.call)(**self._numbers(_steps_of(TRIALS[number]), number))
+                tried[number] = self.call(**self._numbers(_steps_of(TRIALS[number]), number))
             except ScheduleError as error:
                 tried[number] = error
         return tried[number]
@@ -90,7 +92,11 @@ class Deferred(Schedule):
 
     def _tree(self) -> Any:
         if not isinstance(self.call, type):
-            usual = {name: _json(taken.default) for name, taken in inspect.signature(self.call).parameters.items()}
+            parameters = inspect.signature(self.call).parameters
+            usual = {name: _json(taken.default) for name, taken in parameters.items()}
+            # An argument before a required one could once not be left out: it is written as it was then.
+            last = max((i for i, kind in enumerate(parameters.values()) if kind.default is REQUIRED), default=-1)
+            usual |= dict.fromkeys(list(parameters)[: last + 1], Parameter.empty)
             written = {name: _json(value) for name, value in self.arguments}
             given = {name: value for name, value in written.items() if value != usual[name]}
             return {"recipe": {"name": self.call.__name__, "arguments": given}}
@@ -112,9 +118,9 @@ class Deferred(Schedule):
 
 def node(cls: type[Schedule], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Deferred | None:
     """A node of a class, if it waits for a plan, else None."""
-    bound = inspect.signature(cls).bind(*args, **kwargs)
-    bound.apply_defaults()
-    return kept(cls, cls._times or (), bound.arguments)
+    found = bound(cls.__name__, inspect.signature(cls), args, kwargs)
+    found.apply_defaults()
+    return kept(cls, cls._times or (), found.arguments)
 
 
 def kept(call: Callable[..., Schedule], times: Collection[str], given: Mapping[str, Any]) -> Deferred | None:

@@ -1,0 +1,77 @@
+"""The arguments of a call: bound to a signature, with errors that say what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from inspect import BoundArguments, Parameter, Signature
+from typing import Any
+
+from .errors import ScheduleError
+from .printing import counted, literal
+
+
+class Required:
+    """The default of an argument that must be given although one before it may be left out."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Any = Required()
+
+
+def bound(name: str, signature: Signature, args: Collection[Any], kwargs: Mapping[str, Any]) -> BoundArguments:
+    """The arguments by name; a ScheduleError says what is wrong with them, and shows the signature of `name`."""
+    try:
+        found = signature.bind(*args, **kwargs)
+    except TypeError:
+        raise _error(_mistake(name, signature, args, kwargs), name, signature) from None
+    needed = [key for key, parameter in signature.parameters.items() if parameter.default is REQUIRED]
+    if missing := [key for key in needed if key not in found.arguments]:
+        raise _error(f"{name} needs {', '.join(missing)}", name, signature)
+    return found
+
+
+def required(parameter: Parameter) -> bool:
+    return parameter.default in (Parameter.empty, REQUIRED)
+
+
+def shown(name: str, signature: Signature) -> str:
+    """A signature as it is written in a call, without annotations."""
+    parts: list[str] = []
+    for parameter in signature.parameters.values():
+        if parameter.kind is Parameter.KEYWORD_ONLY and "*" not in parts:
+            parts.append("*")
+        parts.append(parameter.name + ("" if required(parameter) else f"={literal(parameter.default)}"))
+    return f"{name}({', '.join(parts)})"
+
+
+def _error(mistake: str, name: str, signature: Signature) -> ScheduleError:
+    return ScheduleError(f"{mistake}{'' if mistake.endswith('?') else ';'} signature: {shown(name, signature)}")
+
+
+def _mistake(name: str, signature: Signature, args: Collection[Any], kwargs: Mapping[str, Any]) -> str:
+    parameters = signature.parameters
+    for word in kwargs:
+        if word not in parameters:
+            return f"{name} has no argument {word!r}{did_you_mean(word, parameters)}"
+    places = [key for key, parameter in parameters.items() if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD]
+    if len(args) > len(places):
+        named = [key for key in parameters if key not in places]
+        rest = f"; {', '.join(named)} must be given by name" if named else ""
+        return f"{name} takes at most {counted(len(places), 'argument')} by position, got {len(args)}{rest}"
+    if twice := [key for key in places[: len(args)] if key in kwargs]:
+        return f"{name} got {twice[0]} twice, by position and by name"
+    needed = {key for key, parameter in parameters.items() if required(parameter)}
+    return (
+        f"{name} needs {', '.join(key for key in parameters if key in needed - set(places[: len(args)]) - set(kwargs))}"
+    )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The known name that is nearest to a word, as the end of a message; empty if none is near."""
+    from difflib import get_close_matches
+
+    names = {name.lower(): name for name in known}
+    near = get_close_matches(word.lower(), names, n=1, cutoff=0.55)
+    return f": did you mean {names[near[0]]}?" if near else ""
