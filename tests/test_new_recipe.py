@@ -22,7 +22,7 @@ def fresh(eta_max: float, eta_min: Floor = 0.0, T_max: Time = REQUIRED) -> Sched
 
     Source: this test.
     """
-    return Run(shapes.linear, eta_max, ordered(eta_max, eta_min), T_max)
+    return Run(shapes.linear, eta_max, ordered(eta_max, eta_min), lasting(T_max, "T_max"))
 '''
 USE = """
 from catalogue import every

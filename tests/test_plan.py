@@ -259,6 +259,7 @@ NO_TIMES = {"T_mult", "beta2", "cut_frac", "k", "pct_start"}  # exact numbers, b
 LONG = Plan(examples=1000, batch=10, tokens_per_example=7, steps=10**9)  # 100 updates an epoch
 MORE = [
     chebyshev(1, 0.1, 8, 10),
+    inverse_sqrt(1, 10, timescale=30),
     triangular2(0, 1, 10, 20),
     exp_range(0, 1, 10, 20, gamma=0.9),
 ]  # times that the catalogue leaves out
@@ -407,11 +408,11 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: cosine(0.1, 0, "10epp"), 'T_max must be a number, or a duration such as "10ep"'),
     (lambda: cosine(0.1, 0, "ep"), "T_max must be a number, or"),
     (lambda: cosine(0.1, 0, "-10ep"), "T_max must not be below 0, got '-10ep'"),
-    (lambda: cosine(0.1, 0, "0%"), "T_max must be above 0 .*got 0"),
+    (lambda: warm_restarts(0.1, T_0="0%"), "T_0 must be above 0 .*got 0"),
     (lambda: cosine(0.1, 0.2, "10ep"), "eta_min must be at most eta_max = 0.1, got 0.2; in cosine"),
     (lambda: cosine("10ep", 0, "10ep"), "eta_max must be a real number, got '10ep'"),  # type: ignore[arg-type]
-    (lambda: cosine(0.1, 0, "10ep", T_mult=2), "unexpected keyword argument 'T_mult'"),  # type: ignore[call-arg]
-    (lambda: cosine(0.1, "10ep"), "missing a required argument: 'T_max'"),  # type: ignore[call-arg]
+    (lambda: cosine(0.1, 0, "10ep", T_mult=2), "cosine has no argument 'T_mult'"),  # type: ignore[call-arg]
+    (lambda: cosine(0.1, "10ep"), "cosine needs T_max"),  # type: ignore[call-arg]
     (lambda: runs([("1ep", "5%", 0)]), "eta_max_0 of listed must be a real number, got '5%'"),  # type: ignore[list-item]
     (lambda: multistep(0.1, ["30%", "130%"]), "milestones must be at most 100%"),
     (lambda: wsd(0.1, T_warmup="1ep", T_stable=5, T_cooldown=5, curve="cubic"), "curve must be one of linear"),
@@ -434,7 +435,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
 
 @pytest.mark.parametrize(("make", "message"), WRONG, ids=[message[:40] for _, message in WRONG])
 def test_what_no_plan_makes_right_is_refused_at_once(make: Callable[[], Any], message: str) -> None:
-    with pytest.raises((ScheduleError, TypeError), match=message):
+    with pytest.raises(ScheduleError, match=message):
         make()
 
 
@@ -445,7 +446,7 @@ def test_what_some_plan_makes_right_is_refused_with_the_plan() -> None:
         Plan(examples=100, batch=100, steps=20_000).resolve(waiting)
     with pytest.raises(ScheduleError, match="examples must be given"):
         Plan(steps=20_000).resolve(waiting)
-    with pytest.raises(ScheduleError, match=r"milestones must be above 0 and increase.*it comes from multistep"):
+    with pytest.raises(ScheduleError, match=r"milestones must be at least 0 and not decrease.*it comes from multistep"):
         CIFAR.resolve(multistep(0.1, ["60ep", "50%", "30ep"]))
 
 

@@ -188,8 +188,8 @@ BAD: list[tuple[Any, str]] = [
     (lambda: cosine(math.inf, 0, 5), "eta_max must be finite, got inf"),
     (lambda: cosine(True, 0, 5), "eta_max must be a real number, got True"),
     (lambda: cosine(0.1, 0.2, 5), "eta_min must be at most eta_max = 0.1, got 0.2; in cosine"),
-    (lambda: cosine(0.1, 0, 0), "T_max must be above 0 and at most 2^53, got 0"),
-    (lambda: cosine(0.1, 0, -1.5), "T_max must be above 0 and at most 2^53, got -1.5"),
+    (lambda: warm_restarts(0.1, T_0=-1), "T_0 must be above 0 and at most 2^53, got -1"),
+    (lambda: cosine(0.1, 0, -1.5), "T_max must be at least 0 and at most 2^53, got -1.5"),
     (lambda: cosine(0.1, 0, 2**53 + 1), "T_max must be above 0 and at most 2^53"),
     (lambda: cosine(0.1, 0, math.nan), "T_max must be finite, got nan"),
     (lambda: cosine(0.1, 0, "10epp"), "T_max must be a number"),  # type: ignore[arg-type]
@@ -209,13 +209,13 @@ BAD: list[tuple[Any, str]] = [
     (lambda: warm_restarts(0.1, T_0=1, T_mult=1 + Fraction(1, 10**17)), "needs more than 100,000 runs"),
     (lambda: cosine(1, 0, Fraction(1, 10**400)), "T_max must be above 0"),
     (lambda: runs([]), "listed must be a list of"),
-    (lambda: runs([(1, 2)]), r"listed must hold \(T_i, eta_max_i, eta_min_i\) for each run, got \(1, 2\)"),  # type: ignore[list-item]
-    (lambda: runs([(0, 1, 0)]), "T_0 of listed must be above 0"),
+    (lambda: runs([(1, 2)]), r"listed must hold \(T_i, eta_max_i, eta_min_i\) for each cycle, got \(1, 2\)"),  # type: ignore[list-item]
+    (lambda: runs([(-1, 1, 0)]), "T_0 of listed must be at least 0"),
     (lambda: step(1, 256).held(1), "every must be at least 2 where copies change, got 1"),
     (lambda: step(0.1, 0), "step_size must be above 0"),
     (lambda: step(0.1, 10, gamma=1.5), "gamma must be between 0 and 1, got 1.5"),
-    (lambda: multistep(0.1, [10, 10]), r"milestones must be above 0 and increase, got \[10, 10\]"),
-    (lambda: multistep(0.1, [0, 10]), "milestones must be above 0"),
+    (lambda: multistep(0.1, [10, 9]), r"milestones must be at least 0 and not decrease, got \[10, 9\]"),
+    (lambda: multistep(0.1, [-1, 10]), "milestones must be at least 0"),
     (lambda: multistep(0.1, 10), "milestones must be a list of times"),  # type: ignore[arg-type]
     (lambda: Run(math.cos, 1, 0, 5), "shape must be one of annealing.shapes"),  # type: ignore[arg-type]
     (lambda: Join(()), "parts of a Join must be schedules, at least one"),
@@ -227,7 +227,7 @@ BAD: list[tuple[Any, str]] = [
     (lambda: Repeat(cosine(1, 0, 5), times=2**60), "must be over by 2^53"),
     (lambda: Repeat(cosine(1, 0, 5) + 1, peak_factor=0.5), "need a part made of runs"),
     (lambda: cosine(1, 0, 5).until(6), "time must be at most the duration 5, got 6"),
-    (lambda: step(1, 5).until(0), "time must be above 0"),
+    (lambda: step(1, 5).until(-1), "time must be at least 0"),
     (lambda: cosine(1, 0, 5).clip(2, 1), "least must be at most 1, got 2"),
     (lambda: minimum(1, 2), "needs at least one schedule"),
     (lambda: cosine(1, 0, 5).shifted(-5), "by must leave something of a schedule of length 5, got -5"),
@@ -248,7 +248,7 @@ BAD: list[tuple[Any, str]] = [
 def test_bad_values_fail_when_the_schedule_is_made(make: Any, message: str) -> None:
     with pytest.raises(ScheduleError) as caught:
         make()
-    if message.startswith(("listed must hold", "only the last", "milestones must be above 0 and")):
+    if message.startswith(("listed must hold", "only the last", "milestones must be at least 0 and")):
         assert caught.match(message)
     else:
         assert message in str(caught.value)
