@@ -17,7 +17,8 @@ OTHER = re.compile(
 # The run's own count of updates comes before the logger's, and a batch may be one of an epoch.
 UPDATES = (
     "train/global_step trainer/global_step global_step current_steps num_updates num_update update updates step steps "
-    "iteration iterations iter train_step train/step training_iteration _step batch"
+    "iteration iterations iter train_step train/step training_iteration time/total_timesteps "
+    "total_timesteps timesteps _step batch"
 )
 EPOCHS = "epoch epochs train/epoch trainer/epoch"
 SAID = re.compile(

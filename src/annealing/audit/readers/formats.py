@@ -12,6 +12,7 @@ RATE = rf"(?P<rate>{FLOAT}){END}"
 PER = rf"(?:[ \t]*/[ \t]*(?P<per>{N}))?"
 M = rf"[0-9]{{1,3}}(?:,[0-9]{{3}})+|{N}"  # as in 5,000
 MORE = rf"(?P<more>(?:,? ?(?:{FLOAT})){{1,255}}+,? ?[\])])?"  # the rest of a list of rates
+WRAPPED = r"(?:(?:[a-z]{2}\.)?(?:[Tt]ensor|float|float32|float64|array)\(\[?)?"  # as in tensor(0.1000)
 
 
 def then(begin: str, found: str, letters: str) -> str:
@@ -44,9 +45,9 @@ class TextFormat(NamedTuple):
     """A kind of text log.
 
     patterns: each within a line; with the groups update, epoch, iter (within the epoch), per (iterations in an epoch),
-        samples and of (the same in examples), begin (the first iteration that a row is the mean of), skipped, rate,
-        and more (other rates in the same brackets). A rate belongs to the update and epoch in the same line, else to
-        the last that were seen.
+        samples and of (the same in examples), begin (the first iteration that a row is the mean of), skipped (updates
+        so far; missed: since the last row), rate, and more (other rates in the same brackets). A rate belongs to the
+        update and epoch in the same line, else to the last that were seen.
     sign: what only this format has; by default a match of a pattern with a rate.
     first: the number of the first epoch, where epoch and iter are added up.
     settings: what of its own settings the run prints, by name.
@@ -164,11 +165,23 @@ TEXTS = (
     ),
     TextFormat(
         Format("fairseq", "fairseq's log: num_updates=50, lr=8e-05", 6),
-        (then(rf"num_updates[^\w\n]{{1,5}}(?P<update>{N})\b", rf"lr[^\w\n]{{1,5}}{RATE}", "nl"),),
+        (
+            then(
+                rf"(?:train_)?num_updates[^\w\n]{{1,5}}(?P<update>{N})\b",
+                rf"(?:train_)?lr[^\w\n]{{1,5}}{RATE}",
+                "tnl",
+            ),
+        ),
     ),
     TextFormat(
         Format("megatron", "Megatron-LM's log: iteration 100/ 500000 | ... | learning rate: 1.500E-05 |", "digits"),
-        (then(rf"iteration[ \t]+(?P<update>{N})/[ \t]*(?P<total>{N}) \|", f"learning rate: {RATE}", "il"),),
+        (
+            then(
+                rf"iteration[ \t]+(?P<update>{N})/[ \t]*(?P<total>{N}) \|",
+                rf"learning rate: {RATE}(?:[^\n]*?skipped iterations:[ ]*(?P<missed>{N}))?",
+                "il",
+            ),
+        ),
     ),
     TextFormat(
         Format("tqdm", "a progress bar that shows the rate: 10/1000 [00:05<08:30, 1.94it/s, lr=1e-5]"),
@@ -221,15 +234,17 @@ TEXTS = (
             # A printed optimizer is settings, not a row of a log.
             r"Parameter Group [0-9]+\n(?:    \w+: [^\n]*\n)*",
             rf"(?i:\b(?:global[_ ]?step|num_updates))\b{NEAR}(?P<update>{M}){END}(?!%)",
-            rf"(?i:\b(?:cur_|current_)?(?:step|iter|iteration|update|batch)(?:s|es)?)\b{NEAR}(?:{N}-)?(?P<iter>{M}){PER}{END}(?!%)",
+            rf"\b(?:total_timesteps|n_updates)\b[ \t|]{{1,40}}(?P<update>{N}){END}",
+            rf"(?i:\b(?:cur_|current_)?(?:step|iter|itr|iteration|update|batch)(?:s|es)?)\b{NEAR}(?:{N}-)?(?P<iter>{M})"
+            rf"{PER}{END}(?!%)",
             rf"\b(?P<iter>{N})[ \t]*/[ \t]*(?P<per>{N}) batches\b",
             rf"(?i:\b(?:cur_|current_)?epoch)\b{NEAR}(?P<epoch>{M}){END}",
             rf"\[[ \t]*(?P<samples>{N})/[ \t]*(?P<of>{N}) \([ \t]*[0-9.]{{1,6}}%\)\]",
             rf"\b(?P<epoch>{N})epoch:train:(?P<begin>{N})-(?P<iter>{N})batch\b",
             rf"^s:(?P<update>{N}) ",
             r"(?<!-)(?P<key>(?i:\b(?:lr|learning[ _-]?rate|optim[0-9]{1,3}_lr[0-9]{1,3})))"
-            r"(?:/\w{1,20}|\(\w{1,30}\)|_group0)?"
-            rf"(?: is| to| set to| of group 0 to)?[^\w\n]{{1,4}}?{RATE}{MORE}",
+            r"(?:[-/][A-Za-z_]\w{0,30}){0,3}(?:\(\w{1,30}\)|_group0)?"
+            rf"(?: is| to| set to| of group 0 to)?(?:[^\w\n]{{1,4}}?|[ \t]{{1,40}}\|[ \t]{{1,9}}){WRAPPED}{RATE}{MORE}",
         ),
         settings=rf"\b({OWN})\"?(?:=|: )([^,\s)]+)",
     ),

@@ -17,7 +17,7 @@ from .rows import Rows, floats
 from .text_file import TextFile
 
 PLACES = ("update", "iter", "samples", "epoch")  # each is a place in the run
-TOLD = (*PLACES, "per", "of", "begin", "skipped")
+TOLD = (*PLACES, "per", "of", "begin", "skipped", "missed")
 PUBLIC = ("update", "iter", "per", "epoch")
 MANY = ("stepvalue",)
 LIST = re.compile(r"[\[(]([0-9., ]*)[\])]")
@@ -88,6 +88,8 @@ def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
             told["shape"] = found.shape[at]
         rows.add(columns, {name: column[first] for name, column in told.items()})
         rows.torn = source.open_end and any(_ends(piece, found.columns[name][1][at]) for name in finder.rates)
+    if finder.general and "epoch" in carried:
+        rows.last_epoch = carried["epoch"]
     rows.settings |= settings_of(source.sample(), form)
 
 
@@ -163,24 +165,25 @@ def _all_told(found: Match, at: Places, carried: dict[str, float], lines: bool) 
     names = [name for name in TOLD if name in found.columns]
     if not lines:
         return {name: numbers(found.columns[name][1][at]) for name in names}
-    told, own = dict[str, Floats](), np.zeros(at.size, bool)
-    lines_of = {name: found.line[found.columns[name][0]] for name in names}
+    told, own, before = dict[str, Floats](), np.zeros(at.size, bool), dict(carried)
     for name in names:
         told[name], inside, seen = _told(name, found, at, carried)
         own |= inside & (name in PLACES)
-        if name == "iter" and "epoch" in lines_of:
-            # The last iteration of an epoch is not one of the next, whose number is printed in between.
-            epoch = np.append(-1, lines_of["epoch"])[np.searchsorted(lines_of["epoch"], found.line[at], side="right")]
-            told[name] = np.where((seen < epoch) & ~inside, np.nan, told[name])
-    if "iter" in carried and lines_of.get("epoch", at[:0]).max(initial=-1) > lines_of["iter"].max(initial=-1):
-        carried["iter"] = np.nan
+        if name == "iter":
+            here, used = np.flatnonzero(found.columns[name][0]), seen
+    if "iter" in told and "epoch" in told:
+        # The last iteration of an epoch is not one of the next, whose number is printed in between.
+        then = np.append(carried.get("epoch of iter", np.nan), _told("epoch", found, here, before)[0])
+        epoch = then[np.where(used < 0, 0, np.searchsorted(here, used) + 1)]
+        told["iter"] = np.where(np.isnan(epoch) | (epoch == told["epoch"]), told["iter"], np.nan)
+        carried["epoch of iter"] = float(then[-1])
     return told | {"own": own.astype(np.float64)}
 
 
 def _told(name: str, found: Match, at: Places, carried: dict[str, float]) -> tuple[Floats, Booleans, Places]:
     """For each rate what its line says before it, else after it, else what was said last in a line above.
 
-    Also whether its own line says it, and which line did; -1 for a piece before.
+    Also whether its own line says it, and in which match; -1 for a piece before.
     """
     there, column = found.columns[name]
     line, here, before = found.line, np.flatnonzero(there), carried.get(name, np.nan)
@@ -194,7 +197,7 @@ def _told(name: str, found: Match, at: Places, carried: dict[str, float]) -> tup
     in_line_above = has_above & (line[here[above]] == line[at])
     after = (place < here.size) & (line[here[below]] == line[at]) & ~in_line_above
     value = np.where(after, values[below], np.where(has_above, values[above], before))
-    return value, in_line_above | after, np.where(after, line[at], np.where(has_above, line[here[above]], -1))
+    return value, in_line_above | after, np.where(after, here[below], np.where(has_above, here[above], -1))
 
 
 def _groups(found: Match, at: Places, names: list[str]) -> tuple[dict[str, Texts], Places]:

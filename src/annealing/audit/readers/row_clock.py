@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,9 +29,10 @@ class Said:
 
 @dataclass(frozen=True)
 class RowClock:
-    """The clock of each row, its unit, whether rows were only counted, and what is worth saying about it."""
+    """The clock of each row, its epoch, its unit, whether rows were only counted, and what is worth saying about it."""
 
     values: Floats
+    epochs: Floats
     unit: str = "update"
     counted: bool = False
     notes: list[str] = field(default_factory=list)
@@ -46,21 +47,24 @@ def clock_of(
     iteration is always one within an epoch. epochs_last: whether rows are counted rather than given by their epochs.
     """
     has = {name: bool((np.isfinite(column) & keep).any()) for name, column in vars(said).items()}
-    if has["update"] and not has["iter"]:
-        return RowClock(said.update)
-    if has["update"] and np.isfinite(said.update[keep]).mean() >= 0.5:
-        return RowClock(said.update)
+    if has["update"] and (not has["iter"] or np.isfinite(said.update[keep]).mean() >= 0.5):
+        return RowClock(said.update, said.epoch)
+    if has["iter"] and has["per"] and not has["epoch"] and _is_epoch_and_batch(said.iter[keep], said.per[keep]):
+        said = replace(said, epoch=said.iter, iter=said.per, per=np.full(len(keep), np.nan))
+        has |= {"epoch": True, "per": False}
     if has["iter"]:
         if has["epoch"] and (restarts or begins_again(said.iter[keep], said.epoch[keep])):
             return _within_epochs(said, rates, keep, first, has)
-        return RowClock(np.where(np.isnan(said.iter), said.update, said.iter - _half_window(said)))
+        return RowClock(np.where(np.isnan(said.iter), said.update, said.iter - _half_window(said)), said.epoch)
     if has["samples"] and has["epoch"]:
         return _by_samples(said, keep, first)
     if has["epoch"] and not epochs_last:
-        return RowClock(said.epoch, "epoch")
+        return RowClock(said.epoch, said.epoch, "epoch")
     clock = np.full(len(keep), np.nan)
     clock[keep] = np.arange(1, int(keep.sum()) + 1)
-    return RowClock(clock, counted=True, notes=["the log says no update number: its rows are counted, from 1"])
+    return RowClock(
+        clock, said.epoch, counted=True, notes=["the log says no update number: its rows are counted, from 1"]
+    )
 
 
 def in_epochs(said: Said, rates: Floats, keep: Booleans) -> Floats:
@@ -79,16 +83,39 @@ def begins_again(updates: Floats, epochs: Floats) -> bool:
     return bool(rises.any() and np.mean(np.diff(updates[both])[rises] <= 0) >= 0.5)
 
 
+def _is_epoch_and_batch(first: Floats, second: Floats) -> bool:
+    """Whether numbers as in "Batch 3/100" are an epoch and a batch, as WeNet's, and not a batch out of so many."""
+    return len(np.unique(second)) > 2 and begins_again(second, first)
+
+
+def printed_before(said: Said, keep: Booleans, last: float) -> Floats:
+    """The epoch of each rate, where a rate is printed before the line that begins its epoch.
+
+    Then the first rate has no epoch above it, every other one stands below the epoch before its own, and an epoch
+    without a rate comes last.
+    """
+    place = np.flatnonzero(keep)
+    epoch = said.epoch[place]
+    if np.isfinite(said.iter).any() or np.isfinite(said.update).any() or len(epoch) < 3:
+        return said.epoch
+    if np.isnan(epoch[0]) and (np.diff(epoch[1:]) == 1).all() and last == epoch[-1] + 1:
+        moved = said.epoch.copy()
+        moved[place] = np.append(epoch[1:], last)
+        return moved
+    return said.epoch
+
+
 def _within_epochs(said: Said, rates: Floats, keep: Booleans, first: int | None, has: dict[str, bool]) -> RowClock:
     """Updates from iterations within an epoch, where it is known or can be derived how many there are."""
     told = keep & np.isfinite(said.iter) & np.isfinite(said.epoch)
     if np.unique(said.iter[told]).size == 1 < np.unique(said.epoch[told]).size:
-        return RowClock(said.epoch, "epoch")
+        return RowClock(said.epoch, said.epoch, "epoch")
     origin = _first_epoch(said.epoch[keep]) if first is None else first
     notes, per = [], said.per
     if not has["per"]:
         if _one_rate_each(said.epoch[told], rates[told]):
             return RowClock(
+                said.epoch,
                 said.epoch,
                 "epoch",
                 notes=[
@@ -98,7 +125,7 @@ def _within_epochs(said: Said, rates: Floats, keep: Booleans, first: int | None,
         most = _updates_in_an_epoch(said.iter[told], said.epoch[told])
         per = np.full(len(keep), float(most))
         notes = [f"the log does not say how many updates an epoch has: taken as {most:,}, the last that was logged"]
-    return RowClock((said.epoch - origin) * per + said.iter - _half_window(said), notes=notes)
+    return RowClock((said.epoch - origin) * per + said.iter - _half_window(said), said.epoch, notes=notes)
 
 
 def _updates_in_an_epoch(iters: Floats, epochs: Floats) -> int:
@@ -122,10 +149,12 @@ def _by_samples(said: Said, keep: Booleans, first: int | None) -> RowClock:
         per = np.floor(said.of / batch)
         return RowClock(
             (said.epoch - origin) * per + said.samples / batch,
+            said.epoch,
             notes=[f"an update is taken as {batch:,} examples, which all counts of examples are multiples of"],
         )
     return RowClock(
         said.epoch - origin + said.samples / said.of,
+        said.epoch,
         "epoch",
         notes=["the log counts examples and does not say how many an update takes: its clock is in epochs"],
     )
@@ -154,9 +183,12 @@ def in_turn(clock: Floats, rates: Floats) -> int:
     begins = np.flatnonzero(np.diff(clock, prepend=clock[0] - 1))
     lengths = np.diff(begins, append=len(clock))
     count = int(lengths[0])
-    if not 2 <= count <= 16 or len(begins) < 3 or (lengths[:-1] != count).any() or lengths[-1] > count:
+    if not 2 <= count <= 8 or len(begins) < 3 or (lengths[:-1] != count).any() or lengths[-1] > count:
         return 1
     rows = rates[: (len(begins) - 1) * count].reshape(len(begins) - 1, count, -1)
-    # The same rate again at the same update is one optimizer that was logged at every micro-batch.
-    differ = np.any((rows != rows[:, :1]) & ~(np.isnan(rows) & np.isnan(rows[:, :1])), axis=(1, 2))
-    return count if differ.mean() > 0.5 else 1
+    if np.isnan(rows).any():
+        return count if (np.isnan(rows) == np.isnan(rows[:1])).all() else 1
+    # The same rate again at the same update is one optimizer that was logged at every micro-batch, and rates that
+    # move on steadily are one curve whose clock is coarse. Several curves jump at every turn.
+    each, every = (np.sum(np.abs(np.diff(part, axis=0))) for part in (rows, rows.reshape(len(rows) * count, -1)))
+    return count if each < every / 2 else 1

@@ -10,7 +10,7 @@ import numpy as np
 from ..log import Log, LogError
 from .formats import Format
 from .precision import Booleans, Cells, Floats, Printed, Texts, bytes_of, values_of
-from .row_clock import RowClock, Said, begins_again, clock_of, in_epochs, in_turn
+from .row_clock import RowClock, Said, begins_again, clock_of, in_epochs, in_turn, printed_before
 
 MOST_GROUPS = 256
 GENERAL = {"text", "patterns", "tqdm", "csv", "json", "wandb"}  # whose updates may be counted in all or in an epoch
@@ -38,6 +38,7 @@ class Rows:
         self.first: int | None = None
         self.restarts = False  # whether iterations begin again in every epoch; `first` is the first epoch's number
         self.epochs_last = False  # whether rows without an update are counted even where epochs are known
+        self.last_epoch = np.nan  # the last that a text says
         self.slack = 0  # by how many updates they may be off
         self.torn = False  # the last number touches the end of a file without a line end
 
@@ -115,7 +116,7 @@ class Rows:
         if self.form.name in ("text", "json") and keep.sum() < (FEWEST if clock.counted else 2):
             raise LogError(f"{where}: no series of learning rates: {counted(int(keep.sum()), 'rate')} in the file")
         values, half = self._table(names, keep)
-        return self._log(names, finite, keep, clock, values, half)
+        return self._log(names, keep, clock, values, half)
 
     def _finite(self) -> Booleans:
         """Which rows have a rate, in each group."""
@@ -150,12 +151,14 @@ class Rows:
         none = np.full(self.count, np.nan)
         told = {name: self._told(name) for name in Said.__annotations__}
         said = Said(**{name: none if column is None else column for name, column in told.items()})
+        if self._told("own") is not None:
+            said = Said(**(vars(said) | {"epoch": printed_before(said, keep, self.last_epoch)}))
         only = self.form.name in GENERAL and told["update"] is not None and told["iter"] is None
         if only and begins_again(said.update[keep], said.epoch[keep]):
             said = Said(**(vars(said) | {"iter": said.update, "update": none}))
         rates = np.concatenate([part.values for part in next(iter(self.rates.values())).parts])
         if (unit or self.unit) == "epoch" and told["epoch"] is not None:
-            return RowClock(in_epochs(said, rates, keep), "epoch")
+            return RowClock(in_epochs(said, rates, keep), said.epoch, "epoch")
         clock = clock_of(said, rates, keep, self.first, self.restarts, self.epochs_last)
         if unit is not None and clock.unit != unit:
             raise LogError(f"{where}: unit must be {clock.unit!r}, since this log counts no other, got {unit!r}")
@@ -172,9 +175,7 @@ class Rows:
         values[none], half[none] = np.nan, np.nan
         return values, half
 
-    def _log(
-        self, names: list[str], finite: Booleans, keep: Booleans, clock: RowClock, values: Floats, half: Floats
-    ) -> Log:
+    def _log(self, names: list[str], keep: Booleans, clock: RowClock, values: Floats, half: Floats) -> Log:
         process = np.zeros(self.count, np.int64)
         for begin in self.starts[1:]:
             process[begin:] += 1
@@ -182,27 +183,32 @@ class Rows:
         if process[-1] == 0 and len(kept) > 2 and bool(np.all(np.diff(clock.values[kept]) < 0)):
             kept = kept[::-1]
             self.repair("the rows stand latest first, and were turned round")
-        used = np.any(finite & keep[:, None], axis=0)
-        groups = tuple(name.strip() for name, there in zip(names, used, strict=True) if there)
-        values, half = values[:, used], half[:, used]
         times = in_turn(clock.values[kept], values[kept]) if clock.unit == "update" and not clock.counted else 1
         if times > 1:
+            # Each turn becomes columns of its own; the clock is that of the first.
+            self.leave_out(len(kept) % times, "at the end without the others of its update")
             kept = kept[: len(kept) // times * times]
-            groups = tuple(f"{name} ({turn + 1})" if turn else name for turn in range(times) for name in groups)
-            self.repair(f"{times} logs take turns at every update: read as so many groups")
-        # Each turn is one column of groups; the clock is that of the first.
-        shape = (len(kept) // times, -1)
-        epoch, skipped = self._told("epoch"), self._told("skipped")
-        kept, every = kept[::times], kept
+            self.repair(f"{times} logs take turns at every update: read as groups of one row")
+        values, half = (part[kept].reshape(len(kept) // times, -1) for part in (values, half))
+        used = np.flatnonzero(np.isfinite(values).any(axis=0))
+        plain = [names[place % len(names)].strip() for place in used]
+        turns = [place // len(names) + 1 for place in used]
+        groups = [
+            f"{name} ({turn})" if name in plain[:i] else name
+            for i, (name, turn) in enumerate(zip(plain, turns, strict=True))
+        ]
+        kept, skipped, missed = kept[::times], self._told("skipped"), self._told("missed")
+        if missed is not None:
+            skipped = np.cumsum(np.nan_to_num(missed))
         return Log(
             format=self.form.name,
             clock=clock.values[kept],
-            rates=values[every].reshape(shape),
-            half=half[every].reshape(shape),
+            rates=values[:, used],
+            half=half[:, used],
             process=process[kept],
-            groups=groups,
+            groups=tuple(groups),
             unit=clock.unit,
-            epochs=epoch[kept] if epoch is not None and np.isfinite(epoch[kept]).any() else None,
+            epochs=clock.epochs[kept] if np.isfinite(clock.epochs[kept]).any() else None,
             shift=self.form.shift,
             slack=self.slack if clock.unit == "update" else 0,
             settings=self.settings,
