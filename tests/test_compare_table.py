@@ -11,10 +11,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from compare_cases import experiment, half, records, restarts, rows, short, single, step
-from scipy.stats import bootstrap
+from compare_cases import PAPER, experiment, half, records, restarts, rows, short, single, step
+from scipy.stats import bootstrap, t
 
-from annealing import linear, multistep
+from annealing import constant, linear, multistep
 from annealing.compare import Arm, Experiment, Function, Trial, conclusions
 from annealing.compare.figures import errors as errors_figure
 from annealing.compare.figures import family, points
@@ -23,6 +23,7 @@ from annealing.compare.records import Row
 from annealing.compare.report import plain, text
 from annealing.compare.serialize import csv_text
 from annealing.compare.table import RunEnd, curves, tabulate
+from annealing.compare.text import brief
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_a_level_a_quarter_of_a_point_higher():
     assert (line.reached.middle, line.speed_up.middle) == (math.inf, 0)
     assert (line.eased, line.eased_speed_up) == ((6, 6, 6), pytest.approx((8 / 6, 8 / 6, 8 / 6)))
     closing = " ".join(conclusions.closing(table))
-    assert "at a level 0.25 points higher: (a) fewer epochs: “restarts” ratio 1.33 [1.33, 1.33]." in closing
+    assert "At a level 0.25 points higher: (a) fewer epochs: “restarts” ratio 1.33 [1.33, 1.33]." in closing
 
 
 def test_a_ratio_that_was_not_reached_is_below_its_least():
@@ -103,12 +104,14 @@ def test_the_error_at_any_moment_is_that_of_the_latest_model(table):
     less = sorted(held + s - there for s, there in enumerate(other))
     assert line.anytime_less_baseline == pytest.approx((less[1], less[0], less[2]))
     assert table.line("single").anytime is None
-    assert "higher: “restarts” +2.23 [+1.73, +2.73]" in " ".join(conclusions.closing(table))
+    # mean 2.23 and standard deviation 0.5 give t = 7.73 with 2 degrees of freedom
+    assert line.anytime_p_value == pytest.approx(2 * t.sf(7.73, 2), rel=0.01)
+    assert "significantly worse: “restarts” +2.23 [+1.73, +2.73]" in " ".join(conclusions.closing(table))
 
 
 def test_what_is_trained_past_the_last_run_is_said(table):
     said = " ".join(conclusions.closing(table))
-    assert "leaves no model to keep: “restarts” at 6 of 8." in said
+    assert "which gives no model to keep: “restarts” (cycle ends at 6 of 8 epochs)." in said
 
 
 def test_the_baseline_is_at_its_level_at_its_end_whatever_its_last_epoch():
@@ -147,9 +150,13 @@ def test_at_ends_of_runs_stand_the_baseline_and_what_was_given_just_that_long():
     assert (last.cosine, last.less_cosine) == ("single", (2, 1, 3))
     assert (last.models, last.together, last.less_single) == (2, (12, 10, 14), (-1, -2, 0))
     closing = " ".join(conclusions.closing(table))
-    assert "the error less the baseline's at the same epoch: higher at 1 of 2, lower at 1 of 2." in closing
-    assert "that of a step schedule of just that length: higher at 1 of 1." in closing
-    assert "against the last alone, with the same training: no verdict on any of the 1." in closing
+    # +2 for each seed is t = 8.5 of 2 degrees of freedom, with the variance of whole images; 1 to 3 is t = 3.2
+    assert last.baseline_p_value == pytest.approx(2 * t.sf(2 / math.sqrt(1 / 18), 2), rel=0.01)
+    assert last.step_p_value == pytest.approx(2 * t.sf(2 / math.sqrt((1 + 1 / 6) / 3), 2), rel=0.01)
+    better, worse = "significantly better at 1 of 2", "significantly worse at 1 of 2"
+    assert f"against the baseline at the same epoch: {worse}, {better}." in closing
+    assert "against a step decay of the same length: no significant difference at 1 of 1." in closing
+    assert "from the same training: no significant difference for the one compared." in closing
     written = [*csv.DictReader(io.StringIO(csv_text(RunEnd, table.run_ends)))]
     assert [row["less_step_high"] for row in written] == ["", "3.0"]
 
@@ -184,7 +191,7 @@ def test_errors_of_a_task_that_counts_no_images_keep_their_unit():
     assert table.level == pytest.approx(1.3)
     assert table.line("single").error == pytest.approx((1.1, 0.9, 6.0))  # the worst of all errors is 60 / 10
     shown = text(table)
-    assert "%" not in shown.replace("95%", "")
+    assert "%" not in shown.replace("75 %, not 95 %", "")
     assert "image" not in shown
     assert "counted as the worst error of all" in " ".join(conclusions.closing(table))
 
@@ -193,9 +200,10 @@ def test_words_follow_from_the_number_of_images(table):
     # 2 standard errors of 13 % of 100 images are 6.7 points, of 10,000 images 0.7; restarts are 2 above both others
     few, many = (" ".join(conclusions.closing(replace(table, test_images=images))) for images in (100, 10_000))
     assert "gives an error of 13.00 % a standard error of 3.36 points" in few
-    assert "it is no evidence for or against restarts on other images" in few
+    assert "this is no evidence for or against restarts on other images" in few
     assert "a standard error of 0.34 points" in many
-    assert "Of 2 differences of schedules with restarts, 2 leave out zero and are at least twice as large" in many
+    # that from the cosine, 1 to 3, is not significant
+    assert "Of 2 differences of schedules with restarts, 1 is significant and at least twice as large as that" in many
     alone = tabulate(experiment(step, single), records)
     assert "restarts" not in " ".join(conclusions.closing(alone)[1:])
 
@@ -203,7 +211,7 @@ def test_words_follow_from_the_number_of_images(table):
 def test_a_part_of_an_experiment_says_so():
     part = tabulate(experiment(step, single), records, trials=12)
     assert conclusions.closing(part)[0].startswith(
-        "Not finished: these numbers rest on 6 of 12 trials, with the 3 seeds"
+        "Not finished: this covers 6 of 12 trials, for the 3 seeds that the baseline"
     )
     assert not any("Not finished" in said for said in conclusions.closing(tabulate(experiment(step, single), records)))
 
@@ -232,34 +240,130 @@ def test_json_and_csv_hold_the_same_numbers(table):
 
 def test_the_text_shows_censoring_and_fits_a_terminal(table):
     shown = text(table)
-    half = next(line for line in shown.splitlines()[::-1] if "half a cosine" in line)
+    half = [line for line in shown.splitlines() if line.startswith(" half a cosine")][1]
     assert half.split() == ["half", "a", "cosine", *[">2", "[>2,", ">2]", "<4.00"] * 2]
     assert max(map(len, shown.splitlines())) <= 80
 
 
-def test_words_give_a_verdict_only_beside_zero(table):
-    errors, step_part, _, matched = conclusions.closing(table)[1:5]
+def test_only_significant_differences_are_called_worse(table):
+    errors, test, _, earlier, _, matched = conclusions.closing(table)[:6]
     # half is 20 above the baseline and short and restarts 2 for every seed; single is -1, 0, 1
-    assert "higher: “short step” +2.00 [+2.00, +2.00]" in errors
+    assert errors.startswith(
+        "Difference from the baseline, “step decay”: significantly worse: “short step” +2.00 [+2.00"
+    )
     assert "“half a cosine” +20.00" in errors
-    assert "lower" not in errors
-    assert "no verdict on the other 1." in errors
+    assert "better" not in errors
+    assert errors.endswith("; no significant difference for the other.")
     assert "“one cosine”" not in errors
-    assert matched == "Restarts against one cosine of the same length: higher error: “restarts” +2.00 [+1.00, +3.00]."
+    assert "corrected for the number of comparisons (4 with the baseline), gives p < 0.05" in test
+    # 1 to 3 points are t = 3.2 with 2 degrees of freedom, p = 0.085
+    assert matched == "Restarts against a cosine of the same length: no significant difference for the one compared."
     # at epoch 6 every seed of restarts is where that of the baseline ends, so every resample reaches its level there
-    assert step_part == (
-        "Restarts against the long step schedule: (a) against its 8 epochs, fewer epochs: “restarts” ratio 1.33 [1.33, "
-        "1.33]; (b) against the 8 after which it could have been stopped, fewer epochs: “restarts” ratio 1.33 [1.33, "
-        "1.33]."
+    assert earlier == (
+        "Epochs that restarts need to reach the level of “step decay”: (a) against its 8 epochs, fewer epochs: "
+        "“restarts” ratio 1.33 [1.33, 1.33]."
     )
 
 
-def test_words_of_a_difference_that_includes_zero(table):
-    unsure = replace(table.line("restarts"), less_cosine=conclusions.Interval(0.5, 0.0, 1.0))
-    decay = replace(table.line("short"), less_cosine=conclusions.Interval(5.0, 5.0, 5.0))
-    lines = [{"restarts": unsure, "short": decay}.get(line.key, line) for line in table.lines]
-    closing = conclusions.closing(replace(table, lines=lines))
-    assert "Restarts against one cosine of the same length: no verdict on any of the 1." in closing
+def test_the_p_values_are_corrected_for_the_number_of_comparisons(table):
+    same, half = (2 * t.sf(mean / math.sqrt(1 / 18), 2) for mean in (2, 20))
+    lines = {line.key: line.baseline_p_value for line in table.lines}
+    # Holm: the least of four times 4, the next times 3; the two that are equal both get the larger product
+    assert lines["half"] == pytest.approx(4 * half, rel=0.01)
+    assert lines["short"] == lines["restarts"] == pytest.approx(3 * same, rel=0.01)
+    assert lines["single"] == 1
+    assert [line.verdict for line in table.lines] == [None, *["worse"] * 1, "no significant difference", *["worse"] * 2]
+
+
+def test_the_answer_is_one_sentence(table):
+    assert conclusions.answer(table) == (
+        "With 8 epochs and 3 seeds, no schedule is significantly better than the baseline “step decay”; the best of "
+        "the others is “one cosine” (difference +0.00 [-1.00, +1.00] points); 3 of 4 are significantly worse."
+    )
+    better = {Trial("single", seed): rows([50, 40, 30, 20, 14, seed]) for seed in range(3)}
+    assert conclusions.answer(tabulate(experiment(step, single), {**records, **better})) == (
+        "With 8 epochs and 3 seeds, “one cosine” (difference -10.00 [-10.00, -10.00]) is significantly better than the "
+        "baseline “step decay”."
+    )
+    one = conclusions.answer(tabulate(experiment(step, single, seeds=[0]), records))
+    assert one == (
+        "One seed cannot tell a difference from chance: the lowest error is 9.00 %, of “one cosine”; the baseline "
+        "“step decay” has 10.00 %."
+    )
+    assert conclusions.answer(tabulate(experiment(step), records)) == (
+        "“step decay” ends at an error of 11.00 [10.00, 12.00] %; it was compared with nothing."
+    )
+
+
+def test_the_table_is_sorted_by_result(table):
+    assert [line.key for line in table.ranked] == ["step", "single", "short", "restarts", "half"]
+    shown = [
+        line for line in brief(table).splitlines() if line.startswith((" step", " one", " short", " rest", " half"))
+    ]
+    assert [line.split("  ")[0] for line in shown] == [
+        " step decay *",
+        " one cosine",
+        " short step",
+        " restarts",
+        " half a cosine",
+    ]
+
+
+def test_a_control_is_found_by_what_it_is():
+    cases = {
+        "constant": ("constant(0.1)", "constant", 30),
+        "cosine": ("cosine(0.1, 0, 8)", "cosine", 20),
+        "one-cycle": ("one_cycle(0.1, 8)", "decay", 19),
+        "line": ("linear(0.1, 0, 8)", "decay", 21),
+    }
+    made = Experiment(PAPER, {key: text for key, (text, _, _) in cases.items()}, "constant", epochs=8, seeds=[0, 1, 2])
+    found = {
+        Trial(key, seed): rows([60, 50, 45, 40, 40, 40, 40, last + seed])
+        for key, (_, _, last) in cases.items()
+        for seed in range(3)
+    }
+    table = tabulate(made, found)
+    assert {line.key: line.kind for line in table.lines} == {key: kind for key, (_, kind, _) in cases.items()}
+    controls = {line.key: (line.cosine, line.less_cosine and line.less_cosine.middle) for line in table.lines}
+    assert controls == {
+        "constant": ("cosine", 10),
+        "cosine": (None, None),
+        "one-cycle": ("cosine", -1),
+        "line": ("cosine", 1),
+    }
+    said = " ".join(conclusions.closing(table))
+    assert "step decay" not in said
+    assert "restarts" not in said
+
+
+def test_a_constant_rate_is_no_step_decay_of_the_same_length():
+    flat = Arm("flat", "flat", constant(0.1), Fraction(6))
+    table = tabulate(
+        experiment(step, flat, restarts),
+        {**records, **{Trial("flat", s): rows([50, 40, 30, 20, 14, 9]) for s in range(3)}},
+    )
+    assert [end.step for end in table.run_ends] == [None, None]
+
+
+def test_a_metric_that_is_better_high():
+    task = Function("on.paper:train", updates_per_epoch=2, metric="accuracy", better="high")
+    made = Experiment(task, (step, single), "step", seeds=[0, 1, 2])
+    last = {"step": [0.50, 0.51, 0.52], "single": [0.60, 0.61, 0.63]}
+    found = {
+        Trial(key, seed): [
+            Row(2 * n, n, 0.1, 0.5, value if n == (8 if key == "step" else 6) else 0.1 * n / 8)
+            for n in range(1, 9 if key == "step" else 7)
+        ]
+        for key, values in last.items()
+        for seed, value in enumerate(values)
+    }
+    table = tabulate(made, found)
+    assert [line.key for line in table.ranked] == ["single", "step"]
+    assert table.line("single").error == pytest.approx((0.61, 0.60, 0.63))
+    assert table.line("single").less_baseline == pytest.approx((0.10, 0.10, 0.11))
+    assert table.line("single").verdict == "better"
+    assert "“one cosine” (difference +0.10 [+0.10, +0.11]) is significantly better" in conclusions.answer(table)
+    assert "Accuracy (higher is better)" in text(table)
 
 
 def test_rates_are_drawn_with_gaps_where_they_jump():
@@ -304,7 +408,7 @@ def test_families_differ_in_style_and_colour():
     case = experiment()
     assert [family(case, arm) for arm in (step, short, single, restarts)] == [
         *["step decay"] * 2,
-        "one run",
+        "one decay",
         "restarts",
     ]
     panels = {panel.get_title(): panel for panel in rates_figure(case).axes}

@@ -101,11 +101,11 @@ def _report(directory: str, as_json: bool) -> None:
 
 def _show(table: Any, directory: str, as_json: bool) -> None:
     from .report import plain
-    from .text import text
+    from .text import brief
 
-    click.echo(json.dumps(plain(table), allow_nan=False) if as_json else text(table))
+    click.echo(json.dumps(plain(table), allow_nan=False) if as_json else brief(table))
     if not as_json:
-        click.echo(f"\nThe records and report.html are in {directory}.", err=True)
+        click.echo(f"{directory}/report.html is the whole report, {directory}/table.txt the same as text.", err=True)
 
 
 def _experiment(

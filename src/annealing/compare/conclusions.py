@@ -1,15 +1,27 @@
-"""Numbers as people read them, and the closing words: what the numbers carry and no more."""
+"""Numbers as people read them, the sentence that answers the question, and what the numbers show and no more."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from .statistics import EASED, WINDOW, Interval
+from .statistics import CONFIDENCE, EASED, RANGE, SIGNIFICANT, WINDOW, Interval
 from .table import Line, Table
 
-RATES = "Rates are as the experiment names them: none was tuned here, and others may give another order."
-RANGE = 5  # up to so many seeds, the bootstrap interval of a median is the range of the seeds
+UNTUNED = "No learning rate was tuned here: other peaks may give another order."
+
+
+class Compared(NamedTuple):
+    """One comparison in words: of what, the difference and how it is written, and the chance of it if nothing differs.
+
+    A ratio of epochs has no such chance, and is judged by whether its interval leaves out 1.
+    """
+
+    name: str
+    difference: Interval
+    written: str
+    chance: float | None
 
 
 def points(interval: Interval | None, signed: bool = False) -> str:
@@ -43,181 +55,263 @@ def _with_ends(interval: Interval, number: Callable[[float], str]) -> str:
 
 
 def error_title(table: Table) -> str:
-    """What an error is."""
-    return "Error" if table.test_images is None else f"Error, % of {table.test_images} test images"
+    """What is compared."""
+    if table.test_images is not None:
+        return f"Error, % of {table.test_images:,} test images"
+    name = table.metric.replace("_", " ").capitalize()
+    return name if table.metric == "error" else f"{name} ({table.better}er is better)"
+
+
+def of_seeds(table: Table) -> str:
+    """What an estimate and its interval are."""
+    if table.seeds == 1:
+        return "one seed"
+    interval = "range" if table.seeds <= RANGE else f"{CONFIDENCE:.0%} bootstrap interval"
+    return f"median over {table.seeds} seeds [{interval}]"
+
+
+def answer(table: Table) -> str:
+    """One sentence that answers the question that a comparison asks."""
+    best, base = table.ranked[0], table.line(table.baseline)
+    title, name = _quoted(base.title), table.metric.replace("_", " ")
+    extreme = "lowest" if table.better == "low" else "highest"
+    if len(table.lines) == 1:
+        error = f"{points(base.error)}{table.unit}"
+        return f"{title} ends at {_article(name)} {name} of {error}; it was compared with nothing."
+    if table.seeds == 1:
+        return (
+            f"One seed cannot tell a difference from chance: the {extreme} {name} is {points(best.error)}{table.unit}, "
+            f"of {_quoted(best.title)}; the baseline {title} has {points(base.error)}{table.unit}."
+        )
+    compared = [line for line in table.ranked if line.key != table.baseline]
+    better = [line for line in compared if line.verdict == "better"]
+    worse = sum(line.verdict == "worse" for line in compared)
+    setting = f"With {base.epochs:.4g} epochs and {table.seeds} seeds"
+    rest = f"; {worse} of {len(compared)} {'is' if worse == 1 else 'are'} significantly worse" if worse else ""
+    if better:
+        listed = " and ".join(filter(None, [", ".join(map(_with_less, better[:-1])), _with_less(better[-1])]))
+        verb = "is" if len(better) == 1 else "are"
+        return f"{setting}, {listed} {verb} significantly better than the baseline {title}{rest}."
+    first = compared[0]
+    return (
+        f"{setting}, no schedule is significantly better than the baseline {title}; the best of the others is "
+        f"{_with_less(first, table)}{rest}."
+    )
+
+
+def _with_less(line: Line, table: Table | None = None) -> str:
+    unit = " points" if table is not None and table.test_images is not None else ""
+    return f"{_quoted(line.title)} (difference {points(line.less_baseline, signed=True)}{unit})"
 
 
 def closing(table: Table) -> list[str]:
-    """Paragraphs about a table."""
-    parts = [_finished(table), _level(table), _diverged(table)]
+    """What the numbers show, in paragraphs."""
+    parts = [_finished(table), _diverged(table)]
     if table.seeds > 1:
-        parts += [_errors(table), _long_step(table), _eased(table), _matched(table), _anytime(table)]
+        parts += [_errors(table), _test(table), _level(table), *_earlier(table), _matched(table), _anytime(table)]
         parts += [*_run_ends(table), _together(table)]
-    return [part for part in [*parts, _cut(table), _shortest(table), _seeds(table), _images(table), RATES] if part]
+    return [part for part in [*parts, _cut(table), _shortest(table), _seeds(table), _images(table), UNTUNED] if part]
 
 
 def _finished(table: Table) -> str:
     if table.finished == table.trials:
         return ""
     return (
-        f"Not finished: these numbers rest on {table.finished} of {table.trials} trials, with the {table.seeds} seeds "
-        "for which the baseline and every schedule shown here are finished."
+        f"Not finished: this covers {table.finished} of {table.trials} trials, for the "
+        f"{_count(table.seeds, 'seed')} that the baseline and every schedule shown here have completed."
+    )
+
+
+def _errors(table: Table) -> str:
+    compared = [
+        Compared(_quoted(line.title), line.less_baseline, points(line.less_baseline, True), line.baseline_p_value)
+        for line in table.lines
+        if line.less_baseline
+    ]
+    title = _quoted(table.line(table.baseline).title)
+    return f"Difference from the baseline, {title}: {_listed(table, compared)}." if compared else ""
+
+
+def _test(table: Table) -> str:
+    compared = sum(line.less_baseline is not None for line in table.lines)
+    if not compared:
+        return ""
+    corrected = f", corrected for the number of comparisons ({compared} with the baseline)," if compared > 1 else ""
+    return (
+        f"Differences are paired by seed. One is called significant if a paired t-test{corrected} gives "
+        f"p < {SIGNIFICANT}."
     )
 
 
 def _level(table: Table) -> str:
     title = table.line(table.baseline).title
+    plain = any(line.kind in ("step decay", "constant") for line in table.lines)
+    hindsight = (
+        " A schedule without cycles reaches it (a) at the end of its epochs, or (b), in hindsight, at the first epoch "
+        f"whose mean with the {WINDOW - 1} before it is at the level."
+    )
     return (
-        f"The level, {table.level:.2f}{table.unit}, is the median over the seeds of the mean error of {_quoted(title)} "
-        f"in its last {WINDOW} epochs. Schedules with runs reach it at the end of a run, as the model there is the one "
-        f"to keep; step decay (a) at the end of its epochs, or (b), in hindsight, at the first epoch whose mean error "
-        f"with the {WINDOW - 1} before it is at the level."
+        f"The level, {table.level:.2f}{table.unit}, is the median over the seeds of the mean {_name(table)} of "
+        f"{_quoted(title)} in its last {WINDOW} epochs. A schedule that comes down reaches it at the end of a cycle, "
+        f"where its model is the one to keep.{hindsight if plain else ''}"
     )
 
 
 def _cut(table: Table) -> str:
-    """What is trained after the last whole run is paid for, and gives no model to keep."""
-    cut = [f"{_quoted(line.title)} at {line.kept_at:.4g} of {line.epochs:.4g}" for line in table.lines if _unused(line)]
+    """What is trained after the last completed cycle is paid for, and gives no model to keep."""
+    cut = [
+        f"{_quoted(line.title)} (cycle ends at {line.kept_at:.4g} of {line.epochs:.4g} epochs)"
+        for line in table.lines
+        if line.restarts and line.kept_at < line.epochs
+    ]
     return (
-        f"Trained past the end of their last whole run, which leaves no model to keep: {', '.join(cut)}." if cut else ""
+        f"Trained past the end of the last completed cycle, which gives no model to keep: {', '.join(cut)}."
+        if cut
+        else ""
     )
 
 
-def _unused(line: Line) -> bool:
-    return line.restarts and line.kept_at < line.epochs
+def _earlier(table: Table) -> list[str]:
+    """The first part of the paper's claim: fewer epochs than the baseline takes."""
+    restarting = [line for line in table.lines if line.restarts and line.key != table.baseline]
+    title = _quoted(table.line(table.baseline).title)
+    if not restarting:
+        return []
 
+    def listed(name: str, most: float) -> str:
+        compared = []
+        for line in restarting:
+            value, least = getattr(line, name), most / line.epochs
+            written = _with_ends(value, lambda found, least=least: ratio(found, least))  # type: ignore[misc]
+            compared.append(Compared(_quoted(line.title), value, f"ratio {written}", None))
+        return _listed(table, compared)
 
-def _errors(table: Table) -> str:
-    compared = [(line, line.less_baseline) for line in table.lines if line.less_baseline]
-    shown = [(_quoted(line.title), less, points(less, signed=True)) for line, less in compared]
-    return f"Error less the baseline's: {_sorted(shown, 0, 'higher', 'lower')}." if shown else ""
-
-
-def _long_step(table: Table) -> str:
-    """The first part of the claim: against the long step schedule."""
-    restarted = [line for line in table.lines if line.restarts]
-    if not restarted:
-        return ""
-    committed = [
-        (_quoted(line.title), line.speed_up, _times(line.speed_up, table.budget / line.epochs)) for line in restarted
-    ]
-    hindsight = [
-        (_quoted(line.title), line.hindsight_speed_up, _times(line.hindsight_speed_up, table.hindsight / line.epochs))
-        for line in restarted
-    ]
-    words = "fewer epochs", "more epochs"
-    return (
-        f"Restarts against the long step schedule: (a) against its {table.budget:.4g} epochs, "
-        f"{_sorted(committed, 1, *words)}; (b) against the {table.hindsight:.4g} after which it could have been "
-        f"stopped, {_sorted(hindsight, 1, *words)}."
-    )
-
-
-def _eased(table: Table) -> str:
-    """The same for a level that is not as hard."""
-    eased = [(line, line.eased_speed_up) for line in table.lines if line.restarts]
-    ratios = [
-        (_quoted(line.title), found, _times(found, table.budget / line.epochs))
-        for line, found in eased
-        if found is not None
-    ]
-    if not ratios:
-        return ""
-    return f"The same at a level {EASED} points higher: (a) {_sorted(ratios, 1, 'fewer epochs', 'more epochs')}."
-
-
-def _times(speed_up: Interval, least: float) -> str:
-    return f"ratio {_with_ends(speed_up, lambda value: ratio(value, least))}"
+    parts = [f"(a) against its {table.budget:.4g} epochs, {listed('speed_up', table.budget)}"]
+    if table.hindsight < table.budget:
+        parts.append(
+            f"(b) against the {table.hindsight:.4g} after which it could have been stopped, "
+            f"{listed('hindsight_speed_up', table.hindsight)}"
+        )
+    paragraphs = [f"Epochs that restarts need to reach the level of {title}: {'; '.join(parts)}."]
+    if restarting[0].eased_speed_up is not None:
+        paragraphs.append(f"At a level {EASED} points higher: (a) {listed('eased_speed_up', table.budget)}.")
+    return paragraphs
 
 
 def _matched(table: Table) -> str:
-    """The second part: against decay matched to the same number of epochs."""
-    compared = [(line, line.less_cosine) for line in table.lines if line.restarts and line.less_cosine]
-    shown = [(_quoted(line.title), less, points(less, signed=True)) for line, less in compared]
-    sorted_out = _sorted(shown, 0, "higher error", "lower error")
-    return f"Restarts against one cosine of the same length: {sorted_out}." if shown else ""
+    """The second part of the claim: against a decay matched to the same number of epochs."""
+    compared = [
+        Compared(_quoted(line.title), line.less_cosine, points(line.less_cosine, True), line.cosine_p_value)
+        for line in table.lines
+        if line.restarts and line.less_cosine
+    ]
+    return f"Restarts against a cosine of the same length: {_listed(table, compared)}." if compared else ""
 
 
 def _anytime(table: Table) -> str:
     """What a user has on average who may have to stop at any moment."""
-    compared = [(line, line.anytime_less_baseline) for line in table.lines if line.anytime_less_baseline]
-    shown = [(_quoted(line.title), less, points(less, signed=True)) for line, less in compared]
-    if not shown:
+    compared = [
+        Compared(
+            _quoted(line.title),
+            line.anytime_less_baseline,
+            points(line.anytime_less_baseline, True),
+            line.anytime_p_value,
+        )
+        for line in table.lines
+        if line.anytime_less_baseline
+    ]
+    if not compared:
         return ""
     return (
-        "Stopped at any moment after its first run, a schedule with restarts has the model of its last run, the "
-        "baseline its last; the error less the baseline's, as a mean over the logarithm of the epochs: "
-        f"{_sorted(shown, 0, 'higher', 'lower')}."
+        "If training may be stopped at any moment after the first cycle, a schedule with restarts has the model from "
+        "the end of its last cycle, and the baseline its latest. Difference from the baseline, averaged over the "
+        f"logarithm of the epochs: {_listed(table, compared)}."
     )
 
 
 def _run_ends(table: Table) -> list[str]:
-    """What a user has who stops at the end of a run, against what they would have had otherwise."""
+    """What a user has who stops at the end of a cycle, against what they would have had otherwise."""
     others = {
-        "the baseline's at the same epoch": [end.less_baseline for end in table.run_ends],
-        "that of a step schedule of just that length": [end.less_step for end in table.run_ends],
-        "that of one cosine of just that length": [end.less_cosine for end in table.run_ends],
+        "the baseline at the same epoch": "baseline",
+        "a step decay of the same length": "step",
+        "a cosine of the same length": "cosine",
     }
-    return [
-        f"At ends of runs, the error less {other}: {_counted([less for less in found if less])}."
-        for other, found in others.items()
-        if any(found)
-    ]
-
-
-def _counted(intervals: Sequence[Interval]) -> str:
-    """How many intervals lie above zero, how many below, and on how many there is no verdict."""
-    beside = [interval.middle > 0 for interval in intervals if interval.beside(0)]
-    counts = {"higher at": sum(beside), "lower at": len(beside) - sum(beside)}
-    counts["no verdict on"] = len(intervals) - len(beside)
-    return ", ".join(f"{name} {count} of {len(intervals)}" for name, count in counts.items() if count)
+    found = []
+    for other, name in others.items():
+        said = [
+            table.verdict(getattr(end, f"less_{name}"), getattr(end, f"{name}_p_value"))
+            for end in table.run_ends
+            if getattr(end, f"less_{name}")
+        ]
+        if said:
+            names = {
+                "worse": "significantly worse at",
+                "better": "significantly better at",
+                "": "no significant difference at",
+            }
+            counts = [f"{words} {said.count(word)} of {len(said)}" for word, words in names.items() if said.count(word)]
+            found.append(f"At the ends of cycles, against {other}: {', '.join(counts)}.")
+    return found
 
 
 def _together(table: Table) -> str:
-    """The ensembles, at the end of each schedule's last run."""
+    """The ensembles, at the end of each schedule's last cycle."""
     last = {end.key: end for end in table.run_ends}
-    shown = [
-        (f"{end.models} of {_quoted(table.line(key).title)}", end.less_single, points(end.less_single, signed=True))
+    compared = [
+        Compared(
+            f"{end.models} of {_quoted(table.line(key).title)}",
+            end.less_single,
+            points(end.less_single, True),
+            end.single_p_value,
+        )
         for key, end in last.items()
         if end.less_single
     ]
-    sorted_out = _sorted(shown, 0, "higher error", "lower error")
-    return f"The last models together, against the last alone, with the same training: {sorted_out}." if shown else ""
+    if not compared:
+        return ""
+    return f"The last models averaged, against the last alone, from the same training: {_listed(table, compared)}."
 
 
-def _sorted(rows: Sequence[tuple[str, Interval, str]], neutral: float, above: str, below: str) -> str:
-    """Which intervals lie above a neutral value, which below, and which carry no verdict."""
-    found: dict[str, list[str]] = {above: [], below: []}
+def _listed(table: Table, compared: Sequence[Compared]) -> str:
+    """Which comparisons are significant and which are not."""
+    ratios = all(one.chance is None for one in compared)
+    groups: dict[str, list[str]] = {"more epochs": [], "fewer epochs": []} if ratios else {"worse": [], "better": []}
     unsure = 0
-    for name, interval, shown in rows:
-        if interval.beside(neutral):
-            found[above if interval.middle > neutral else below].append(f"{name} {shown}")
+    for one in compared:
+        said = table.verdict(one.difference, one.chance)
+        if ratios and one.difference.beside(1):
+            said = "fewer epochs" if one.difference.middle > 1 else "more epochs"
+        if said:
+            groups[said].append(f"{one.name} {one.written}")
         else:
             unsure += 1
-    sure = [f"{name}: {', '.join(lines)}" for name, lines in found.items() if lines]
-    others = f"the other {unsure}" if sure else f"any of the {unsure}"
-    return "; ".join([*sure, *([f"no verdict on {others}"] if unsure else [])])
+    adverb = "" if ratios else "significantly "
+    sure = [f"{adverb}{name}: {', '.join(names)}" for name, names in groups.items() if names]
+    nothing = "no clear difference" if ratios else "no significant difference"
+    number = f" {unsure}" if unsure > 1 else ""
+    others = f"the other{number}" if sure else f"any of the{number}" if number else "the one compared"
+    return "; ".join([*sure, *([f"{nothing} for {others}"] if unsure else [])])
 
 
 def _shortest(table: Table) -> str:
     """The cheapest way to the level with and without restarts."""
     ways = []
-    for restarts, name in ((True, "with restarts"), (False, "with a decay over a fixed number of epochs")):
+    for restarts, name in ((True, "with restarts"), (False, "without")):
         lines = [line for line in table.lines if line.restarts == restarts]
         if not lines:
             return ""
         first = min(lines, key=lambda line: line.reached.middle)
         reached = math.isfinite(first.reached.middle)
-        ways.append(f"{name}, {f'{first.reached.middle:.4g} ({_quoted(first.title)})' if reached else 'none'}")
+        ways.append(f"{f'{first.reached.middle:.4g} ({_quoted(first.title)})' if reached else 'never'} {name}")
     return (
-        f"Fewest epochs to the level, by the medians: {'; '.join(ways)}. Each is the best of several, picked after the "
-        "fact, and other lengths were not trained: this pair is no test."
+        f"Fewest epochs to the level, by the medians: {' and '.join(ways)}. Each is the best of several, picked after "
+        "the fact, so this pair is no test."
     )
 
 
 def _diverged(table: Table) -> str:
     cases = [f"{_quoted(line.title)} with seed {seed}" for line in table.lines for seed in line.diverged]
-    counted = "the worst error of all" if table.test_images is None else "an error of 100 %"
+    counted = f"the worst {_name(table)} of all" if table.test_images is None else "an error of 100 %"
     return f"Diverged, and counted as {counted} from there on: {', '.join(cases)}." if cases else ""
 
 
@@ -226,13 +320,10 @@ def _seeds(table: Table) -> str:
         return "One seed gives no interval: no difference here can be told from chance."
     if table.seeds > RANGE:
         return ""
-    compared = sum(line.less_baseline is not None for line in table.lines)
-    if not compared:
-        return ""
+    holds = 1 - 2.0 ** (1 - table.seeds)
     return (
-        f"With {table.seeds} seeds, the bootstrap interval of a median is the range of the seeds. A difference whose "
-        f"interval leaves out zero has the same sign for all {table.seeds}, as chance alone brings about once in "
-        f"{2 ** (table.seeds - 1)} comparisons; {compared} schedules are compared with the baseline here."
+        f"With {table.seeds} seeds, the bootstrap interval of a median is the range of the seeds. Such a range "
+        f"contains the true median with a probability of {100 * holds:.3g} %, not {100 * CONFIDENCE:.0f} %."
     )
 
 
@@ -243,23 +334,47 @@ def _images(table: Table) -> str:
     share = table.level / 100
     deviation = 100 * math.sqrt(share * (1 - share) / table.test_images)
     said = (
-        f"One test image is {100 / table.test_images:.2f} points, and the choice of {table.test_images} images alone "
-        f"gives an error of {table.level:.2f} % a standard error of {deviation:.2f} points, which no number of seeds "
-        "removes."
+        f"One test image is {100 / table.test_images:.2f} points. The choice of these {table.test_images:,} test "
+        f"images gives an error of {table.level:.2f} % a standard error of {deviation:.2f} points; more seeds will not "
+        "reduce this."
     )
-    less = [less for line in table.lines if line.restarts for less in (line.less_baseline, line.less_cosine) if less]
-    clear = [found for found in less if found.beside(0) and abs(found.middle) >= 2 * deviation]
+    less = [
+        (difference, chance)
+        for line in table.lines
+        for difference, chance in (
+            (line.less_baseline, line.baseline_p_value),
+            (line.less_cosine, line.cosine_p_value),
+        )
+        if line.restarts and difference
+    ]
+    clear = [
+        difference
+        for difference, chance in less
+        if table.verdict(difference, chance) and abs(difference.middle) >= 2 * deviation
+    ]
     if not less:
         return said
     if not clear:
         return (
-            f"{said} No difference of a schedule with restarts leaves out zero and is twice as large as that: it is no "
+            f"{said} No difference of a schedule with restarts is significant and twice as large as that: this is no "
             "evidence for or against restarts on other images."
         )
     return (
-        f"{said} Of {len(less)} differences of schedules with restarts, {len(clear)} leave out zero and are at least "
-        "twice as large as that."
+        f"{said} Of {len(less)} differences of schedules with restarts, {len(clear)} "
+        f"{'is' if len(clear) == 1 else 'are'} significant and at least twice as large as that."
     )
+
+
+def _name(table: Table) -> str:
+    return table.metric.replace("_", " ")
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "aeiou" else "a"
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _quoted(title: str) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
+from itertools import dropwhile
 from typing import Any
 
-from .. import Schedule, ScheduleError, from_json, parse
-from ..exact import plain
+from .. import Schedule, ScheduleError, cosine, from_json, parse
+from ..cycles import Cycle
+from ..exact import exact_number, plain
 from ..printing import time_json
 from .validation import duration, entries
 
+WARM_UP = Fraction(1, 10)  # the longest warm-up, as a share of training, after which a decay keeps its name
 KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
 
 
@@ -46,6 +51,47 @@ class Arm:
                 f"schedule of the arm {self.key!r} ends at {end}, but is trained for {epochs} epochs: give it the key "
                 f"`epochs: {end}`, or {remedy}"
             )
+
+    @cached_property
+    def kind(self) -> str:
+        """What it is, by its rates: `restarts`, `step decay`, `constant`, `cosine`, or `decay` for any other.
+
+        A short warm-up before it changes nothing; a long rise, as of one cycle, makes it a `decay`.
+
+        >>> Arm("a", "a", parse("linear(0, 0.1, 1) >> cosine(0.1, 0, 11)"), Fraction(12)).kind
+        'cosine'
+        """
+        if len(self.schedule.snapshots(until=self.epochs)) > 1:
+            return "restarts"
+        cycles = [*self.schedule.cycles(until=self.epochs)]
+        rest = [*dropwhile(lambda cycle: cycle.direction > 0, cycles)]
+        if not rest or rest[0].begin > self.epochs * WARM_UP:
+            return "decay"
+        if len(rest) == 1 and self._is_cosine(rest[0]):
+            return "cosine"
+        levels = [cycle.first for cycle in rest]
+        # both ends of a cycle can be equal though it moves between them, so points inside are looked at too
+        flat = all(self.schedule(time) == cycle.first for cycle in rest for time in self._inside(cycle))
+        # a held curve moves at every stair: it is no step decay
+        if not flat or any(cycle.stair for cycle in rest) or levels != sorted(levels, reverse=True):
+            return "decay"
+        return "constant" if levels[0] == levels[-1] else "step decay"
+
+    def _is_cosine(self, cycle: Cycle) -> bool:
+        """Whether a cycle falls as one half of a cosine, to the end of training."""
+        if not cycle.direction < 0 or cycle.end != exact_number(self.epochs):
+            return False
+        same = cosine(cycle.first, cycle.last, Fraction(cycle.end) - Fraction(cycle.begin))
+        # a product or a sum that is a cosine is one but for rounding
+        return all(
+            math.isclose(self.schedule(time), same(time - float(cycle.begin)), rel_tol=1e-9)
+            for time in self._inside(cycle)
+        )
+
+    def _inside(self, cycle: Cycle) -> list[float]:
+        """Some times in a cycle, as far as it is trained."""
+        begin, end = float(cycle.begin), min(float(cycle.end), float(self.epochs))
+        return [begin + (end - begin) * part / 16 for part in range(1, 16)]
 
     def description(self) -> dict[str, Any]:
         identity = {"schedule": str(self.schedule), "fingerprint": self.schedule.fingerprint}

@@ -1,4 +1,4 @@
-"""The two figures: rates and errors over epochs, one panel for every schedule."""
+"""The figures: rates and errors over epochs, one panel for every schedule, and results over epochs spent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from .table import Table, scale
 # Okabe and Ito's palette; the styles tell the families apart without colour
 STYLES: dict[str, dict[str, Any]] = {
     "step decay": {"color": "#0072B2", "linestyle": "-"},
-    "one run": {"color": "#009E73", "linestyle": (0, (5, 1.2))},
+    "constant": {"color": "#666666", "linestyle": (0, (1, 1))},
+    "one decay": {"color": "#009E73", "linestyle": (0, (5, 1.2))},
     "restarts": {"color": "#D55E00", "linestyle": (0, (7, 1, 1.2, 1))},
 }
 GREY = "#777777"
@@ -43,7 +44,12 @@ def rates(experiment: Experiment) -> Figure:
         panel.plot(*ends, "o", clip_on=False, **_dot(experiment, arm))
     families = [name for name in STYLES if any(family(experiment, arm) == name for arm in experiment.arms)]
     handles = [Line2D([], [], linewidth=WIDTH, label=name, **STYLES[name]) for name in families]
-    _legend(figure, empty, [*handles, Line2D([], [], marker="o", color="black", linestyle="", label="model to keep")])
+    _legend(
+        experiment,
+        figure,
+        empty,
+        [*handles, Line2D([], [], marker="o", color="black", linestyle="", label="model to keep")],
+    )
     return figure
 
 
@@ -78,23 +84,23 @@ def errors(experiment: Experiment, drawn: Mapping[str, ErrorCurve], table: Table
         recommended = curve.at(np.array(kept) / experiment.updates_per_epoch)
         medians = percent * np.median(recommended.errors, axis=0)
         panel.plot(recommended.times, medians, "o", clip_on=False, zorder=3, **_dot(experiment, arm))
-        _logarithmic(panel, "y")
+        _logarithmic(panel, "y", table)
     baseline = table.line(table.baseline).title
     handles = [
         Line2D([], [], color="black", linewidth=WIDTH, label="median of the seeds"),
         Patch(color="black", alpha=0.22, linewidth=0, label="range of the seeds"),
         Line2D([], [], marker="o", color="black", linestyle="", label="model to keep"),
         Line2D([], [], label=f"baseline: {baseline}", **grey),
-        Line2D([], [], label=f"its final error, {table.level:.2f}{table.unit}", **LEVEL),
+        Line2D([], [], label=f"its final {_quantity(table, short=True)}, {table.level:.2f}{table.unit}", **LEVEL),
     ]
-    _legend(figure, empty, handles)
+    _legend(experiment, figure, empty, handles)
     return figure
 
 
 def budgets(experiment: Experiment, table: Table) -> Figure:
-    """The error of every model that a schedule recommends over the epochs that it took; runs' ends are joined.
+    """The result of every model that a schedule recommends over the epochs that it took; ends of cycles are joined.
 
-    Ends of runs long before the shortest of the other schedules ends are left out, as they would squeeze the rest.
+    Ends of cycles long before the shortest of the other schedules ends are left out, as they would squeeze the rest.
     """
     shortest = min(line.kept_at for line in table.lines if not line.restarts or line.key == table.baseline)
     figure = Figure(figsize=(8.2, 4.6), layout="constrained")
@@ -116,8 +122,8 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
         dots: dict[str, Any] = {"color": style["color"], "marker": marker, "markersize": 7, "linestyle": ""}
         panel.plot(times, middles, markeredgecolor="white", zorder=3, **dots)
         handles.append(Line2D([], [], label=arm.title, **{**dots, "linestyle": style["linestyle"] if ends else ""}))
-    _logarithmic(panel, "x")
-    _logarithmic(panel, "y")
+    _logarithmic(panel, "x", table)
+    _logarithmic(panel, "y", table)
     panel.set_xlabel("epochs of training")
     panel.set_ylabel(_quantity(table))
     panel.spines[["top", "right"]].set_visible(False)
@@ -138,14 +144,15 @@ def _markers(experiment: Experiment) -> list[str]:
     return marks
 
 
-def _quantity(table: Table) -> str:
-    return "error" if table.test_images is None else "test error, %"
+def _quantity(table: Table, short: bool = False) -> str:
+    return table.metric.replace("_", " ") if short or table.test_images is None else "test error, %"
 
 
 def family(experiment: Experiment, arm: Arm) -> str:
-    """What kind of schedule an arm is, by the models that it recommends."""
-    kept = experiment.kept(arm)
-    return "restarts" if len(kept) > 1 else "one run" if kept else "step decay"
+    """Which schedules are drawn alike: those with restarts, step decays, constant ones, and every other decay."""
+    if len(experiment.kept(arm)) > 1:
+        return "restarts"
+    return arm.kind if arm.kind in STYLES else "one decay"
 
 
 def png(figure: Figure) -> bytes:
@@ -187,7 +194,10 @@ def _grid(experiment: Experiment, quantity: str) -> tuple[Figure, dict[Arm, Axes
             empty.append(panel)
     longest = max(float(arm.epochs) for arm in experiment.arms)
     axes[0, 0].set_xlim(0, longest)
-    figure.supxlabel("epoch", fontsize=11)
+    # the lowest panel of each column has the label: one of the whole figure would be printed over a legend outside
+    for column in axes.T:
+        [*_, lowest] = [panel for panel in column if panel.axison] or column
+        lowest.set_xlabel("epoch", fontsize=10)
     figure.supylabel(quantity, fontsize=11)
     return figure, panels, empty[0] if empty else None
 
@@ -200,17 +210,20 @@ def _dot(experiment: Experiment, arm: Arm) -> dict[str, Any]:
     return {"color": _style(experiment, arm)["color"], "markeredgecolor": "white", "markersize": 6.5}
 
 
-def _legend(figure: Figure, empty: Axes | None, handles: list[Any]) -> None:
+def _legend(experiment: Experiment, figure: Figure, empty: Axes | None, handles: list[Any]) -> None:
     if empty is None:
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=10)
-    else:
-        empty.legend(
-            handles=handles, title="restarts (T_0, T_mult)", loc="center", frameon=False, fontsize=9
-        ).set_in_layout(False)
+        return
+    title = "restarts (T_0, T_mult)" if any(arm.paper for arm in experiment.arms) else None
+    empty.legend(handles=handles, title=title, loc="center", frameon=False, fontsize=9).set_in_layout(False)
 
 
-def _logarithmic(panel: Axes, name: str) -> None:
-    """An axis, "x" or "y", that is logarithmic and reads 1, 2, 5, 10."""
+def _logarithmic(panel: Axes, name: str, table: Table) -> None:
+    """Make an axis, "x" or "y", logarithmic that reads 1, 2, 5, 10; not for results that are better high or below 0."""
+    if name == "y" and (
+        table.better == "high" or min(line.error.low or line.error.middle for line in table.lines) <= 0
+    ):
+        return
     panel.set(**{f"{name}scale": "log"})
     axis: Axis = getattr(panel, f"{name}axis")
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -13,24 +13,24 @@ from markupsafe import Markup
 
 from . import conclusions
 from .experiment import Experiment
-from .statistics import EASED, Interval
+from .statistics import EASED, SIGNIFICANT, Interval
 from .status import STATES, Cost, State, summary
 from .store import MANIFEST, Store
 from .table import Table
 from .tasks import Function
-from .text import of_seeds
 
 TEMPLATE = Path(__file__).with_name("page.html")
 WIDE = 120  # of a drawn interval, in its own units
 
 
 class Drawn(NamedTuple):
-    """An interval as a bar: where it begins and ends and its middle, from 0 to WIDE; whether it leaves out zero."""
+    """An interval as a bar: where it begins and ends and its middle, from 0 to WIDE; in words; "better" or "worse"."""
 
     low: float
     middle: float
     high: float
-    sure: bool
+    said: str
+    verdict: str
 
 
 def html(
@@ -51,11 +51,13 @@ def html(
         experiment=experiment,
         table=table,
         title=conclusions.error_title(table) if table else "",
-        of_seeds=of_seeds(table) if table else "",
+        of_seeds=conclusions.of_seeds(table) if table else "",
         eased=EASED if table and table.test_images else None,
+        answer=conclusions.answer(table) if table else "",
         closing=conclusions.closing(table) if table else [],
         drawn=_drawn(table) if table else {},
         wide=WIDE,
+        significant=SIGNIFICANT,
         costs=costs,
         figures={name: Markup(svg) for name, svg in figures.items()},
         states=states,
@@ -111,23 +113,24 @@ def _number(value: Any) -> str:
 def _drawn(table: Table) -> dict[tuple[str, str], Drawn]:
     """The differences of the lines as bars of one scale, by key and name."""
     named = {
-        (line.key, name): interval
+        (line.key, f"less_{name}"): (interval, table.verdict(interval, getattr(line, f"{name}_p_value")))
         for line in table.lines
-        for name in ("less_baseline", "less_cosine")
-        if (interval := getattr(line, name)) is not None
+        for name in ("baseline", "cosine")
+        if (interval := getattr(line, f"less_{name}")) is not None
     }
-    ends = [abs(end) for interval in named.values() for end in interval if end is not None]
+    ends = [abs(end) for interval, _ in named.values() for end in interval if end is not None]
     most = max(ends, default=0) or 1
-    return {where: _bar(interval, most) for where, interval in named.items()}
+    return {where: _bar(interval, verdict, most) for where, (interval, verdict) in named.items()}
 
 
-def _bar(interval: Interval, most: float) -> Drawn:
+def _bar(interval: Interval, verdict: str, most: float) -> Drawn:
     low, high = (interval.middle if end is None else end for end in interval[1:])
 
     def place(value: float) -> float:
         return round(WIDE / 2 + (WIDE / 2 - 5) * value / most, 1)
 
-    return Drawn(place(low), place(interval.middle), place(high), interval.beside(0))
+    said = conclusions.points(interval, signed=True)
+    return Drawn(place(low), place(interval.middle), place(high), said, verdict)
 
 
 def _identities(store: Store) -> list[tuple[str, str]]:

@@ -82,5 +82,5 @@ def finished(store: Store) -> FinishedPart | None:
 
 
 def plain(table: Table) -> dict[str, Any]:
-    """The table and its closing words as dictionaries, lists, text and numbers."""
-    return {**table.plain(), "words": conclusions.closing(table)}
+    """The table and its words as dictionaries, lists, text and numbers."""
+    return {"answer": conclusions.answer(table), **table.plain(), "words": conclusions.closing(table)}

@@ -47,7 +47,7 @@ class Session:
         self._rates = experiment.rates(arm)
         self._marks = {*experiment.marks(trial.arm)}
         self._ends = {*experiment.ends(trial.arm)} if experiment.snapshots else set()
-        self.images = experiment.test_images
+        self.images, self.metric = experiment.test_images, experiment.task.metric
         self._lr = math.nan
         self._directory, self._checkpoints, self._clock = directory, checkpoints, clock
         self._seconds = experiment.checkpoint_seconds
@@ -91,18 +91,15 @@ class Session:
             yield before // self.updates_per_epoch
             self._moved_on(before)
 
-    def report(self, *, error: float | None = None, wrong: float | None = None, loss: float | None = None) -> None:
+    def report(self, *, wrong: float | None = None, loss: float | None = None, **measured: float) -> None:
         """Record an evaluation after the last update.
 
-        error: the share of test images of a wrong class (or any number to be compared, the less the better), or wrong:
-        how many. loss: of training. If one of them is not finite, the trial has diverged and ends.
+        measured: the metric of the task by its name; `error` unless the task names another, which is the share of test
+        images of a wrong class where the task counts images. wrong: how many these are, instead. loss: of training. If
+        one of them is not finite, the trial has diverged and ends.
         """
-        if error is not None:
-            counted = error * self.images
-            near = math.isfinite(counted) and self.images > 1 and abs(counted - round(counted)) < 1e-6
-            wrong = round(counted) if near else counted
         if wrong is None:
-            raise ScheduleError("report needs error or wrong")
+            wrong = self._measured(measured)
         finite = math.isfinite(wrong) and (loss is None or math.isfinite(loss))
         if not self.due and finite:
             raise ScheduleError(f"report after update {self.step} is not due: see trial.due")
@@ -110,6 +107,17 @@ class Session:
             raise ScheduleError(f"report after update {self.step} was made already")
         kept = (0.0 if loss is None else loss, wrong) if finite else (None, self.images)
         self._add(Row(self.step, self.step / self.updates_per_epoch, self._lr, *kept))
+
+    def _measured(self, measured: dict[str, float]) -> float:
+        """The metric as it is recorded: a share of images as their number."""
+        if [*measured] != [self.metric]:
+            given = f", got {', '.join(measured)}" if measured else ""
+            counted = " or wrong" if self.images > 1 else ""
+            raise ScheduleError(f"report needs {self.metric}{counted}{given}")
+        value = measured[self.metric] * self.images
+        # a share such as 11 / 597 times 597 is not always the whole number that it was
+        near = math.isfinite(value) and self.images > 1 and abs(value - round(value)) < 1e-6
+        return round(value) if near else value
 
     def restore(self, **objects: Any) -> None:
         """Load the last good state, if there is one, into what has a `state_dict`; and the random states."""

@@ -1,4 +1,4 @@
-"""Pure functions of records: medians with intervals, and epochs to a level.
+"""Pure functions of records: medians with intervals, tests of differences, and epochs to a level.
 
 Errors are counted in images, so that comparisons with a level are exact. Sums are exact and then rounded once, and no
 value depends on the order in which a processor adds: every machine computes the same digits from the same records.
@@ -16,11 +16,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr
 from scipy.stats import bootstrap
 
 Array = NDArray[np.float64]
 RESAMPLES = 9999
 CONFIDENCE = 0.95
+SIGNIFICANT = 0.05  # differences with a corrected p value below this are called significant
+RANGE = 5  # up to so many seeds, the bootstrap interval of a median is the range of the seeds
 WINDOW = 5  # epochs over which the error of step decay is averaged
 EASED = 0.25  # percentage points by which the second level is easier than the first
 
@@ -46,10 +49,49 @@ def median_interval(values: Sequence[float] | Array) -> Interval:
     Interval(middle=3.0, low=1.0, high=5.0)
 
     With five values the interval is their range, since 5.8 % of the resamples have the least value as their median and
-    as many the greatest; the range holds the true median of a continuous distribution with a chance of 93.8 %.
+    as many the greatest; the range of n values holds the true median of a continuous distribution with a chance of
+    1 - 2^(1 - n): 94 % for five seeds, 75 % for three.
     """
     data = np.asarray(values, float)
     return _interval(data, lambda index, axis=-1: np.median(data[index], axis=axis))
+
+
+def p_value(differences: Sequence[float] | Array, grid: float = 0.0) -> float | None:
+    """The two-sided p value of a paired t-test: the chance of such a mean where the seeds differ by chance alone.
+
+    differences: one for each seed; None for fewer than two. grid: the distance between possible differences, such as
+    that of one test image.
+
+    >>> p_value([1.0, 2.0, 3.0])  # t = 2 / (1 / sqrt(3)) with 2 degrees of freedom
+    0.0742
+    """
+    values = [float(value) for value in differences]
+    if len(values) < 2:
+        return None
+    mean = math.fsum(values) / len(values)
+    # a few counts are often equal by chance, which would make t infinite: each of the two has at least the variance of
+    # rounding, 1/12 of the grid squared
+    variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1) + grid**2 / 6
+    if not variance:
+        return 0.0 if mean else 1.0
+    chance = 2 * float(stdtr(len(values) - 1, -abs(mean) / math.sqrt(variance / len(values))))
+    # the last digits of the special function depend on the library, and mean nothing
+    return float(f"{chance:.3g}")
+
+
+def corrected(values: Sequence[float]) -> list[float]:
+    """P values corrected for their number by Holm's step-down method.
+
+    At most 5 % of tables in which nothing differs then have any difference that is called significant.
+
+    >>> corrected([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    found, least = [1.0] * len(values), 0.0
+    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        least = max(least, min(1.0, values[index] * (len(values) - rank)))
+        found[index] = least
+    return found
 
 
 @dataclass(frozen=True)

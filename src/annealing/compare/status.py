@@ -14,7 +14,7 @@ from .experiment import Experiment, Trial
 from .records import Row, from_lines
 from .statistics import Interval, median_interval
 from .store import ROWS, Store
-from .table import scale
+from .table import shown
 
 STATES = ("done", "diverged", "running", "waiting")
 
@@ -57,7 +57,7 @@ def states(store: Store) -> list[State]:
                 state=state,
                 epoch=last.epoch if last else None,
                 epochs=float(arm.epochs),
-                error=scale(experiment) * last.wrong if last else None,
+                error=shown(experiment, last.wrong) if last else None,
                 fault=fault or "",
             )
         )

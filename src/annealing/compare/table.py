@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,24 +12,37 @@ from .entries import Arm
 from .experiment import Experiment, Trial
 from .records import Row
 from .serialize import csv_text, plain_value
-from .statistics import EASED, Array, ErrorCurve, Interval, first_reached, median_interval, speed_up
+from .statistics import (
+    EASED,
+    SIGNIFICANT,
+    Array,
+    ErrorCurve,
+    Interval,
+    corrected,
+    first_reached,
+    median_interval,
+    p_value,
+    speed_up,
+)
 
 
 @dataclass(frozen=True)
 class Line:
-    """What one arm did; errors in percent of the test images, differences in percentage points, times in epochs.
+    """The result of one schedule; errors in percent of the test images, differences in points, times in epochs.
 
-    Where the task counts no images, errors and differences are in its own unit.
+    Where the task counts no images, errors and differences are in the unit of its metric. Differences are paired by
+    seed; a `*_p_value` is that of a paired t-test, corrected for the number of comparisons in its column.
 
-    kept_at: the end of its last whole run, or of its budget: that model's `error` is shown. less_baseline, less_cosine:
-    that error less the baseline's, and less that of one `cosine` of the same length, paired by seed. reached: the
-    first recommended model at the baseline's level (infinity, in JSON null: never within `epochs`); speed_up: the
-    baseline's budget over it (0: never). hindsight, hindsight_speed_up: the same where step decay may stop at the
-    first epoch whose mean with the four before it is at the level. eased, eased_speed_up: as reached and speed_up, for
-    a level `EASED` points higher; None where no images are counted. anytime: of a schedule with restarts, the error of
-    its latest recommended model, as a mean over log2 of the epochs from the end of its first run on;
-    anytime_less_baseline: less the same of the baseline, whose latest model is its last one. trained_as: the arm whose
-    training contains it. diverged: seeds.
+    kept_at: the end of its last completed cycle, or of its budget; `error` is that of the model there. verdict:
+    "better" or "worse" than the baseline, or "no significant difference". less_baseline: the difference from the
+    baseline. cosine, less_cosine: a cosine of the same length, and the difference from it. reached: the first model
+    to keep that is at the baseline's level (infinity, in JSON null: never within `epochs`); speed_up: the
+    baseline's budget over it (0: never). hindsight, hindsight_speed_up: the same where a schedule without cycles
+    may stop at the first epoch whose mean with the four before it is at the level. eased, eased_speed_up: as
+    reached and speed_up, for a level `EASED` points higher; None where no images are counted. anytime: of a
+    schedule with restarts, the error of its latest model to keep, as a mean over log2 of the epochs from the end of
+    its first cycle on; anytime_less_baseline: the difference from the same of the baseline. trained_as: the
+    schedule whose training contains it. diverged: seeds.
     """
 
     key: str
@@ -54,17 +67,21 @@ class Line:
     anytime: Interval | None
     anytime_less_baseline: Interval | None
     diverged: list[int]
+    kind: str
+    verdict: str | None = None
+    baseline_p_value: float | None = None
+    cosine_p_value: float | None = None
+    anytime_p_value: float | None = None
 
 
 @dataclass(frozen=True)
 class RunEnd:
-    """A schedule with restarts at the end of one of its runs, and others after as many epochs; units as in `Line`.
+    """A schedule with restarts at the end of one of its cycles, and others after as many epochs; units as in `Line`.
 
-    error: that of the model there. less_baseline: less the baseline's at that epoch (None where it is not evaluated).
-    step, cosine: the step schedule, and the single run, that was given just so many epochs, if one was, and is not
-    found in the same training; less_step, less_cosine: less the error of its last model. together: the error of the
-    last `models` models at ends of runs, with the mean of their softmax; less_single: that less `error`. All
-    differences are paired by seed.
+    error: that of the model there. less_baseline: the difference from the baseline at that epoch (None where it is not
+    evaluated). step, cosine: the step decay, and the cosine, that was given just so many epochs, if there is one in
+    another training; less_step, less_cosine: the difference from its last model. together: the error of the last
+    `models` models at ends of cycles, with the mean of their softmax; less_single: the difference from the last alone.
     """
 
     key: str
@@ -78,15 +95,20 @@ class RunEnd:
     models: int | None
     together: Interval | None
     less_single: Interval | None
+    baseline_p_value: float | None = None
+    step_p_value: float | None = None
+    cosine_p_value: float | None = None
+    single_p_value: float | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """Every arm's line, and what they are held against.
+    """Every schedule's line, and what they are held against.
 
-    level: in percent. budget, hindsight: the epochs that the baseline takes, and those after which it may stop in
-    hindsight. test_images: None where the task counts none. finished: the trials that it rests on, of all `trials`.
-    run_ends: of the schedules with restarts.
+    level: the baseline's, in percent. budget, hindsight: the epochs that the baseline takes, and those after which it
+    may stop in hindsight. test_images: None where the task counts none. metric, better: what an "error" is, and whether
+    it is better "low" or "high". finished: the trials that the table rests on, of all `trials`. run_ends: of the
+    schedules with restarts.
     """
 
     baseline: str
@@ -99,14 +121,28 @@ class Table:
     trials: int
     lines: list[Line]
     run_ends: list[RunEnd]
+    metric: str = "error"
+    better: str = "low"
 
     def line(self, key: str) -> Line:
         return next(line for line in self.lines if line.key == key)
 
     @property
+    def ranked(self) -> list[Line]:
+        """The lines, the best result first."""
+        sign = 1 if self.better == "low" else -1
+        return sorted(self.lines, key=lambda line: sign * line.error.middle)
+
+    @property
     def unit(self) -> str:
         """What follows the number of an error."""
         return "" if self.test_images is None else " %"
+
+    def verdict(self, difference: Interval | None, chance: float | None) -> str:
+        """ "better" or "worse" where a difference is significant, else nothing."""
+        if difference is None or chance is None or chance >= SIGNIFICANT or not difference.middle:
+            return ""
+        return "worse" if (difference.middle > 0) == (self.better == "low") else "better"
 
     def plain(self) -> dict[str, Any]:
         """The table as dictionaries, lists, text and numbers."""
@@ -118,19 +154,30 @@ class Table:
 
 
 def curves(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> dict[str, ErrorCurve]:
-    """The curve of every arm in images that are wrong; after divergence all of them are.
+    """The curve of every schedule in images that are wrong; after divergence all of them are.
 
-    Where no images are counted, an error after divergence is the worst of all records.
+    Where no images are counted, an error after divergence is the worst of all records; a metric that is better high is
+    negated, so that the less is the better here too.
     """
-    worst = float(experiment.test_images)
+    sign, worst = _sign(experiment), float(experiment.test_images)
     if experiment.task.test_images is None:
-        worst = max((row.wrong for rows in records.values() for row in rows if not row.diverged), default=worst)
+        found = (sign * row.wrong for rows in records.values() for row in rows if not row.diverged)
+        worst = max(found, default=sign * worst)
     return {arm.key: _curve(experiment, arm, records, worst) for arm in experiment.arms}
 
 
 def scale(experiment: Experiment) -> float:
-    """What turns counted images into percent; 1 where none are counted."""
-    return 1.0 if experiment.task.test_images is None else 100 / experiment.test_images
+    """What turns the numbers of `curves` into those that are shown: percent where images are counted."""
+    return _sign(experiment) if experiment.task.test_images is None else 100 / experiment.test_images
+
+
+def _sign(experiment: Experiment) -> float:
+    return 1.0 if experiment.task.better == "low" else -1.0
+
+
+def shown(experiment: Experiment, wrong: float) -> float:
+    """The error of a row as it is shown."""
+    return scale(experiment) * _sign(experiment) * wrong
 
 
 def tabulate(
@@ -150,21 +197,23 @@ def tabulate(
     final = trailing.errors[:, -1]
     budget = ErrorCurve(drawn[experiment.baseline].times[-1:], trailing.errors[:, -1:])
     recommended = {arm.key: _recommended(experiment, arm, drawn[arm.key]) for arm in experiment.arms}
-    cosines = _cosines(experiment, recommended)
     eased = None if experiment.task.test_images is None else final + EASED / unit
     latest = recommended if experiment.kept(experiment.arm(experiment.baseline)) else drawn
-
-    def less(arm: Arm, other: str) -> Interval | None:
-        difference = recommended[arm.key].errors[:, -1] - recommended[other].errors[:, -1]
-        return None if other == arm.key else median_interval(unit * difference)
 
     def line(arm: Arm) -> Line:
         own = recommended[arm.key]
         committed = budget if arm.key == experiment.baseline else own
         stopped = own if experiment.kept(arm) else drawn[arm.key].whole_epochs().trailing()
         kept_at = float(own.times[-1])
-        cosine = cosines.get(kept_at)
+        cosine = _control(experiment, recommended, "cosine", kept_at)
+        cosine = None if arm.key == cosine or arm.kind == "cosine" else cosine
         anytime = _anytime(own, latest[experiment.baseline], arm, unit)
+
+        def less(other: str | None) -> tuple[Interval | None, float | None]:
+            there = None if other in (None, arm.key) else recommended[other or ""].errors[:, -1]
+            return _difference(experiment, own.errors[:, -1], there)
+
+        less_baseline, less_cosine = less(experiment.baseline), less(cosine)
         return Line(
             key=arm.key,
             title=arm.title,
@@ -176,9 +225,9 @@ def tabulate(
             epochs=float(arm.epochs),
             kept_at=kept_at,
             error=median_interval(unit * own.errors[:, -1]),
-            less_baseline=less(arm, experiment.baseline),
-            cosine=None if cosine == arm.key else cosine,
-            less_cosine=less(arm, cosine or arm.key),
+            less_baseline=less_baseline[0],
+            cosine=cosine,
+            less_cosine=less_cosine[0],
             reached=first_reached(committed, final),
             speed_up=speed_up(budget, committed, final),
             hindsight=first_reached(stopped, final),
@@ -188,9 +237,15 @@ def tabulate(
             anytime=anytime[0],
             anytime_less_baseline=anytime[1],
             diverged=_diverged(experiment, arm, records),
+            kind=arm.kind,
+            baseline_p_value=less_baseline[1],
+            cosine_p_value=less_cosine[1],
+            anytime_p_value=anytime[2],
         )
 
-    return Table(
+    restarting = [arm for arm in experiment.arms if len(experiment.kept(arm)) > 1]
+    ends = [end for arm in restarting for end in _run_ends(experiment, arm, drawn, recommended, models or {})]
+    table = Table(
         baseline=experiment.baseline,
         level=unit * float(np.median(final)),
         budget=float(budget.times[-1]),
@@ -199,26 +254,53 @@ def tabulate(
         test_images=experiment.task.test_images,
         finished=len(experiment.trials()),
         trials=len(experiment.trials()) if trials is None else trials,
-        lines=[line(arm) for arm in experiment.arms],
-        run_ends=[
-            end
-            for arm in experiment.arms
-            if len(experiment.kept(arm)) > 1
-            for end in _run_ends(experiment, arm, drawn, recommended, models or {})
-        ],
+        lines=_corrected(list(map(line, experiment.arms)), "baseline", "cosine", "anytime"),
+        run_ends=_corrected(ends, "baseline", "step", "cosine", "single"),
+        metric=experiment.task.metric,
+        better=experiment.task.better,
     )
+    return replace(table, lines=[_judged(table, line) for line in table.lines])
 
 
-def _anytime(own: ErrorCurve, baseline: ErrorCurve, arm: Arm, unit: float) -> tuple[Interval | None, Interval | None]:
-    """The anytime error of a schedule with several recommended models, and that less the baseline's."""
-    if len(own.times) < 2:
+def _difference(experiment: Experiment, here: Array, there: Array | None) -> tuple[Interval | None, float | None]:
+    """How far errors are from others, paired by seed, and the chance of that where nothing differs."""
+    if there is None:
         return None, None
+    unit = scale(experiment)
+    grid = 0.0 if experiment.task.test_images is None else unit
+    return median_interval(unit * (here - there)), p_value(unit * (here - there), grid)
+
+
+def _corrected(rows: list[Any], *names: str) -> list[Any]:
+    """Rows whose p values are corrected for how many there are in each column."""
+    for name in (f"{name}_p_value" for name in names):
+        known = [index for index, row in enumerate(rows) if getattr(row, name) is not None]
+        values = corrected([getattr(rows[index], name) for index in known])
+        for index, value in zip(known, values, strict=True):
+            rows[index] = replace(rows[index], **{name: value})
+    return rows
+
+
+def _judged(table: Table, line: Line) -> Line:
+    if line.baseline_p_value is None:
+        return line
+    said = table.verdict(line.less_baseline, line.baseline_p_value)
+    return replace(line, verdict=said or "no significant difference")
+
+
+def _anytime(
+    own: ErrorCurve, baseline: ErrorCurve, arm: Arm, unit: float
+) -> tuple[Interval | None, Interval | None, float | None]:
+    """The anytime error of a schedule with several models to keep, the difference from the baseline, its p value."""
+    if len(own.times) < 2:
+        return None, None, None
     end = float(arm.epochs)
     mean = median_interval(unit * own.anytime(float(own.times[0]), end))
     begin, end = max(float(own.times[0]), float(baseline.times[0])), min(end, float(baseline.times[-1]))
     if own is baseline or begin >= end:
-        return mean, None
-    return mean, median_interval(unit * (own.anytime(begin, end) - baseline.anytime(begin, end)))
+        return mean, None, None
+    less = unit * (own.anytime(begin, end) - baseline.anytime(begin, end))
+    return mean, median_interval(less), p_value(less)
 
 
 def _run_ends(
@@ -228,38 +310,36 @@ def _run_ends(
     recommended: Mapping[str, ErrorCurve],
     models: Mapping[Trial, Mapping[str, Any]],
 ) -> Iterator[RunEnd]:
-    """What stands beside an arm at the ends of its runs."""
-    unit, baseline = scale(experiment), drawn[experiment.baseline]
-    first = sorted(experiment.arms, key=lambda other: other.key != experiment.baseline)
-    steps = {float(recommended[other.key].times[-1]): other.key for other in first[::-1] if not experiment.kept(other)}
-    cosines = _cosines(experiment, recommended)
-    own = recommended[arm.key]
+    """What stands beside a schedule at the ends of its cycles."""
+    unit, baseline, own = scale(experiment), drawn[experiment.baseline], recommended[arm.key]
     for column, (epoch, update) in enumerate(zip(own.times.tolist(), experiment.kept(arm), strict=True)):
         here = own.errors[:, column]
-
-        def less(there: Array | None, here: Array = here) -> Interval | None:
-            return None if there is None else median_interval(unit * (here - there))
-
-        def last(key: str | None) -> Array | None:
-            return None if key is None else recommended[key].errors[:, -1]
-
-        step, cosine = steps.get(epoch), cosines.get(epoch)
-        if cosine and experiment.sources[cosine] == experiment.sources[arm.key]:
-            cosine = None
+        then = baseline.at([epoch]).errors[:, 0] if epoch in baseline.times and arm.key != experiment.baseline else None
+        controls = {kind: _control(experiment, recommended, kind, epoch) for kind in ("step decay", "cosine")}
+        for kind, key in controls.items():
+            if key and experiment.sources[key] == experiment.sources[arm.key]:
+                controls[kind] = None  # the same training has no difference
+        last = [None if key is None else recommended[key].errors[:, -1] for key in controls.values()]
         found = [_together(models.get(Trial(experiment.sources[arm.key], seed)), update) for seed in experiment.seeds]
         together = np.array([wrong for _, wrong in found], float) if all(count for count, _ in found) else None
+        less = [_difference(experiment, here, there) for there in (then, *last)]
+        single = (None, None) if together is None else _difference(experiment, together, here)
         yield RunEnd(
             key=arm.key,
             epoch=epoch,
             error=median_interval(unit * here),
-            less_baseline=less(baseline.at([epoch]).errors[:, 0] if epoch in baseline.times else None),
-            step=step,
-            less_step=less(last(step)),
-            cosine=cosine,
-            less_cosine=less(last(cosine)),
+            less_baseline=less[0][0],
+            step=controls["step decay"],
+            less_step=less[1][0],
+            cosine=controls["cosine"],
+            less_cosine=less[2][0],
             models=None if together is None else found[0][0],
             together=None if together is None else median_interval(unit * together),
-            less_single=None if together is None else median_interval(unit * (together - here)),
+            less_single=single[0],
+            baseline_p_value=less[0][1],
+            step_p_value=less[1][1],
+            cosine_p_value=less[2][1],
+            single_p_value=single[1],
         )
 
 
@@ -271,9 +351,10 @@ def _together(result: Mapping[str, Any] | None, update: int) -> tuple[int, float
     return 0, 0
 
 
-def _cosines(experiment: Experiment, recommended: Mapping[str, ErrorCurve]) -> dict[float, str]:
-    """The arms of one run, by how long it is."""
-    return {float(recommended[arm.key].times[-1]): arm.key for arm in experiment.arms if _single(experiment, arm)}
+def _control(experiment: Experiment, recommended: Mapping[str, ErrorCurve], kind: str, epochs: float) -> str | None:
+    """The schedule of a kind that is trained for so many epochs: the baseline if it is one, else the first listed."""
+    found = [arm.key for arm in experiment.arms if arm.kind == kind and float(recommended[arm.key].times[-1]) == epochs]
+    return experiment.baseline if experiment.baseline in found else next(iter(found), None)
 
 
 def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]], worst: float) -> ErrorCurve:
@@ -281,7 +362,8 @@ def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Ro
     marks = [mark for mark in experiment.marks(source) if mark <= experiment.updates(arm)]
     errors = []
     for seed in experiment.seeds:
-        wrong = {row.step: row.wrong for row in records[Trial(source, seed)] if not row.diverged}
+        rows = records[Trial(source, seed)]
+        wrong = {row.step: _sign(experiment) * row.wrong for row in rows if not row.diverged}
         errors.append([wrong.get(mark, worst) for mark in marks])
     return ErrorCurve(np.array(marks) / experiment.updates_per_epoch, np.array(errors, float))
 
@@ -289,11 +371,6 @@ def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Ro
 def _recommended(experiment: Experiment, arm: Arm, curve: ErrorCurve) -> ErrorCurve:
     kept = experiment.kept(arm) or (experiment.updates(arm),)
     return curve.at(np.array(kept) / experiment.updates_per_epoch)
-
-
-def _single(experiment: Experiment, arm: Arm) -> bool:
-    """Whether it is one run that comes down to the end of its epochs."""
-    return experiment.kept(arm) == (experiment.updates(arm),)
 
 
 def _diverged(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]]) -> list[int]:

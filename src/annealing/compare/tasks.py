@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import ScheduleError
 from ..errors import whole
@@ -45,6 +45,9 @@ class Images:
     padding: str = "zero"
     normalise: str = "mean"
     epoch_images: int | None = None
+
+    metric: ClassVar[str] = "error"
+    better: ClassVar[str] = "low"
 
     def __post_init__(self) -> None:
         source = self.source
@@ -114,13 +117,18 @@ class Function:
     """A training function of the user's, `package.module:function`; it takes a `Session`.
 
     updates_per_epoch: how many updates it makes in an epoch. test_images: what its errors are shares of, where it
-    counts images. parameters: plain data for the function, a part of what is compared.
+    counts images. parameters: plain data for the function, a part of what is compared. metric: the name of what it
+    reports, such as `loss_per_byte`; better: whether that is better `low` or `high`. tokens_per_update: so that
+    schedules may count tokens.
     """
 
     name: str
     updates_per_epoch: int
     test_images: int | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
+    metric: str = "error"
+    better: str = "low"
+    tokens_per_update: int | None = None
 
     def __post_init__(self) -> None:
         if not FUNCTION.fullmatch(self.name):
@@ -129,12 +137,24 @@ class Function:
         if self.test_images is not None:
             whole(self.test_images, "test_images")
         object.__setattr__(self, "parameters", plain_data(self.parameters, "parameters"))
+        if not isinstance(self.metric, str) or not self.metric.isidentifier() or self.metric in ("wrong", "loss"):
+            raise ScheduleError(
+                f"metric must be a name such as accuracy, other than wrong and loss, got {self.metric!r}"
+            )
+        choice(self.better, "better", ["low", "high"])
+        if self.test_images is not None and (self.metric, self.better) != ("error", "low"):
+            raise ScheduleError("test_images belongs to the metric error, which is better low: leave out one of them")
+        if self.tokens_per_update is not None:
+            whole(self.tokens_per_update, "tokens_per_update")
 
     def __hash__(self) -> int:
         return hash(self.name)
 
     def description(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        # a default that came later is left out, so that older records keep their fingerprint
+        later = {"metric": "error", "better": "low", "tokens_per_update": None}
+        return {name: value for name, value in values.items() if name not in later or value != later[name]}
 
 
 Task = Images | Function

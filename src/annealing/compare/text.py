@@ -1,4 +1,4 @@
-"""The table of a comparison and its closing words as text for a terminal."""
+"""The report of a comparison as text for a terminal: the answer, the tables, what they show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 
 from . import conclusions
-from .statistics import CONFIDENCE
+from .conclusions import answer
 from .status import State, summary
 from .table import Line, Table
 
@@ -20,7 +20,16 @@ WIDTH = 80
 
 def text(table: Table) -> str:
     """The report as plain text."""
-    return _plain(_all(table))
+    grids = [_errors(table), _epochs(table), _run_ends(table), _together(table)]
+    shown = [grid for grid in grids if grid.row_count]
+    heading = "What the numbers show" if table.seeds > 1 else "What one seed shows"
+    parts: list[RenderableType] = [answer(table), *shown, heading, *conclusions.closing(table)]
+    return _plain(Group(*(Padding(part, (0, 0, 1, 0)) for part in parts)))
+
+
+def brief(table: Table) -> str:
+    """The sentence that answers, and the table of results."""
+    return _plain(Group(Padding(answer(table), (0, 0, 1, 0)), _errors(table)))
 
 
 def listing(states: Sequence[State]) -> str:
@@ -35,29 +44,50 @@ def listing(states: Sequence[State]) -> str:
 
 def _plain(shown: RenderableType) -> str:
     written = io.StringIO()
-    Console(file=written, width=WIDTH, color_system=None, force_terminal=False, legacy_windows=False).print(shown)
+    Console(
+        file=written,
+        width=WIDTH,
+        color_system=None,
+        force_terminal=False,
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+    ).print(shown)
     return "\n".join(line.rstrip() for line in written.getvalue().strip().splitlines()) + "\n"
 
 
-def _all(table: Table) -> Group:
-    grids = [_errors(table), _epochs(table), _run_ends(table), _together(table)]
-    parts: list[RenderableType] = [*(grid for grid in grids if grid.row_count), *conclusions.closing(table)]
-    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
-
-
 def _errors(table: Table) -> Grid:
-    title = f"{conclusions.error_title(table)}: {of_seeds(table)}"
-    grid = _grid(title, "schedule", "at epoch", "error", "less the baseline's")
-    for line in table.lines:
+    grid = _grid(
+        f"{conclusions.error_title(table)}: {conclusions.of_seeds(table)}",
+        "schedule",
+        "epochs",
+        table.metric.replace("_", " "),
+        "difference",
+        "",
+    )
+    for line in table.ranked:
         less = conclusions.points(line.less_baseline, signed=True)
-        grid.add_row(_name(table, line), f"{line.kept_at:.4g}", conclusions.points(line.error), less)
-    grid.caption = "* baseline" + ("; restarts (T_0, T_mult)" if any(line.paper for line in table.lines) else "")
+        said = table.verdict(line.less_baseline, line.baseline_p_value)
+        grid.add_row(_name(table, line), f"{line.kept_at:.4g}", conclusions.points(line.error), less, said)
+    notes = [
+        "* baseline, from which the differences are",
+        *(["restarts (T_0, T_mult)"] if any(line.paper for line in table.lines) else []),
+    ]
+    if any(line.verdict in ("better", "worse") for line in table.lines):
+        notes.append("better, worse: significantly")
+    grid.caption = "; ".join(notes)
     return grid
 
 
+def _paper(table: Table) -> list[str]:
+    """What the names of the paper's schedules mean."""
+    full = [line.epochs for line in table.lines if line.paper]
+    return [f"lengths in names are of 200 epochs, here {full[0]:.4g}"] if full else []
+
+
 def _run_ends(table: Table) -> Grid:
-    title = "At ends of runs: the error less that of another schedule of just that length"
-    grid = _grid(title, "schedule", "at epoch", "less a step schedule's", "less one cosine's")
+    title = "At the ends of cycles: difference from another schedule of the same length"
+    grid = _grid(title, "schedule", "epochs", "from a step decay", "from a cosine")
     for end in table.run_ends:
         if end.step or end.cosine:
             less = [conclusions.points(interval, signed=True) for interval in (end.less_step, end.less_cosine)]
@@ -66,8 +96,8 @@ def _run_ends(table: Table) -> Grid:
 
 
 def _together(table: Table) -> Grid:
-    title = "The last models at ends of runs, by the mean of their softmax, against the last alone"
-    grid = _grid(title, "schedule", "models", "error", "less the last's alone")
+    title = "The last models averaged (mean of their softmax)"
+    grid = _grid(title, "schedule", "models", "error", "from the last alone")
     for line in table.lines:
         ends = [end for end in table.run_ends if end.key == line.key and end.together]
         if ends:
@@ -77,7 +107,7 @@ def _together(table: Table) -> Grid:
 
 
 def _epochs(table: Table) -> Grid:
-    title = f"Epochs until the median error is at {table.level:.2f}{table.unit}; ratio: the baseline's over these"
+    title = f"Epochs until the median is at {table.level:.2f}{table.unit}; ratio: the baseline's epochs over these"
     grid = _grid(title, "schedule", "(a) epochs", "ratio", "(b) in hindsight", "ratio")
     for line in table.lines:
         committed = conclusions.ratio(line.speed_up.middle, table.budget / line.epochs)
@@ -92,14 +122,15 @@ def _name(table: Table, line: Line) -> str:
 
 
 def _grid(title: str, schedule: str, *numbers: str) -> Grid:
-    grid = Grid(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True)
+    grid = Grid(
+        title=title,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     grid.add_column(schedule, no_wrap=True)
     for name in numbers:
         grid.add_column(name, justify="right", no_wrap=True)
     return grid
-
-
-def of_seeds(table: Table) -> str:
-    if table.seeds == 1:
-        return "one seed"
-    return f"median over {table.seeds} seeds [{CONFIDENCE:.0%} bootstrap interval]"
