@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from annealing import ScheduleError
+from annealing import ScheduleError, parse
 from annealing.cli import main
 from annealing.compare import Experiment, read_experiment
 
@@ -98,6 +98,34 @@ def test_one_error_names_the_key_and_what_is_allowed(tmp_path, changes, said):
     assert result.exit_code == 2
     assert "Traceback" not in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_units_in_a_schedule_are_of_its_own_training(tmp_path):
+    schedules = (
+        '{step: \'multistep(0.1, ["50%", "390st"], 0.2)\', '
+        'warm: {schedule: \'linear(0, 0.1, "5%") >> cosine(0.1, 0, "95%")\', epochs: 20}, '
+        'images: {schedule: \'linear(0, 0.1, "49920ex") >> cosine(0.1, 0, "19ep")\', epochs: 7800st}}'
+    )
+    read = read_experiment(written(tmp_path, schedules=schedules.replace('"50%", "390st"', '"390st", "50%"')))
+    arms = {arm.key: (arm.schedule, arm.epochs) for arm in read.arms}
+    # an epoch is 390 updates of 128 images
+    assert arms == {
+        "step": (parse("multistep(0.1, [1, 31.5], 0.2)"), 63),
+        "warm": (parse("linear(0, 0.1, 1) >> cosine(0.1, 0, 19)"), 20),
+        "images": (parse("linear(0, 0.1, 1) >> cosine(0.1, 0, 19)"), 20),
+    }
+    assert Experiment(**read.description()) == read
+
+
+def test_tokens_need_to_be_known(tmp_path):
+    task = "{name: own:train, updates_per_epoch: 10, tokens_per_update: 4096}"
+    values = {"task": task, "model": None, "optimizer": None, "epochs": "409600tok"}
+    values["schedules"] = "{step: 'linear(0, 0.1, \"40960tok\") >> constant(0.1)'}"
+    read = read_experiment(written(tmp_path, **values))
+    assert (str(read.arms[0].schedule), read.arms[0].epochs) == ("linear(0, 0.1, 1) >> constant(0.1)", 10)
+    unknown = values | {"task": "{name: own:train, updates_per_epoch: 10}", "epochs": "10"}
+    with pytest.raises(ScheduleError, match=r"schedules.step: 40960tok needs task.tokens_per_update"):
+        read_experiment(written(tmp_path, **unknown))
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,71 @@ def test_an_error_that_is_no_number_ends_the_trial(loops, tmp_path):
     run_trial(opened, Trial("cosine", 0))
     rows = opened.rows(Trial("cosine", 0))
     assert [(row.step, row.wrong, row.diverged) for row in rows] == [(2, 5, False), (4, 50, True)]
+
+
+BROKEN = """
+def train(trial):
+    print("the shapes are", (2, 3), (3, 2))
+    measure(trial)
+
+def measure(trial):
+    raise KeyError("val_loss")
+"""
+BROKEN_YAML = """
+task: {name: broken:train, updates_per_epoch: 2}
+epochs: 3
+seeds: 1
+schedules: {cosine: "cosine(0.1, 0, 3)", line: "linear(0.1, 0, 3)"}
+baseline: cosine
+"""
+
+
+def test_an_exception_is_shown_whole_with_what_was_printed_and_the_module_is_found_beside_the_yaml(tmp_path):
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    (place / "broken.py").write_text(BROKEN)
+    (place / "broken.yaml").write_text(BROKEN_YAML)
+    program = [sys.executable, "-c", "from annealing.cli import main; main()"]
+    command = [*program, "compare", str(place / "broken.yaml"), "--out", "out", "--workers", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: cosine with seed 0: KeyError: 'val_loss'; line with seed 0: KeyError")
+    assert "the shapes are (2, 3) (3, 2)" in done.stderr
+    assert 'broken.py", line 7, in measure' in done.stderr
+    assert done.stderr.rstrip().endswith("KeyError: 'val_loss'")
+    assert done.stderr.count("Traceback") == 1  # both trials failed alike
+
+
+def test_a_metric_has_a_name_and_is_asked_for(loops, tmp_path):
+    task = {**TASK, "test_images": None, "metric": "val_loss"}
+    opened = open_store(
+        tmp_path / "out", Experiment(task, {"cosine": "cosine(0.1, 0, 3)"}, "cosine", epochs=3, seeds=1)
+    )
+    with pytest.raises(ScheduleError, match="report needs val_loss, got error"):
+        run_trial(opened, Trial("cosine", 0))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"metric": "loss"}, "metric must be a name such as accuracy, other than wrong and loss, got 'loss'"),
+        ({"metric": "top 1"}, "metric must be a name such as accuracy"),
+        ({"better": "more"}, "better must be one of low, high, got 'more'"),
+        ({"metric": "accuracy", "better": "high", "test_images": 10}, "test_images belongs to the metric error"),
+        ({"tokens_per_update": 0}, "tokens_per_update must be a whole number of at least 1"),
+    ],
+)
+def test_bad_metrics(change, said):
+    with pytest.raises(ScheduleError, match=said):
+        Experiment({**TASK, "test_images": None, **change}, {"c": "cosine(0.1, 0, 3)"}, "c", epochs=3)
+
+
+def test_a_named_metric_does_not_change_the_fingerprint_of_older_records():
+    plain = Experiment({**TASK}, {"c": "cosine(0.1, 0, 3)"}, "c", epochs=3)
+    assert plain.description()["task"] == {**TASK, "parameters": {}}
+    named = Experiment({**TASK, "test_images": None, "metric": "val_loss"}, {"c": "cosine(0.1, 0, 3)"}, "c", epochs=3)
+    assert named.fingerprint != plain.fingerprint
+    assert Experiment(**named.description()) == named
 
 
 def test_a_module_that_is_not_there_is_named_before_anything_is_written(tmp_path):

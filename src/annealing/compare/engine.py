@@ -12,17 +12,27 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from typing import NamedTuple
 
 from .experiment import Trial
 from .store import Store
 
 ATTEMPTS = 3  # how often a trial is begun, without an evaluation in between, before it is given up
 MOST_LOST = 2  # when so many are given up, no other is begun
+MOST_SHOWN = 20_000  # characters of what a failed trial printed, the last ones
 Listener = Callable[[Trial, str], None]
 
 
 class WorkerError(RuntimeError):
     """Trials that could not be finished: their process died again and again, they failed, or the disk is full."""
+
+
+class Lost(NamedTuple):
+    """A trial that could not be finished: why, and all that it printed, its exception with it."""
+
+    trial: Trial
+    why: str
+    printed: str
 
 
 def processors() -> int:
@@ -41,7 +51,7 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
         waiting.put(trial)
     children: set[Child] = set()
     stopped = threading.Event()
-    lost: list[str] = []
+    lost: list[Lost] = []
 
     def serve() -> None:
         child: Child | None = None
@@ -50,7 +60,7 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
                 trial = waiting.get_nowait()
             except queue.Empty:
                 break
-            attempts = 0
+            attempts, word, said, printed = 0, "died", "", ""
             while attempts < ATTEMPTS and not stopped.is_set():
                 if child is None:
                     child = Child(store)
@@ -58,6 +68,7 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
                 watch(trial, "begin")
                 word, said, rows = child.train(trial, watch)
                 attempts = 1 if rows else attempts + 1
+                printed = child.printed()
                 if word == "died":
                     said = f"a worker process died {attempts} times, {child.end()}"
                     child = None
@@ -65,7 +76,7 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
                 if word != "died":
                     break
             if word == "full" or (word != "done" and not stopped.is_set()):
-                lost.append(f"{trial.arm} with seed {trial.seed}: {said}")
+                lost.append(Lost(trial, said, printed))
                 if word == "full" or len(lost) >= MOST_LOST:
                     stopped.set()
         if child is not None:
@@ -84,12 +95,17 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
     check(lost)
 
 
-def check(lost: Sequence[str]) -> None:
+def check(lost: Sequence[Lost]) -> None:
     """A WorkerError if trials could not be finished."""
-    if lost:
-        raise WorkerError(
-            f"{'; '.join(sorted(lost))}. What is done is kept, and the same command goes on with what is missing"
-        )
+    if not lost:
+        return
+    reasons = "; ".join(f"{one.trial.arm} with seed {one.trial.seed}: {one.why}" for one in sorted(lost))
+    # trials often fail alike, and one example is enough
+    shown = {one.printed.strip(): one for one in sorted(lost, reverse=True) if one.printed.strip()}
+    details = [f"\n\n{one.trial.arm}, seed {one.trial.seed}, printed:\n{text}" for text, one in reversed(shown.items())]
+    raise WorkerError(
+        f"{reasons}. Finished trials are kept, and the same command continues with the missing ones{''.join(details)}"
+    )
 
 
 def modules() -> str:
@@ -117,12 +133,14 @@ class Child:
             env={**os.environ, "PYTHONPATH": modules()},
             start_new_session=True,
         )
+        self.before = 0
 
     def train(self, trial: Trial, watch: Listener) -> tuple[str, str, bool]:
         """Have a trial trained: "done", "failed", "full" or "died", what was said of it, and whether a row came."""
         assert self.process.stdin
         assert self.process.stdout
         rows = False
+        self.before = os.fstat(self.errors.fileno()).st_size
         with suppress(OSError):
             print(json.dumps(trial), file=self.process.stdin, flush=True)
         for line in self.process.stdout:
@@ -132,6 +150,11 @@ class Child:
             rows = rows or word == "row"
             watch(trial, line.strip())
         return "died", "", rows
+
+    def printed(self) -> str:
+        """What the last trial printed, or its end if that is long."""
+        self.errors.seek(self.before)
+        return self.errors.read()[-MOST_SHOWN:]
 
     def kill(self) -> None:
         self.process.kill()

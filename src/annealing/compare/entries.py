@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import dropwhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import Schedule, ScheduleError, cosine, from_json, parse
 from ..cycles import Cycle
+from ..durations import Duration
+from ..durations import duration as read_duration
 from ..exact import exact_number, plain
 from ..printing import time_json
+from ..schedule.deferred import resolved
 from .validation import duration, entries
 
 WARM_UP = Fraction(1, 10)  # the longest warm-up, as a share of training, after which a decay keeps its name
@@ -98,32 +101,62 @@ class Arm:
         return {**identity, "epochs": time_json(self.epochs), "title": self.title, "paper": self.paper}
 
 
-def read_arms(schedules: Any, epochs: Fraction | None) -> tuple[Arm, ...]:
+class Units(NamedTuple):
+    """How long in epochs what is counted otherwise takes; None where the task does not count it."""
+
+    updates: int
+    examples: int | None = None
+    tokens: int | None = None
+
+    def epochs(self, time: Duration, training: Fraction | None, path: str) -> Fraction:
+        """A duration in epochs; training: that of which "%" are, in epochs."""
+        per_epoch = {
+            "ep": Fraction(1),
+            "st": Fraction(self.updates),
+            "ex": self.examples,
+            "tok": self.tokens,
+            "%": None if training is None else 100 / training,
+        }[time.unit]
+        if per_epoch is None:
+            needed = {"ex": "a built-in task", "tok": "task.tokens_per_update", "%": "epochs"}[time.unit]
+            raise ScheduleError(f"{path}: {time} needs {needed}")
+        return time.amount / per_epoch
+
+
+def read_arms(schedules: Any, epochs: Any, units: Units) -> tuple[Arm, ...]:
     """Arms from themselves, or from a mapping of names to notations, schedules, or mappings with more keys.
 
-    epochs: how long each is trained that does not say so itself.
+    epochs: how long each is trained that does not say so itself. units: in which schedules may count besides epochs.
     """
+    epochs = None if epochs is None else read_length(epochs, "epochs", units)
     if isinstance(schedules, Sequence) and schedules and all(isinstance(arm, Arm) for arm in schedules):
         return tuple(schedules)
     if not isinstance(schedules, Mapping) or not schedules:
         raise ScheduleError(f"schedules must be a mapping of at least one name to a schedule, got {schedules!r}")
-    return tuple(_read(key, value, epochs) for key, value in schedules.items())
+    return tuple(_read(key, value, epochs, units) for key, value in schedules.items())
 
 
-def _read(key: Any, value: Any, epochs: Fraction | None) -> Arm:
+def read_length(value: Any, path: str, units: Units) -> Fraction:
+    """A length in epochs: a number of epochs, a text such as "3/2", or one with a unit such as "2000st"."""
+    with_unit = isinstance(value, str) and re.search(r"(ep|st|tok|ex)\s*$", value)
+    return units.epochs(read_duration(value, path), None, path) if with_unit else duration(value, path)
+
+
+def _read(key: Any, value: Any, epochs: Fraction | None, units: Units) -> Arm:
     path = f"schedules.{key}"
     if not isinstance(value, Mapping):
         value = {"schedule": value}
     values = entries(value, path, ["schedule", "epochs", "title", "paper", "fingerprint"])
     if "schedule" not in values:
         raise ScheduleError(f"{path}.schedule must be given")
-    own = duration(values["epochs"], f"{path}.epochs") if values.get("epochs") is not None else epochs
+    given = values.get("epochs")
+    own = epochs if given is None else read_length(given, f"{path}.epochs", units)
     if own is None:
         raise ScheduleError(f"epochs must be given, or {path}.epochs")
     for name in ("title", "paper"):
         if not isinstance(values.get(name), str | None):
             raise ScheduleError(f"{path}.{name} must be text, got {values[name]!r}")
-    schedule = read_schedule(values["schedule"], path)
+    schedule = resolved(read_schedule(values["schedule"], path), lambda time: units.epochs(time, own, path))
     if values.get("fingerprint") not in (None, schedule.fingerprint):
         raise ScheduleError(
             f"{path}: this schedule has another fingerprint than recorded, {schedule.fingerprint}: {schedule}"

@@ -17,7 +17,7 @@ import numpy as np
 from .. import Schedule, ScheduleError
 from ..errors import whole
 from ..printing import time_json
-from .entries import Arm, read_arms
+from .entries import Arm, Units, read_arms
 from .models import Cnn, Model, read_model
 from .optimizers import Sgd, read_optimizer
 from .tasks import Function, Task, read_task
@@ -82,7 +82,7 @@ class Experiment:
         task: str | Mapping[str, Any] | Task,
         schedules: Mapping[str, Schedule | str | Mapping[str, Any]] | Sequence[Arm],
         baseline: str,
-        epochs: int | float | Fraction | None = None,
+        epochs: int | float | Fraction | str | None = None,
         seeds: int | Sequence[int] = 5,
         model: str | Mapping[str, Any] | Model | None = None,
         optimizer: str | Mapping[str, Any] | Sgd | None = None,
@@ -96,7 +96,6 @@ class Experiment:
         data: str | Path | None = None,
     ) -> None:
         task = read_task(task)
-        arms = read_arms(schedules, None if epochs is None else duration(epochs, "epochs"))
         if isinstance(task, Function):
             if given := [name for name, value in _built(model, optimizer, batch).items() if value is not None]:
                 raise ScheduleError(f"{given[0]} belongs to the built-in tasks; give task.parameters to {task.name}")
@@ -109,6 +108,7 @@ class Experiment:
             batch = defaults[1] if batch is None else whole(batch, "batch")
             if batch > (task.epoch_images or 0):
                 raise ScheduleError(f"batch must be at most the {task.epoch_images} images of an epoch, got {batch!r}")
+        arms = read_arms(schedules, epochs, _units(task, batch))
         if data is not None and not isinstance(data, str | Path):
             raise ScheduleError(f"data must be a directory, got {data!r}")
         values = {
@@ -151,9 +151,7 @@ class Experiment:
     @property
     def updates_per_epoch(self) -> int:
         """Whole batches in an epoch; images that fill none are left out, others in every epoch."""
-        if isinstance(self.task, Function):
-            return self.task.updates_per_epoch
-        return (self.task.epoch_images or 0) // (self.batch or 1)
+        return _units(self.task, self.batch).updates
 
     @property
     def test_images(self) -> int:
@@ -241,6 +239,15 @@ class Experiment:
 def _built(model: Any, optimizer: Any, batch: Any) -> dict[str, Any]:
     """What belongs to the built-in tasks."""
     return {"model": model, "optimizer": optimizer, "batch": batch}
+
+
+def _units(task: Task, batch: int | None) -> Units:
+    """What an epoch of a task has of each unit."""
+    if isinstance(task, Function):
+        tokens = task.tokens_per_update
+        return Units(task.updates_per_epoch, tokens=tokens and tokens * task.updates_per_epoch)
+    updates = (task.epoch_images or 0) // (batch or 1)
+    return Units(updates, examples=updates * (batch or 1))
 
 
 def _read_seeds(seeds: Any) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import ScheduleError
-from .engine import MOST_LOST, Listener, check, modules
+from .engine import MOST_LOST, Listener, Lost, check, modules
 from .experiment import Trial
 from .store import ROWS, Store, load_store
 from .worker import attempt
@@ -35,7 +35,7 @@ def run(store: Store, trials: Sequence[Trial], address: str, watch: Listener) ->
     data = None if experiment.data is None else str(experiment.data.resolve())
     running = {task.remote(str(store.directory.resolve()), tuple(trial), data): trial for trial in trials}
     seen = dict.fromkeys(trials, 0)
-    lost: list[str] = []
+    lost: list[Lost] = []
     try:
         while running:
             ready, _ = ray.wait([*running], timeout=SECONDS)
@@ -46,7 +46,8 @@ def run(store: Store, trials: Sequence[Trial], address: str, watch: Listener) ->
                 word, said = _answer(ray, found)
                 watch(trial, word)
                 if word != "done":
-                    lost.append(f"{trial.arm} with seed {trial.seed}: {said}")
+                    why, _, printed = said.partition("\n")
+                    lost.append(Lost(trial, why, printed))
                     if word == "full" or len(lost) >= MOST_LOST:
                         check(lost)
     finally:

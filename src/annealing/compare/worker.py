@@ -41,11 +41,17 @@ def main(directory: str, data: str | None = None) -> None:
     store = load_store(directory)
     while True:
         trial = asked.get()
-        answer(attempt(store, trial, data, answer))
+        said, _, trace = attempt(store, trial, data, answer).partition("\n")
+        # the parent shows all that came by stderr, a user's prints and this
+        print(trace, end="", file=sys.stderr, flush=True)
+        answer(said)
 
 
 def attempt(store: Store, trial: Trial, data: str | None, tell: Callable[[str], None] = lambda _: None) -> str:
-    """Train a trial, and give the last answer. Another OSError than that of a full disk may pass, and is raised."""
+    """Train a trial, and give the last answer, after which a user's exception is told whole.
+
+    Another OSError than that of a full disk may pass, and is raised.
+    """
     from .trials import run_trial
 
     try:
@@ -55,10 +61,9 @@ def attempt(store: Store, trial: Trial, data: str | None, tell: Callable[[str], 
             raise
         return f"full {error.strerror}: {error.filename or store.directory}"
     except ScheduleError as error:
-        return f"failed {error}"
+        return f"failed {' '.join(str(error).split())}"
     except Exception as error:
-        traceback.print_exc()
-        return f"failed {type(error).__name__}: {error}"
+        return f"failed {type(error).__name__}: {' '.join(str(error).split())}\n{traceback.format_exc()}"
     return "done"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from pathlib import Path
 from typing import Any
 
 from .. import ScheduleError
 from .experiment import Experiment
+from .tasks import Function
 from .validation import entries
 
 
@@ -39,9 +41,14 @@ def read_experiment(path: str | Path, **changes: Any) -> Experiment:
         for name in ("task", "schedules", "baseline"):
             if name not in values:
                 raise ScheduleError(f"{name} must be given")
-        return Experiment(**values)
+        experiment = Experiment(**values)
     except ScheduleError as error:
         raise ScheduleError(f"{path}: {error}") from None
+    beside = str(Path(path).resolve().parent)
+    # a training function is looked for beside its experiment first, here and in the workers, which get this path
+    if isinstance(experiment.task, Function) and beside not in sys.path:
+        sys.path.insert(0, beside)
+    return experiment
 
 
 def _no_key_twice(node: Any, path: str) -> None:
