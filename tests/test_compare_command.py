@@ -178,7 +178,7 @@ def test_an_interruption_ends_the_workers(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "wait", interrupt)
     result = CliRunner().invoke(group, ["compare", "--out", str(tmp_path / "out"), *SMALL])
     assert result.exit_code == 130
-    assert "the same command goes on" in result.stderr
+    assert "the same command continues" in result.stderr
     assert all(child.process.poll() is not None for child in children)
 
 

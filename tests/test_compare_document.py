@@ -84,7 +84,7 @@ def test_the_experiments_at_hand_can_be_read(path):
         ({"schedules": "{step: 'linear(0.1, -0.1, 63)'}"}, "schedules.step: rates must be at least 0"),
         ({"schedules": "[]"}, "schedules must be a mapping of at least one name to a schedule"),
         ({"schedules": "{step: {epochs: 3}}"}, "schedules.step.schedule must be given"),
-        ({"schedules": "{a: 'cosine(1, 0, 63)', a: 'cosine(2, 0, 63)'}"}, r"schedules.a stands there twice \(line 5\)"),
+        ({"schedules": "{a: 'cosine(1, 0, 63)', a: 'cosine(2, 0, 63)'}"}, r"schedules.a is given twice \(line 5\)"),
         ({"task": "[unclosed"}, "is no YAML"),
         ({"task": "!!python/object/apply:os.system ['true']"}, "is no YAML"),
     ],

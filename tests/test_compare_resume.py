@@ -1,4 +1,4 @@
-"""Trials that are killed, damaged or out of disk, and go on: their records are those of an undisturbed run."""
+"""Trials that are killed, damaged or out of disk, and continue: their records are those of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_damaged_state_is_named_and_the_one_before_is_used(opened, undisturbed
     assert told[0] == (
         f"note checkpoints/{latest.name} is damaged: its size or SHA-256 is not that of {latest.stem}.json"
     )
-    assert told[1] == f"note goes on after update {before.stem}"
+    assert told[1] == f"note continues after update {before.stem}"
     assert [note["text"] for note in clock(opened, "note")] == [text.removeprefix("note ") for text in told[:2]]
     assert files(opened.path(TRIAL)) == undisturbed
 
@@ -149,7 +149,7 @@ def test_without_a_good_state_it_begins_again(opened, undisturbed):
     for state in stopped_in_the_middle(opened):
         flip(state)
     run_trial(opened, TRIAL)
-    assert "goes on" not in str(clock(opened, "note")[-1])
+    assert "continues" not in str(clock(opened, "note")[-1])
     assert files(opened.path(TRIAL)) == undisturbed
 
 
@@ -215,7 +215,7 @@ def test_a_full_disk_stops_everything_and_the_same_command_goes_on(tmp_path):
     full = run("out", limit)
     assert full.returncode == 1
     assert "File too large" in full.stderr
-    assert "the same command goes on" in full.stderr
+    assert "the same command continues" in full.stderr
     assert "Traceback" not in full.stderr
     assert not [*(tmp_path / "out").rglob(".annealing-*")]
     assert run("out", "pass").returncode == 0

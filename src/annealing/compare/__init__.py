@@ -1,4 +1,4 @@
-"""Compare schedules by training: every schedule with the same seeds, records on disk, a table that says no more."""
+"""Compare schedules by training, each with the same seeds: records on disk, and a report made from them."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def compare(
     watch: Listener | None = None,
     command: str | None = None,
 ) -> Table:
-    """Train what is missing of an experiment in a directory, write the report there, and give its table.
+    """Train what is missing of an experiment, write the report into the directory, and return its table.
 
     out: a new or empty directory, or one where the same experiment was begun, perhaps with fewer seeds: its finished
     trials are kept. experiment: sgdr() unless given. workers: processes, each with as many threads as the experiment
     says (None: as many as this machine has processors for). ray: the address of a Ray cluster ("auto", "HOST:PORT",
     "ray://HOST:PORT") that trains instead of this machine; all its nodes must see `out` under the same path. watch:
     called with a trial and "begin", "row", "note ...", "died", "failed" or "done" (at once if it is kept), from several
-    threads. command: a text for the manifest. A ScheduleError names an argument that cannot be, or data that are not
-    there; a WorkerError the trials that could not be finished. After either, or an interruption, the same call goes on
-    where this one stopped. `.plain()` gives the table as plain data.
+    threads. command: a text for the manifest. A ScheduleError names an argument that is wrong, or data that are
+    missing; a WorkerError the trials that could not be finished. After either, or an interruption, the same call
+    continues where this one stopped. `.plain()` gives the table as plain data.
 
     >>> compare("demo", sgdr(budget=40, seeds=5))  # doctest: +SKIP
     """
@@ -97,7 +97,7 @@ def tabulated(directory: str | Path) -> Table | None:
 
 
 def standing(directory: str | Path) -> list[State]:
-    """Where every trial of a comparison stands, finished, running or not; nothing is written."""
+    """The state of every trial of a comparison: finished, running or not; nothing is written."""
     from .status import states
 
     return states(load_store(directory))

@@ -1,4 +1,4 @@
-"""The state of a trial on disk, so that it goes on after a kill; the last two states are kept, each with its hash."""
+"""The state of a trial on disk, so that it continues after a kill; the last two states are kept, each with its hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one record of a trial that differs between two runs of it: wall time, hosts, retries and faults."""
+"""The one record of a trial that differs when it is trained again: wall time, hosts, retries and faults."""
 
 from __future__ import annotations
 

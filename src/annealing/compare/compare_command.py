@@ -13,18 +13,18 @@ import click
 
 @click.command()
 @click.argument("experiment", required=False, metavar="[EXPERIMENT.yaml]")
-@click.option("--out", metavar="DIR", help="Where the records go; a directory of its own.")
-@click.option("--list", "listed", metavar="DIR", help="Say where every trial in DIR stands, also while they run.")
-@click.option("--report", "reported", metavar="DIR", help="Write the report in DIR again, also while trials run.")
+@click.option("--out", metavar="DIR", help="Directory for the records and the report.")
+@click.option("--list", "listed", metavar="DIR", help="Show the state of every trial in DIR, also while they train.")
+@click.option("--report", "reported", metavar="DIR", help="Write the report in DIR again, also while trials train.")
 @click.option("--budget", type=int, help="Epochs that stand for the paper's 200.  [default: 40]")
-@click.option("--seeds", type=int, help="How many; each fixes weights and data order.  [default: 5, or the file's]")
 @click.option(
-    "--only", multiple=True, metavar="NAME", help="A schedule to train, by its key in results.csv; may be repeated."
+    "--seeds", type=int, help="Number of seeds; each fixes weights and data order.  [default: 5, or the file's]"
 )
-@click.option("--data", metavar="DIR", help="Where the images are.  [default: the cache, downloaded once]")
+@click.option("--only", multiple=True, metavar="NAME", help="A schedule to train, such as cosine-100; may be repeated.")
+@click.option("--data", metavar="DIR", help="Directory with the images.  [default: the cache, downloaded once]")
 @click.option("--workers", type=int, help="Trials at a time.  [default: one for each processor]")
 @click.option("--ray", metavar="ADDRESS", help="Train on a Ray cluster whose nodes all see DIR.")
-@click.option("--json", "as_json", is_flag=True, help="Print the table, or the list, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results, or the list, as JSON.")
 def compare(
     experiment: str | None,
     out: str | None,
@@ -38,12 +38,12 @@ def compare(
     ray: str | None,
     as_json: bool,
 ) -> None:
-    """Train schedules with the same seeds, and say what happened.
+    """Train a model under several schedules with the same seeds, and say which is better.
 
-    EXPERIMENT.yaml says what is trained. Without it, the schedules of the SGDR paper on scikit-learn's digits: step
-    decay, warm restarts and single cosines (that of the whole budget is the paper's T_0 = 200). It leaves a table with
-    intervals, report.html, and the records they are made from. Stop it at any moment: the same command goes on where
-    it was. --list and --report train nothing.
+    EXPERIMENT.yaml describes what is trained. Without it, the schedules of the SGDR paper are compared on
+    scikit-learn's digits: step decay, warm restarts and single cosines (cosine-200 is the paper's T_0 = 200). DIR gets
+    the records and a report made from them, report.html. Stop it at any moment: the same command continues. --list and
+    --report train nothing.
     """
     if (out, listed, reported).count(None) != 2:
         raise click.UsageError("give one of --out DIR, --list DIR, --report DIR")
@@ -69,9 +69,9 @@ def compare(
     except WorkerError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
-        raise click.ClickException(f"{error}; the same command goes on with what is missing") from None
+        raise click.ClickException(f"{error}; the same command continues with what is missing") from None
     except KeyboardInterrupt:
-        click.echo("Interrupted; the same command goes on with what is missing.", err=True)
+        click.echo("Interrupted; the same command continues with what is missing.", err=True)
         sys.exit(130)
     _show(table, out, as_json)
 
@@ -111,7 +111,7 @@ def _show(table: Any, directory: str, as_json: bool) -> None:
 def _experiment(
     file: str | None, budget: int | None, seeds: int | None, only: tuple[str, ...], data: str | None
 ) -> tuple[Any, list[str]]:
-    """The experiment that is meant, and the words of a command for it that names no place."""
+    """The experiment, and the words of a command for it that names no place."""
     from . import read_experiment, sgdr
 
     words = ["--out", "DIR"]

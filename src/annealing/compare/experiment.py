@@ -38,16 +38,16 @@ class Trial(NamedTuple):
 class Experiment:
     """Schedules trained on one task with the same seeds; a seed fixes initial weights and data for all of them.
 
-    task: `digits`, `fashion-mnist`, `cifar10`, `cifar100`, or a mapping with `name` and the fields of `Images`; or a
-    mapping with the fields of `Function`, for a training function of one's own. schedules: names (lower-case letters,
-    digits, dots, hyphens) with a schedule in epochs, its notation, or a mapping with `schedule`, `epochs`, `title`.
-    baseline: the name of the one whose final error is the level that the others are asked to reach. epochs: how long
-    each is trained that does not say so itself. seeds: how many (0, 1, ...), or which. model: a mapping with `name` and
-    the fields of `Cnn` or `Wrn`. optimizer: the same for `Sgd`. batch: images an update. threads: of the processor, for
-    each trial. device: `cpu` or `cuda`. evaluate_every: epochs between evaluations; the ends of runs and of training
-    are always evaluated. snapshots: whether the models there are kept. ensemble: how many of the last of them predict
-    together. checkpoint_seconds: about how much training a kill may cost at most. data: the directory with the images;
-    it is no part of the records.
+    task: `digits`, `fashion-mnist`, `cifar10`, `cifar100`, or a mapping with `name` and the fields of `Images`; or
+    a mapping with the fields of `Function`, for a training function of your own. schedules: names (lower-case
+    letters, digits, dots, hyphens) with a schedule in epochs, its notation, or a mapping with `schedule`, `epochs`,
+    `title`. baseline: the name of the one that the others are compared with, and whose final error is the level.
+    epochs: how long each is trained, unless it says so itself. seeds: how many (0, 1, ...), or which. model: a
+    mapping with `name` and the fields of `Cnn` or `Wrn`. optimizer: the same for `Sgd`. batch: images an update.
+    threads: of the processor, for each trial. device: `cpu` or `cuda`. evaluate_every: epochs between evaluations;
+    the ends of cycles and of training are always evaluated. snapshots: whether the models there are kept. ensemble:
+    how many of the last of them predict together. checkpoint_seconds: about how much training a kill may cost at
+    most. data: the directory with the images; it is no part of the records.
 
     A ScheduleError names the key, its value and what is allowed.
 
@@ -150,7 +150,7 @@ class Experiment:
 
     @property
     def updates_per_epoch(self) -> int:
-        """Whole batches in an epoch; images that fill none are left out, others in every epoch."""
+        """Full batches in an epoch. The images left over are other ones in every epoch."""
         return _units(self.task, self.batch).updates
 
     @property
@@ -166,7 +166,7 @@ class Experiment:
         return math.ceil(arm.epochs * self.updates_per_epoch)
 
     def kept(self, arm: Arm) -> tuple[int, ...]:
-        """The updates after which a run of the schedule is over: the models it recommends; none for step decay."""
+        """The updates at which a cycle of the schedule has come down: the models to keep; none for step decay."""
         times = self._stretched(arm).snapshots(until=arm.epochs * self.updates_per_epoch)
         return tuple(sorted({math.ceil(time) for time in times}))
 
@@ -192,7 +192,7 @@ class Experiment:
         return found
 
     def ends(self, key: str) -> tuple[int, ...]:
-        """The updates after which the training of an arm gives a model that is kept: ends of runs and of arms."""
+        """The updates after which a model is kept in the training of an arm: the ends of cycles and of arms."""
         ends: set[int] = set()
         for arm in self.arms:
             if self.sources[arm.key] == key:
@@ -230,7 +230,7 @@ class Experiment:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits for all that decides the numbers of its trials but their seeds."""
+        """16 hexadecimal digits that identify everything that decides the results, except the seeds."""
         identity = {name: value for name, value in self.description().items() if name not in FREE}
         arms = [[arm.key, arm.schedule.fingerprint, str(arm.epochs)] for arm in self.arms]
         return hashlib.sha256(json.dumps({**identity, "schedules": arms}, sort_keys=True).encode()).hexdigest()[:16]

@@ -54,7 +54,7 @@ def rates(experiment: Experiment) -> Figure:
 
 
 def points(arm: Arm) -> tuple[Any, Any]:
-    """Times and rates to draw; at the end of a run the limit from the left, and a gap where it jumps."""
+    """Times and rates to draw; at the end of a cycle the limit from the left, and a gap where it jumps."""
     runs = traced(arm.schedule, arm.epochs).runs
     parts = [runs[0]]
     for (_, before), after in pairwise(runs):

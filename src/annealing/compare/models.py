@@ -74,7 +74,7 @@ MODELS: dict[str, type] = {"cnn": Cnn, "wrn": Wrn}
 
 
 def read_model(value: Any) -> Model:
-    """A model from its name, a mapping or itself."""
+    """Read a model: itself, its name, or a mapping."""
     model: Model = section(value, "model", MODELS)
     return model
 

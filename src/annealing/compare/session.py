@@ -65,7 +65,7 @@ class Session:
 
     @property
     def due(self) -> bool:
-        """Whether the update that was just made is followed by a report: at ends of epochs, of runs, of training."""
+        """Whether the update that was just made is followed by a report: at ends of epochs, of cycles, of training."""
         return self.step in self._marks
 
     @property
@@ -140,9 +140,9 @@ class Session:
         self.rows = rows
 
     def checkpoint(self, **objects: Any) -> None:
-        """Note that the trial may go on from here; call it after any update, it decides what is saved.
+        """Note that the trial may continue from here; call it after any update, it decides when to save.
 
-        The state is written every few seconds. At ends of runs the object `model` is kept for good.
+        The state is written every few seconds. At the ends of cycles the object `model` is kept for good.
         """
         if self.due and (not self.rows or self.rows[-1].step != self.step):
             raise ScheduleError(f"checkpoint after update {self.step} must follow report")
@@ -189,7 +189,7 @@ class Session:
     def _last_state(self) -> dict[str, Any] | None:
         for state, fault in self._checkpoints.states():
             fault = fault or self._lost(state["snapshots"])
-            self._clock.say(fault or f"goes on after update {state['step']}")
+            self._clock.say(fault or f"continues after update {state['step']}")
             if not fault:
                 return state
         return None

@@ -8,9 +8,9 @@
         result.json             the seal: a trial without it, or with one that does not fit, is not finished. Names
                                 experiment, arm, seed and schedule; `sha256` of metrics.jsonl, `rows`, `diverged`;
                                 `snapshots`, a list of {step, sha256, wrong, error}; `ensembles`, a list of {steps,
-                                wrong, error}: one for the end of every run but the first, of the last models there
-        snapshots/STEP.safetensors   the model after update STEP, at ends of runs and of training; the last end of a
-                                run (without runs, the end) gives the recommended one
+                                wrong, error}: one for the end of every cycle but the first, of the last models there
+        snapshots/STEP.safetensors   the model after update STEP, at the ends of cycles and of training; the last end
+                                of a cycle (without cycles, the end) gives the model to keep
         clock.jsonl             wall time: begin (time, host, pid), row (step, seconds since begin), note (text), end
                                 (seconds); several begins where it was interrupted. The only record that differs
                                 between two runs of an experiment
@@ -121,7 +121,7 @@ class Store:
 
 
 def open_store(out: str | Path, experiment: Experiment, command: str | None = None) -> Store:
-    """Make a directory the store of an experiment, or go on with one that is, or that is with fewer seeds.
+    """Make a directory the store of an experiment, or continue with one that is, or that has fewer seeds.
 
     A ScheduleError names a directory that holds something else, or whose missing trials would be trained with other
     versions of the libraries than the finished ones.
@@ -186,7 +186,7 @@ def _manifest(directory: Path, out: str | Path) -> dict[str, Any] | None:
 
 
 def _check(out: str | Path, store: Store, known: dict[str, Any], versions: dict[str, str]) -> None:
-    """A ScheduleError if a directory with a known manifest cannot go on with the experiment of a store."""
+    """A ScheduleError if a directory with a known manifest cannot continue with the experiment of a store."""
     experiment = store.experiment
     fewer = {*known["experiment"]["seeds"]} <= {*experiment.seeds}
     if known["fingerprint"] != experiment.fingerprint or not fewer:
@@ -198,7 +198,7 @@ def _check(out: str | Path, store: Store, known: dict[str, Any], versions: dict[
 
 
 def _apart(there: dict[str, Any], here: dict[str, Any]) -> str:
-    """Words for the first thing in which two experiments differ."""
+    """The first difference between two experiments, in words."""
     for name in here:
         if name not in ("schedules", "checkpoint_seconds") and there.get(name) != here[name]:
             return f"{name} {there.get(name)} there, {here[name]} here"

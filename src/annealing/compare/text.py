@@ -69,10 +69,7 @@ def _errors(table: Table) -> Grid:
         less = conclusions.points(line.less_baseline, signed=True)
         said = table.verdict(line.less_baseline, line.baseline_p_value)
         grid.add_row(_name(table, line), f"{line.kept_at:.4g}", conclusions.points(line.error), less, said)
-    notes = [
-        "* baseline, from which the differences are",
-        *(["restarts (T_0, T_mult)"] if any(line.paper for line in table.lines) else []),
-    ]
+    notes = ["* baseline, from which the differences are", *_paper(table)]
     if any(line.verdict in ("better", "worse") for line in table.lines):
         notes.append("better, worse: significantly")
     grid.caption = "; ".join(notes)

@@ -32,7 +32,7 @@ class Losses:
 def train(experiment: Experiment, session: Session, problem: Problem) -> None:
     """Train a trial to its end, from where it stands; a loss that is not finite ends it.
 
-    What is reported depends on the experiment, the schedule and the seed alone (for one version of torch, one type of
+    The results depend on the experiment, the schedule and the seed alone (for one version of torch, one type of
     processor and one number of threads): initial weights on the seed, data on the seed and the update.
     """
     assert experiment.optimizer
@@ -73,7 +73,7 @@ def kept_models(
     """What the record of a trial says of its kept models.
 
     snapshots: the SHA-256 of each. An ensemble predicts the mean of the softmax of the models at the ends of the last
-    runs, up to `ensemble` of them; one for the end of every run but the first.
+    cycles, up to `ensemble` of them; one for the end of every cycle but the first.
     """
     model = _model(experiment, trial.seed, problem)
     predictions = {}

@@ -1,4 +1,4 @@
-"""One trial, trained to its end from wherever it stands: what every engine runs."""
+"""One trial, trained to its end from wherever it is: what every engine calls."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def read_experiment(path: str | Path, **changes: Any) -> Experiment:
 
 
 def _no_key_twice(node: Any, path: str) -> None:
-    """A ScheduleError if a mapping has a key twice, of which YAML readers take the last."""
+    """A ScheduleError if a mapping has a key twice: YAML readers silently take the last."""
     import yaml
 
     if isinstance(node, yaml.MappingNode):
@@ -60,6 +60,6 @@ def _no_key_twice(node: Any, path: str) -> None:
         for key, value in node.value:
             here = f"{path}.{key.value}".lstrip(".")
             if key.value in seen:
-                raise ScheduleError(f"{here} stands there twice (line {key.start_mark.line + 1})")
+                raise ScheduleError(f"{here} is given twice (line {key.start_mark.line + 1})")
             seen.add(key.value)
             _no_key_twice(value, here)
