@@ -60,7 +60,19 @@ def test_the_experiments_at_hand_can_be_read(path):
         ({"optimiser": "sgd"}, r"experiment.optimiser is no key \(did you mean optimizer\?\); the keys are task, "),
         ({"optimizer": "{name: sgd, momentun: 1}"}, r"optimizer.momentun is no key \(did you mean momentum\?\)"),
         ({"optimizer": "{name: sgd, weight_decay: 5e-4}"}, "weight_decay must be .*which YAML reads as text"),
-        ({"optimizer": "adam"}, "optimizer.name must be one of sgd, got 'adam'"),
+        (
+            {"optimizer": "adam"},
+            r"optimizer.name must be sgd or an optimizer of torch.optim, got 'adam' \(did you mean Adam\?\)",
+        ),
+        (
+            {"optimizer": "{name: AdamW, lr: 0.1}"},
+            "optimizer.lr of AdamW must be left out, since it comes from the sched",
+        ),
+        ({"optimizer": "Optimizer"}, "must be sgd or an optimizer of torch.optim, got 'Optimizer'"),
+        (
+            {"schedules": "{step: {schedule: 'constant(0.1)', momentum: 'linear(0, -1, 63)'}}"},
+            "momentum must be at least 0",
+        ),
         ({"model": "{name: wrn, depth: 10}"}, "model.width must be given"),
         ({"model": "{name: wrn, depth: 12, width: 1}"}, r"model.depth must be 6 n \+ 4"),
         ({"task": "imagenet"}, "task must be one of digits, fashion-mnist, cifar10, cifar100, or package.module:"),
@@ -98,6 +110,23 @@ def test_one_error_names_the_key_and_what_is_allowed(tmp_path, changes, said):
     assert result.exit_code == 2
     assert "Traceback" not in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_an_optimizer_of_torch_with_its_arguments_and_schedules_of_other_values(tmp_path):
+    schedules = (
+        "{step: 'multistep(0.1, [19, 38], 0.2)', "
+        "decayed: {schedule: 'cosine(0.1, 0, 63)', weight_decay: 'linear(0.1, 0, 63)', momentum: 'constant(0.9)'}, "
+        "plain: 'cosine(0.1, 0, 63)'}"
+    )
+    read = read_experiment(written(tmp_path, optimizer="{name: AdamW, betas: [0.9, 0.95]}", schedules=schedules))
+    assert read.description()["optimizer"] == {"name": "AdamW", "betas": [0.9, 0.95]}
+    assert Experiment(**read.description()) == read
+    assert Experiment(**read.description()).fingerprint == read.fingerprint
+    # the same rates with another weight decay are another training
+    assert read.sources == {"step": "step", "decayed": "decayed", "plain": "plain"}
+    changed = read.description()
+    changed["schedules"]["decayed"]["weight_decay"] = "linear(0.1, 0.01, 63)"
+    assert Experiment(**changed).fingerprint != read.fingerprint
 
 
 def test_units_in_a_schedule_are_of_its_own_training(tmp_path):

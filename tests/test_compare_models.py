@@ -6,9 +6,13 @@ import math
 
 import pytest
 import torch
+from compare_cases import trained
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from annealing import ScheduleError
-from annealing.compare import Cnn, Sgd, Wrn
+from annealing.compare import Cnn, Experiment, Sgd, TorchOptimizer, Trial, Wrn, compare
+from annealing.compare.optimizers import NAMES
+from annealing.compare.session import Session
 
 
 def count(model: torch.nn.Module) -> int:
@@ -90,3 +94,55 @@ def test_the_papers_decay_is_twice_as_strong_and_spares_biases():
 def test_bad_values_are_named(make, said):
     with pytest.raises(ScheduleError, match=said):
         make()
+
+
+def test_every_optimizer_of_torch_that_a_plain_step_serves_is_known():
+    found = {name for name in dir(torch.optim) if isinstance(getattr(torch.optim, name), type)}
+    assert {*NAMES} == found - {"Optimizer", "LBFGS", "SparseAdam"}
+    for name in NAMES:
+        TorchOptimizer(name).check()
+
+
+def test_arguments_that_torch_refuses_are_named_before_anything_is_trained(tmp_path):
+    made = Experiment("digits", {"c": "cosine(0.1, 0, 1)"}, "c", epochs=1, optimizer={"name": "AdamW", "beta": [0, 1]})
+    with pytest.raises(ScheduleError, match=r"optimizer AdamW refuses its arguments: .*beta"):
+        compare(tmp_path / "out", made)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["AdamW", "SGD"])
+def test_weight_decay_and_momentum_follow_their_schedules(tmp_path, name):
+    arguments = {"AdamW": {"weight_decay": 0.5}, "SGD": {"weight_decay": 0.5, "momentum": 0.3}}[name]
+    arm = {"schedule": "cosine(0.01, 0, 1)", "weight_decay": "linear(0.2, 0, 1)", "momentum": "linear(0.85, 0.95, 1)"}
+    made = Experiment("digits", {"c": arm}, "c", epochs=1, seeds=1, optimizer={"name": name, **arguments})
+    seen = []
+
+    def before(optimizer, args, kwargs):
+        group = optimizer.param_groups[0]
+        seen.append((group["lr"], group["weight_decay"], group["betas"][0] if name == "AdamW" else group["momentum"]))
+
+    handle = register_optimizer_step_pre_hook(before)
+    trained(made, Trial("c", 0), tmp_path)
+    handle.remove()
+    # 20 updates an epoch
+    wanted = [(0.01 * (1 + math.cos(math.pi * n / 20)) / 2, 0.2 * (1 - n / 20), 0.85 + 0.1 * n / 20) for n in range(20)]
+    assert seen == [pytest.approx(row, rel=1e-12) for row in wanted]
+
+
+def test_one_scheduler_serves_two_optimizers_and_leaves_groups_without_decay_alone(tmp_path):
+    made = Experiment(
+        {"name": "on.paper:train", "updates_per_epoch": 2},
+        {"c": {"schedule": "linear(0.1, 0, 1)", "weight_decay": "constant(0.3)"}},
+        "c",
+        epochs=1,
+    )
+    session = Session(made, Trial("c", 0), tmp_path, None, None)
+    weights = [torch.nn.Parameter(torch.zeros(2, 2)) for _ in range(3)]
+    groups = [{"params": weights[1:2], "weight_decay": 0.1}, {"params": weights[2:], "weight_decay": 0.0}]
+    muon, adam = torch.optim.Muon(weights[:1], lr=1.0, weight_decay=0.1), torch.optim.AdamW(groups, lr=1.0)
+    scheduler = session.scheduler(muon, adam)
+    both = [*muon.param_groups, *adam.param_groups]
+    assert [(group["lr"], group["weight_decay"]) for group in both] == [(0.1, 0.3), (0.1, 0.3), (0.1, 0)]
+    scheduler.step()
+    assert session.step == 1
+    assert [group["lr"] for group in both] == [0.05] * 3

@@ -10,7 +10,7 @@ from .engine import Listener, WorkerError, processors, run
 from .entries import Arm
 from .experiment import Experiment, Trial
 from .models import Cnn, Wrn
-from .optimizers import Sgd
+from .optimizers import Sgd, TorchOptimizer
 from .paper import sgdr
 from .session import Session
 from .store import load_store, open_store
@@ -29,6 +29,7 @@ __all__ = [
     "Images",
     "Session",
     "Sgd",
+    "TorchOptimizer",
     "Trial",
     "WorkerError",
     "Wrn",
@@ -65,6 +66,8 @@ def compare(
     experiment = experiment or sgdr()
     workers = max(1, processors() // experiment.threads) if workers is None else whole(workers, "workers")
     prepare(experiment.task, experiment.data)
+    if experiment.optimizer is not None:
+        experiment.optimizer.check()
     store = open_store(out, experiment, command)
     missing = store.missing()
     if watch:

@@ -21,6 +21,7 @@ from ..schedule.deferred import resolved
 from .validation import duration, entries
 
 WARM_UP = Fraction(1, 10)  # the longest warm-up, as a share of training, after which a decay keeps its name
+OTHERS = ("weight_decay", "momentum")  # what may have a schedule besides the learning rate
 KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
 
 
@@ -30,7 +31,7 @@ class Arm:
 
     key: its name in records and file names (lower-case letters, digits, dots and hyphens). title: its name for people.
     schedule: in epochs; if it ends, then where its training does. epochs: how long it is trained. paper: what it is
-    called in the paper, if it comes from there.
+    called in the paper, if it comes from there. weight_decay, momentum: schedules of these, in epochs as well.
     """
 
     key: str
@@ -38,12 +39,15 @@ class Arm:
     schedule: Schedule
     epochs: Fraction
     paper: str | None = None
+    weight_decay: Schedule | None = None
+    momentum: Schedule | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.key, str) or not KEY.fullmatch(self.key):
             raise ScheduleError(f"key must be lower-case letters, digits, dots and hyphens, got {self.key!r}")
-        if not isinstance(self.schedule, Schedule):
-            raise ScheduleError(f"schedule of the arm {self.key!r} must be a Schedule, got {self.schedule!r}")
+        for name, schedule in {"schedule": self.schedule, **self.others}.items():
+            if not isinstance(schedule, Schedule):
+                raise ScheduleError(f"{name} of the arm {self.key!r} must be a Schedule, got {schedule!r}")
         if self.epochs <= 0:
             raise ScheduleError(f"epochs of the arm {self.key!r} must be above 0, got {self.epochs}")
         end = self.schedule.duration
@@ -54,6 +58,12 @@ class Arm:
                 f"schedule of the arm {self.key!r} ends at {end}, but is trained for {epochs} epochs: give it the key "
                 f"`epochs: {end}`, or {remedy}"
             )
+
+    @property
+    def others(self) -> dict[str, Schedule]:
+        """The schedules of what is no learning rate, by its name."""
+        named = {"weight_decay": self.weight_decay, "momentum": self.momentum}
+        return {name: schedule for name, schedule in named.items() if schedule is not None}
 
     @cached_property
     def kind(self) -> str:
@@ -98,7 +108,8 @@ class Arm:
 
     def description(self) -> dict[str, Any]:
         identity = {"schedule": str(self.schedule), "fingerprint": self.schedule.fingerprint}
-        return {**identity, "epochs": time_json(self.epochs), "title": self.title, "paper": self.paper}
+        others = {name: str(schedule) for name, schedule in self.others.items()}
+        return {**identity, "epochs": time_json(self.epochs), "title": self.title, "paper": self.paper, **others}
 
 
 class Units(NamedTuple):
@@ -146,7 +157,7 @@ def _read(key: Any, value: Any, epochs: Fraction | None, units: Units) -> Arm:
     path = f"schedules.{key}"
     if not isinstance(value, Mapping):
         value = {"schedule": value}
-    values = entries(value, path, ["schedule", "epochs", "title", "paper", "fingerprint"])
+    values = entries(value, path, ["schedule", "epochs", "title", "paper", "fingerprint", *OTHERS])
     if "schedule" not in values:
         raise ScheduleError(f"{path}.schedule must be given")
     given = values.get("epochs")
@@ -156,13 +167,21 @@ def _read(key: Any, value: Any, epochs: Fraction | None, units: Units) -> Arm:
     for name in ("title", "paper"):
         if not isinstance(values.get(name), str | None):
             raise ScheduleError(f"{path}.{name} must be text, got {values[name]!r}")
-    schedule = resolved(read_schedule(values["schedule"], path), lambda time: units.epochs(time, own, path))
+    found = {
+        name: resolved(
+            read_schedule(values[name], path if name == "schedule" else f"{path}.{name}"),
+            lambda time: units.epochs(time, own, path),
+        )
+        for name in ("schedule", *OTHERS)
+        if values.get(name) is not None
+    }
+    schedule = found.pop("schedule")
     if values.get("fingerprint") not in (None, schedule.fingerprint):
         raise ScheduleError(
             f"{path}: this schedule has another fingerprint than recorded, {schedule.fingerprint}: {schedule}"
         )
     try:
-        return Arm(key, values.get("title") or key, schedule, own, values.get("paper"))
+        return Arm(key, values.get("title") or key, schedule, own, values.get("paper"), **found)
     except ScheduleError as error:
         raise ScheduleError(f"{path}: {error}") from None
 

@@ -19,7 +19,7 @@ from ..errors import whole
 from ..printing import time_json
 from .entries import Arm, Units, read_arms
 from .models import Cnn, Model, read_model
-from .optimizers import Sgd, read_optimizer
+from .optimizers import Optimizer, Sgd, read_optimizer
 from .tasks import Function, Task, read_task
 from .validation import choice, duration, number
 
@@ -41,13 +41,14 @@ class Experiment:
     task: `digits`, `fashion-mnist`, `cifar10`, `cifar100`, or a mapping with `name` and the fields of `Images`; or
     a mapping with the fields of `Function`, for a training function of your own. schedules: names (lower-case
     letters, digits, dots, hyphens) with a schedule in epochs, its notation, or a mapping with `schedule`, `epochs`,
-    `title`. baseline: the name of the one that the others are compared with, and whose final error is the level.
-    epochs: how long each is trained, unless it says so itself. seeds: how many (0, 1, ...), or which. model: a
-    mapping with `name` and the fields of `Cnn` or `Wrn`. optimizer: the same for `Sgd`. batch: images an update.
-    threads: of the processor, for each trial. device: `cpu` or `cuda`. evaluate_every: epochs between evaluations;
-    the ends of cycles and of training are always evaluated. snapshots: whether the models there are kept. ensemble:
-    how many of the last of them predict together. checkpoint_seconds: about how much training a kill may cost at
-    most. data: the directory with the images; it is no part of the records.
+    `title`, and schedules of `weight_decay` and `momentum`. baseline: the name of the one that the others are
+    compared with, and whose final error is the level. epochs: how long each is trained, unless it says so itself.
+    seeds: how many (0, 1, ...), or which. model: a mapping with `name` and the fields of `Cnn` or `Wrn`. optimizer:
+    the same for `Sgd`, or the name of one of torch.optim with its arguments. batch: images an update. threads: of
+    the processor, for each trial. device: `cpu` or `cuda`. evaluate_every: epochs between evaluations; the ends of
+    cycles and of training are always evaluated. snapshots: whether the models there are kept. ensemble: how many of
+    the last of them predict together. checkpoint_seconds: about how much training a kill may cost at most. data:
+    the directory with the images; it is no part of the records.
 
     A ScheduleError names the key, its value and what is allowed.
 
@@ -67,7 +68,7 @@ class Experiment:
     baseline: str
     seeds: tuple[int, ...]
     model: Model | None
-    optimizer: Sgd | None
+    optimizer: Optimizer | None
     batch: int | None
     threads: int
     device: str
@@ -85,7 +86,7 @@ class Experiment:
         epochs: int | float | Fraction | str | None = None,
         seeds: int | Sequence[int] = 5,
         model: str | Mapping[str, Any] | Model | None = None,
-        optimizer: str | Mapping[str, Any] | Sgd | None = None,
+        optimizer: str | Mapping[str, Any] | Optimizer | None = None,
         batch: int | None = None,
         threads: int = 1,
         device: str = "cpu",
@@ -137,12 +138,13 @@ class Experiment:
     def _check(self, arm: Arm) -> None:
         if self.updates(arm) > MOST_UPDATES:
             raise ScheduleError(f"schedules.{arm.key}: at most {MOST_UPDATES:,} updates, got {self.updates(arm):,}")
-        try:
-            least = np.min(self._stretched(arm)(np.arange(self.updates(arm))))
-        except ScheduleError as error:
-            raise ScheduleError(f"schedules.{arm.key}: {error}") from None
-        if least < 0:
-            raise ScheduleError(f"schedules.{arm.key}: rates must be at least 0, the least is {least}")
+        for name, schedule in {"rates": arm.schedule, **arm.others}.items():
+            try:
+                least = np.min(schedule.stretched(self.updates_per_epoch)(np.arange(self.updates(arm))))
+            except ScheduleError as error:
+                raise ScheduleError(f"schedules.{arm.key}: {error}") from None
+            if least < 0:
+                raise ScheduleError(f"schedules.{arm.key}: {name} must be at least 0, the least is {least}")
 
     @property
     def arms(self) -> tuple[Arm, ...]:
@@ -172,7 +174,14 @@ class Experiment:
 
     def rates(self, arm: Arm) -> list[float]:
         """The learning rate of every update: number n, from 1, uses the schedule at n - 1."""
-        stretched = self._stretched(arm)
+        return self._values(arm, arm.schedule)
+
+    def others(self, arm: Arm) -> dict[str, list[float]]:
+        """The weight decay and the momentum of every update, if they have a schedule."""
+        return {name: self._values(arm, schedule) for name, schedule in arm.others.items()}
+
+    def _values(self, arm: Arm, schedule: Schedule) -> list[float]:
+        stretched = schedule.stretched(self.updates_per_epoch)
         return [stretched(n - 1) for n in range(1, self.updates(arm) + 1)]
 
     def _stretched(self, arm: Arm) -> Schedule:
@@ -181,12 +190,13 @@ class Experiment:
     @cached_property
     def sources(self) -> dict[str, str]:
         """The arm in whose training each arm is found: its own, or a longer one that begins with the same rates."""
-        rates = {arm.key: self.rates(arm) for arm in self.arms}
+        courses = {arm.key: {"lr": self.rates(arm), **self.others(arm)} for arm in self.arms}
         trained: list[str] = []
         found = {}
         for arm in sorted(self.arms, key=self.updates, reverse=True):
-            own = rates[arm.key]
-            found[arm.key] = next((key for key in trained if rates[key][: len(own)] == own), arm.key)
+            own, count = courses[arm.key], self.updates(arm)
+            within = (key for key in trained if {name: values[:count] for name, values in courses[key].items()} == own)
+            found[arm.key] = next(within, arm.key)
             if found[arm.key] == arm.key:
                 trained.append(arm.key)
         return found
@@ -232,7 +242,10 @@ class Experiment:
     def fingerprint(self) -> str:
         """16 hexadecimal digits that identify everything that decides the results, except the seeds."""
         identity = {name: value for name, value in self.description().items() if name not in FREE}
-        arms = [[arm.key, arm.schedule.fingerprint, str(arm.epochs)] for arm in self.arms]
+        arms: list[Any] = []
+        for arm in self.arms:
+            others = {name: schedule.fingerprint for name, schedule in arm.others.items()}
+            arms.append([arm.key, arm.schedule.fingerprint, str(arm.epochs), *([others] if others else [])])
         return hashlib.sha256(json.dumps({**identity, "schedules": arms}, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -1,12 +1,15 @@
-"""SGD with momentum, in torch's form and in the paper's: as plain values, and made in torch, which is imported then."""
+"""Optimizers as plain values: those of torch.optim, and SGD as the paper has it; torch is imported when one is made."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import ScheduleError
-from .validation import choice, number, section
+from .validation import choice, number, plain_data, section
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +47,9 @@ class Sgd:
     def description(self) -> dict[str, Any]:
         return {"name": self.name, **asdict(self)}
 
+    def check(self) -> None:
+        """Its arguments are known to be good."""
+
     def make(self, model: torch.nn.Module, lr: float) -> torch.optim.Optimizer:
         """The optimizer of a model, with a rate to begin with."""
         import torch
@@ -54,10 +60,92 @@ class Sgd:
         return torch.optim.SGD(parameters, lr=lr, momentum=self.momentum, nesterov=self.nesterov)
 
 
-def read_optimizer(value: Any) -> Sgd:
-    """An optimizer from its name, a mapping or itself."""
-    found: Sgd = section(value, "optimizer", {"sgd": Sgd})
-    return found
+@dataclass(frozen=True)
+class TorchOptimizer:
+    """An optimizer of torch.optim by its name, with its arguments; the learning rate comes from the schedule.
+
+    >>> read_optimizer({"name": "AdamW", "betas": [0.9, 0.95]}).arguments
+    {'betas': [0.9, 0.95]}
+    """
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES and not self._found():
+            close = {name.lower(): name for name in NAMES}
+            near = difflib.get_close_matches(str(self.name).lower(), [*close], 1)
+            hint = f" (did you mean {close[near[0]]}?)" if near else ""
+            raise ScheduleError(f"name must be sgd or an optimizer of torch.optim, got {self.name!r}{hint}")
+        object.__setattr__(self, "arguments", plain_data(self.arguments, self.name))
+        if "lr" in self.arguments:
+            raise ScheduleError(f"lr of {self.name} must be left out, since it comes from the schedules")
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def _found(self) -> bool:
+        """Whether torch has an optimizer of this name that is not listed here; torch is imported to find out."""
+        if not isinstance(self.name, str) or not re.fullmatch(r"[A-Z]\w*", self.name):
+            return False
+        import torch
+
+        found = getattr(torch.optim, self.name, None)
+        return isinstance(found, type) and found is not torch.optim.Optimizer
+
+    def description(self) -> dict[str, Any]:
+        return {"name": self.name, **self.arguments}
+
+    def check(self) -> None:
+        """A ScheduleError if torch refuses the arguments."""
+        import torch
+
+        self.make(torch.nn.Linear(2, 2, bias=False), 0.1)
+
+    def make(self, model: torch.nn.Module, lr: float) -> torch.optim.Optimizer:
+        """The optimizer of a model, with a rate to begin with."""
+        import torch
+
+        lists = {name: tuple(value) if isinstance(value, list) else value for name, value in self.arguments.items()}
+        try:
+            made: torch.optim.Optimizer = getattr(torch.optim, self.name)(model.parameters(), lr=lr, **lists)
+        except (TypeError, ValueError) as error:
+            raise ScheduleError(f"optimizer {self.name} refuses its arguments: {error}") from None
+        return made
+
+
+Optimizer = Sgd | TorchOptimizer
+# all of torch.optim that a plain `step()` serves; LBFGS needs a closure, SparseAdam sparse gradients
+NAMES = (
+    "ASGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Muon",
+    "NAdam",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "SGD",
+)
+
+
+def read_optimizer(value: Any) -> Optimizer:
+    """Read an optimizer: itself, its name, or a mapping."""
+    if isinstance(value, Optimizer):
+        return value
+    name = value.get("name") if isinstance(value, Mapping) else value
+    if name == Sgd.name or not isinstance(name, str):
+        found: Sgd = section(value, "optimizer", {"sgd": Sgd})
+        return found
+    arguments = {} if isinstance(value, str) else {key: part for key, part in value.items() if key != "name"}
+    try:
+        return TorchOptimizer(name, arguments)
+    except ScheduleError as error:
+        raise ScheduleError(f"optimizer.{error}") from None
 
 
 def groups(model: torch.nn.Module, weight_decay: float, form: str) -> list[dict[str, Any]]:

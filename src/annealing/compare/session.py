@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -44,7 +44,7 @@ class Session:
         self.rows: list[Row] = []
         self.snapshots: dict[int, str] = {}
         self._schedulers: list[TrialScheduler] = []
-        self._rates = experiment.rates(arm)
+        self._rates, self._others = experiment.rates(arm), experiment.others(arm)
         self._marks = {*experiment.marks(trial.arm)}
         self._ends = {*experiment.ends(trial.arm)} if experiment.snapshots else set()
         self.images, self.metric = experiment.test_images, experiment.task.metric
@@ -54,14 +54,23 @@ class Session:
         self._saved_at, self._saving = time.monotonic(), 0.0
         (directory / "metrics.jsonl").unlink(missing_ok=True)
 
-    def scheduler(self, optimizer: torch.optim.Optimizer) -> TrialScheduler:
-        """What sets the rate of every group of an optimizer; its `step()` follows each `optimizer.step()`."""
-        self._schedulers.append(TrialScheduler(self, optimizer))
+    def scheduler(self, *optimizers: torch.optim.Optimizer) -> TrialScheduler:
+        """What sets the rate of every group of an optimizer; its `step()` follows each `optimizer.step()`.
+
+        Several optimizers that share the parameters of a model get one scheduler, and one step per update.
+        """
+        if not optimizers:
+            raise ScheduleError("scheduler needs the optimizer, such as trial.scheduler(optimizer)")
+        self._schedulers.append(TrialScheduler(self, optimizers))
         return self._schedulers[-1]
 
     def rate(self) -> float:
         """The rate of the next update."""
         return self._rates[min(self.step, self.updates - 1)]
+
+    def others(self) -> dict[str, float]:
+        """The weight decay and the momentum of the next update, if they have a schedule."""
+        return {name: values[min(self.step, self.updates - 1)] for name, values in self._others.items()}
 
     @property
     def due(self) -> bool:
@@ -204,24 +213,37 @@ class Session:
 
 
 class TrialScheduler:
-    """Sets the rates of an optimizer, and counts the updates of its trial."""
+    """Sets the rates of one or more optimizers, and counts the updates of its trial."""
 
-    def __init__(self, session: Session, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, session: Session, optimizers: Sequence[torch.optim.Optimizer]) -> None:
         self.session = session
-        self.optimizer = optimizer
+        self.optimizers = optimizers
+        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        # what an optimizer does not decay, such as biases, stays without decay
+        self.decayed = [bool(group.get("weight_decay")) for group in groups]
         self.set()
 
     def step(self) -> None:
         """Count the update that was made, with the rate that the optimizer holds, and set the rate of the next."""
-        self.session.made(float(self.optimizer.param_groups[0]["lr"]))
+        self.session.made(float(self.optimizers[0].param_groups[0]["lr"]))
         self.set()
 
     def set(self) -> None:
-        """Give every group the rate of the next update."""
+        """Give every group the rate of the next update, and what else has a schedule."""
         from ..torch.writer import put
 
-        groups = self.optimizer.param_groups
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
         put(groups, [self.session.rate()] * len(groups))
+        for name, value in self.session.others().items():
+            if name == "weight_decay":
+                chosen = [group for group, decayed in zip(groups, self.decayed, strict=True) if decayed]
+                put(chosen, [value] * len(chosen), "weight_decay")
+            for group in groups if name == "momentum" else ():
+                # the betas of Adam and its kin begin with what SGD calls momentum
+                key, index = ("momentum", None) if "momentum" in group else ("betas", 0)
+                if key not in group:
+                    raise ScheduleError(f"momentum has a schedule, but the optimizer has none: {', '.join(group)}")
+                put([group], [value], key, index)
 
 
 def _random_states() -> dict[str, Any]:
