@@ -115,8 +115,8 @@ def test_an_epoch_holds_every_image_once():
     given = unmoved.normal(unmoved.images).numpy()
     ordered, given = (np.sort(x.reshape(1200, 64).sum(axis=1)) for x in (images, given))
     np.testing.assert_array_equal(ordered, given)
-    assert np.bincount(classes).tolist() == np.bincount(unmoved.classes.numpy()).tolist()
-    assert not np.array_equal(classes, unmoved.classes.numpy())
+    assert np.bincount(classes).tolist() == np.bincount(unmoved.labels.numpy()).tolist()
+    assert not np.array_equal(classes, unmoved.labels.numpy())
 
 
 def test_an_epoch_begins_at_any_batch(problem):
@@ -131,7 +131,7 @@ def test_images_that_fill_no_batch_are_left_out(problem):
 
 
 def test_the_split_is_stratified_and_of_the_stated_size(problem):
-    train_counts, test_counts = np.bincount(problem.classes.numpy()), np.bincount(problem.test_classes.numpy())
+    train_counts, test_counts = np.bincount(problem.labels.numpy()), np.bincount(problem.test_labels.numpy())
     assert (train_counts.sum(), test_counts.sum()) == (1200, 597)
     assert np.abs(train_counts / 1200 - test_counts / 597).max() < 0.002
     assert problem.normal(problem.images).mean(axis=0).numpy() == pytest.approx(0, abs=1e-6)
@@ -148,7 +148,7 @@ def test_after_an_evaluation_the_model_is_trained_on(problem):
 def test_wrong_counts_images_of_another_class(problem):
     scores = torch.zeros(597, 10)
     scores[:, 3] = 1
-    assert problem.wrong(scores) == int((problem.test_classes != 3).sum())
+    assert problem.wrong(scores) == int((problem.test_labels != 3).sum())
 
 
 def test_cuts_move_every_image_by_at_most_the_padding():

@@ -9,12 +9,12 @@ from ..errors import whole
 from .engine import Listener, WorkerError, processors, run
 from .entries import Arm
 from .experiment import Experiment, Trial
-from .models import Cnn, Wrn
+from .models import Cnn, Gpt, Wrn
 from .optimizers import Sgd, TorchOptimizer
 from .paper import sgdr
 from .session import Session
 from .store import load_store, open_store
-from .tasks import Function, Images, prepare
+from .tasks import Function, Images, Text, prepare
 from .yaml_file import read_experiment
 
 if TYPE_CHECKING:
@@ -26,9 +26,11 @@ __all__ = [
     "Cnn",
     "Experiment",
     "Function",
+    "Gpt",
     "Images",
     "Session",
     "Sgd",
+    "Text",
     "TorchOptimizer",
     "Trial",
     "WorkerError",

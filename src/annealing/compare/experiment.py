@@ -18,9 +18,9 @@ from .. import Schedule, ScheduleError
 from ..errors import whole
 from ..printing import time_json
 from .entries import Arm, Units, read_arms
-from .models import Cnn, Model, read_model
-from .optimizers import Optimizer, Sgd, read_optimizer
-from .tasks import Function, Task, read_task
+from .models import Cnn, Gpt, Model, read_model
+from .optimizers import Optimizer, Sgd, TorchOptimizer, read_optimizer
+from .tasks import Function, Images, Task, Text, read_task
 from .validation import choice, duration, number
 
 MOST_UPDATES = 100_000_000
@@ -38,17 +38,17 @@ class Trial(NamedTuple):
 class Experiment:
     """Schedules trained on one task with the same seeds; a seed fixes initial weights and data for all of them.
 
-    task: `digits`, `fashion-mnist`, `cifar10`, `cifar100`, or a mapping with `name` and the fields of `Images`; or
-    a mapping with the fields of `Function`, for a training function of your own. schedules: names (lower-case
-    letters, digits, dots, hyphens) with a schedule in epochs, its notation, or a mapping with `schedule`, `epochs`,
-    `title`, and schedules of `weight_decay` and `momentum`. baseline: the name of the one that the others are
-    compared with, and whose final error is the level. epochs: how long each is trained, unless it says so itself.
-    seeds: how many (0, 1, ...), or which. model: a mapping with `name` and the fields of `Cnn` or `Wrn`. optimizer:
-    the same for `Sgd`, or the name of one of torch.optim with its arguments. batch: images an update. threads: of
-    the processor, for each trial. device: `cpu` or `cuda`. evaluate_every: epochs between evaluations; the ends of
-    cycles and of training are always evaluated. snapshots: whether the models there are kept. ensemble: how many of
-    the last of them predict together. checkpoint_seconds: about how much training a kill may cost at most. data:
-    the directory with the images; it is no part of the records.
+    task: `digits`, `fashion-mnist`, `cifar10`, `cifar100`, `python-topics`, or a mapping with `name` and the fields
+    of `Images`; or a mapping with the fields of `Function`, for a training function of your own. schedules: names
+    (lower-case letters, digits, dots, hyphens) with a schedule in epochs, its notation, or a mapping with
+    `schedule`, `epochs`, `title`, and schedules of `weight_decay` and `momentum`. baseline: the name of the one
+    that the others are compared with, and whose final error is the level. epochs: how long each is trained, unless
+    it says so itself. seeds: how many (0, 1, ...), or which. model: a mapping with `name` and the fields of `Cnn`
+    or `Wrn`. optimizer: the same for `Sgd`, or the name of one of torch.optim with its arguments. batch: images an
+    update. threads: of the processor, for each trial. device: `cpu` or `cuda`. evaluate_every: epochs between
+    evaluations; the ends of cycles and of training are always evaluated. snapshots: whether the models there are
+    kept. ensemble: how many of the last of them predict together. checkpoint_seconds: about how much training a
+    kill may cost at most. data: the directory with the images; it is no part of the records.
 
     A ScheduleError names the key, its value and what is allowed.
 
@@ -101,14 +101,17 @@ class Experiment:
             if given := [name for name, value in _built(model, optimizer, batch).items() if value is not None]:
                 raise ScheduleError(f"{given[0]} belongs to the built-in tasks; give task.parameters to {task.name}")
         else:
-            defaults = (Cnn((8, 32), "flatten"), 60) if task.name == "digits" else (None, 128)
+            defaults = _defaults(task)
             if model is None and defaults[0] is None:
                 raise ScheduleError("model must be given, such as {name: wrn, depth: 10, width: 1}")
             model = read_model(defaults[0] if model is None else model)
-            optimizer = read_optimizer(Sgd() if optimizer is None else optimizer)
-            batch = defaults[1] if batch is None else whole(batch, "batch")
-            if batch > (task.epoch_images or 0):
-                raise ScheduleError(f"batch must be at most the {task.epoch_images} images of an epoch, got {batch!r}")
+            if isinstance(task, Text) != isinstance(model, Gpt):
+                raise ScheduleError(f"model of the task {task.name} must not be {model.name}")
+            optimizer = read_optimizer(defaults[1] if optimizer is None else optimizer)
+            batch = defaults[2] if batch is None else whole(batch, "batch")
+            if batch > task.examples:
+                named = "windows" if isinstance(task, Text) else "images"
+                raise ScheduleError(f"batch must be at most the {task.examples} {named} of an epoch, got {batch!r}")
         arms = read_arms(schedules, epochs, _units(task, batch))
         if data is not None and not isinstance(data, str | Path):
             raise ScheduleError(f"data must be a directory, got {data!r}")
@@ -259,8 +262,16 @@ def _units(task: Task, batch: int | None) -> Units:
     if isinstance(task, Function):
         tokens = task.tokens_per_update
         return Units(task.updates_per_epoch, tokens=tokens and tokens * task.updates_per_epoch)
-    updates = (task.epoch_images or 0) // (batch or 1)
-    return Units(updates, examples=updates * (batch or 1))
+    updates = task.examples // (batch or 1)
+    examples = updates * (batch or 1)
+    return Units(updates, examples, task.tokens and task.tokens * examples)
+
+
+def _defaults(task: Images | Text) -> tuple[Model | None, Optimizer, int]:
+    """Model, optimizer and batch of a built-in task."""
+    if isinstance(task, Text):
+        return Gpt(), TorchOptimizer("AdamW", {"betas": [0.9, 0.95], "weight_decay": 0.1}), 16
+    return (Cnn((8, 32), "flatten"), Sgd(), 60) if task.name == "digits" else (None, Sgd(), 128)
 
 
 def _read_seeds(seeds: Any) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ class Cnn:
     def description(self) -> dict[str, Any]:
         return {"name": self.name, "channels": [*self.channels], "head": self.head}
 
-    def build(self, seed: int, shape: tuple[int, int, int], classes: int) -> nn.Module:
+    def build(self, seed: int, shape: tuple[int, ...], classes: int) -> nn.Module:
         return seeded(seed, lambda: cnn(self.channels, self.head, shape, classes))
 
 
@@ -65,12 +65,39 @@ class Wrn:
     def description(self) -> dict[str, Any]:
         return {"name": self.name, **asdict(self)}
 
-    def build(self, seed: int, shape: tuple[int, int, int], classes: int) -> nn.Module:
+    def build(self, seed: int, shape: tuple[int, ...], classes: int) -> nn.Module:
         return seeded(seed, lambda: wrn(self.depth, self.width, self.shortcut, shape[0], classes))
 
 
-Model = Cnn | Wrn
-MODELS: dict[str, type] = {"cnn": Cnn, "wrn": Wrn}
+@dataclass(frozen=True)
+class Gpt:
+    """A small decoder-only transformer over bytes: learned places, layer norm before each part, GELU, no dropout.
+
+    layers, width, heads: its size; each head has width / heads channels.
+
+    Source: Radford et al. 2019 (GPT-2), with its initial weights.
+    """
+
+    layers: int = 3
+    width: int = 96
+    heads: int = 3
+
+    name: ClassVar[str] = "gpt"
+
+    def __post_init__(self) -> None:
+        whole(self.layers, "layers")
+        if whole(self.width, "width") % whole(self.heads, "heads"):
+            raise ScheduleError(f"width must be a multiple of the {self.heads} heads, got {self.width!r}")
+
+    def description(self) -> dict[str, Any]:
+        return {"name": self.name, **asdict(self)}
+
+    def build(self, seed: int, shape: tuple[int, ...], classes: int) -> nn.Module:
+        return seeded(seed, lambda: gpt(self.layers, self.width, self.heads, shape[0], classes))
+
+
+Model = Cnn | Wrn | Gpt
+MODELS: dict[str, type] = {"cnn": Cnn, "wrn": Wrn, "gpt": Gpt}
 
 
 def read_model(value: Any) -> Model:
@@ -88,7 +115,7 @@ def seeded(seed: int, build: Callable[[], nn.Module]) -> nn.Module:
         return build()
 
 
-def cnn(channels: Sequence[int], head: str, shape: tuple[int, int, int], classes: int) -> nn.Module:
+def cnn(channels: Sequence[int], head: str, shape: tuple[int, ...], classes: int) -> nn.Module:
     """The small network: its first convolution keeps the side, each other halves it."""
     from torch import nn
 
@@ -157,3 +184,51 @@ def _convolution(before: int, after: int, side: int, stride: int = 1) -> nn.Conv
     convolution = nn.Conv2d(before, after, side, stride, padding=side // 2, bias=False)
     nn.init.kaiming_normal_(convolution.weight)
     return convolution
+
+
+def gpt(layers: int, width: int, heads: int, context: int, classes: int) -> nn.Module:
+    """The transformer; it gives scores as (batch, classes, place), as cross entropy takes them."""
+    from torch import nn
+
+    class Transformer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bytes, self.places = nn.Embedding(classes, width), nn.Embedding(context, width)
+            self.blocks = nn.Sequential(*(_attention_block(width, heads) for _ in range(layers)))
+            self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, classes, bias=False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            inner = self.bytes(x) + self.places.weight[: x.shape[1]]
+            scores: torch.Tensor = self.head(self.norm(self.blocks(inner)))
+            return scores.transpose(1, 2)
+
+    model = Transformer()
+    for name, value in model.named_parameters():
+        if value.ndim > 1:
+            # what is added to the residual path twice in each layer is begun smaller, as in GPT-2
+            nn.init.normal_(value, std=0.02 / (2 * layers) ** 0.5 if name.endswith("out.weight") else 0.02)
+    return model
+
+
+def _attention_block(width: int, heads: int) -> nn.Module:
+    """Causal attention, then a layer of four times the width, each added to its input."""
+    from torch import nn
+    from torch.nn.functional import gelu, scaled_dot_product_attention
+
+    class AttentionBlock(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.inward = nn.Linear(width, 3 * width, bias=False)
+            self.attention_out = nn.Linear(width, width, bias=False)
+            self.up, self.mlp_out = nn.Linear(width, 4 * width, bias=False), nn.Linear(4 * width, width, bias=False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            batch, length, _ = x.shape
+            q, k, v = self.inward(self.norm1(x)).view(batch, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
+            seen = scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
+            x = x + self.attention_out(seen.reshape(batch, length, width))
+            out: torch.Tensor = x + self.mlp_out(gelu(self.up(self.norm2(x))))
+            return out
+
+    return AttentionBlock()

@@ -17,7 +17,7 @@ from .statistics import EASED, SIGNIFICANT, Interval
 from .status import STATES, Cost, State, summary
 from .store import MANIFEST, Store
 from .table import Table
-from .tasks import Function
+from .tasks import Function, Text
 
 TEMPLATE = Path(__file__).with_name("page.html")
 WIDE = 120  # of a drawn interval, in its own units
@@ -79,6 +79,8 @@ def _task(experiment: Experiment) -> str:
     task = experiment.task
     if isinstance(task, Function):
         return task.name
+    if isinstance(task, Text):
+        return f"{task.name}: the next byte after up to {task.context}, {task.test:,} bytes held out"
     side = f"{task.side} x {task.side}"
     return f"{task.name} at {side}, {task.train_images:,} training and {task.test_images:,} test images"
 
@@ -91,7 +93,7 @@ def _setting(experiment: Experiment) -> list[tuple[str, str]]:
         if described[name]:
             found.append((name.capitalize(), _said(described[name])))
     if experiment.batch:
-        found.append(("Batch", f"{experiment.batch} images, {experiment.updates_per_epoch} updates an epoch"))
+        found.append(("Batch", f"{experiment.batch} examples, {experiment.updates_per_epoch} updates an epoch"))
     else:
         found.append(("Epoch", f"{experiment.updates_per_epoch} updates"))
     found.append(("Seeds", ", ".join(map(str, experiment.seeds))))

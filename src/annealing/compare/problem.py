@@ -45,9 +45,9 @@ class Problem:
             self.deviation = torch.from_numpy(deviation.astype(np.float32)).to(device)
         self.mean = torch.from_numpy(mean.astype(np.float32)).to(device)
         self.images = torch.from_numpy(reduced).to(device)
-        self.classes = torch.from_numpy(train.classes).to(device)
+        self.labels = torch.from_numpy(train.classes).to(device)
         self.test_images = torch.from_numpy(_reduced(test.images, task.side)).to(device)
-        self.test_classes = torch.from_numpy(test.classes).to(device)
+        self.test_labels = torch.from_numpy(test.classes).to(device)
         # oneDNN and cuDNN are faster so where there are colours; with one channel it changes nothing but the kernels
         self.memory_format = torch.contiguous_format if task.source.channels == 1 else torch.channels_last
 
@@ -80,7 +80,7 @@ class Problem:
                 batch = torch.where(flips[part, None, None, None], batch.flip(-1), batch)
             if task.crop:
                 batch = cut(batch, task.crop, task.padding, rows[part], columns[part])
-            yield batch.contiguous(memory_format=self.memory_format), self.classes[images[part]]
+            yield batch.contiguous(memory_format=self.memory_format), self.labels[images[part]]
 
     def normal(self, images: torch.Tensor) -> torch.Tensor:
         """Images as the network sees them."""
@@ -98,9 +98,22 @@ class Problem:
         model.train()
         return torch.cat(parts)
 
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return self.task.source.classes
+
+    @property
+    def device(self) -> torch.device:
+        return self.images.device
+
+    def measure(self, model: nn.Module) -> int:
+        """How many test images a model gets wrong."""
+        return self.wrong(self.logits(model))
+
     def wrong(self, scores: torch.Tensor) -> int:
         """How many test images have another class than the one with the greatest score."""
-        return int((scores.argmax(1) != self.test_classes).sum())
+        return int((scores.argmax(1) != self.test_labels).sum())
 
 
 def cut(images: torch.Tensor, pad: int, padding: str, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import platform
 import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -75,6 +77,13 @@ class Images:
         doubled = [2 * self.train_images] if self.flip else []
         choice(self.epoch_images, "epoch_images", [self.train_images, *doubled])
 
+    tokens: ClassVar[None] = None
+
+    @property
+    def examples(self) -> int:
+        """The images of an epoch."""
+        return self.epoch_images or 0
+
     @property
     def source(self) -> Source:
         return SOURCES[self.name]
@@ -110,6 +119,60 @@ class Images:
     def description(self) -> dict[str, Any]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {**values, "train": [*self.train] if isinstance(self.train, tuple) else self.train}
+
+
+@dataclass(frozen=True)
+class Text:
+    """Prediction of the next byte of `python-topics`, the help topics that ship with Python: about 460,000 bytes.
+
+    context: how many bytes a prediction sees at most. test: how many bytes are held out, the last ones; the result is
+    the bits per byte that they take. sha256: of the text, which depends on the version of Python; that of this machine
+    unless given.
+    """
+
+    name: str = "python-topics"
+    context: int = 128
+    test: int = 40_000
+    sha256: str = ""
+
+    metric: ClassVar[str] = "bits_per_byte"
+    better: ClassVar[str] = "low"
+    test_images: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        choice(self.name, "name", TEXTS)
+        whole(self.context, "context", 2)
+        if not isinstance(self.sha256, str):
+            raise ScheduleError(f"sha256 must be text, got {self.sha256!r}")
+        whole(self.test, "test", self.context + 1)
+        if self.examples < 1:
+            raise ScheduleError(f"test must leave a window of {self.context} bytes to train on, got {self.test!r}")
+        if not self.sha256:
+            object.__setattr__(self, "sha256", sha256(text_bytes(self.name)))
+
+    @property
+    def examples(self) -> int:
+        """The windows of an epoch."""
+        return (len(text_bytes(self.name)) - self.test) // self.context - 1
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of an example."""
+        return self.context
+
+    def description(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+TEXTS = ("python-topics",)
+
+
+@cache
+def text_bytes(name: str) -> bytes:
+    """The content of a text."""
+    from pydoc_data.topics import topics
+
+    return "".join(topics[key] for key in sorted(topics)).encode()
 
 
 @dataclass(frozen=True)
@@ -157,7 +220,7 @@ class Function:
         return {name: value for name, value in values.items() if name not in later or value != later[name]}
 
 
-Task = Images | Function
+Task = Images | Text | Function
 
 
 def read_task(value: Any) -> Task:
@@ -170,11 +233,11 @@ def read_task(value: Any) -> Task:
             )
         kinds: dict[str, type] = {name: Function}
     else:
-        kinds = dict.fromkeys(SOURCES, Images)
-    if isinstance(value, Images | Function):
+        kinds = {**dict.fromkeys(SOURCES, Images), **dict.fromkeys(TEXTS, Text)}
+    if isinstance(value, Task):
         return value
     if isinstance(name, str) and name not in kinds:
-        allowed = f"{', '.join(SOURCES)}, or package.module:function"
+        allowed = f"{', '.join(kinds)}, or package.module:function"
         raise ScheduleError(f"task must be one of {allowed}, got {name!r}")
     task: Task = section(value, "task", kinds)
     return task
@@ -184,6 +247,10 @@ def prepare(task: Task, directory: Path | None) -> None:
     """A ScheduleError if the data or the code of a task are not there; data are downloaded if no directory is named."""
     if isinstance(task, Function):
         findable(task.name)
+    elif isinstance(task, Text):
+        if (found := sha256(text_bytes(task.name))) != task.sha256:
+            version = platform.python_version()
+            raise ScheduleError(f"task.sha256: {task.name} of Python {version} is another text, with SHA-256 {found}")
     else:
         for parts in (task.parts, task.source.test):
             load(task.name, parts, directory)

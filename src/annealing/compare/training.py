@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from .experiment import Experiment, Trial
 from .files import sha256
+from .language import Windows
 from .problem import Problem
 from .session import Session
 
@@ -29,7 +30,7 @@ class Losses:
         self.values = [*state["values"]]
 
 
-def train(experiment: Experiment, session: Session, problem: Problem) -> None:
+def train(experiment: Experiment, session: Session, problem: Problem | Windows) -> None:
     """Train a trial to its end, from where it stands; a loss that is not finite ends it.
 
     The results depend on the experiment, the schedule and the seed alone (for one version of torch, one type of
@@ -48,8 +49,8 @@ def train(experiment: Experiment, session: Session, problem: Problem) -> None:
         begin = session.step % session.updates_per_epoch
         if not begin:
             losses.values.clear()
-        for images, classes in problem.batches(session.seed, epoch, experiment.batch, begin):
-            loss = cross_entropy(model(images), classes)
+        for inputs, targets in problem.batches(session.seed, epoch, experiment.batch, begin):
+            loss = cross_entropy(model(inputs), targets)
             losses.values.append(loss.item())
             if not math.isfinite(losses.values[-1]):
                 scheduler.step()
@@ -60,8 +61,7 @@ def train(experiment: Experiment, session: Session, problem: Problem) -> None:
             optimizer.step()
             scheduler.step()
             if session.due:
-                wrong = problem.wrong(problem.logits(model))
-                session.report(loss=math.fsum(losses.values) / len(losses.values), wrong=wrong)
+                session.report(loss=math.fsum(losses.values) / len(losses.values), wrong=problem.measure(model))
             session.checkpoint(**state)
             if session.over:
                 return
@@ -102,11 +102,11 @@ def _wrong(problem: Problem, scores: torch.Tensor) -> dict[str, Any]:
     return {"wrong": wrong, "error": wrong / problem.task.test_images}
 
 
-def _model(experiment: Experiment, seed: int, problem: Problem) -> torch.nn.Module:
+def _model(experiment: Experiment, seed: int, problem: Problem | Windows) -> torch.nn.Module:
     """The model of an experiment with the initial weights of a seed, where its images are."""
     assert experiment.model
-    model = experiment.model.build(seed, problem.shape, problem.task.source.classes)
+    model = experiment.model.build(seed, problem.shape, problem.classes)
     placed: torch.nn.Module = model.to(  # type: ignore[call-overload]
-        device=problem.images.device, memory_format=problem.memory_format
+        device=problem.device, memory_format=problem.memory_format
     )
     return placed

@@ -16,7 +16,7 @@ from .experiment import Experiment, Trial
 from .files import sha256, sweep, write
 from .session import Session
 from .store import DECISIVE, STATES, Store, installed
-from .tasks import Function, code, imported
+from .tasks import Function, Images, Text, code, imported
 
 
 def run_trial(
@@ -56,13 +56,11 @@ def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> None:
         if not torch.cuda.is_available():
             raise ScheduleError("device of the experiment is cuda, but torch finds no such GPU on this machine")
         repeatable()
+    problem = _problem(experiment, data)
     if isinstance(experiment.task, Function):
         function = imported(experiment.task.name)
-        problem, made_of = None, {"code": code(function)}
+        made_of = {"code": code(function)}
     else:
-        from .problem import problem as loaded
-
-        problem = loaded(experiment.task, data, experiment.device)
         made_of = {"data": problem.sha256}
     text = json.dumps(_identity(experiment, trial) | made_of, indent=1) + "\n"
     write(directory / "trial.json", text)
@@ -72,14 +70,29 @@ def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> None:
         function(session)
         if not session.over:
             raise ScheduleError(f"{experiment.task.name} returned after {session.step} of {session.updates} updates")
-        models: dict[str, Any] = {"snapshots": [{"step": n, "sha256": known} for n, known in session.snapshots.items()]}
     else:
         from .training import kept_models, train
 
         train(experiment, session, problem)
+    if isinstance(experiment.task, Images):
         models = kept_models(experiment, trial, directory, session.snapshots, problem)
+    else:
+        models = {"snapshots": [{"step": step, "sha256": known} for step, known in session.snapshots.items()]}
     store.record(trial, session.rows, models)
     checkpoints.clear()
+
+
+def _problem(experiment: Experiment, data: Path | None) -> Any:
+    """The data of a built-in task, ready for training."""
+    if isinstance(experiment.task, Function):
+        return None
+    if isinstance(experiment.task, Text):
+        from .language import windows
+
+        return windows(experiment.task, experiment.device)
+    from .problem import problem
+
+    return problem(experiment.task, data, experiment.device)
 
 
 def processor() -> str:
