@@ -46,7 +46,8 @@ class Windows:
     def batches(self, seed: int, epoch: int, size: int, begin: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The batches of an epoch from number `begin` on, a function of the arguments.
 
-        A batch is windows of the text, and the byte that follows each byte of them. An epoch cuts the text at another place each time, and takes its windows in another order.
+        A batch is windows of the text, and the byte that follows each byte of them. An epoch cuts the text at another
+        place each time, and takes its windows in another order.
         """
         context, count = self.task.context, self.task.examples
         random = np.random.default_rng([seed, epoch])
