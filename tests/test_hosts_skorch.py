@@ -1,0 +1,80 @@
+"""skorch's nets follow a schedule, trained once, in parts, and cloned."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from host_runs import SCHEDULE, Used, need, wanted
+
+from annealing import cosine, parse
+from annealing.torch import Scheduler
+
+need("skorch")
+from skorch import NeuralNetRegressor  # noqa: E402
+from skorch.callbacks import Callback, LRScheduler  # noqa: E402
+
+from annealing.hosts.skorch import ScheduleLR  # noqa: E402
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+
+class Recorder(Callback):
+    def on_train_begin(self, net: Any, **_: Any) -> None:
+        self.used_ = Used(net.optimizer_)
+
+
+def net(*callbacks: Any, epochs: int = 4) -> NeuralNetRegressor:
+    options = {"batch_size": 4, "train_split": None, "verbose": 0, "optimizer": torch.optim.SGD, "lr": 0.05}
+    return NeuralNetRegressor(torch.nn.Linear, module__in_features=4, module__out_features=1, max_epochs=epochs,
+                              callbacks=[*callbacks, Recorder()], **options)  # fmt: skip
+
+
+X, Y = np.ones((16, 4), np.float32), np.zeros((16, 1), np.float32)
+
+
+def used(trained: NeuralNetRegressor) -> list[float]:
+    (recorder,) = (one for _, one in trained.callbacks_ if isinstance(one, Recorder))
+    return recorder.used_.rates
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        ScheduleLR(lr=parse(SCHEDULE)),
+        LRScheduler(policy=Scheduler, step_every="batch", lr=parse(SCHEDULE)),
+    ],
+)
+def test_every_batch_has_its_rate(callback: LRScheduler) -> None:
+    trained = net(callback).fit(X, Y)
+    assert used(trained) == wanted(parse(SCHEDULE), 16)
+    assert [row["event_lr"] for epoch in trained.history for row in epoch["batches"]] == used(trained)
+
+
+def test_a_net_that_is_trained_further_goes_on() -> None:
+    trained = net(ScheduleLR(lr=parse(SCHEDULE)), epochs=2).fit(X, Y)
+    trained.partial_fit(X, Y)
+    assert used(trained) == wanted(parse(SCHEDULE), 8, 8)
+
+
+def test_a_clone_begins_again() -> None:
+    from sklearn.base import clone
+
+    trained = net(ScheduleLR(lr=parse(SCHEDULE))).fit(X, Y)
+    assert used(clone(trained).fit(X, Y)) == wanted(parse(SCHEDULE), 16)
+
+
+def test_stepped_per_epoch_it_warns_once_with_the_remedy() -> None:
+    with pytest.warns(RuntimeWarning, match=r'skorch steps once per epoch.*step_every="batch"') as found:
+        net(LRScheduler(policy=Scheduler, lr=parse(SCHEDULE))).fit(X, Y)  # skorch's default
+    assert len([one for one in found if "skorch steps" in str(one.message)]) == 1
+
+
+def test_a_schedule_in_epochs_may_be_stepped_per_epoch() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        trained = net(ScheduleLR(step_every="epoch", lr=cosine(0.1, 0, 4))).fit(X, Y)
+    assert used(trained) == [cosine(0.1, 0, 4)(n // 4) for n in range(16)]
