@@ -77,6 +77,14 @@ def test_every_update_has_its_rate(accumulated: int, tmp_path: Path) -> None:
     assert train(tmp_path, NAMED, accumulated) == wanted(parse(SCHEDULE), 16 // accumulated)
 
 
+def test_the_config_of_the_page(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "hosts.md").read_text("utf-8")
+    (line,) = (line for line in page.splitlines() if line.startswith("param_scheduler = "))
+    found: dict[str, Any] = {}
+    exec(line, found)
+    assert train(tmp_path, found["param_scheduler"]) == wanted(linear(0, 0.1, 4) >> cosine(0.1, 0, 12), 16)
+
+
 def test_in_a_loop_by_iterations(tmp_path: Path) -> None:
     cfg = {"by_epoch": False, "max_iters": 16, "val_interval": 100}
     assert train(tmp_path, NAMED, train_cfg=cfg) == wanted(parse(SCHEDULE), 16)
