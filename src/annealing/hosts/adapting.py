@@ -13,7 +13,7 @@ from ..torch.scheduler import Scheduler
 from ..torch.watch import Watch
 
 Reaction = Literal["warn", "raise"]
-OPTIONS = ("scale", "policy", "last_epoch")  # of a Scheduler; all else that it takes are schedules
+OPTIONS = ("scale", "policy", "last_epoch", "snapshots")  # of a Scheduler; all else that it takes are schedules
 REACTIONS = (None, "warn", "raise")
 
 

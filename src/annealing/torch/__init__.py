@@ -3,6 +3,7 @@
 from torch.optim.lr_scheduler import LRScheduler
 
 from .averaging import SWALR
+from .compat import allow_schedules
 from .composites import ChainedScheduler, SequentialLR
 from .decaying import ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from .lambdas import LambdaLR, MultiplicativeLR, ReduceLROnPlateau
@@ -32,3 +33,5 @@ __all__ = [
     "StepLR",
     "Watch",
 ]
+
+allow_schedules()

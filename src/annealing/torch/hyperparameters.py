@@ -6,6 +6,7 @@ import math
 import numbers
 import operator
 import sys
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import islice
@@ -15,13 +16,14 @@ from torch import Tensor
 
 from ..cycles import Cycle
 from ..errors import ScheduleError, finite
+from ..notation import parse
 from ..recipes import constant
 from ..schedule.base import Schedule
 from .blocks import BLOCK, Ahead
 from .groups import Groups
 from .writer import Writer, writer
 
-Given = Schedule | list[Schedule]  # one for all groups, or one for each
+Given = Schedule | list[Schedule | None]  # one for all groups, or one for each; None leaves a group alone
 
 MOST = sys.float_info.max
 NOT_NEGATIVE = (0.0, MOST, "a finite number of at least 0")
@@ -37,17 +39,26 @@ RUNS_LOOKED_AT = 20  # the ends of so many runs are checked before training begi
 class Hyperparameter:
     """One number of every group (`index`: its place where the group holds several), and the schedule it follows.
 
-    schedules: one for all groups, or a list with one for each. scale: None, or what each group's value is multiplied
-    by: "base", the value that the group had before any schedule, or "lr_scale", the group's own entry of that name.
+    schedules: one for all groups, or a list with one for each (None: that group is left alone). scale: None, or what
+    each group's value is multiplied by: "base", the value that the group had before any schedule, or "lr_scale", the
+    group's own entry of that name. bases: with "base", those of a saved state; they replace what the groups say.
     """
 
-    def __init__(self, name: str, index: int | None, schedules: Given, scale: str | None) -> None:
+    def __init__(
+        self, name: str, index: int | None, schedules: Given, scale: str | None, bases: list[float] | None = None
+    ) -> None:
         self.name, self.index, self.schedules, self.scale = name, index, schedules, scale
         self.key = name if index is None else f"{name}[{index}]"
-        self.distinct = list(dict.fromkeys(schedules)) if isinstance(schedules, list) else [schedules]
-        self.which = [self.distinct.index(schedule) for schedule in schedules] if isinstance(schedules, list) else None
+        each = schedules if isinstance(schedules, list) else [schedules]
+        followed = [schedule for schedule in each if schedule is not None]
+        self.distinct = list(dict.fromkeys(followed))
+        self.which = [self.distinct.index(schedule) for schedule in followed] if isinstance(schedules, list) else None
+        left_alone = len(followed) < len(each)
+        self.mine = [i for i, schedule in enumerate(each) if schedule is not None] if left_alone else None
         self.range = RANGES.get(name, ANY)
         self.factor_key = f"initial_{self.key}" if scale == "base" else "lr_scale"
+        self.bases: list[float] = []  # as far as they are known, by group
+        self._restored = bases
         self._forget()
 
     def _forget(self) -> None:
@@ -67,13 +78,23 @@ class Hyperparameter:
 
     def following(self, schedules: Given) -> Hyperparameter:
         """The same hyperparameter under other schedules."""
-        return Hyperparameter(self.name, self.index, schedules, self.scale)
+        other = Hyperparameter(self.name, self.index, schedules, self.scale)
+        other.bases = self.bases
+        return other
 
-    def values(self, position: float, groups: Groups) -> list[float]:
-        """What every group is to hold at this position, in its range."""
+    def of(self, groups: Groups) -> Groups:
+        """The groups that follow a schedule."""
+        return groups if self.mine is None else [groups[i] for i in self.mine]
+
+    def values(self, position: float, all_groups: Groups, now: float = 0) -> list[float]:
+        """What every group that follows a schedule is to hold at this position, in its range.
+
+        now: the position at which the groups hold what they hold.
+        """
         if self.which is not None:
-            self._count(groups)
-        place, factors = position - self._ahead.begin, None if self.scale is None else self.factors(groups)
+            self._count(all_groups)
+        groups = self.of(all_groups)
+        place, factors = position - self._ahead.begin, None if self.scale is None else self.factors(groups, now)
         # A block whose extremes are in range needs no look at its single values; other factors may take them out.
         if type(place) is not int or not 0 <= place < BLOCK or factors is not self._ranged:
             least, most, _ = self.range
@@ -91,27 +112,29 @@ class Hyperparameter:
     def check(self, groups: Groups) -> None:
         """Refuse schedules whose runs begin or end out of range, and groups that cannot be scaled."""
         self._count(groups)
-        factors = {1.0} if self.scale is None else set(self.factors(groups))
+        factors = {1.0} if self.scale is None else set(self.factors(self.of(groups)))
         for schedule in self.distinct:
             for run in first_runs(schedule):
                 self._checked([run.first * factor for factor in factors], run.begin)
                 self._checked([run.last * factor for factor in factors], run.end)
 
-    def write(self, values: list[float], groups: Groups) -> None:
+    def write(self, values: list[float], all_groups: Groups) -> None:
         """Write them: numbers are replaced, tensors filled in place."""
-        if self.scale == "base" and None in self._known_factors[0]:
+        groups = self.of(all_groups)
+        if self.scale == "base" and (self._restored or None in self._known_factors[0]):
+            self._restored = None
             for group, factor in zip(groups, self._known_factors[1], strict=True):
-                group.setdefault(self.factor_key, factor)
+                group[self.factor_key] = factor
         if self._writer is None or not self._writer.fits(groups):
             same = self.scale is None and len(self.distinct) == 1
             self._writer = writer(groups, self.name, self.index, same, merge=True)
         self._writer.write(groups, values)
 
     def _count(self, groups: Groups) -> None:
-        if self.which is not None and len(self.which) != len(groups):
+        if isinstance(self.schedules, list) and len(self.schedules) != len(groups):
             raise ScheduleError(
                 f"{self.name} must have one schedule for each of the {len(groups)} parameter groups, got "
-                f"{len(self.which)}; for a group added later call scheduler.add_group({self.name}=...)"
+                f"{len(self.schedules)}; for a group added later call scheduler.add_group({self.name}=...)"
             )
 
     def _checked(self, values: list[float], position: float) -> list[float]:
@@ -122,22 +145,37 @@ class Hyperparameter:
                 raise ScheduleError(f"{self.key} must be {allowed}, got {value!r} at {position!r} from {many}")
         return values
 
-    def factors(self, groups: Groups) -> list[float]:
+    def factors(self, groups: Groups, now: float = 0) -> list[float]:
         """What each group's value is multiplied by, read again where a group holds another object than before."""
         key = self.factor_key
         found = [group.get(key) for group in groups]
         known, factors = self._known_factors
         if len(known) != len(found) or any(map(operator.is_not, found, known)):
-            factors = [self._factor(group, given) for group, given in zip(groups, found, strict=True)]
+            factors = [self._factor(i, group, found[i], now) for i, group in enumerate(groups)]
             self._known_factors = found, factors
+            self.bases = factors if self.scale == "base" else []
         return factors
 
-    def _factor(self, group: dict[str, Any], given: Any) -> float:
-        if given is None:
-            if self.scale == "lr_scale":
-                return 1.0
-            given = group[self.name] if self.index is None else group[self.name][self.index]
-        return finite(given.item() if isinstance(given, Tensor) else given, self.factor_key)
+    def _factor(self, i: int, group: dict[str, Any], given: Any, now: float) -> float:
+        if self._restored and i < len(self._restored):
+            return self._restored[i]
+        if given is not None:
+            return _number(given, self.factor_key)
+        if self.scale == "lr_scale":
+            return 1.0
+        if i < len(self.bases):  # an optimizer's state was loaded that has lost it: a sharded one keeps no initial_lr
+            return self.bases[i]
+        held = _number(group[self.name] if self.index is None else group[self.name][self.index], self.key)
+        if not self.bases:
+            return held
+        # Added in the middle of training, a group brings the rate that it is to have now: its base is before the decay.
+        # Where the schedule is 0 no base gives that rate; what the group brings is then taken for the base.
+        schedule = self.distinct[0 if self.which is None else self.which[i]]
+        return held / (schedule(now) or 1.0)
+
+
+def _number(value: Any, name: str) -> float:
+    return finite(value.item() if isinstance(value, Tensor) else value, name)
 
 
 @lru_cache(maxsize=256)
@@ -165,18 +203,25 @@ def read_scale(scale: Any, given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read_one(name: str, given: Any, scale: str | None, groups: Groups) -> list[Hyperparameter]:
-    if name not in known(groups):
-        raise ScheduleError(f"{name!r} is no hyperparameter of every group; these are: {', '.join(known(groups))}")
-    each = given if isinstance(given, list) else [given]
-    if not each:
-        raise ScheduleError(f"{name} must have one schedule for each parameter group, got []")
-    columns = [read_value(name, one, groups[0][name]) for one in each]
-    if any(column.keys() != columns[0].keys() for column in columns):
+    each = given if isinstance(given, list) else [given] * len(groups)
+    followed = [(one, group) for one, group in zip(each, groups, strict=False) if one is not None]
+    if not followed:
+        raise ScheduleError(f"{name} must have one schedule for each parameter group, not only None, got {given!r}")
+    holding = [group for _, group in followed]
+    if name not in known(holding):
+        few = "" if len(holding) == len(groups) else " that has a schedule"
+        names = ", ".join(known(holding))
+        raise ScheduleError(f"{name!r} is no hyperparameter of every group{few}; these are: {names}")
+    columns = [None if one is None else read_value(name, one, holding[0][name]) for one in each]
+    forms = [column.keys() for column in columns if column is not None]
+    if any(form != forms[0] for form in forms):
         raise ScheduleError(f"{name} must be given in the same form for every group, got {given!r}")
     found = []
-    for index in columns[0]:
-        schedules = [column[index] for column in columns]
-        found.append(Hyperparameter(name, index, schedules if isinstance(given, list) else schedules[0], scale))
+    for index in forms[0]:
+        schedules = [None if column is None else column[index] for column in columns]
+        one = schedules if isinstance(given, list) else schedules[0]
+        assert one is not None
+        found.append(Hyperparameter(name, index, one, scale))
     return found
 
 
@@ -195,10 +240,34 @@ def _schedule(name: str, given: Any) -> Schedule:
         return given
     if isinstance(given, numbers.Real) and not isinstance(given, bool):
         return constant(finite(given, name))
-    hint = " (annealing.parse reads a notation)" if isinstance(given, str) else ""
+    if isinstance(given, str):
+        try:
+            return parse(given)
+        except ScheduleError as error:
+            raise ScheduleError(f"{name}: {error}") from None
     raise ScheduleError(
-        f"{name} must be a schedule or a number, or a list with one for each group, got {given!r}{hint}"
+        f"{name} must be a schedule or a number, a notation as text, or a list with one for each group, got {given!r}"
     )
+
+
+def warn_if_made_equal(steered: list[Hyperparameter], groups: Groups) -> None:
+    """Warn where one schedule would give the same value to groups that differ, and nothing says that it is meant."""
+    for one in steered:
+        if isinstance(one.schedules, list) or one.scale is not None or one.index is not None:
+            continue
+        found = sorted({_number(group.get(f"initial_{one.key}", group[one.name]), one.key) for group in groups})
+        layered = one.name == "lr" and any(group.get("lr_scale", 1) != 1 for group in groups)
+        if len(found) == 1 and not layered:
+            continue
+        differ = "have an lr_scale" if layered else f"hold {found[0]:g} to {found[-1]:g}"
+        word = '"base"' if one.name == "lr" else f'{{"{one.name}": "base"}}'
+        warnings.warn(
+            f"{one.name} has one schedule, so that all param groups get the same value, but they {differ}. Say what is "
+            f'meant: scale={word} keeps their ratios, scale="lr_scale" multiplies by that entry of each group, a list '
+            "has one schedule for each group, scale=None gives all the same value.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def known(groups: Groups) -> list[str]:

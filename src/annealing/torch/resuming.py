@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from ..analysis import diff
@@ -11,7 +13,7 @@ from ..recipes import change_horizon
 from ..schedule.base import Schedule
 from .hyperparameters import SCALES, Given, Hyperparameter
 
-POLICIES = ("saved", "new", "new-from-0", "restretch")
+POLICIES = ("saved", "new", "new-from-0", "keep-epoch", "restretch")
 LOOKED_AT = 1000  # updates of schedules without an end, at least, in which a difference is looked for
 
 
@@ -30,6 +32,7 @@ class Saved(NamedTuple):
     before: float
     schedules: dict[str, Given]
     scales: dict[str, str | None]
+    bases: dict[str, list[float]]
 
 
 def checked(policy: Any) -> str | None:
@@ -42,28 +45,61 @@ def state(steered: list[Hyperparameter], position: float, before: float) -> dict
     return {
         "position": position,
         "before": before,
-        "schedules": {one.key: _each(one.schedules, Schedule.to_json) for one in steered},
-        "fingerprints": {one.key: _each(one.schedules, lambda schedule: schedule.fingerprint) for one in steered},
+        "schedules": {one.key: _each(one.schedules, _json) for one in steered},
+        "fingerprints": {one.key: _each(one.schedules, _print) for one in steered},
         "scales": {one.key: one.scale for one in steered},
+        "bases": {one.key: list(one.bases) for one in steered if one.scale == "base"},
     }
 
 
 def read(found: Any, steered: list[Hyperparameter], policy: str | None) -> Resumed:
     """Where a state and a policy lead."""
     saved = _read(found)
-    if not _changes(saved, steered):
-        return Resumed(saved.position, saved.before, steered)
-    if policy == "new":
-        return Resumed(saved.position, saved.before, steered)
+    if not _changes(saved, steered) or policy == "new":
+        return Resumed(saved.position, saved.before, _with_bases(saved, steered))
     if policy == "new-from-0":
-        return Resumed(0, -1, steered)
+        return Resumed(0, -1, _with_bases(saved, steered))
     if policy is None or saved.schedules.keys() != {one.key for one in steered}:
         raise ScheduleError(_refusal(saved, steered, policy))
+    if policy == "keep-epoch":
+        position = _as_far(saved, steered)
+        return Resumed(position, position - 1, _with_bases(saved, steered))
     kept = {one.key: saved.schedules[one.key] for one in steered}
     if policy == "restretch":
         kept = {one.key: _restretched(kept[one.key], one, saved.position) for one in steered}
     going_on = [Hyperparameter(one.name, one.index, kept[one.key], saved.scales[one.key]) for one in steered]
-    return Resumed(saved.position, saved.before, going_on)
+    return Resumed(saved.position, saved.before, _with_bases(saved, going_on))
+
+
+def _with_bases(saved: Saved, steered: list[Hyperparameter]) -> list[Hyperparameter]:
+    """The same hyperparameters with the saved bases: an optimizer's state may have lost them, or hold decayed rates."""
+    return [
+        Hyperparameter(one.name, one.index, one.schedules, one.scale, saved.bases[one.key])
+        if one.scale == "base" and saved.bases.get(one.key)
+        else one
+        for one in steered
+    ]
+
+
+def _as_far(saved: Saved, steered: list[Hyperparameter]) -> int:
+    """The position at which the new schedules are as far through as the saved ones are at theirs."""
+    ratios = set[Fraction]()
+    for one in steered:
+        for before, now in zip(_listed(saved.schedules[one.key]), _listed(one.schedules), strict=False):
+            if before == now:  # a constant, or one that is not counted in updates
+                continue
+            if before is None or now is None or not before.exact_duration or not now.exact_duration:
+                raise ScheduleError(f"policy 'keep-epoch' needs schedules that end, got {before} and {now}")
+            ratios.add(now.exact_duration / before.exact_duration)
+    if len(ratios) != 1:
+        found = ", ".join(f"{float(ratio):g}" for ratio in sorted(ratios))
+        raise ScheduleError(f"policy 'keep-epoch' needs one ratio of new to saved lengths, got {found or 'none'}")
+    # Within an epoch the saved place may lie between two updates of the new batch: the nearest one.
+    return round(Fraction(saved.position) * ratios.pop())
+
+
+def _listed(schedules: Given) -> list[Schedule | None]:
+    return schedules if isinstance(schedules, list) else [schedules]
 
 
 def written(steered: list[Hyperparameter]) -> str:
@@ -79,24 +115,41 @@ def _read(found: Any) -> Saved:
         lacks = f"it lacks {', '.join(missing)}" if isinstance(found, dict) else f"got {type(found).__name__}"
         raise ScheduleError(f"this is no state of an annealing.torch.Scheduler: {lacks}")
     position, before = (_number(found[name], name) for name in ("position", "before"))
-    if not max(before, 0) <= position:
+    if before > position:
         raise _damaged("before", found["before"])
     schedules, prints, scales = (found[name] for name in names[2:])
     if not isinstance(schedules, dict) or not isinstance(prints, dict) or not isinstance(scales, dict):
         raise _damaged("schedules", schedules)
     read = {key: _each(text, _schedule) for key, text in schedules.items()}
     for key, schedule in read.items():
-        if _each(schedule, lambda one: one.fingerprint) != prints.get(key):
+        if _each(schedule, _print) != prints.get(key):
             raise _damaged(f"fingerprints of {key}", prints.get(key))
         if scales.get(key, "") not in (None, *SCALES):
             raise _damaged(f"scales of {key}", scales.get(key))
-    return Saved(position, before, read, scales)
+    bases = found.get("bases", {})  # which states of earlier releases lack
+    if not isinstance(bases, dict) or any(not _numbers(base) for base in bases.values()):
+        raise _damaged("bases", bases)
+    return Saved(position, before, read, scales, bases)
 
 
-def _schedule(text: Any) -> Schedule:
+def _numbers(values: Any) -> bool:
+    return isinstance(values, list) and all(type(one) in (int, float) and math.isfinite(one) for one in values)
+
+
+def _schedule(text: Any) -> Schedule | None:
+    if text is None:
+        return None
     if not isinstance(text, str):
         raise _damaged("schedules", text)
     return from_json(text)
+
+
+def _json(schedule: Schedule | None) -> str | None:
+    return None if schedule is None else schedule.to_json()
+
+
+def _print(schedule: Schedule | None) -> str | None:
+    return None if schedule is None else schedule.fingerprint
 
 
 def _number(value: Any, name: str) -> float:
@@ -125,7 +178,10 @@ def _restretched(saved: Given, one: Hyperparameter, position: float) -> Given:
     if isinstance(saved, list) and isinstance(one.schedules, list):
         if len(saved) != len(one.schedules):
             raise ScheduleError(f"{one.key} must have {len(saved)} schedules, as in the state")
-        return [_stretched_on(*both, position) for both in zip(saved, one.schedules, strict=True)]
+        return [
+            None if before is None or now is None else _stretched_on(before, now, position)
+            for before, now in zip(saved, one.schedules, strict=True)
+        ]
     assert isinstance(saved, Schedule)
     assert isinstance(one.schedules, Schedule)
     return _stretched_on(saved, one.schedules, position)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, tensor
@@ -25,14 +26,17 @@ class Scheduler(LRScheduler):
     Built, it writes the values for update 1, schedule(0); after k calls of `step()` the groups hold schedule(k). It is
     one of PyTorch's LRSchedulers, and leaves `optimizer.step` as it is.
 
-    optimizer: any torch.optim.Optimizer with at least one group. Then for any number that every group has: a schedule
-    or a number for all groups, groups added later too, or a list with one for each group. Where a group holds several
-    numbers (betas) a schedule is for the first of them, a tuple of schedules and numbers for the first ones.
+    optimizer: any torch.optim.Optimizer with at least one group. lr, and by its name any other number that every group
+    has: a schedule, its notation as text, or a number, for all groups, groups added later too; or a list with one for
+    each group, where None leaves a group alone. Where a group holds several numbers (betas) a schedule is for the first
+    of them, a tuple of schedules and numbers for the first ones.
 
     scale: None, and a value is what the schedule says; "base", it is multiplied by what the group had before any
     schedule (`initial_lr`, kept in the group); "lr_scale", by the group's entry of that name (1 where there is none).
-    A word is for lr; for others too a dict: {"weight_decay": "base"}.
+    A word is for lr; for others too a dict: {"weight_decay": "base"}. Left out, it is None, with a warning where groups
+    that differ would get the same value.
     policy: what `load_state_dict` does with the state of another schedule. last_epoch: k, to begin at position k + 1.
+    snapshots: called with this scheduler after each step that ends a cycle of lr, once.
 
     A ScheduleError names what cannot be used, here and in every method, and leaves optimizer and scheduler as they
     were: an argument, or a value out of range, NaN too.
@@ -54,27 +58,42 @@ class Scheduler(LRScheduler):
     last_epoch: float  # type: ignore[assignment]  # step_to goes to fractions too
     _rates: list[float] | None
     _caller_known = False
+    _built = False  # and not moved since
+    _is_part = False  # of a SequentialLR
 
     def __init__(
         self,
         optimizer: Optimizer,
+        lr: Any = None,
         *,
-        scale: str | dict[str, str] | None = None,
+        scale: Any = ...,
         policy: str | None = None,
         last_epoch: int = -1,
+        snapshots: Callable[[Any], object] | None = None,
         **schedules: Any,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise ScheduleError(f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}")
         if not optimizer.param_groups:
             raise ScheduleError("optimizer must have at least one parameter group, got none")
-        self.optimizer, self.policy = optimizer, resuming.checked(policy)
+        if snapshots is not None and not callable(snapshots):
+            raise ScheduleError(f"snapshots must be a function of the scheduler, got {snapshots!r}")
+        groups = optimizer.param_groups
+        self.optimizer, self.policy, self.snapshots = optimizer, resuming.checked(policy), snapshots
         self._step_count = 1  # Accelerate counts on it
-        self._hyperparameters = hyperparameters.read(schedules, scale, optimizer.param_groups)
-        for one in self._hyperparameters:
-            one.check(optimizer.param_groups)
+        given = schedules if lr is None else {"lr": lr, **schedules}
+        steered = hyperparameters.read(given, None if scale is ... else scale, groups)
+        for one in steered:
+            one.check(groups)
         position = _time(last_epoch, "last_epoch", least=-1) + 1
-        self._enter(self._hyperparameters, position, position - 1)
+        if scale is ...:
+            hyperparameters.warn_if_made_equal(steered, groups)
+        # As PyTorch's schedulers do, before anything is written: those that are built later start from it.
+        before = [rate.clone() if isinstance(rate := group["lr"], Tensor) else rate for group in groups]
+        self._enter(steered, position, position - 1)
+        for group, rate in zip(groups, before, strict=True):
+            group.setdefault("initial_lr", rate)
+        self._built = True
 
     @property
     def position(self) -> float:
@@ -106,7 +125,9 @@ class Scheduler(LRScheduler):
         else:
             before = self.last_epoch
             self._put(self._hyperparameters, before + 1)
-            self._before = before
+            self._before, self._built = before, False
+            if self.snapshots is not None and self.snapshot_due:
+                self.snapshots(self)
 
     @eager
     def _eager_step(self, epoch: float | None, updated: bool) -> None:
@@ -128,10 +149,11 @@ class Scheduler(LRScheduler):
 
     @property
     def snapshot_due(self) -> bool:
-        """Whether the update just made ended a run of lr: the model is one to keep (see `Schedule.snapshots`).
+        """Whether the update just made ended a cycle of lr: the model is one to keep (see `Schedule.snapshots`).
 
-        After `step()` it is about that update, after `step_to(t)` about the time since the position before, if that
-        lies at most 1 back, else about the last 1.
+        True if a cycle has ended since the position before; where the scheduler has gone back, or was just built and
+        placed somewhere by `step_to`, in the last 1 of time. It stays true until the next call of `step`: a loop that
+        asks more often than it steps gives `snapshots=` instead, or says `step(updated=False)`.
         """
         return any(ends.within(self._before, self.last_epoch) for ends in self._snapshots)
 
@@ -177,16 +199,33 @@ class Scheduler(LRScheduler):
             return [_like(group["lr"], group["lr"]) for group in groups]
         return [_like(value, group["lr"]) for value, group in zip(self._rates, groups, strict=False)]
 
-    get_lr = get_last_lr
+    def get_lr(self) -> list[Any]:
+        """The learning rates at `last_epoch`, which a host may have set, as copies of the kind that the groups hold."""
+        groups = self.optimizer.param_groups
+        found = [group["lr"] for group in groups]
+        for one in self._hyperparameters:
+            if one.name == "lr":
+                for i, value in zip(one.mine or range(len(groups)), one.values(self.last_epoch, groups), strict=True):
+                    found[i] = value
+        return [_like(value, group["lr"]) for value, group in zip(found, groups, strict=True)]
 
     @property
-    def _last_lr(self) -> list[Any]:  # type: ignore[override]
+    def _last_lr(self) -> list[Any]:
         return self.get_last_lr()
 
+    @_last_lr.setter
+    def _last_lr(self, rates: list[Any]) -> None:  # PyTorch's composites and torchtitan write it
+        self._rates = list(rates)
+
     @property
-    def base_lrs(self) -> list[Any]:  # type: ignore[override]
-        """The groups' rates before any schedule where they are known, else those that they hold."""
+    def base_lrs(self) -> list[Any]:
+        """The groups' rates before any schedule, their `initial_lr`; set, they are what scale="base" multiplies."""
         return [group.get("initial_lr", group["lr"]) for group in self.optimizer.param_groups]
+
+    @base_lrs.setter
+    def base_lrs(self, rates: list[Any]) -> None:
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["initial_lr"] = rate
 
     def state_dict(self) -> dict[str, Any]:
         """Position, schedules and their fingerprints: numbers and text, which torch.load(weights_only=True) reads."""
@@ -201,32 +240,56 @@ class Scheduler(LRScheduler):
         - "saved": go on with the saved schedules.
         - "new": go on with the new ones, at the saved position.
         - "new-from-0": begin with the new ones.
+        - "keep-epoch": go on with the new ones where they are as far through as the saved ones were; for the same
+          epochs in another number of updates, because batch size, accumulation or replicas have changed.
         - "restretch": the saved schedule, what is left of it stretched so that it ends where the new one does (see
           `annealing.change_horizon`).
 
         An optimizer may be loaded before or after; loaded after, its values stay until the next step.
         """
         found = resuming.read(state_dict, self._hyperparameters, resuming.checked(policy) or self.policy)
-        self._enter(found.hyperparameters, found.position, found.before)
+        if self._is_part or self.last_epoch < 0:
+            # A part of a sequence that is not its turn must not write: PyTorch's parts would go on from its rates.
+            self._take(found.hyperparameters, found.before)
+            self.last_epoch = found.position
+        else:
+            self._enter(found.hyperparameters, max(found.position, 0), found.before)
+
+    def _initial_step(self) -> None:
+        self._is_part = True
+        super()._initial_step()
+
+    def _update_lr(self, epoch: float | None = None) -> None:
+        """Go on by one, or to any step: PyTorch's SequentialLR places its parts by this."""
+        self._is_part = True
+        self._move(self.last_epoch + 1 if epoch is None else epoch)
 
     def _move(self, position: float) -> None:
-        before = self.last_epoch
+        before, placed = self.last_epoch, self._built
         self._put(self._hyperparameters, position)
-        self._before = before if 0 < position - before <= 1 else position - 1
+        # One that was just built has not trained from 0 to here: what ended on the way ended in an earlier process.
+        self._before = before if before < position and (not placed or position - before <= 1) else position - 1
+        self._built = False
+        if self.snapshots is not None and before < position and not placed and self.snapshot_due:
+            self.snapshots(self)
 
     def _enter(self, steered: list[Hyperparameter], position: float, before: float) -> None:
         """Take these schedules from this position on."""
         self._put(steered, position)
-        self._hyperparameters, self._before = steered, before
+        self._take(steered, before)
+
+    def _take(self, steered: list[Hyperparameter], before: float) -> None:
+        self._hyperparameters, self._before, self._built = steered, before, False
         self._snapshots = [Snapshots(schedule) for one in steered if one.name == "lr" for schedule in one.distinct]
 
     def _put(self, steered: list[Hyperparameter], position: float) -> None:
         groups = self.optimizer.param_groups
-        values = [one.values(position, groups) for one in steered]
+        now = self.__dict__.get("last_epoch", position)
+        values = [one.values(position, groups, now) for one in steered]
         self._rates = None
         for one, found in zip(steered, values):  # noqa: B905 (a strict one takes longer)
             one.write(found, groups)
-            if one.name == "lr":
+            if one.name == "lr" and one.mine is None:
                 self._rates = found
         self.last_epoch = position
 
