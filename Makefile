@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all docs check clean
+.PHONY: demo test test-all hosts docs check clean
 demo: .venv/ready
 	$(BIN)/annealing compare --out demo
 
@@ -12,6 +12,17 @@ test: .venv/ready
 
 test-all: .venv/ready
 	$(BIN)/pytest -n logical -m "not slow"
+
+# The tests inside real training frameworks, which have an environment of their own: they bring many packages.
+hosts: .venv-hosts/ready
+	.venv-hosts/bin/pytest -m slow tests/test_hosts_*.py
+
+.venv-hosts/ready: tests/requirements-hosts.txt tests/requirements-hosts-alone.txt
+	test -x .venv-hosts/bin/python || $(PYTHON) -m venv .venv-hosts
+	.venv-hosts/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt torch==2.13.0
+	.venv-hosts/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -r $< pytest -e '.[torch,audit]'
+	.venv-hosts/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tests/requirements-hosts-alone.txt
+	touch $@
 
 docs: .venv/ready
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
@@ -28,4 +39,4 @@ check: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv demo build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-hosts demo build dist .mypy_cache .pytest_cache .ruff_cache

@@ -107,6 +107,49 @@ def test_the_model_from_the_end_of_each_cycle_is_kept_once(accumulated: int, tmp
         assert f"cycle-{checkpoint['global_step']}.ckpt" == name
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_an_update_that_a_grad_scaler_skips_does_not_count(fused: bool, tmp_path: Path) -> None:
+    from lightning.pytorch.plugins import MixedPrecision
+
+    class Overflowing(Model):
+        def training_step(self, batch: Any, index: int) -> Any:
+            loss = super().training_step(batch, index)
+            return loss * float("inf") if self.trainer.fit_loop.total_batch_idx in (2, 3, 9) else loss
+
+        def configure_optimizers(self) -> Any:
+            self.optimizer = torch.optim.SGD(self.parameters(), lr=0.05, fused=fused)
+            return configured(self, self.optimizer, lr=SCHEDULE)
+
+        def on_train_batch_end(self, *_: Any) -> None:
+            rates.append(self.optimizer.param_groups[0]["lr"])  # of the next update
+
+    rates: list[float] = []
+    scaling = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=8.0))
+    trainer(tmp_path, max_epochs=4, plugins=[scaling]).fit(Overflowing())
+    made = [n for n in range(16) if n not in (2, 3, 9)]
+    assert rates == [parse(SCHEDULE)(sum(m <= n for m in made)) for n in range(16)]
+
+
+def test_a_module_that_steps_by_hand_is_watched_and_kept(tmp_path: Path) -> None:
+    class ByHand(Model):
+        automatic_optimization = False
+
+        def training_step(self, batch: Any, index: int) -> None:
+            self.manual_backward(super().training_step(batch, index))
+            self.optimizers().step()
+            self.lr_schedulers().step()
+
+    def how(_: Any, optimizer: Any) -> Any:
+        return {"optimizer": optimizer, "lr_scheduler": Scheduler(optimizer, lr=warm_restarts(0.1, T_0=8))}
+
+    model = ByHand(how)
+    callback = ScheduleCallback(on_departure="raise", snapshots=tmp_path / "kept")
+    trainer(tmp_path, max_epochs=4, callbacks=[callback]).fit(model)
+    assert model.used.rates == wanted(warm_restarts(0.1, T_0=8), 16)
+    assert callback.watches[0].done == 16
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["cycle-16.ckpt", "cycle-8.ckpt"]
+
+
 def test_stepped_per_epoch_it_warns_once_with_the_remedy(tmp_path: Path) -> None:
     model = Model(lambda _, o: ([o], [Scheduler(o, lr=parse(SCHEDULE))]))  # Lightning's default
     with pytest.warns(RuntimeWarning, match="Lightning steps once per epoch") as found:

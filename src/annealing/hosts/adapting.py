@@ -29,11 +29,9 @@ def resolved(given: Any, updates: float) -> Any:
     return Plan(steps=int(updates)).resolve(schedule)
 
 
-def scheduler_for(optimizer: Any, updates: float, given: dict[str, Any]) -> Scheduler:
+def scheduler_for(kind: type[Scheduler], optimizer: Any, updates: float, given: dict[str, Any]) -> Scheduler:
     """A Scheduler from the arguments of an adapter, once the host knows how many updates it will make."""
-    return Scheduler(
-        optimizer, **{name: one if name in OPTIONS else resolved(one, updates) for name, one in given.items()}
-    )
+    return kind(optimizer, **{name: one if name in OPTIONS else resolved(one, updates) for name, one in given.items()})
 
 
 def reaction(on_departure: Any) -> Reaction | None:

@@ -21,11 +21,31 @@ from .adapting import Reaction, Snapshot, reaction, scheduler_for, watch
 def configured(module: LightningModule, optimizer: Any, **schedules: Any) -> dict[str, Any]:
     """What `configure_optimizers` is to return: a Scheduler of this optimizer that is stepped once per update.
 
-    Lightning steps per epoch unless it is told otherwise. schedules: as for `annealing.torch.Scheduler`, as text too;
+    Lightning steps per epoch unless it is told otherwise, and does not say when a GradScaler has skipped an update:
+    the Scheduler sees that for itself. schedules: as for `annealing.torch.Scheduler`, as text too;
     durations like "5%" are shares of `trainer.estimated_stepping_batches`.
     """
-    scheduler = scheduler_for(optimizer, module.trainer.estimated_stepping_batches, schedules)
+    scheduler = scheduler_for(LightningScheduler, optimizer, module.trainer.estimated_stepping_batches, schedules)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step", "frequency": 1}}
+
+
+class LightningScheduler(Scheduler):
+    """A Scheduler that moves on only after an update that the optimizer has made, whoever calls `step()`."""
+
+    _made = False
+
+    def __init__(self, optimizer: Any, **schedules: Any) -> None:
+        super().__init__(optimizer, **schedules)
+        optimizer.register_step_post_hook(self._note)
+
+    def _note(self, optimizer: Any, *_: Any) -> None:
+        # Under a GradScaler a fused optimizer is called in any case, and leaves the weights alone where this is 1.
+        found_inf = getattr(optimizer, "found_inf", None)
+        self._made = found_inf is None or not found_inf.item()
+
+    def step(self, epoch: float | None = None, *, updated: bool = True) -> None:
+        made, self._made = self._made, False
+        super().step(epoch, updated=updated and made)
 
 
 class ScheduleCallback(Callback):  # type: ignore[misc]
@@ -46,7 +66,8 @@ class ScheduleCallback(Callback):  # type: ignore[misc]
             raise ScheduleError(
                 "ScheduleCallback needs an annealing.torch.Scheduler from configure_optimizers, got none"
             )
-        per_update = [one.scheduler for one in configs if one.interval == "step"]
+        by_hand = not pl_module.automatic_optimization  # then the module steps, and the interval says nothing
+        per_update = [one.scheduler for one in configs if by_hand or one.interval == "step"]
         self.watches = [each for scheduler in per_update for each in watch(scheduler, self.on_departure)]
         self.snapshots = [Snapshot(scheduler) for scheduler in per_update]
 

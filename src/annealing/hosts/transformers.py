@@ -32,7 +32,7 @@ def scheduled(trainer: type[Trainer], **schedules: Any) -> type[Trainer]:
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             if self.lr_scheduler is None:
                 chosen = self.optimizer if optimizer is None else optimizer
-                self.lr_scheduler = scheduler_for(chosen, num_training_steps, schedules)
+                self.lr_scheduler = scheduler_for(Scheduler, chosen, num_training_steps, schedules)
                 # Without this mark a second `train()` would go on with the scheduler of the first.
                 self._created_lr_scheduler = True
             return self.lr_scheduler
