@@ -20,6 +20,7 @@ UPDATES = (
     "iteration iterations iter train_step train/step training_iteration time/total_timesteps "
     "total_timesteps timesteps _step batch"
 )
+PERS = "steps_per_epoch iters_per_epoch iterations_per_epoch batches_per_epoch num_batches"
 EPOCHS = "epoch epochs train/epoch trainer/epoch"
 SAID = re.compile(
     r"(?i:.*(?:lr|rate))[\s:=]+[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*"
@@ -28,11 +29,12 @@ LESSER = re.compile(r"(?:.*[/._\s-])?(?:base|min|max)_lr", re.IGNORECASE)
 
 
 class Roles(NamedTuple):
-    """The names of the columns that hold the rates, the update number and the epoch."""
+    """The names of the columns that hold the rates, the update number, the epoch, and the updates in an epoch."""
 
     rates: tuple[str, ...]
     update: str | None = None
     epoch: str | None = None
+    per: str | None = None
 
 
 def is_rate(name: str) -> bool:
@@ -56,4 +58,4 @@ def roles(names: Iterable[str]) -> Roles:
     def first(wanted: str) -> str | None:
         return next((plain[name] for name in wanted.split() if name in plain), None)
 
-    return Roles(rate_names(names), first(UPDATES), first(EPOCHS))
+    return Roles(rate_names(names), first(UPDATES), first(EPOCHS), first(PERS))

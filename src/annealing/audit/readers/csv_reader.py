@@ -74,31 +74,30 @@ def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     if header is None:
         raise LogError(f"{source.path}: expected a header line with the names of at least two columns")
     found = columns or roles(header)
-    for name in (*found.rates, found.update, found.epoch):
+    for name in (*found.rates, *found[1:]):
         if name is not None and name not in header:
             raise LogError(f"{source.path}: no column {name!r}; there are {', '.join(map(repr, header[:20]))}")
     if not found.rates:
         raise LogError(f"{source.path}: no column is named like a learning rate: {', '.join(map(repr, header[:20]))}")
     delimiter = _delimiter(_first(source.sample()))
     rates = [header.index(name) for name in found.rates]
-    update, epoch = (None if name is None else header.index(name) for name in (found.update, found.epoch))
-    CsvTable(source, rows, header, delimiter, rates, update, epoch).read()
+    told = {kind: header.index(name) for kind, name in found._asdict().items() if isinstance(name, str)}
+    CsvTable(source, rows, header, delimiter, rates, told).read()
 
 
 @dataclass
 class CsvTable:
-    """A CSV file, and in which of its columns the rates, the update and the epoch stand."""
+    """A CSV file, and in which of its columns the rates stand, and the update, the epoch and their like."""
 
     source: TextFile
     rows: Rows
     header: list[str]
     delimiter: str
     rates: list[int]
-    update: int | None
-    epoch: int | None
+    told: dict[str, int]
 
     def __post_init__(self) -> None:
-        self.wanted = [*self.rates, *(place for place in (self.update, self.epoch) if place is not None)]
+        self.wanted = [*self.rates, *self.told.values()]
         self.need = max(self.wanted)
 
     def read(self) -> None:
@@ -117,7 +116,7 @@ class CsvTable:
                         )
                     begun, part = True, part[1:]
                 self._add(part)
-        self.rows.leave_out(short, "with too few cells", self.source.path.name)
+        self.rows.leave_out(short, "with too few cells")
 
     def _batch(self, reader: Iterator[list[str]]) -> list[list[str]]:
         try:
@@ -129,10 +128,7 @@ class CsvTable:
         part = [row for row in part if any(row[place] for place in self.rates)]
         if part:
             columns = {place: [self._point(row[place]) for row in part] for place in self.wanted}
-            told = {
-                name: columns.get(-1 if at is None else at)
-                for name, at in (("update", self.update), ("epoch", self.epoch))
-            }
+            told = {kind: columns[place] for kind, place in self.told.items()}
             self.rows.add({self.header[place]: columns[place] for place in self.rates}, told)
             self.rows.torn = self.source.open_end and self.need in self.rates and len(part[-1]) == self.need + 1
 

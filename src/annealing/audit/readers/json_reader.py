@@ -141,7 +141,9 @@ def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
     if any("batches" in one for one in records):
         records = [one for record in records for one in _inside(record)]
     # Records of an evaluation have the rate of the last update, and a clock of their own.
-    records = [one for one in records if str(one.get("mode", "train")).startswith("train")]
+    if len(training := [one for one in records if str(one.get("mode", "train")).startswith("train")]) < len(records):
+        rows.leave_out(len(records) - len(training), "of an evaluation")
+        records = training
     keys = dict.fromkeys(chain.from_iterable(records))
     found = columns or roles(keys)
     names = [name for name in found.rates if name in keys]
@@ -163,7 +165,7 @@ def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
 
     if rows.form.name == "llamafactory" and (totals := [n for n in column("total_steps") or () if type(n) is int]):
         rows.settings["total_steps"] = totals[-1]
-    rows.add(rates, {"update": column(found.update), "epoch": column(found.epoch)})
+    rows.add(rates, {name: column(getattr(found, name)) for name in ("update", "epoch", "per")})
 
 
 def _inside(record: Record) -> list[Record]:

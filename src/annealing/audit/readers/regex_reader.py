@@ -161,14 +161,18 @@ def _numbered(pattern: str, number: int) -> str:
 
 
 def _all_told(found: Match, at: Places, carried: dict[str, float], lines: bool) -> dict[str, Floats]:
-    """What the lines of rates say of their place in the run, or else the lines above; `own` where the line itself."""
+    """What the lines of rates say of their place in the run, or else the lines above.
+
+    own: 2 where the line itself says a step, 1 where it says an epoch alone.
+    """
     names = [name for name in TOLD if name in found.columns]
     if not lines:
         return {name: numbers(found.columns[name][1][at]) for name in names}
-    told, own, before = dict[str, Floats](), np.zeros(at.size, bool), dict(carried)
+    told, own, before = dict[str, Floats](), np.zeros(at.size), dict(carried)
     for name in names:
         told[name], inside, seen = _told(name, found, at, carried)
-        own |= inside & (name in PLACES)
+        if name in PLACES:
+            own = np.maximum(own, inside * (1.0 if name == "epoch" else 2.0))
         if name == "iter":
             here, used = np.flatnonzero(found.columns[name][0]), seen
     if "iter" in told and "epoch" in told:
@@ -177,7 +181,7 @@ def _all_told(found: Match, at: Places, carried: dict[str, float], lines: bool) 
         epoch = then[np.where(used < 0, 0, np.searchsorted(here, used) + 1)]
         told["iter"] = np.where(np.isnan(epoch) | (epoch == told["epoch"]), told["iter"], np.nan)
         carried["epoch of iter"] = float(then[-1])
-    return told | {"own": own.astype(np.float64)}
+    return told | {"own": own}
 
 
 def _told(name: str, found: Match, at: Places, carried: dict[str, float]) -> tuple[Floats, Booleans, Places]:

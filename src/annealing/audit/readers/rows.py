@@ -33,7 +33,7 @@ class Rows:
         self.count = 0
         self.settings: dict[str, Any] = {}
         self.repairs: list[str] = []
-        self.left_out: list[tuple[int, str]] = []
+        self.left_out: dict[str, int] = {}  # how many rows, by the reason
         self.unit: str | None = form.unit
         self.first: int | None = None
         self.restarts = False  # whether iterations begin again in every epoch; `first` is the first epoch's number
@@ -51,8 +51,7 @@ class Rows:
         """A file ends here, perhaps inside its last number, which then has fewer digits than all before."""
         if self.torn and self.count > self.starts[-1] and any(rate.ends_short() for rate in self.rates.values()):
             self.torn_rows.append(self.count - 1)
-            self.left_out.append((1, "whose number the end of the file cuts"))
-            self.repair(f"{self.file}: its last row left out: the file ends inside a number")
+            self.leave_out(1, "in which the file ends inside a number")
         self.torn = False
 
     def add(self, rates: Mapping[str, Column], told: Mapping[str, Column | None]) -> None:
@@ -88,10 +87,9 @@ class Rows:
         if sentence not in self.repairs and len(self.repairs) < 50:
             self.repairs.append(sentence)
 
-    def leave_out(self, rows: int, reason: str, file: str = "") -> None:
+    def leave_out(self, rows: int, reason: str) -> None:
         if rows:
-            self.left_out.append((rows, reason))
-            self.repair(f"{file}{': ' if file else ''}{counted(rows, 'row')} {reason} left out")
+            self.left_out[reason] = self.left_out.get(reason, 0) + rows
 
     def log(self, where: str, expected: str, unit: str | None = None) -> Log:
         """The table; rows without a finite rate or without a clock are left out, which the repairs say."""
@@ -127,8 +125,9 @@ class Rows:
     def _leave_out_strays(self, keep: Booleans) -> None:
         """Leave out rates that stand elsewhere than the others: in settings, a printed optimizer, a summary."""
         own, shape = self._told("own"), self._told("shape")
-        if own is not None and 0.5 <= float(np.mean(own[keep] == 1)) < 1:
-            stray = keep & (own != 1)
+        if own is not None:
+            level = next(level for level in (2, 1, 0) if float(np.mean(own[keep] >= level)) >= 0.5)
+            stray = keep & (own < level)
             self.leave_out(int(stray.sum()), "on a line without the step or epoch that other rates have")
             keep &= ~stray
         if shape is not None:
@@ -200,6 +199,8 @@ class Rows:
         kept, skipped, missed = kept[::times], self._told("skipped"), self._told("missed")
         if missed is not None:
             skipped = np.cumsum(np.nan_to_num(missed))
+        for reason, lost in self.left_out.items():
+            self.repair(f"{counted(lost, 'row')} {reason} left out")
         return Log(
             format=self.form.name,
             clock=clock.values[kept],
@@ -216,7 +217,7 @@ class Rows:
             counted=clock.counted,
             averaged=self.form.style == "mean",
             skipped=skipped[kept] if skipped is not None else None,
-            left_out=tuple(self.left_out),
+            left_out=tuple((lost, reason) for reason, lost in self.left_out.items()),
             file=self.path,
         )
 
