@@ -343,7 +343,9 @@ def test_iterations_that_begin_again_in_every_epoch(tmp_path: Path) -> None:
     assert (log.format, log.unit, log.clock.tolist()) == ("tqdm", "update", [10, 20, 50, 60])
     log = read(written(tmp_path, "".join(f"Epoch {e} step {i} lr 0.{e}{i}\n" for e in (1, 2) for i in (10, 20))))
     assert (log.unit, log.clock.tolist()) == ("update", [10, 20, 30, 40])
-    assert log.repairs == ("the log does not say how many updates an epoch has: taken as 20, the last that was logged",)
+    assert log.repairs == (
+        "the log does not say how many updates an epoch has: taken as 20, so that rows are evenly spaced",
+    )
     log = read(written(tmp_path, "".join(f"Epoch {e} step {i} lr 0.{e}\n" for e in (1, 2) for i in (10, 20))))
     assert (log.unit, log.clock.tolist()) == ("epoch", [1, 1, 2, 2])
     assert "each epoch has one rate" in log.repairs[0]
@@ -392,6 +394,16 @@ def test_digits_are_counted_in_rows_that_are_kept(tmp_path: Path) -> None:
     inside = read(written(tmp_path, "".join([*rows[:9], dump, *rows[9:]])))
     kept = inside.rates[:, 0] != 0.0006000000000000001
     assert (inside.half[kept] == plain.half).all()
+
+
+def test_rates_that_were_rounded_to_so_many_decimals(tmp_path: Path) -> None:
+    """round(lr, 8) leaves out zeros at the end, and digits at the front are fewer where the rate is small."""
+    true = [5e-4 * (1 + math.cos(math.pi * n / 200)) for n in range(201)]
+    log = read(
+        written(tmp_path, "".join(json.dumps({"step": n, "lr": round(rate, 8)}) + "\n" for n, rate in enumerate(true)))
+    )
+    assert (np.abs(log.rates[:, 0] - true) <= log.half[:, 0] * (1 + 1e-9)).all()
+    np.testing.assert_allclose(log.half[:, 0], 5e-9, rtol=0.02)  # a float32 spacing more
 
 
 def test_full_floats_that_are_short_by_luck(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from .text_file import Progress, TextFile
 
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 CSV = {"csv", "lightning", "keras", "ultralytics", "yolov5"}
-JSON = {"json", "trainer_state", "llamafactory", "mmengine_json", "detectron2_json", "detr"}
 
 
 def formats() -> dict[str, str]:

@@ -97,6 +97,9 @@ class Printed:
         self.parts.clear()
         some = keep & np.isfinite(cells.values)
         full, short = self._styles(cells, some)
+        if short == "rounded":
+            cells.last[:] = cells.last[some & (cells.significant < FULL)].min()
+            short = "digits"
         with np.errstate(all="ignore"):
             half = _half(full, cells.values, cells.last)
             if short is not None:
@@ -121,6 +124,8 @@ class Printed:
         # a few digits is from somewhere else, such as a printed optimizer.
         if long.any() and not (fixed or _is_outlier(cells.values[long], short)):
             return "single, full" if _all_single(cells.values[some]) else full, None
+        if not fixed and _is_rounded(short):
+            return full, "rounded"
         most = int(short.significant.max(initial=0))
         return full, "digits" if fixed else max(most, most if most > 3 else GENERAL)
 
@@ -134,6 +139,16 @@ class Printed:
         # repr never writes 9.9e-04: below 1e-4 alone it uses an exponent
         mantissa = cells.powers & (cells.values >= 1e-4) & (cells.values < 1)
         return bool(cells.padded.any() or same or (mantissa.any() and np.ptp(cells.decimals[cells.powers]) == 0))
+
+
+def _is_rounded(cells: Cells) -> bool:
+    """Whether numbers were rounded to so many decimals and printed without the zeros at their end."""
+    there = cells.at(cells.significant > 0)
+    if len(np.unique(there.values)) < 8:
+        return False
+    # Nine numbers in ten do not end with a zero, so most show where they were rounded.
+    decimals = np.mean(there.last == there.last.min())
+    return bool(decimals > 0.5 and decimals > np.mean(there.significant == there.significant.max()))
 
 
 def _is_outlier(long: Floats, short: Cells) -> bool:

@@ -122,18 +122,19 @@ def _within_epochs(said: Said, rates: Floats, keep: Booleans, first: int | None,
                     "the log does not say how many updates an epoch has, and each epoch has one rate: epochs are used"
                 ],
             )
-        most = _updates_in_an_epoch(said.iter[told], said.epoch[told])
+        most = _evenly_spaced(said.iter[told])
         per = np.full(len(keep), float(most))
-        notes = [f"the log does not say how many updates an epoch has: taken as {most:,}, the last that was logged"]
+        notes = [
+            f"the log does not say how many updates an epoch has: taken as {most:,}, so that rows are evenly spaced"
+        ]
     return RowClock((said.epoch - origin) * per + said.iter - _half_window(said), said.epoch, notes=notes)
 
 
-def _updates_in_an_epoch(iters: Floats, epochs: Floats) -> int:
-    """The last iteration that any epoch logged; one more where iterations count from 0."""
-    step = np.gcd.reduce(np.diff(np.unique(iters)).astype(np.int64))
-    # Rows at 49, 99, 149 are every 50th of iterations that count from 0.
-    zero = iters.min() == 0 or (step > 1 and (iters.max() + 1) % step == 0)
-    return int(iters.max()) + int(zero)
+def _evenly_spaced(iters: Floats) -> int:
+    """How many updates an epoch has if rows keep their distance from one epoch to the next."""
+    # The distance is a common divisor, since a row may be missing and the first of an epoch may be an extra one.
+    seen = np.unique(iters).astype(np.int64)
+    return int(seen[-1] - seen[0] + max(1, np.gcd.reduce(np.diff(seen)))) if len(seen) > 1 else int(seen[0])
 
 
 def _by_samples(said: Said, keep: Booleans, first: int | None) -> RowClock:

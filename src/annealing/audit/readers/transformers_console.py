@@ -69,7 +69,9 @@ def _updates(source: TextFile, rows: Rows, update: Floats, totals: Floats, epoch
         return np.full(epochs.size, np.nan)
     # An epoch that ends with an incomplete accumulation is up to one update longer than its whole updates.
     if every := _every((epochs - half) * per, (epochs + half) * (per + 1)):
-        rows.repair(f"{name}: its lines print epochs, of {per:g} updates each: every {every:,} updates")
+        rows.repair(
+            f"{name}: steps are the epochs that its lines print times {per:g} updates an epoch, one row in {every:,}"
+        )
         return every * np.arange(1.0, epochs.size + 1)
     rows.repair(f"{name}: steps are the epochs that its lines print times {per:g} updates an epoch")
     rows.slack = int(np.ceil(half * per))
