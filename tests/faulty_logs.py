@@ -105,59 +105,59 @@ def singles(plan: Plan, t: int = 437, k: int = 4) -> Iterator[Case]:
     def case(name: str, rates: list[float], **parameters: Any) -> Case:
         return Case(plan, [float(i) for i in range(1, len(rates) + 1)], rates, ((name, parameters),))
 
-    yield case("clock x k", train(plan, n, steps=k), k=k)
-    yield case("clock / k", [plan.rate(i / k) for i in range(n)], k=k)
+    yield case("stepped-too-often", train(plan, n, steps=k), k=k)
+    yield case("stepped-too-rarely", [plan.rate(i / k) for i in range(n)], k=k)
     if plan.kind != "multistep":  # a staircase shows neither
-        yield case("epoch for step", train(plan, n, every=25), updates_per_epoch=25)
-        yield case("held for an epoch", train(plan, n, every=25, steps=25), updates_per_epoch=25)
+        yield case("stepped-per-epoch", train(plan, n, every=25), updates_per_epoch=25)
+        yield case("held-for-an-epoch", train(plan, n, every=25, steps=25), updates_per_epoch=25)
     yield case("offset", train(plan, n, begin=57), by=57)
-    yield case("restart after resume", train(plan, n, resume=t, to=lambda _: 0), at=t)
-    yield case("double step after resume", train(plan, n, resume=t, to=lambda p: 2 * p), at=t)
-    yield case("clock x k", train(plan, n, resume=t, steps_after=k), at=t, k=k)
+    yield case("restart-after-resume", train(plan, n, resume=t, to=lambda _: 0), at=t)
+    yield case("double-step-after-resume", train(plan, n, resume=t, to=lambda p: 2 * p), at=t)
+    yield case("stepped-too-often", train(plan, n, resume=t, steps_after=k), at=t, k=k)
     if plan.kind in ("cosine", "linear"):
         mended = [plan.rate(i / k if i < t else i) for i in range(n)]
-        yield case("clock / k", mended, k=k, until=t)
-    yield case("wrong peak", train(plan, n, used=replace(plan, peak=0.03, floor=plan.floor * 0.3)), peak=0.03)
-    yield case("old peak after resume", train(plan, n, hand=lambda i, r: 3 * r if i >= t else r), peak=0.3)
+        yield case("stepped-too-rarely", mended, k=k, until=t)
+    yield case("wrong-peak", train(plan, n, used=replace(plan, peak=0.03, floor=plan.floor * 0.3)), peak=0.03)
+    yield case("old-peak-after-resume", train(plan, n, hand=lambda i, r: 3 * r if i >= t else r), peak=0.3)
     yield case("constant", train(plan, n, hand=lambda i, r: 0.1), rate=0.1)
     stuck = {n // 2 - 1: 2.0, n // 4 - 1: 0.5}
     yield case(
-        "isolated outliers", train(plan, n, hand=lambda i, r: stuck.get(i, 1) * r + 0.01 * (i in stuck)), count=2
+        "isolated-outliers", train(plan, n, hand=lambda i, r: stuck.get(i, 1) * r + 0.01 * (i in stuck)), count=2
     )
     skip = (201, 202, 463, 671)
-    yield case("skipped scheduler steps", train(plan, n, skip=skip), lag=4)
+    yield case("skipped-scheduler-steps", train(plan, n, skip=skip), lag=4)
     habit = train(plan, n, begin=1)
-    yield case("logged one early", habit, shift=0)
+    yield case("logged-one-early", habit, shift=0)
     if plan.kind in ("cosine", "linear"):
         shorter, longer = replace(plan, T=853), replace(plan, T=1417)
-        yield case("schedule shorter than the run", train(plan, n, used=shorter), horizon=853)
-        yield case("wrong horizon", train(plan, n, used=longer), horizon=1417)
-        yield case("rebound after the end", [plan.rate(i if i < T else 2 * T - i) for i in range(3 * n // 2)], end=T)
+        yield case("schedule-shorter-than-the-run", train(plan, n, used=shorter), horizon=853)
+        yield case("wrong-horizon", train(plan, n, used=longer), horizon=1417)
+        yield case("rebound-after-the-end", [plan.rate(i if i < T else 2 * T - i) for i in range(3 * n // 2)], end=T)
     if plan.floor:
-        yield case("floor ignored", train(plan, n, used=replace(plan, floor=0.0)), floor=0)
+        yield case("floor-ignored", train(plan, n, used=replace(plan, floor=0.0)), floor=0)
     if plan.kind == "multistep":
         edited = (300, 690, 800)
-        yield case("milestones edited", train(plan, n, used=replace(plan, milestones=edited)), milestones=edited)
+        yield case("milestones-edited", train(plan, n, used=replace(plan, milestones=edited)), milestones=edited)
     if W:
         if plan.kind in ("cosine", "linear"):
-            yield case("warm-up missing", train(plan, n, used=replace(plan, warmup=0)))
+            yield case("warm-up-missing", train(plan, n, used=replace(plan, warmup=0)))
             clipped = replace(plan, warmup=W // 2)
-            yield case("warm-up clipped", train(plan, n, used=clipped), length=W // 2)
+            yield case("warm-up-clipped", train(plan, n, used=clipped), length=W // 2)
         again = [plan.rate(i - t) if t <= i < t + W else plan.rate(i) for i in range(n)]
-        yield case("warm-up repeated", again, at=t)
+        yield case("warm-up-repeated", again, at=t)
         jump = train(plan, n, hand=lambda i, r: 0.5 * r if i < W else r)
-        yield case("hand-over jump", jump, at=W)
+        yield case("hand-over-jump", jump, at=W)
     else:
         if plan.kind in ("cosine", "linear"):
-            yield case("warm-up added", train(plan, n, used=replace(plan, warmup=60)), length=60, start=0)
+            yield case("warm-up-added", train(plan, n, used=replace(plan, warmup=60)), length=60, start=0)
         if plan.kind != "multistep":
             later = [0.01 + 0.0018 * i if i < 50 else plan.rate(i - 50) for i in range(n)]
-            yield case("warm-up added", later, length=50, start=0.01)
+            yield case("warm-up-added", later, length=50, start=0.01)
         timely = train(plan, n, hand=lambda i, r: r * (0.25 + 0.75 * i / 80) if i < 80 else r)
-        yield case("warm-up added", timely, length=80, start=0.025)
+        yield case("warm-up-added", timely, length=80, start=0.025)
     trial, whole = train(replace(plan, peak=0.03), 100), train(plan, n)
     clock = [float(i) for i in (*range(1, 101), *range(1, n + 1))]
-    yield Case(plan, clock, [*trial, *whole], (("several runs in one file", {"runs": 2}),))
+    yield Case(plan, clock, [*trial, *whole], (("several-runs-in-one-file", {"runs": 2}),))
 
 
 def doubles(plan: Plan, t: int = 437) -> Iterator[Case]:
@@ -168,24 +168,24 @@ def doubles(plan: Plan, t: int = 437) -> Iterator[Case]:
     def case(rates: list[float], *truth: tuple[str, Parameters]) -> Case:
         return Case(plan, [float(i) for i in range(1, n + 1)], rates, truth)
 
-    peak = ("wrong peak", {"peak": 0.05})
-    restart = ("restart after resume", {"at": t})
-    yield case(train(plan, n, used=small, steps=4), peak, ("clock x k", {"k": 4}))
-    yield case([small.rate(i / 2) for i in range(n)], peak, ("clock / k", {"k": 2}))
+    peak = ("wrong-peak", {"peak": 0.05})
+    restart = ("restart-after-resume", {"at": t})
+    yield case(train(plan, n, used=small, steps=4), peak, ("stepped-too-often", {"k": 4}))
+    yield case([small.rate(i / 2) for i in range(n)], peak, ("stepped-too-rarely", {"k": 2}))
     yield case(train(plan, n, used=small, resume=t, to=lambda _: 0), peak, restart)
-    yield case(train(plan, n, used=small, resume=t, to=lambda p: 2 * p), peak, ("double step after resume", {"at": t}))
-    yield case(train(plan, n, steps=2, resume=t, to=lambda _: 0), ("clock x k", {"k": 2}), restart)
-    faster = ("clock x k", {"k": 2, "at": t})
+    yield case(train(plan, n, used=small, resume=t, to=lambda p: 2 * p), peak, ("double-step-after-resume", {"at": t}))
+    yield case(train(plan, n, steps=2, resume=t, to=lambda _: 0), ("stepped-too-often", {"k": 2}), restart)
+    faster = ("stepped-too-often", {"k": 2, "at": t})
     yield case(train(plan, n, resume=t, to=lambda _: 0, steps_after=2), restart, faster)
-    yield case(train(plan, n, used=small, resume=t, steps_after=4), peak, ("clock x k", {"k": 4, "at": t}))
+    yield case(train(plan, n, used=small, resume=t, steps_after=4), peak, ("stepped-too-often", {"k": 4, "at": t}))
     tripled = replace(plan, peak=0.3, floor=3 * plan.floor)
-    old = ("old peak after resume", {"peak": 0.3})
+    old = ("old-peak-after-resume", {"peak": 0.3})
     yield case(train(plan, n, resume=t, to=lambda _: 0, resumed=tripled), restart, old)
-    yield case(train(plan, n, steps=2, resume=t, resumed=tripled), ("clock x k", {"k": 2}), old)
-    skipped = ("skipped scheduler steps", {"lag": 3})
+    yield case(train(plan, n, steps=2, resume=t, resumed=tripled), ("stepped-too-often", {"k": 2}), old)
+    skipped = ("skipped-scheduler-steps", {"lag": 3})
     yield case(train(plan, n, used=small, skip=(211, 452, 640)), peak, skipped)
     if plan.kind in ("cosine", "linear"):
-        yield case(train(plan, n, used=replace(small, T=1417)), peak, ("wrong horizon", {"horizon": 1417}))
+        yield case(train(plan, n, used=replace(small, T=1417)), peak, ("wrong-horizon", {"horizon": 1417}))
 
 
 def thinned(case: Case, every: int) -> Case:

@@ -44,8 +44,8 @@ def test_a_run_that_departs(tmp_path: Path) -> None:
     result = run(file, "--expect", PLAN.notation)
     assert result.exit_code == 1
     assert "departs from the schedule at update 2" in result.output
-    assert "clock x k (k 4) from update 1" in result.output
-    assert "schedule shorter than the run (horizon 50" in result.output
+    assert "stepped-too-often (k 4) from update 1" in result.output
+    assert "schedule-shorter-than-the-run (horizon 50" in result.output
     told = run(file, "--expect", PLAN.notation, "--json")
     assert told.exit_code == 1
     assert json.loads(told.stdout)["faults"][0]["parameters"] == {"k": 4}
@@ -160,7 +160,9 @@ def test_a_watch_says_what_is_likely() -> None:
         assert len(caught) == (n == 1)
     assert not watch.follows
     faults = (watch.verdict().faults, *watch.verdict().alternatives)
-    assert any(fault.name == "clock x k" and fault.parameters == {"k": 4} for named in faults for fault in named)
+    assert any(
+        fault.name == "stepped-too-often" and fault.parameters == {"k": 4} for named in faults for fault in named
+    )
 
 
 def test_a_watch_warns_once_and_can_be_removed() -> None:
@@ -200,13 +202,15 @@ def test_the_fault_of_a_later_group_is_named() -> None:
         watch.check()
 
     check(0)
-    with pytest.warns(RuntimeWarning, match=r"update 2 uses .* in param group 1, .*; likely: .*clock x k \(k 4\)"):
+    with pytest.warns(
+        RuntimeWarning, match=r"update 2 uses .* in param group 1, .*; likely: .*stepped-too-often \(k 4\)"
+    ):
         check(1)
     for n in range(2, 60):
         check(n)
     assert watch.verdict().follows
     (fault,) = watch.verdict(1).faults
-    assert (fault.name, fault.parameters) == ("clock x k", {"k": 4})
+    assert (fault.name, fault.parameters) == ("stepped-too-often", {"k": 4})
 
 
 def test_rates_in_tensors_are_read_with_their_precision() -> None:

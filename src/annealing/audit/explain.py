@@ -1,187 +1,246 @@
-"""The search for faults that explain a whole log: one fault, and where none does, two."""
+"""What explains a log: by which shift of its clock, as a whole or its last part, in the schedule or in a part of it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .added_warmup import added
-from .clocks import from_a_row, from_the_start
-from .evidence import Evidence, Rates
-from .faults import Fault, composed
-from .landmarks import Landmarks
-from .propose import Proposal, constant, proposals, scaled
-from .rowwise import edited, outliers, run_begins, several, skipped
-from .value_faults import scales
+from ..schedule.base import Schedule
+from ..schedule.operations import Product, Sum
+from . import faults as f
+from .candidates import Faults, plain
+from .evidence import Evidence, evidence, run_begins, shifts
+from .faults import Fault
+from .landmarks import Landmarks, landmarks
+from .log import Log
+from .row_faults import RowFault, course, instead, several_runs, skipped
+from .search import CHEAP, Explanation, Search
 
-SPREAD = 1.0  # explanations that cost so much more than the best are not listed
-ALIKE = 3  # explanations listed that differ in parameters alone
-MOST = 12  # explanations listed
-CHEAP = 2.0  # one fault that costs more is held against two
-LONG = 10**5  # in longer logs faults are sought row by row only where no other explains them
-BASES = 6  # explanations of a part of the log, from which a second fault is looked for
+FIRM = 1.5  # one fault that costs no more is taken without trying other shifts
+LEAST = 4  # rows that a part of a log has, and that follow after it
+# Bars that are one off are off here and there: rows that stay behind from some row on were skipped.
+STEADY = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
-    """Faults one after another, and how far they explain: the place of the first row that they do not (None: all)."""
+class Account:
+    """The shift of the clock, the rows by it, and what explains them, the likeliest first.
 
-    faults: tuple[Fault, ...]
-    until: int | None
+    An explanation without faults where they follow; none, or one of a part, where nothing explains all.
+    """
+
+    shift: int
+    rows: Evidence
+    found: list[Explanation]
+
+    @property
+    def full(self) -> bool:
+        """Whether every row is explained."""
+        return bool(self.found) and self.found[0].until is None
 
     @property
     def cost(self) -> float:
-        return sum(fault.cost for fault in self.faults)
+        return self.found[0].cost
 
 
-def explanations(
-    used: Rates, held: dict[int, Evidence], marks: Landmarks, per_epoch: int | None
-) -> tuple[int, list[Explanation]]:
-    """The shift of the clock, and what explains every row with the fewest faults.
+def explain(log: Log, group: int, schedule: Schedule, marks: Landmarks) -> Account:
+    """What explains the rows of a log."""
+    known = evidence(log, group, marks.peak)
+    meant = course(schedule)
+    held: dict[int, Evidence] = {}
+    for shift in shifts(log):  # one after another, since those of a long log take their memory
+        held[shift] = known.later(shift)
+        if log.shift in (None, shift) and held[shift].first_wrong(meant) is None:
+            return Account(shift, held[shift], [Explanation((), None)])
+    following = [shift for shift, rows in held.items() if rows.first_wrong(meant) is None]
+    if following and log.shift is not None:
+        return Account(log.shift, held[log.shift], [_logged(log.shift, shift) for shift in following])
+    if log.slack and (found := _unsteady(log, schedule, held)) is not None:
+        return found
+    if all(len(rows) == 1 for rows in held.values()):
+        shift = next(iter(held))
+        return Account(shift, held[shift], [])  # one rate fits anything
+    per_epoch = _updates_per_epoch(log)
+    best = _searched(log, schedule, held, marks, per_epoch)
+    if not best.full or best.cost > CHEAP:
+        best = _cheaper(best, _of_a_part(schedule, held, marks, per_epoch))
+    if log.shift is not None and best.shift != log.shift and best.full:
+        extra = _logged(log.shift, best.shift).faults
+        moved = [Explanation((*one.faults, *extra), None) for one in best.found]
+        return Account(log.shift, held[log.shift], moved)
+    return best
 
-    held: the rows by shift, the likeliest first. The explanations are sorted, the likeliest first; where there are
-    none, the best that explains a part, or nothing.
-    """
-    searches = {shift: Search(used, evidence, marks, per_epoch) for shift, evidence in held.items()}
-    for stage in ("single", "double"):
-        for search in searches.values():
-            search.look(getattr(search, stage)())
-        full = {shift: search.full() for shift, search in searches.items() if search.found}
-        if full and (stage == "double" or min(found[0].cost for found in full.values()) <= CHEAP):
+
+def _unsteady(log: Log, schedule: Schedule, held: dict[int, Evidence]) -> Account | None:
+    """Rows that follow if their steps may be off, or that only fall behind."""
+    meant = course(schedule)
+    for shift, rows in held.items():
+        for faults in skipped(meant, rows):
+            lagging = isinstance(faults[0], RowFault) and faults[0].lags is not None
+            first = faults[0].lags[0][0] if lagging and isinstance(faults[0], RowFault) and faults[0].lags else 0
+            behind = int(np.sum(rows.rows.row >= first))
+            if behind >= STEADY and rows.first_wrong(course(schedule, faults)) is None:
+                return Account(shift, rows, [Explanation(faults, None)])
+    nearest = sorted(held, key=lambda shift: int(held[shift].wrong(meant).sum()))
+    for shift in nearest:
+        loose = replace(held[shift], slack=log.slack)
+        if loose.first_wrong(meant) is None and log.shift in (None, shift):
+            return Account(shift, loose, [Explanation((), None)])
+    return None
+
+
+def _searched(
+    log: Log, schedule: Schedule, held: dict[int, Evidence], marks: Landmarks, per_epoch: int | None
+) -> Account:
+    """One fault by each shift and then, where the steps may be off, one that allows for it; after that two."""
+    meant = course(schedule)
+    searches = [(shift, Search(schedule, rows, marks, per_epoch)) for shift, rows in held.items()]
+    if log.slack:
+        loose = {shift: replace(rows, slack=log.slack) for shift, rows in held.items()}
+        searches += [
+            (shift, Search(schedule, rows, marks, per_epoch))
+            for shift, rows in loose.items()
+            if rows.first_wrong(meant) is not None
+        ]
+    full: list[tuple[int, Search]] = []
+    for stage in (Search.single, _inside, Search.double):
+        for shift, search in searches:
+            stage(search)
+            if search.found:
+                full.append((shift, search))
+                # By the habit of the log's format no other shift can be as likely.
+                if shift == log.shift and search.full()[0].cost <= (2 * CHEAP if stage is Search.double else FIRM):
+                    break
+                if search.evidence.slack and search.full()[0].cost <= CHEAP:
+                    break
+        if full and (stage is Search.double or min(search.full()[0].cost for _, search in full) <= CHEAP):
             break
     if full:
-        best = min(full, key=lambda shift: full[shift][0].cost)
-        return best, full[best]
-    shift, search = next(iter(searches.items()))
-    return shift, search.best()
+        shift, search = min(full, key=lambda one: one[1].full()[0].cost)
+        return Account(shift, search.evidence, search.full())
+    shift, search = searches[0]
+    return Account(shift, search.evidence, search.best())
 
 
-class Search:
-    """What was found so far for one shift of the clock."""
+def _inside(search: Search) -> None:
+    """Faults of one part of a sum or a product."""
+    for faults in _of_operands(search.schedule, search.evidence, search.per_epoch):
+        search.built([faults])
 
-    def __init__(self, used: Rates, evidence: Evidence, marks: Landmarks, per_epoch: int | None) -> None:
-        few = evidence.few(used)
-        begin = few.first_wrong(used)
-        assert begin is not None
-        self.begin = begin
-        self.used, self.evidence, self.few, self.marks, self.per_epoch = used, evidence, few, marks, per_epoch
-        self.last = float(few.rows.t.max())
-        self.found: list[Explanation] = []
-        self.partial: list[Explanation] = []
-        jumps = np.abs(np.diff(few.used))
-        great = (np.argsort(-jumps, kind="stable")[:3] + 1).tolist() if len(jumps) > 8 else []
-        self.breaks = sorted(set(great) | set(run_begins(few)[1:]))
 
-    def look(self, candidates: Iterator[tuple[Fault, ...]]) -> None:
-        """Hold candidates against the rows."""
-        for faults in candidates:
-            rates = composed(self.used, faults)
-            until = self.few.first_wrong(rates)
-            found = Explanation(faults, until)
-            if until is None and not self._known(faults):
-                if len(self.few) == len(self.evidence) or self.evidence.first_wrong(rates) is None:
-                    self.found.append(found)
-            elif until is not None:
-                self.partial.append(found)
+def _of_operands(schedule: Schedule, rows: Evidence, per_epoch: int | None) -> Iterator[Faults]:
+    if not isinstance(schedule, Sum | Product):
+        return
+    for number, part in enumerate(schedule.parts):
+        if not isinstance(part, Schedule):
+            continue
+        alone = _alone(schedule, number, rows)
+        if len(alone) < LEAST or alone.first_wrong(course(part)) is None:
+            continue
+        search = Search(part, alone, landmarks(part, float(rows.rows.t.max()), part_of_more=True), per_epoch)
+        search.single()
+        inner = [one.faults for one in search.full()] or list(_of_operands(part, alone, per_epoch))
+        for faults in inner:
+            if not any(isinstance(fault, RowFault) for fault in faults):
+                yield tuple(_lifted(fault, number) for fault in faults)
 
-    def full(self) -> list[Explanation]:
-        """Those that explain every row, but for such as are much less likely than the best."""
-        found = sorted(self.found, key=lambda found: found.cost)
-        alike = Counter[str]()
-        kept = []
-        for one in found:
-            names = " ".join(fault.name for fault in one.faults)
-            alike[names] += 1
-            if one.cost <= found[0].cost + SPREAD and alike[names] <= ALIKE:
-                kept.append(one)
-        return kept[:MOST]
 
-    def best(self) -> list[Explanation]:
-        """The one that explains most, if that is more than a half."""
-        best = max(self.partial, key=lambda found: (found.until or 0, -found.cost), default=None)
-        return [best] if best and (best.until or 0) > max(self.begin + 3, 0.5 * len(self.few)) else []
+def _alone(schedule: Sum | Product, number: int, rows: Evidence) -> Evidence:
+    """The rows of a sum or a product as those of one of its parts."""
+    others = [part for i, part in enumerate(schedule.parts) if i != number]
+    values = [part(rows.rows.t) if isinstance(part, Schedule) else np.full(len(rows), part) for part in others]
+    if isinstance(schedule, Sum):
+        return replace(rows, logged=rows.logged - np.sum(values, axis=0))
+    beside = np.prod(values, axis=0)
+    known = beside != 0
+    some = rows[known]
+    return replace(some, logged=some.logged / beside[known], allowed=some.allowed / np.abs(beside[known]))
 
-    def _known(self, faults: tuple[Fault, ...]) -> bool:
-        key = [(fault.name, fault.parameters) for fault in faults]
-        return any([(fault.name, fault.parameters) for fault in found.faults] == key for found in self.found)
 
-    def windows(self, begin: int) -> list[int]:
-        """Places until before which one fault may reach, when it begins at one."""
-        left = len(self.few) - begin
-        spans = {begin + max(4, int(left * share)) for share in (1.0, 0.5, 0.25, 0.1)}
-        spans |= {place for place in self.breaks if place > begin + 3}
-        return sorted((min(span, len(self.few)) for span in spans), reverse=True)
+def _lifted(fault: Fault, number: int) -> Fault:
+    """A fault of one part, as one of the sum or product."""
 
-    def single(self) -> Iterator[tuple[Fault, ...]]:
-        begin = self.begin
-        for proposal in self._whole(begin):
-            yield proposal.faults
-        for proposal in self._from(self.used, begin, ()):
-            yield proposal.faults
-        if not self.found or len(self.evidence) <= LONG:
-            for proposal in self._rows(self.used):
-                yield proposal.faults
+    def change(s: Schedule) -> Schedule:
+        assert isinstance(s, Sum | Product)
+        parts = [
+            fault.change(part) if i == number and isinstance(part, Schedule) else part for i, part in enumerate(s.parts)
+        ]
+        return type(s)(tuple(parts))
 
-    def _whole(self, begin: int) -> Iterator[Proposal]:
-        families = from_the_start(self.marks, self.last, self.per_epoch)
-        yield from proposals(self.used, self.few, begin, self.windows(begin), families, [])
-        for scale in scales(self.marks, onset=False):
-            yield from scaled(self.used, self.few, 0, scale, 0, None)
-        yield from constant(self.few, 0, 0)
-        yield from added(self.used, self.few, self.marks)
+    return replace(fault, change=change, cost=fault.cost + 0.1)
 
-    def _rows(self, used: Rates) -> Iterator[Proposal]:
-        yield from skipped(used, self.evidence)
-        yield from outliers(used, self.evidence)
-        if used is self.used:
-            yield from edited(self.evidence, self.marks)
-            yield from several(used, self.evidence)
 
-    def _from(self, used: Rates, begin: int, before: tuple[Fault, ...], joint: bool = False) -> Iterator[Proposal]:
-        """Faults from the row at a place on."""
-        if begin < 2 and not joint:
-            return
-        now, row = float(self.few.rows.t[begin]), int(self.few.rows.row[begin])
-        resumed = [fault.at for fault in before if fault.name == "restart after resume" and fault.at is not None]
-        inner = resumed[-1] if resumed else 0.0
-        meant = used(self.few[:begin].rows)
-        flat = int(np.sum(np.cumprod(meant[::-1] == meant[-1]))) if begin else 0  # there a fault does not show
-        times = self.few.rows.t[max(begin - max(flat, 3) - 1, 0) : begin]
-        families = from_a_row(row, times, now, self.marks, self.last, inner)
-        (scale,) = scales(self.marks, onset=True)
-        if joint:
-            yield from proposals(used, self.few, begin, self.windows(begin), families, [scale])
-            return
-        yield from proposals(used, self.few, begin, self.windows(begin), families, [])
-        yield from scaled(used, self.few, begin, scale, row, now)
-        yield from constant(self.few, begin, row)
+def _of_a_part(
+    schedule: Schedule, held: dict[int, Evidence], marks: Landmarks, per_epoch: int | None
+) -> Account | None:
+    """What explains the last run of a log up to where it follows, if that is not the whole log; None if nothing does.
 
-    def double(self) -> Iterator[tuple[Fault, ...]]:
-        begin = self.begin
-        families = from_the_start(self.marks, self.last, self.per_epoch)
-        kinds = scales(self.marks, onset=False)
-        for where in dict.fromkeys((0, begin)):
-            for proposal in proposals(self.used, self.few, where, self.windows(where), families, kinds):
-                yield proposal.faults
-        if begin >= 2:
-            for proposal in self._from(self.used, begin, (), joint=True):
-                yield proposal.faults
-        yield from self._second(begin)
+    The runs before it count as such that do not follow.
+    """
+    meant = course(schedule)
+    for stage in (Search.single, Search.double):
+        for shift, rows in held.items():
+            begin = run_begins(rows)[-1]
+            end = follows_from(schedule, rows) or len(rows)
+            if end - begin < LEAST or end - begin == len(rows) or rows[begin:end].first_wrong(meant) is None:
+                continue
+            search = Search(schedule, rows[begin:end], marks, per_epoch)
+            stage(search)
+            within = [_within(one.faults, rows, slice(begin, end), schedule) for one in search.full()]
+            found = [
+                Explanation(faults, None) for faults in within if rows.first_wrong(course(schedule, faults)) is None
+            ]
+            if found:
+                return Account(shift, rows, found)
+    return None
 
-    def _second(self, begin: int) -> Iterator[tuple[Fault, ...]]:
-        """A second fault after each of the first faults that explain most."""
-        for base in self._bases(begin):
-            used = composed(self.used, base.faults)
-            assert base.until is not None
-            for proposal in (*self._from(used, base.until, base.faults), *self._rows(used)):
-                yield (*base.faults, *proposal.faults)
 
-    def _bases(self, begin: int) -> list[Explanation]:
-        kept: dict[tuple[str, int], Explanation] = {}
-        for found in sorted(self.partial, key=lambda found: (-(found.until or 0), found.cost)):
-            if (found.until or 0) > begin + 2:
-                kept.setdefault((" ".join(fault.name for fault in found.faults), found.until or 0), found)
-        return list(kept.values())[:BASES]
+def follows_from(schedule: Schedule, rows: Evidence) -> int | None:
+    """The place from which the last rows are the schedule's, at least a few; None if they are not."""
+    wrong = np.flatnonzero(rows.wrong(course(schedule)))
+    place = int(wrong[-1]) + 1 if len(wrong) else 0
+    return place if len(rows) - place >= LEAST else None
+
+
+def _within(faults: Faults, rows: Evidence, part: slice, intended: Schedule) -> Faults:
+    """Faults of a part of a log as those of the whole, in which other runs come before it, or it is right after it."""
+    first = int(rows.rows.row[part.start]) if part.start else 0
+    found = list(faults)
+    if part.stop < len(rows):
+        end = plain(float(rows.rows.t[part.stop - 1]) + 1)
+        last = found[-1]
+        if isinstance(last, RowFault):
+            return ()
+        change = lambda s: f.right_from(intended, last.change(s), end)  # noqa: E731
+        found[-1] = replace(last, change=change)
+        found = [replace(one, parameters=one.parameters | {"until": end}, cost=one.cost + 0.3) for one in found]
+    if not part.start:
+        return tuple(found)
+    earlier = instead("several-runs-in-one-file", several_runs(rows, []), rows, np.arange(part.start), 1.2)
+    return (earlier, *(replace(one, row=one.row or first) for one in found))
+
+
+def _cheaper(whole: Account, part: Account | None) -> Account:
+    """Of explanations of the whole log and of a part of it, those that take less to believe; the others after them."""
+    if part is None or not whole.full:
+        return part or whole
+    first, second = sorted((whole, part), key=lambda one: one.cost)
+    return replace(first, found=[*first.found, *(second.found if second.shift == first.shift else [])])
+
+
+def _logged(habit: int, shift: int) -> Explanation:
+    name = "logged-one-early" if shift > habit else "logged-one-late"
+    change = lambda s: f.since(s, shift - habit)  # noqa: E731
+    return Explanation((Fault(name, {"shift": shift, "habit": habit}, change),), None)
+
+
+def _updates_per_epoch(log: Log) -> int | None:
+    if log.unit != "update" or log.epochs is None:
+        return None
+    known = np.isfinite(log.epochs) & (log.epochs > 0)
+    if not known.any():
+        return None
+    number = float(np.median(log.clock[known] / log.epochs[known]))
+    return round(number) if number >= 2 else None

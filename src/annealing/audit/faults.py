@@ -1,152 +1,248 @@
-"""The known faults, as small values that turn the rates which were meant into those that were used.
+"""The faults: each turns the intended schedule into the one that the run did follow, and says what to check.
 
-Each takes a function from rows to rates and gives another one, so that they compose: `second(first(intended))`.
-Those of the clock ask for the rate of another time, those of the value change the rate.
+`stepped_too_often(s, 4)` is `s.stretched(1/4)`, a restart on resume is `s.until(at) >> s`. Everything else that the
+audit says of a fault (rates, pictures, differences) is asked of that schedule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from ..exact import exact
+from ..recipes import constant, linear
+from ..schedule.base import Schedule
 
-from .evidence import Array, Rates, Rows
-
-Warp = Callable[[Array], Array]
+Change = Callable[[Schedule], Schedule]
+MOST_STAIRS = 20_000  # longer schedules are cut to what the log shows before they are made a staircase
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault: its name, its parameters, and what it makes of rates from a row of the log on.
+    """A fault: its name, its parameters, and what it makes of a schedule.
 
-    at: the time from which it acts (update number less 1), where that is known better than by the row.
+    row: the first row of the log that it touches, where the clock of the log goes back and time alone cannot tell.
+    at: the time from which it acts (update number less 1); None: from the beginning.
     cost: what it takes to believe it; of explanations that fit, the cheapest is named first.
     """
 
     name: str
     parameters: dict[str, Any]
-    change: Callable[[Rates], Rates] = field(repr=False, compare=False)
-    row: int = 0
-    at: float | None = None
+    change: Change = field(repr=False, compare=False)
     cost: float = 1.0
-
-    def __call__(self, used: Rates) -> Rates:
-        changed = self.change(used)
-        if self.row == 0:
-            return changed
-
-        def rates(rows: Rows) -> Array:
-            return np.where(rows.row < self.row, used(rows), changed(rows))
-
-        return rates
+    at: float | None = None
+    row: int = 0
 
 
-def composed(used: Rates, faults: tuple[Fault, ...]) -> Rates:
-    """The rates after one fault after another."""
-    for fault in faults:
-        used = fault(used)
-    return used
+# The algebra that the faults share.
 
 
-def of_the_clock(
-    name: str, given: dict[str, Any], warp: Warp, cost: float = 1.0, row: int = 0, at: float | None = None
-) -> Fault:
-    """A fault by which the schedule is asked for the rate of another time."""
-
-    def change(used: Rates) -> Rates:
-        return lambda rows: used(rows.at(warp(rows.t)))
-
-    return Fault(name, given, change, row, at, cost)
+def until(s: Schedule, time: Any) -> Schedule:
+    """A schedule up to a time, its last value held if it ends before."""
+    end = s.duration
+    return (
+        s.until(time) if end is None or end >= time else s >> constant(s(end), exact(time, "time") - exact(end, "end"))
+    )
 
 
-def of_the_value(
-    name: str,
-    given: dict[str, Any],
-    line: Callable[[Array, Array], Array],
-    cost: float = 1.0,
-    row: int = 0,
-    at: float | None = None,
-) -> Fault:
-    """A fault by which the rate itself is another: `line` takes rates and times."""
-
-    def change(used: Rates) -> Rates:
-        return lambda rows: line(used(rows), rows.t)
-
-    return Fault(name, given, change, row, at, cost)
+def since(s: Schedule, time: Any) -> Schedule:
+    """A schedule from a time on; before 0 its first value, after its end the last."""
+    if time == 0:
+        return s
+    end = s.duration
+    return s.shifted(-exact(time, "time")) if end is None or end > time else constant(s(end))
 
 
-def lagging(times: Array, lags: NDArray[np.int64], rows: NDArray[np.int64], updates: list[int], cost: float) -> Fault:
-    """Scheduler steps that were skipped: behind by a whole number that only grows, from these rows on."""
-
-    def change(used: Rates) -> Rates:
-        def rates(at: Rows) -> Array:
-            place = np.searchsorted(rows, at.row, side="right") - 1
-            lag = np.where(place >= 0, lags[np.maximum(place, 0)], 0)
-            return used(at.at(at.t - lag))
-
-        return rates
-
-    given = {"lag": int(lags[-1]), "times": len(lags), "updates": updates[:20]}
-    return Fault("skipped scheduler steps", given, change, int(rows[0]), float(times[0]), cost)
+def then(s: Schedule, time: Any, rest: Schedule) -> Schedule:
+    """A schedule up to a time, then another."""
+    return until(s, time) >> rest if time > 0 else rest
 
 
-def instead(
-    name: str, given: dict[str, Any], rows: NDArray[np.int64], rates_there: Array, cost: float, at: float
-) -> Fault:
-    """Other rates at some rows, and no change elsewhere."""
-    order = np.argsort(rows)
-    rows, rates_there = rows[order], rates_there[order]
+def ends_at(s: Schedule, kept: Any, length: Any, new: Any) -> Schedule:
+    """A schedule whose part after `kept`, of some length, gets a new one."""
+    return then(s, kept, since(s, kept).stretched(exact(new, "new") / exact(length, "length")))
 
-    def change(used: Rates) -> Rates:
-        def rates(asked: Rows) -> Array:
-            place = np.minimum(np.searchsorted(rows, asked.row), len(rows) - 1)
-            return np.where(rows[place] == asked.row, rates_there[place], used(asked))
 
-        return rates
+# Faults of the clock.
 
-    return Fault(name, given, change, int(rows[0]), at, cost)
+
+def stepped_too_often(s: Schedule, k: Any) -> Schedule:
+    return s.stretched(1 / exact(k, "k"))
+
+
+def stepped_too_rarely(s: Schedule, k: Any) -> Schedule:
+    return s.stretched(exact(k, "k"))
+
+
+def stepped_per_epoch(s: Schedule, updates: Any, last: float) -> Schedule:
+    """One step of the schedule for each epoch of so many updates, as far as the last time."""
+    return _stairs(s, 1, last // updates + 2).stretched(updates)
+
+
+def held_for_an_epoch(s: Schedule, updates: Any, last: float) -> Schedule:
+    return _stairs(s, updates, last + updates)
+
+
+def _stairs(s: Schedule, every: Any, last: float) -> Schedule:
+    """A schedule as a staircase; one that has very many stairs only as far as a log shows it."""
+    end = s.duration
+    return (s if end is not None and end < MOST_STAIRS * every else until(s, last)).held(every)
+
+
+def offset(s: Schedule, by: Any) -> Schedule:
+    return since(s, by)
+
+
+def stepped_differently_from(s: Schedule, at: Any, k: Any) -> Schedule:
+    """k steps for each update from a time on."""
+    return then(s, at, since(s, at).stretched(1 / exact(k, "k")))
+
+
+def moved_from(s: Schedule, at: Any, to: Any) -> Schedule:
+    """From a time on the position is another: 0 after a restart, twice the time after a double step."""
+    return then(s, at, since(s, to))
+
+
+def reversed_in_time(s: Schedule, total: Any) -> Schedule:
+    """s(total - t): its mirror image is what lies beyond its end."""
+    return until(since(until(s, total).beyond("mirror"), total), total)
+
+
+def warmup_repeated(s: Schedule, at: Any, length: Any) -> Schedule:
+    return then(s, at, until(s, length) >> since(s, exact(at, "at") + exact(length, "length")))
+
+
+def warmup_missing(s: Schedule, length: Any, rest: str, end: Any) -> Schedule:
+    if rest == "waits at the peak":
+        return constant(s(length), length) >> since(s, length)
+    if rest == "ends earlier":
+        return since(s, length)
+    return ends_at(since(s, length), 0, exact(end, "end") - exact(length, "length"), end)
+
+
+def warmup_length(s: Schedule, meant: Any, length: Any, rest: str, end: Any) -> Schedule:
+    meant, length = exact(meant, "meant"), exact(length, "length")
+    rising = until(s, meant).stretched(length / meant)
+    if rest == "waits at the peak" and length < meant:
+        return rising >> constant(s(meant), meant - length) >> since(s, meant)
+    if rest == "waits at the peak":
+        return rising >> since(s, length)
+    if rest == "on time":
+        return rising >> since(s, meant).stretched((exact(end, "end") - length) / (exact(end, "end") - meant))
+    return rising >> since(s, meant)
+
+
+def warmup_added(s: Schedule, length: Any, start: float, rest: str, end: Any) -> Schedule:
+    """A line up to the schedule, which then is on time, begins later, or is squeezed to end on time."""
+    if rest == "multiplies":
+        return linear(start / s(0), 1, length) * s
+    rising = linear(start, s(0), length)
+    if rest == "on time":
+        return rising >> since(s, length)
+    if rest == "ends on time":
+        return rising >> s.stretched((exact(end, "end") - exact(length, "length")) / exact(end, "end"))
+    return rising >> s
+
+
+def rest_ahead(s: Schedule, at: Any) -> Schedule:
+    """After the warm-up the rest does not begin at 0, but where it would be had it not waited."""
+    return then(s, at, since(s, 2 * exact(at, "at")))
+
+
+def passes_its_end(s: Schedule, slope: float, last: float) -> Schedule:
+    """The last line goes on after its end, as far as the last time."""
+    assert s.duration is not None
+    end, more = s(s.duration), max(last - s.duration, 1)
+    return s >> linear(end, end + slope * more, more)
+
+
+# Faults of the value.
+
+
+def lines(s: Schedule, at: Any, before: float, factor: float, plus: float) -> Schedule:
+    """The rates before a time times one number; after it times another, plus a third."""
+    rest = since(s, at) if factor == 1 else factor * since(s, at)
+    return then(s if before == 1 else before * s, at, rest if plus == 0 else rest + plus)
+
+
+def constant_from(s: Schedule, rate: float, at: Any) -> Schedule:
+    return then(s, at or 0, constant(rate))
+
+
+def staircase(levels: list[tuple[Any, float]]) -> Schedule:
+    """Levels, each from a time on."""
+    stairs = [constant(rate, exact(end, "end") - exact(begin, "begin")) for (begin, rate), (end, _) in pairwise(levels)]
+    joined = constant(levels[-1][1])
+    for stair in reversed(stairs):
+        joined = stair >> joined
+    return joined
+
+
+def right_from(s: Schedule, faulty: Schedule, end: Any) -> Schedule:
+    """A faulty schedule that is right again from a time on."""
+    return then(faulty, end, since(s, end))
 
 
 ADVICE = {
-    "clock x k": "Check that the scheduler is stepped once per optimizer update, and not once per process or "
+    "stepped-too-often": "Check that the scheduler is stepped once per optimizer update, and not once per process or "
     "micro-batch: gradient accumulation and a scheduler prepared by Accelerate do that.",
-    "clock / k": "Check the number of updates that the schedule was built for: it was not divided by the processes or "
-    "by the accumulation, or the scheduler is stepped too rarely.",
-    "epoch for step": "Check the interval at which the scheduler is stepped: its lengths are in updates, but it is "
+    "stepped-too-rarely": "Check the number of updates that the schedule was built for: it was not divided by the "
+    "processes or by the accumulation, or the scheduler is stepped too rarely.",
+    "stepped-per-epoch": "Check the interval at which the scheduler is stepped: its lengths are in updates, but it is "
     "stepped once an epoch.",
-    "step for epoch": "Check the unit of the schedule's lengths: they are in epochs, but it is stepped every update.",
-    "held for an epoch": "Check how often the rate is written: it is changed once an epoch, not every update.",
+    "stepped-per-update": "Check the unit of the schedule's lengths: they are in epochs, but it is stepped every "
+    "update.",
+    "held-for-an-epoch": "Check how often the rate is written: it changes once an epoch, not every update.",
     "offset": "Check the step from which the scheduler starts (last_epoch, or an update made before training).",
-    "restart after resume": "Check that the scheduler's state is loaded when training resumes: it began again at 0.",
-    "double step after resume": "Check that the position is restored only once on resume: it was loaded and then "
+    "reversed": "Check the order of the start and the end: the schedule runs backwards.",
+    "restart-after-resume": "Check that the scheduler's state is loaded when training resumes: it began again at 0.",
+    "double-step-after-resume": "Check that the position is restored only once on resume: it was loaded and then "
     "stepped through again.",
-    "offset after resume": "Check the position that is restored on resume: it is not that of the last update.",
-    "wrong horizon": "Check the length that the schedule was built for (total steps, T_max).",
-    "schedule shorter than the run": "Check the length that the schedule was built for against the number of updates "
+    "offset-after-resume": "Check the position that is restored on resume: it is not that of the last update.",
+    "wrong-horizon": "Check the length that the schedule was built for (total steps, T_max).",
+    "schedule-shorter-than-the-run": "Check the length that the schedule was built for against the number of updates "
     "made: it ends before the run does.",
-    "wrong peak": "Check the learning rate that the optimizer was built with, and what scales it (batch size, 'auto').",
-    "old peak after resume": "Check that the peak asked for on resume is applied: loading the optimizer's state brings "
+    "wrong-peak": "Check the learning rate that the optimizer was built with, and what scales it (batch size, 'auto').",
+    "old-peak-after-resume": "Check that the peak asked for on resume is applied: loading the optimizer's state brings "
     "back its old rates.",
-    "logged one late": "Check when the rate is logged: the value written belongs to the update before.",
-    "logged one early": "Check when the rate is logged: the value written is that of the next update.",
-    "skipped scheduler steps": "Check the scheduler under mixed precision: it is not stepped where the loss scaler "
+    "logged-one-late": "Check when the rate is logged: the value written belongs to the update before.",
+    "logged-one-early": "Check when the rate is logged: the value written is that of the next update.",
+    "skipped-scheduler-steps": "Check the scheduler under mixed precision: it is not stepped where the loss scaler "
     "skips an update, but the log counts that update.",
-    "milestones edited": "Check the milestones of each start: they are not those of the intended schedule.",
-    "several runs in one file": "Check which run is meant: the file holds more than one, and not all follow.",
-    "warm-up repeated": "Check the warm-up on resume: it counts from the resume, not from the beginning.",
-    "warm-up added": "Check what adds a warm-up that the schedule does not have: a default of the framework, "
+    "milestones-edited": "Check the milestones and levels of each start: they are not those of the intended schedule.",
+    "several-runs-in-one-file": "Check which run is the intended one: the file holds more than one, and not all "
+    "follow.",
+    "warm-up-repeated": "Check the warm-up on resume: it counts from the resume, not from the start.",
+    "warm-up-added": "Check what adds a warm-up that the schedule does not have: a default of the framework, "
     "warmup_ratio, warmup_epochs.",
-    "warm-up missing": "Check that the warm-up is part of the schedule that the scheduler was built from.",
-    "warm-up clipped": "Check the length of the warm-up: something (the length of an epoch, of the run) cut it short.",
-    "warm-up stretched": "Check the length of the warm-up, and its unit.",
-    "hand-over jump": "Check what follows the warm-up: its peak, and whether its time begins at 0 there.",
-    "rebound after the end": "Check how many steps are made beyond the schedule's end: there it goes back up.",
-    "isolated outliers": "Check what writes the rate at these updates (a resume, a second scheduler, logging).",
+    "warm-up-missing": "Check that the warm-up is part of the schedule that the scheduler was built from.",
+    "warm-up-clipped": "Check the length of the warm-up: something (the length of an epoch, of the run) cut it short.",
+    "warm-up-stretched": "Check the length of the warm-up, and its unit.",
+    "hand-over-jump": "Check what follows the warm-up: its peak, and whether its time starts at 0 there.",
+    "rebound-after-the-end": "Check how many steps are made beyond the schedule's end: there it goes back up.",
+    "goes-on-after-the-end": "Check how many steps are made beyond the schedule's end: its line goes on there.",
+    "isolated-outliers": "Check what writes the rate at these updates (a resume, a second scheduler, logging).",
     "constant": "Check that the scheduler exists and is stepped at all, and that updates are not all skipped.",
-    "floor ignored": "Check that eta_min reaches the scheduler.",
-    "wrong floor": "Check the value of eta_min, and whether it is meant as a rate or as a share of the peak.",
-    "unknown": "No known fault explains the log: look at the picture of intended and used rates.",
+    "floor-ignored": "Check that eta_min reaches the scheduler.",
+    "wrong-floor": "Check the value of eta_min, and whether it is a rate or a share of the peak.",
+    "unknown": "No known fault explains the log: look at the picture of the intended and the logged rates.",
 }
+
+# The names that older verdicts carry.
+OLD_NAMES = {
+    "clock x k": "stepped-too-often",
+    "clock / k": "stepped-too-rarely",
+    "epoch for step": "stepped-per-epoch",
+    "step for epoch": "stepped-per-update",
+} | {name.replace("-", " ").replace("warm up", "warm-up").replace("hand over", "hand-over"): name for name in ADVICE}
+
+
+def canonical_name(name: str) -> str:
+    """The name of a fault, given as it is now or as an older verdict has it.
+
+    >>> canonical_name("clock x k"), canonical_name("warm-up added"), canonical_name("wrong-peak")
+    ('stepped-too-often', 'warm-up-added', 'wrong-peak')
+    """
+    return name if name in ADVICE else OLD_NAMES.get(name, name)

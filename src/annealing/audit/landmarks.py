@@ -29,13 +29,16 @@ class Landmarks:
     milestones: tuple[float, ...]
 
 
-def landmarks(schedule: Schedule, until: float) -> Landmarks:
-    """The landmarks of a schedule, of which a log shows the time up to `until`."""
+def landmarks(schedule: Schedule, until: float, part_of_more: bool = False) -> Landmarks:
+    """The landmarks of a schedule, of which a log shows the time up to `until`.
+
+    part_of_more: it is a part of a sum or product, so that one that only rises is a warm-up.
+    """
     duration = schedule.duration
     limit = max(until, duration or 0, 1)
     spans = list(islice(schedule.cycles(min(limit, END_OF_TIME)), MOST))
     rising = list(takewhile(lambda span: span.last > span.first, spans))
-    warmup = float(rising[-1].end) if rising and len(rising) < len(spans) else 0.0
+    warmup = float(rising[-1].end) if rising and (len(rising) < len(spans) or part_of_more) else 0.0
     decay = spans[len(rising) if warmup else 0 :]
     horizon = float(duration) if duration is not None else float(decay[0].end)
     values = [value for span in spans for value in (span.first, span.last)]

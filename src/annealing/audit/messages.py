@@ -18,8 +18,8 @@ def sentences(verdict: Verdict) -> list[str]:
     assert verdict.first is not None
     first = verdict.first
     told = [
-        f"The run departs from the schedule at update {first.update:g}, which used {first.used:.6g} and not "
-        f"{first.meant:.6g}; the largest difference is {verdict.residual:.3g} of the peak ({clock})."
+        f"The run departs from the schedule at update {first.update:g}, which used {first.logged:.6g} and not "
+        f"{first.intended:.6g}; the largest difference is {verdict.residual:.3g} of the peak ({clock})."
     ]
     told.append(f"{'Likely' if verdict.faults[0].name != 'unknown' else 'Cause'}: {listed(verdict.faults)}.")
     told += list(dict.fromkeys(fault.advice for fault in verdict.faults))
@@ -35,8 +35,8 @@ def listed(faults: tuple[Named, ...]) -> str:
 def phrase(fault: Named) -> str:
     """A fault in a few words.
 
-    >>> phrase(Named("clock x k", 1, {"k": 4}, 0.5, 0.0))
-    'clock x k (k 4) from update 1'
+    >>> phrase(Named("stepped-too-often", 1, {"k": 4}, 0.5, 0.0))
+    'stepped-too-often (k 4) from update 1'
     """
     given = ", ".join(f"{name} {shown(value)}" for name, value in fault.parameters.items())
     return f"{fault.name}{f' ({given})' if given else ''} from update {fault.from_update:g}"

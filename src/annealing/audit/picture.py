@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..plots import COLOURS, new_figure
-from .evidence import Array, intended
+from .evidence import Array
 from .log import Log
 from .messages import phrase
 from .recovery import Recovered
+from .row_faults import course
 from .verdict import Named, Verdict
 
 MOST = 4000  # points drawn
@@ -25,10 +26,10 @@ def draw(verdict: Verdict) -> Any:
     the intended ones. Below, used less meant. Dotted lines stand where a fault begins to act.
     """
     rows = verdict.evidence[_some(len(verdict.evidence))]
-    lines = {"meant": intended(verdict.schedule)(rows.rows)}
+    lines = {"meant": course(verdict.schedule)(rows.rows)}
     if not verdict.follows and verdict.faults[-1].name != "unknown":
-        lines["meant, with the fault"] = verdict.explained(rows.rows)
-    return _figure(rows.rows.t + 1, rows.used, lines, _begins(verdict), ("update", _title(verdict)))
+        lines["meant, with the fault"] = verdict.course(rows.rows)
+    return _figure(rows.rows.t + 1, rows.logged, lines, _begins(verdict), ("update", _title(verdict)))
 
 
 def draw_recovered(log: Log, group: int, found: Recovered) -> Any:

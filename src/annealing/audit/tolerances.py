@@ -13,3 +13,5 @@ SINGLE = 4e-7  # of the peak
 PRINTED = 1e-6  # of the tolerance of a rate
 # A time is a ratio of two exact times, rounded: within this of a whole number it is meant to be that number.
 WHOLE_TIME = 1e-9  # steps
+# A schedule whose rate changes by less than this between two samples stands still there: it is rounding, not a turn.
+TURN = 1e-13  # of the peak

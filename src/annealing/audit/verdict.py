@@ -10,15 +10,13 @@ import numpy as np
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .account import account
-from .evidence import Evidence, Rates, group_number, intended
-from .explain import Explanation
-from .faults import ADVICE, Fault, composed
+from .evidence import Evidence, group_number, run_begins
+from .explain import Account, explain, follows_from
+from .faults import ADVICE, Fault
 from .landmarks import Landmarks, landmarks
 from .log import Log
 from .param_groups import beside
-from .parts import follows_from
-from .rowwise import run_begins, several_runs
+from .row_faults import Course, course, several_runs
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,8 @@ class Departure:
     """The first update whose rate is not the schedule's."""
 
     update: float
-    used: float
-    meant: float
+    logged: float
+    intended: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +75,7 @@ class Verdict:
     alternatives: tuple[tuple[Named, ...], ...]
     notes: tuple[str, ...]
     evidence: Evidence
-    explained: Rates
+    course: Course
 
     def to_json(self) -> str:
         """One object, as text."""
@@ -120,7 +118,7 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
     >>> log = Log("by hand", clock, twice[:, None], np.zeros((100, 1)), np.zeros(100, np.int64), ("0",))
     >>> verdict = audit(log, cosine(0.1, 0, 100))
     >>> verdict.follows, verdict.faults[0].name, verdict.faults[0].parameters
-    (False, 'clock x k', {'k': 2})
+    (False, 'stepped-too-often', {'k': 2})
     """
     expect = expect if plan is None else plan.resolve(expect)
     number = group_number(log, group)
@@ -128,45 +126,37 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
         raise ScheduleError(
             f"a log needs a learning rate in group {log.groups[number]!r}, but none of its rows has one"
         )
-    last = float(np.nanmax(log.clock))
-    marks = landmarks(expect, last)
-    meant = intended(expect)
-    shift, rows, found = account(log, number, meant, marks)
-    return _verdict(log, expect, number, marks, shift, rows, found)
+    marks = landmarks(expect, float(np.nanmax(log.clock)))
+    return _verdict(log, expect, number, marks, explain(log, number, expect, marks))
 
 
-def _verdict(
-    log: Log, expect: Schedule, number: int, marks: Landmarks, shift: int, rows: Evidence, found: list[Explanation]
-) -> Verdict:
-    meant = intended(expect)
+def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account: Account) -> Verdict:
+    rows, found, meant = account.rows, account.found, course(expect)
     place = rows.first_wrong(meant)
     first = None
     if place is not None:
         one = rows[place : place + 1]
-        first = Departure(_update(float(one.rows.t[0])), float(one.used[0]), float(meant(one.rows)[0]))
+        first = Departure(_update(float(one.rows.t[0])), float(one.logged[0]), float(meant(one.rows)[0]))
     best = found[0].faults if found else ()
-    named = [_named(one.faults, meant, rows, marks.peak, first) for one in found] or [
-        (_unknown(meant, rows, marks.peak, first),)
-    ]
+    named = [_named(one.faults, expect, rows, marks.peak) for one in found] or [(_unknown(rows, meant, marks, first),)]
+    followed = course(expect, best)
     if found and found[0].until is not None and first is not None:
-        rest = composed(meant, best)
-        unexplained = rows.first_wrong(rest)
+        unexplained = rows.first_wrong(followed)
         at = _update(float(rows.rows.t[unexplained or 0]))
-        residual = rows.residual(rest, marks.peak)
+        residual = rows.residual(followed, marks.peak)
         named = [(*named[0], Named("unknown", at, {}, residual, residual))]
     if not found and len(run_begins(rows)) > 1:
         (unknown,) = named[0]
-        several = Named(
-            "several runs in one file", unknown.from_update, several_runs(rows, []), *[unknown.residual_before] * 2
-        )
+        residual = unknown.residual_before
+        several = Named("several-runs-in-one-file", unknown.from_update, several_runs(rows, []), residual, residual)
         named = [(several, unknown)]
-    lag = next((fault.parameters["lag"] for fault in best if fault.name == "skipped scheduler steps"), 0)
+    lag = next((fault.parameters["lag"] for fault in best if fault.name == "skipped-scheduler-steps"), 0)
     return Verdict(
         log.format,
         len(rows),
         expect,
         log.groups[number],
-        shift,
+        account.shift,
         lag,
         rows.residual(meant, marks.peak),
         place is None,
@@ -175,33 +165,31 @@ def _verdict(
         tuple(named[1:]),
         _notes(log, number, rows, marks, meant, place is None),
         rows,
-        composed(meant, best),
+        followed,
     )
 
 
-def _named(
-    faults: tuple[Fault, ...], meant: Rates, rows: Evidence, peak: float, first: Departure | None
-) -> tuple[Named, ...]:
+def _named(faults: tuple[Fault, ...], expect: Schedule, rows: Evidence, peak: float) -> tuple[Named, ...]:
     named = []
-    before = rows.residual(meant, peak) if faults else 0.0
+    before = rows.residual(course(expect), peak) if faults else 0.0
     for i, fault in enumerate(faults):
-        after = rows.residual(composed(meant, faults[: i + 1]), peak)
+        after = rows.residual(course(expect, faults[: i + 1]), peak)
         begin = fault.at if fault.at is not None else float(rows.rows.t[0])
         named.append(Named(fault.name, _update(begin), fault.parameters, before, after))
         before = after
     return tuple(named)
 
 
-def _unknown(meant: Rates, rows: Evidence, peak: float, first: Departure | None) -> Named:
-    residual = rows.residual(meant, peak)
+def _unknown(rows: Evidence, meant: Course, marks: Landmarks, first: Departure | None) -> Named:
+    residual = rows.residual(meant, marks.peak)
     return Named("unknown", first.update if first else 1, {}, residual, residual)
 
 
 def _update(t: float) -> float | int:
-    return int(t) + 1 if t.is_integer() else t + 1
+    return int(t) + 1 if float(t).is_integer() else t + 1
 
 
-def _notes(log: Log, number: int, rows: Evidence, marks: Landmarks, meant: Rates, follows: bool) -> tuple[str, ...]:
+def _notes(log: Log, number: int, rows: Evidence, marks: Landmarks, meant: Course, follows: bool) -> tuple[str, ...]:
     notes = [*log.repairs, *filter(None, [beside(log, number)])]
     if rows.slack and follows:
         moved = int(replace(rows, slack=0).wrong(meant).sum())
@@ -210,7 +198,7 @@ def _notes(log: Log, number: int, rows: Evidence, marks: Landmarks, meant: Rates
     last = float(rows.rows.t.max())
     if follows and marks.ends and marks.horizon and last > marks.horizon + 1:
         notes.append(f"The schedule is over at {marks.horizon:g}, but the log goes on to update {_update(last):g}.")
-    if not follows and (place := follows_from(meant, rows)) is not None:
+    if not follows and (place := follows_from(meant.schedule, rows)) is not None:
         notes.append(f"From update {_update(float(rows.rows.t[place])):g} on it follows the schedule.")
     if len(begins := run_begins(rows)) > 1:
         notes.append(f"The file holds {len(begins)} runs, one after another: the clock is back at its beginning.")
