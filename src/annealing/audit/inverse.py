@@ -24,7 +24,7 @@ class Images:
     def __init__(self, schedule: Schedule, reach: float) -> None:
         self.schedule = schedule
         limit = min(max(reach, 1.0), END_OF_TIME)
-        runs = [schedule._span(span) for span in islice(schedule._spans(limit), MOST_PIECES)]
+        runs = list(islice(schedule.cycles(limit), MOST_PIECES))
         ends = np.array([(float(run.begin), min(float(run.end), limit * 2)) for run in runs])
         self.reach = float(ends[-1, 1])
         self.held = None if schedule.duration is None else schedule(schedule.duration)
