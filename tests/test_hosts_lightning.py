@@ -15,6 +15,7 @@ from annealing.torch import RateError, Scheduler
 
 need("lightning.pytorch")
 import lightning.pytorch as pl  # noqa: E402
+from lightning.pytorch.cli import LightningCLI  # noqa: E402
 
 from annealing.hosts.lightning import ScheduleCallback, ScheduleCLI, configured  # noqa: E402
 
@@ -223,10 +224,34 @@ def command_line(path: Path, *scheduler: str, cli: Any = ScheduleCLI) -> list[fl
     return made.model.used.rates  # type: ignore[no-any-return]
 
 
-@pytest.mark.xfail(reason="Scheduler has no argument named lr yet", raises=SystemExit)
-def test_the_command_line_takes_a_schedule_as_text(tmp_path: Path) -> None:
-    words = ["--lr_scheduler", "annealing.torch.Scheduler", "--lr_scheduler.lr", SCHEDULE]
+@pytest.mark.parametrize("name", ["annealing.torch.Scheduler", "Scheduler"])
+def test_the_command_line_takes_a_schedule_as_text(name: str, tmp_path: Path) -> None:
+    words = ["--lr_scheduler", name, "--lr_scheduler.lr", SCHEDULE]
     assert command_line(tmp_path, *words) == wanted(parse(SCHEDULE), 16)
+
+
+def test_a_config_file_takes_a_schedule_as_text(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "lr_scheduler:\n  class_path: annealing.torch.Scheduler\n  init_args:\n"
+        f"    lr: {SCHEDULE}\n    policy: restretch\n"
+    )
+    assert command_line(tmp_path, "--config", str(config)) == wanted(parse(SCHEDULE), 16)
+
+
+def test_lightnings_own_command_line_steps_per_epoch_and_warns(tmp_path: Path) -> None:
+    words = ["--lr_scheduler", "annealing.torch.Scheduler", "--lr_scheduler.lr", SCHEDULE]
+    with pytest.warns(RuntimeWarning, match="Lightning steps once per epoch"):
+        command_line(tmp_path, *words, cli=LightningCLI)
+
+
+def test_short_names_of_pytorchs_schedulers_are_ambiguous_and_the_error_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command_line(tmp_path, "--lr_scheduler", "ExponentialLR", "--lr_scheduler.gamma", "0.5")
+    said = capsys.readouterr().err
+    assert "torch.optim.lr_scheduler.ExponentialLR, annealing.torch.ExponentialLR" in said
 
 
 def test_the_command_line_keeps_pytorchs_schedulers(tmp_path: Path) -> None:

@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from host_runs import SCHEDULE, Used, need, wanted
+from host_runs import SCHEDULE, need, wanted
 
 from annealing import ScheduleError, cosine, linear, parse, warm_restarts
 from annealing.torch import RateError
 
 need("transformers", "accelerate")
+from host_transformers import Model, Recorder, train  # noqa: E402
 from transformers import Trainer, TrainerCallback, TrainingArguments  # noqa: E402
 
 from annealing.hosts.transformers import ScheduleTrainerCallback, scheduled  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
-
-
-class Model(torch.nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = torch.nn.Linear(4, 1)
-
-    def forward(self, x: Any = None, labels: Any = None, **_: Any) -> dict[str, Any]:
-        found = self.layer(x)
-        return {"loss": (found - labels).square().mean(), "logits": found}
-
-
-DATA = [{"x": torch.ones(4), "labels": torch.zeros(1)} for _ in range(16)]  # four batches of four an epoch
-
-
-class Recorder(TrainerCallback):
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.used = Used(kwargs["optimizer"].optimizer)
-
-
-def train(path: Path, schedule: Any, *callbacks: Any, resume: Any = None, base: Any = Trainer, **more: Any) -> Any:
-    """A Trainer that has trained, with the rates that it used as `used` and what it logged as `logged`."""
-    options = {**schedule} if isinstance(schedule, dict) else {"lr": schedule}
-    arguments = {"num_train_epochs": 4, "save_strategy": "no", "logging_steps": 1, "report_to": "none", **more}
-    arguments = {"per_device_train_batch_size": 4, "use_cpu": True, "disable_tqdm": True, **arguments}
-    recorder = Recorder()
-    trainer = scheduled(base, **options)(
-        model=Model(),
-        args=TrainingArguments(output_dir=str(path), **arguments),
-        train_dataset=DATA,
-        callbacks=[*callbacks, recorder],
-    )
-    trainer.train(resume_from_checkpoint=resume)
-    trainer.used = recorder.used.rates
-    trainer.logged = [row["learning_rate"] for row in trainer.state.log_history if "learning_rate" in row]
-    return trainer
 
 
 @pytest.mark.parametrize("accumulated", [1, 2])
@@ -63,6 +30,15 @@ def test_every_update_has_its_rate_and_logs_it(accumulated: int, tmp_path: Path)
     assert trainer.used == wanted(parse(SCHEDULE), 16 // accumulated)
     assert trainer.logged == trainer.used
     assert callback.watches[0].done == 16 // accumulated
+
+
+def test_two_processes_use_every_rate(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    script = str(Path(__file__).with_name("host_transformers.py"))
+    subprocess.run([*command, script, str(tmp_path)], check=True, capture_output=True)
+    for process in (0, 1):
+        found = json.loads((tmp_path / f"{process}.json").read_text())
+        assert found == {"processes": 2, "used": wanted(parse(SCHEDULE), 16)}
 
 
 def test_shares_are_of_the_updates_of_the_trainer(tmp_path: Path) -> None:
@@ -139,4 +115,4 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
         scheduled(3, lr=SCHEDULE)  # type: ignore[arg-type]
     plain = TrainingArguments(output_dir=str(tmp_path), report_to="none", use_cpu=True, max_steps=1, disable_tqdm=True)
     with pytest.raises(ScheduleError, match="this one has LambdaLR"):
-        Trainer(model=Model(), args=plain, train_dataset=DATA, callbacks=[ScheduleTrainerCallback()]).train()
+        Trainer(model=Model(), args=plain, train_dataset=[{}], callbacks=[ScheduleTrainerCallback()]).train()

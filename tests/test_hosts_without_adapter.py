@@ -46,7 +46,6 @@ def test_ignite_by_an_event(accumulated: int) -> None:
     assert used.rates == wanted(parse(SCHEDULE), 16 // accumulated)
 
 
-@pytest.mark.xfail(reason="get_lr() does not follow last_epoch yet")
 def test_ignite_by_its_own_scheduler() -> None:
     need("ignite.engine", "ignite.handlers")
     from ignite.engine import Events
@@ -172,7 +171,6 @@ def test_torchtitan_takes_a_schedule_as_its_lambda() -> None:
     assert torchtitan_loop(model, again, resumed, 10) == [0.05 * schedule(n) for n in range(6, 16)]
 
 
-@pytest.mark.xfail(reason="_last_lr cannot be set yet", raises=AttributeError)
 def test_torchtitan_with_schedulers_of_ours() -> None:
     model = torch.nn.Linear(4, 1)
     optimizers = torchtitan_optimizers(model)
