@@ -108,13 +108,13 @@ def test_damage(tmp_path: Path) -> None:
         log = read(file)
         assert 15 < len(log) <= 40
         assert log.clock.tolist() == whole.clock[: len(log)].tolist()
-        assert "torn" in log.repairs[0]
+        assert "cut off" in log.repairs[0]
     place = data.index(struct.pack("<f", 0.1 / 21))  # the rate of step 20
     record = data.rindex(b"\x09", 0, place) - 12  # its length
     file.write_bytes(data[:record] + b"\xff" + data[record + 1 :])
     log = read(file)
     assert log.clock.tolist() == list(range(1, 20))
-    assert f"damaged {record:,} bytes from its begin" in log.repairs[0]
+    assert f"damaged at byte {record:,}" in log.repairs[0]
 
 
 @pytest.mark.skipif(not LOGS.exists(), reason="the real logs are not beside this checkout")

@@ -332,7 +332,7 @@ def test_compressed_logs(tmp_path: Path) -> None:
     log = read(written(tmp_path, packed[: len(packed) // 2], "torn.gz"))
     assert 1000 < len(log) < 4000
     assert log.clock.tolist() == whole.clock[: len(log)].tolist()
-    assert any("torn or damaged" in repair for repair in log.repairs)
+    assert any("cut off or damaged" in repair for repair in log.repairs)
 
 
 def test_iterations_that_begin_again_in_every_epoch(tmp_path: Path) -> None:
@@ -423,10 +423,18 @@ def test_repairs(tmp_path: Path) -> None:
         ("step,lr\n1,0.512345\n2,0.412345\n3,0.31", [1, 2], "inside a number"),
         ("step,lr\n1,0.5\nstep,lr\n2,0.25\n", [1, 2], "another process"),
         ('{"step": 1, "lr": 0.5}\n{"step": 2, "lr": NaN}\n{"step": 3, "lr": 0.25}\n', [1, 3], "without a finite rate"),
-        ('{"step": 1, "lr": 0.5}\n{"step": 2, "lr": 0.5}\n{"step": 3, "l', [1, 2], "1 line that is no JSON"),
-        ('{"step": 1, "lr": 0.5}\n{"a": [1\n2]}\n{"step": 2, "lr": 0.5}\n', [1, 2], "2 lines that are no JSON"),
-        (SAMPLES["trainer_state"][:230], [10], "torn"),
-        ("lr: 0.5\n" + "x" * 3_000_000 + " lr: 0.1\nlr: 0.25\nlr: 0.2\n", [1, 2, 3], "a line of more than"),
+        (
+            '{"step": 1, "lr": 0.5}\n{"step": 2, "lr": 0.5}\n{"step": 3, "l',
+            [1, 2],
+            "1 line of something else than JSON was",
+        ),
+        (
+            '{"step": 1, "lr": 0.5}\n{"a": [1\n2]}\n{"step": 2, "lr": 0.5}\n',
+            [1, 2],
+            "2 lines of something else than JSON were",
+        ),
+        (SAMPLES["trainer_state"][:230], [10], "cut off"),
+        ("lr: 0.5\n" + "x" * 3_000_000 + " lr: 0.1\nlr: 0.25\nlr: 0.2\n", [1, 2, 3], "a line longer than"),
         ("step 1 lr 0.50\0\0\0\0\nstep 2 lr 0.25\n" + "\0" * 9, [1, 2], "zero bytes"),
     ]:
         log = read(written(tmp_path, text))
@@ -436,7 +444,7 @@ def test_repairs(tmp_path: Path) -> None:
     killed = written(tmp_path, "step,lr\n1,0.512345\n2,0.412345\n3,0.31", "killed")
     log = read([killed, written(tmp_path, "step,lr\n3,0.312345\n4,0.2", "resumed")])
     assert (log.clock.tolist(), log.process.tolist()) == ([1, 2, 3], [0, 0, 1])
-    assert log.repairs == ("2 rows in which the file ends inside a number left out",)
+    assert log.repairs == ("2 rows cut off inside a number were left out",)
 
 
 def test_the_log_says_where_its_rows_come_from(tmp_path: Path) -> None:
@@ -534,6 +542,6 @@ def test_rows_that_stand_latest_first_are_turned_round(tmp_path: Path) -> None:
     log = read(file)
     assert log.clock.tolist() == [10, 20, 30]
     assert log.rates[:, 0].tolist() == [0.3, 0.2, 0.1]
-    assert "the rows stand latest first, and were turned round" in log.repairs
+    assert "the rows were in reverse order, and were turned around" in log.repairs
     file.write_text("step,lr\n30,0.1\n20,0.2\n20,0.2\n10,0.3\n")
     assert read(file).clock.tolist() == [30, 20, 20, 10]

@@ -1,4 +1,4 @@
-"""Readers: any known log of learning rates as one table."""
+"""Readers: a log of any known format as one table of learning rates."""
 
 from __future__ import annotations
 
@@ -67,15 +67,17 @@ def read(
         if rows is None:
             rows = Rows(this if isinstance(this, Format) else this.form, str(file))
         if (name := this.name if isinstance(this, Format) else this.form.name) != rows.form.name:
-            raise LogError(f"{file}: its format is {name}, that of the file before {rows.form.name}; give one run")
+            raise LogError(
+                f"{file}: its format is {name}, and that of the file before is {rows.form.name}; give one run"
+            )
         before = rows.count
         rows.start(file.name)
         _read(source, rows, this, named)
         rows.end()
         for sentence in source.repairs:
-            rows.repair(f"{file.name}: {sentence}")
+            rows.note(sentence)
         if len(files) > 1 and rows.count == before:
-            rows.repair(f"{file.name}: no rates in it")
+            rows.note("it holds no rates")
     assert rows
     expected = f"columns or tags {', '.join(named.rates)}" if named else rows.form.words
     return rows.log(" ".join(map(str, files[:3])), expected, unit)
@@ -124,7 +126,7 @@ def _inside(path: Path) -> list[Path]:
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
-    """A key in which version_10 comes after version_9."""
+    """A sort key that puts version_10 after version_9."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", str(path))]
 
 

@@ -1,4 +1,4 @@
-"""Which columns or keys of a table are rates, updates and epochs, by the names in use."""
+"""Which columns or keys hold rates, updates and epochs, by the names that programs use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PERS = "steps_per_epoch iters_per_epoch iterations_per_epoch batches_per_epoch n
 EPOCHS = "epoch epochs train/epoch trainer/epoch"
 SAID = re.compile(
     r"(?i:.*(?:lr|rate))[\s:=]+[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*"
-)  # "lr 0.1" is no name, but a line of text
+)  # "lr 0.1" is not a name but a line of text
 LESSER = re.compile(r"(?:.*[/._\s-])?(?:base|min|max)_lr", re.IGNORECASE)
 
 
@@ -45,13 +45,13 @@ def is_rate(name: str) -> bool:
 
 
 def rate_names(names: Iterable[str]) -> tuple[str, ...]:
-    """The names of rates; base_lr and its like only where no rate itself is there."""
+    """The names of rates. base_lr and the like count only where there is no rate proper."""
     found = [name for name in names if is_rate(name)]
     return tuple([name for name in found if not LESSER.fullmatch(name.strip())] or found)
 
 
 def roles(names: Iterable[str]) -> Roles:
-    """What each column holds, by its name."""
+    """The role of each column, by its name."""
     names = list(names)
     plain = {name.strip().lower(): name for name in reversed(names)}
 

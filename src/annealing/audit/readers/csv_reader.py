@@ -20,7 +20,7 @@ BATCH = 20_000  # rows at once
 
 
 def recognise(sample: str) -> tuple[Format | None, int]:
-    """The format of a text that begins with a header line in which a rate is named, and how many rates follow."""
+    """The format of a text whose header line names a rate, and how many rates follow; None without such a header."""
     header = _header(sample)
     if header is None or not (rates := rate_names(header)):
         return None, 0
@@ -111,9 +111,7 @@ class CsvTable:
                 if part and part[0] is self.header:
                     if begun:
                         self.rows.start()
-                        self.rows.repair(
-                            f"{self.source.path.name}: its header line comes again; what follows is another process"
-                        )
+                        self.rows.note("the header line is repeated; the rows after it are those of another process")
                     begun, part = True, part[1:]
                 self._add(part)
         self.rows.leave_out(short, "with too few cells")
@@ -133,16 +131,17 @@ class CsvTable:
             self.rows.torn = self.source.open_end and self.need in self.rates and len(part[-1]) == self.need + 1
 
     def _point(self, cell: str) -> str:
+        # Spreadsheets of many countries write 0,5 and separate cells by semicolons.
         return cell.replace(",", ".") if self.delimiter == ";" else cell
 
 
 def _lines(piece: str) -> list[str]:
-    """The lines of a piece that are no comments, each with its end, since a quoted cell may go on in the next."""
+    """The lines of a piece except comments, with their line ends, since a quoted cell may span several lines."""
     return [f"{line}\n" for line in piece.lstrip("\ufeff").split("\n") if line[:1] not in ("", "#")]
 
 
 def _parts(batch: list[list[str]], header: list[str], place: int) -> Iterator[list[list[str]]]:
-    """The rows between header lines; each part but the first begins with the header itself."""
+    """The rows between header lines; each part but the first starts with the header itself."""
     name, part = header[place], list[list[str]]()
     if name not in [row[place] for row in batch]:
         yield batch

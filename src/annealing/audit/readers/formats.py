@@ -1,4 +1,4 @@
-"""The known formats: how to recognise each, how it prints its rates, and which update a rate belongs to."""
+"""The known formats: how to recognise each, how it prints rates, and which update a rate belongs to."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ WRAPPED = r"(?:(?:[a-z]{2}\.)?(?:[Tt]ensor|float|float32|float64|array)\(\[?)?" 
 
 
 def then(begin: str, found: str, letters: str) -> str:
-    """A pattern of two parts in one line, with anything between them but the first part: no text is searched twice.
+    """A pattern of two parts in one line, with anything but the first part between them.
 
-    letters: all that the parts can begin with.
+    letters: every letter that the parts can start with.
     """
+    # Possessive repeats that stop only at those letters never go back, so hostile lines take linear time.
     told = re.sub(r"\(\?P<\w+>", "(?:", rf"\b(?:{begin}|{found})")
     between = rf"[^\n{letters}]*+(?:(?!{told})[{letters}][^\n{letters}]*+)*+"
     return rf"\b{begin}{between}\b{found}"

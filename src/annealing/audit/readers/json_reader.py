@@ -26,7 +26,7 @@ Record = dict[str, Any]
 
 
 def recognise(sample: str) -> tuple[Format | None, int]:
-    """The format of a text that begins with JSON, if it does, and how many records with rates it has."""
+    """The format of a text that starts with JSON, if it does, and how many records with rates it has."""
     text, found, count = sample.lstrip(), None, 0
     if HISTORY.search(text) and text.startswith("{"):
         return TABLES["trainer_state"], WHOLE
@@ -70,6 +70,7 @@ def _lines(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     broken = 0
     for piece in source.pieces():
         lines = [line for line in piece.split("\n") if line and not line.isspace()]
+        # One call for all lines is several times as fast as one for each.
         try:
             batch = json.loads(f"[{','.join(lines)}]")
             if len(batch) != len(lines):
@@ -80,9 +81,7 @@ def _lines(source: TextFile, rows: Rows, columns: Roles | None) -> None:
             batch = [record for record in found if record is not None]
         _add(rows, batch, columns)
     if broken:
-        rows.repair(
-            f"{source.path.name}: {counted(broken, 'line')} that {'is' if broken == 1 else 'are'} no JSON left out"
-        )
+        rows.note(f"{counted(broken, 'line')} of something else than JSON {'was' if broken == 1 else 'were'} left out")
 
 
 def _object(line: str) -> Record | None:
@@ -116,7 +115,7 @@ def _document(source: TextFile, rows: Rows, columns: Roles | None) -> None:
 
 
 def _torn(source: TextFile, rows: Rows, text: str) -> list[Any]:
-    """The records of a list before its end or its damage."""
+    """The records of a list up to its end or to the damage in it."""
     opening = HISTORY.search(text) or re.match(r"\s*\[", text)
     if opening is None:
         raise LogError(f"{source.path}: damaged JSON; expected {rows.form.words}")
@@ -128,11 +127,11 @@ def _torn(source: TextFile, rows: Rows, text: str) -> list[Any]:
             record, place = decode(text, place)
             records.append(record)
     if text.startswith("]", place):
-        rows.repair(f"{source.path.name}: the file ends before its JSON does, or is damaged around its list")
+        rows.note("the JSON is cut off or damaged around its list of records")
     elif len(text) - place > PIECE:
         raise LogError(f"{source.path}: damaged JSON in the list of records: {text[place : place + 40]!r}")
     else:
-        rows.repair(f"{source.path.name}: its last record is torn and left out")
+        rows.note("its last record is cut off and was left out")
     return records
 
 
@@ -177,7 +176,7 @@ def _inside(record: Record) -> list[Record]:
 
 
 def _spread(name: str, cells: Iterable[Any]) -> dict[str, list[Any]]:
-    """Rates of several groups in one cell, as a list or an object, as one column each."""
+    """Split cells that hold the rates of several groups, as a list or an object, into columns."""
     split = [
         dict(enumerate(cell)) if isinstance(cell, list) else cell if isinstance(cell, dict) else {0: cell}
         for cell in cells

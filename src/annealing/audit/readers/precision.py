@@ -1,4 +1,4 @@
-"""Printed numbers: their values, and how far the true number may lie from what was printed."""
+"""Printed numbers: their values, and how far the true number may be from what was printed."""
 
 from __future__ import annotations
 
@@ -152,12 +152,12 @@ def _is_rounded(cells: Cells) -> bool:
 
 
 def _is_outlier(long: Floats, short: Cells) -> bool:
-    """Whether numbers of many digits are so few that the others cannot be full floats that are short by luck."""
+    """Whether long numbers are so few that the short ones cannot be full floats that happen to be short."""
     return len(np.unique(long)) * 50 < len(np.unique(short.values))
 
 
 def _half(style: str | int, values: Floats, last: NDArray[np.int16], double: bool = False) -> Floats:
-    """Half a unit of what each number was rounded to."""
+    """The tolerance of each number: half a unit of its last digit, or half a float spacing."""
     finite = np.isfinite(values)
     single = np.where(finite, np.spacing(np.abs(values).astype(np.float32)).astype(np.float64) / 2, np.nan)
     if style == "single":
@@ -186,7 +186,7 @@ def _all_single(values: Floats) -> bool:
 
 
 def bytes_of(tokens: Sequence[str]) -> Texts:
-    """Texts of numbers as an array; what is too long to be one becomes "nan"."""
+    """Texts as an array of bytes, in which a text too long to be a number is "nan"."""
     try:
         if max(map(len, tokens), default=0) <= LONGEST:
             return np.array(tokens, np.bytes_)

@@ -1,4 +1,4 @@
-"""Logs as text: a rate and its place in the run are found by patterns."""
+"""Text logs: patterns find each rate and its place in the run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Match(NamedTuple):
 
 
 def user_format(patterns: Sequence[str]) -> TextFormat:
-    """A format of the user's patterns; what they do not find is looked for as in any text."""
+    """A format made of the user's patterns; what they do not name is looked for as in any text."""
     names: set[str] = set()
     for number, pattern in enumerate(patterns):
         try:
@@ -74,7 +74,7 @@ def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
         if form.form.name == USER:
             piece, cut = re.subn(rf"[^\n]{{{LONGEST + 1},}}", "", piece)
             if cut:
-                source.repair(f"lines of more than {LONGEST:,} characters left out: they are too long for patterns")
+                source.repair(f"lines longer than {LONGEST:,} characters were left out: they are too long for patterns")
         if (found := finder.find(piece)) is None:
             continue
         at = np.flatnonzero(np.any([found.columns[name][0] for name in finder.rates], axis=0))
@@ -138,7 +138,7 @@ def _shape(piece: str, begin: int) -> float:
 
 
 def combined(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, list[int]]]:
-    """The patterns as one, which also finds line ends if they are several, and where each name's groups stand."""
+    """All patterns as one, with line ends if there are several, and the numbers of the groups of each name."""
     parts = [*patterns, r"(?P<line>\n)"] if len(patterns) > 1 else patterns
     joined = "|".join(f"(?:{_numbered(part, number)})" for number, part in enumerate(parts))
     pattern = re.compile(joined, re.MULTILINE)
@@ -149,7 +149,7 @@ def combined(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], dict[str, list
 
 
 def _numbered(pattern: str, number: int) -> str:
-    """A pattern with its groups renamed and its flags its own, so that several can stand in one."""
+    """A pattern with renamed groups and flags of its own, so that several can be combined."""
     if flags := re.match(r"\(\?([aimsux]+)\)", pattern):
         pattern = (
             f"(?{flags[1]}:{pattern[flags.end() :]}\n)"
@@ -246,7 +246,7 @@ def _ends(piece: str, column: Texts) -> bool:
 
 
 def _merged(columns: list[Sequence[str]]) -> Texts:
-    """The groups of one name, of which at most one matched, as one column."""
+    """Merge the groups of one name, at most one of which matched, into a column."""
     merged = bytes_of(columns[0])
     for column in columns[1:]:
         other = bytes_of(column)
@@ -255,7 +255,7 @@ def _merged(columns: list[Sequence[str]]) -> Texts:
 
 
 def settings_of(sample: str, form: TextFormat) -> dict[str, Any]:
-    """What the log says of its own settings; of a setting that comes again, the last."""
+    """The settings that a log prints; the last one where a setting is repeated."""
     found: dict[str, Any] = {}
     for key, text in re.findall(form.settings, sample, re.MULTILINE) if form.settings else ():
         value = _value(text.strip())

@@ -41,7 +41,7 @@ class RowClock:
 def clock_of(
     said: Said, rates: Floats, keep: Booleans, first: int | None, restarts: bool, epochs_last: bool
 ) -> RowClock:
-    """The clock of rows: updates where any row has one, else epochs, else the rows themselves are counted.
+    """The clock of rows: updates where there are any, else epochs, else the number of the row.
 
     rates: of one group. first: the number of the first epoch where the format decides it. restarts: whether an
     iteration is always one within an epoch. epochs_last: whether rows are counted rather than given by their epochs.
@@ -63,7 +63,7 @@ def clock_of(
     clock = np.full(len(keep), np.nan)
     clock[keep] = np.arange(1, int(keep.sum()) + 1)
     return RowClock(
-        clock, said.epoch, counted=True, notes=["the log says no update number: its rows are counted, from 1"]
+        clock, said.epoch, counted=True, notes=["the log has no update numbers: its rows are counted, from 1"]
     )
 
 
@@ -76,7 +76,7 @@ def in_epochs(said: Said, rates: Floats, keep: Booleans) -> Floats:
 
 
 def begins_again(updates: Floats, epochs: Floats) -> bool:
-    """Whether updates do not rise where the epoch does."""
+    """Whether update numbers start again when the epoch changes."""
     both = np.isfinite(updates) & np.isfinite(epochs)
     rises = np.diff(epochs[both]) > 0
     # Half of them, since a log may lose lines, and several runs may stand in one file.
@@ -106,7 +106,7 @@ def printed_before(said: Said, keep: Booleans, last: float) -> Floats:
 
 
 def _within_epochs(said: Said, rates: Floats, keep: Booleans, first: int | None, has: dict[str, bool]) -> RowClock:
-    """Updates from iterations within an epoch, where it is known or can be derived how many there are."""
+    """Update numbers from iterations within an epoch, if the length of an epoch is known or can be derived."""
     told = keep & np.isfinite(said.iter) & np.isfinite(said.epoch)
     if np.unique(said.iter[told]).size == 1 < np.unique(said.epoch[told]).size:
         return RowClock(said.epoch, said.epoch, "epoch")
@@ -178,7 +178,7 @@ def _one_rate_each(epochs: Floats, rates: Floats) -> bool:
 
 
 def in_turn(clock: Floats, rates: Floats) -> int:
-    """How many logs there are that take turns at every update, as of several optimizers: 1 where there is one."""
+    """How many series take turns at every update, as those of several optimizers do; 1 if there is only one."""
     if len(clock) < 4:
         return 1
     begins = np.flatnonzero(np.diff(clock, prepend=clock[0] - 1))

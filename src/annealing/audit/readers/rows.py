@@ -1,4 +1,4 @@
-"""The rows of a log while it is read, column by column, and the table that they become."""
+"""The rows of a log while it is being read, column by column, and the table made from them."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class Rows:
         self.restarts = False  # whether iterations begin again in every epoch; `first` is the first epoch's number
         self.epochs_last = False  # whether rows without an update are counted even where epochs are known
         self.last_epoch = np.nan  # the last that a text says
-        self.slack = 0  # by how many updates they may be off
+        self.slack = 0  # by how many updates the clock of a row may be off
         self.torn = False  # the last number touches the end of a file without a line end
 
     def start(self, file: str = "") -> None:
-        """From here on the rows are those of another file or process."""
+        """The rows that follow are those of another file or process."""
         self.file = file or self.file
         self.starts.append(self.count)
 
     def end(self) -> None:
-        """A file ends here, perhaps inside its last number, which then has fewer digits than all before."""
+        """The file ends here; if inside a number, that has fewer digits than all others, and its row is left out."""
         if self.torn and self.count > self.starts[-1] and any(rate.ends_short() for rate in self.rates.values()):
             self.torn_rows.append(self.count - 1)
-            self.leave_out(1, "in which the file ends inside a number")
+            self.leave_out(1, "cut off inside a number")
         self.torn = False
 
     def add(self, rates: Mapping[str, Column], told: Mapping[str, Column | None]) -> None:
@@ -87,12 +87,16 @@ class Rows:
         if sentence not in self.repairs and len(self.repairs) < 50:
             self.repairs.append(sentence)
 
+    def note(self, sentence: str) -> None:
+        """A repair of the file that is being read."""
+        self.repair(f"{self.file}: {sentence}")
+
     def leave_out(self, rows: int, reason: str) -> None:
         if rows:
             self.left_out[reason] = self.left_out.get(reason, 0) + rows
 
     def log(self, where: str, expected: str, unit: str | None = None) -> Log:
-        """The table; rows without a finite rate or without a clock are left out, which the repairs say."""
+        """The table, without rows that lack a finite rate or a clock; `repairs` says what was left out."""
         if not self.count:
             raise LogError(f"{where}: no learning rate found; expected {expected}")
         names, finite = list(self.rates), self._finite()
@@ -110,7 +114,7 @@ class Rows:
         keep &= np.isfinite(clock.values)
         if not keep.any():
             raise LogError(f"{where}: no row has a finite rate; expected {expected}")
-        # A configuration names a rate or two as well.
+        # A README or a configuration names a rate or two as well, and must not be audited.
         if self.form.name in ("text", "json") and keep.sum() < (FEWEST if clock.counted else 2):
             raise LogError(f"{where}: no series of learning rates: {counted(int(keep.sum()), 'rate')} in the file")
         values, half = self._table(names, keep)
@@ -123,7 +127,7 @@ class Rows:
         )
 
     def _leave_out_strays(self, keep: Booleans) -> None:
-        """Leave out rates that stand elsewhere than the others: in settings, a printed optimizer, a summary."""
+        """Leave out rates that are not rows of the log: in settings, a printed optimizer or a summary."""
         own, shape = self._told("own"), self._told("shape")
         if own is not None:
             level = next(level for level in (2, 1, 0) if float(np.mean(own[keep] >= level)) >= 0.5)
@@ -133,9 +137,9 @@ class Rows:
         if shape is not None:
             _, which, times = np.unique(shape[keep], return_inverse=True, return_counts=True)
             single = np.flatnonzero(keep)[times[which] == 1]
-            # Where every line is of its own kind, as between changing names, there are no others to be unlike.
+            # In a long log whose lines all differ, as by changing names, no line is a stray.
             if len(single) < keep.sum() or len(single) < 10:
-                self.leave_out(len(single), "written unlike all others")
+                self.leave_out(len(single), "unlike all others")
                 keep[single] = False
 
     def _told(self, name: str) -> Floats | None:
@@ -146,7 +150,7 @@ class Rows:
         return np.concatenate([column, np.full(self.count - len(column), np.nan)])
 
     def _clock(self, keep: Booleans, unit: str | None, where: str) -> RowClock:
-        """What the log counts, or what was asked for."""
+        """The clock of the rows: what the log counts, or the unit that was asked for."""
         none = np.full(self.count, np.nan)
         told = {name: self._told(name) for name in Said.__annotations__}
         said = Said(**{name: none if column is None else column for name, column in told.items()})
@@ -170,6 +174,7 @@ class Rows:
         values, half = np.empty((self.count, len(names))), np.empty((self.count, len(names)))
         for place, name in enumerate(names):
             values[:, place], half[:, place] = self.rates.pop(name).column(keep)
+        # Numbers beyond float64 are infinite by now, and no rate is.
         none = ~np.isfinite(values)
         values[none], half[none] = np.nan, np.nan
         return values, half
@@ -181,7 +186,7 @@ class Rows:
         kept = np.flatnonzero(keep)
         if process[-1] == 0 and len(kept) > 2 and bool(np.all(np.diff(clock.values[kept]) < 0)):
             kept = kept[::-1]
-            self.repair("the rows stand latest first, and were turned round")
+            self.repair("the rows were in reverse order, and were turned around")
         times = in_turn(clock.values[kept], values[kept]) if clock.unit == "update" and not clock.counted else 1
         if times > 1:
             # Each turn becomes columns of its own; the clock is that of the first.
@@ -200,7 +205,7 @@ class Rows:
         if missed is not None:
             skipped = np.cumsum(np.nan_to_num(missed))
         for reason, lost in self.left_out.items():
-            self.repair(f"{counted(lost, 'row')} {reason} left out")
+            self.repair(f"{counted(lost, 'row')} {reason} {'was' if lost == 1 else 'were'} left out")
         return Log(
             format=self.form.name,
             clock=clock.values[kept],

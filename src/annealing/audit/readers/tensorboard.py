@@ -1,8 +1,8 @@
 """TensorBoard event files, without TensorFlow: each file is what one process wrote.
 
-TensorBoard's own accumulator drops points and purges what a resumed run overlapped, which is what an audit looks for.
-The layout is that of TFRecord (length, its checksum, bytes, their checksum) around protocol buffers; tests hold this
-reader against tensorboard's.
+TensorBoard's own accumulator drops points, and those that a resumed run wrote again, which an audit needs. The layout
+is TFRecord (length, its checksum, bytes, their checksum) around protocol buffers; the tests compare this reader with
+tensorboard's own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def recognise(head: bytes) -> bool:
 
 
 def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:
-    """Add the rows of one event file: one row for each step, with a new row where a tag comes again."""
+    """Add the rows of one event file: one per step, and a new one where a tag is repeated."""
     Events(source, rows, columns).read()
 
 
@@ -48,12 +48,13 @@ class Events:
             while place + 12 <= len(rest):
                 header = rest[place : place + 8]
                 length = int.from_bytes(header, "little")
+                # The checksum of the length is checked, since a wrong length would lose the rest of the file; that of
+                # the record is not, because a wrong value shows and Python needs a second for each megabyte.
                 if (
                     int.from_bytes(rest[place + 8 : place + 12], "little") != masked_checksum(header)
                     or length > 1 << 28
                 ):
-                    name = self.source.path.name
-                    self.rows.repair(f"{name}: damaged {before + place:,} bytes from its begin; the rest left out")
+                    self.rows.note(f"damaged at byte {before + place:,}; the rest was left out")
                     return self._flush()
                 if place + 16 + length > len(rest):
                     break
@@ -61,18 +62,20 @@ class Events:
                 place += 16 + length
             rest, before = rest[place:], before + place
         if rest:
-            self.rows.repair(f"{self.source.path.name}: its last record is torn and left out")
+            self.rows.note("its last record is cut off and was left out")
         return self._flush()
 
     def _one(self, record: bytes) -> None:
-        """Add what one record holds."""
+        """Add the rates in one record."""
+        # A quick look for the letters of a rate's name spares most records of a log the decoding.
         try:
             if not self.named and not CLUE.search(record):
                 return
             step, found = event(record)
         except (ValueError, IndexError, struct.error, TypeError, AttributeError):
-            self.rows.repair(f"{self.source.path.name}: a damaged record left out")
+            self.rows.note("a damaged record was left out")
             return
+        # Steps are int64, which a protocol buffer writes as unsigned.
         step = step - (1 << 64) if step >> 63 else step
         for name, scalar in found:
             if scalar is None or not self._is_wanted(name):

@@ -38,7 +38,7 @@ class TextFile:
         except OSError as error:
             raise LogError(f"{path}: {error.strerror or error}") from None
         if not self.head:
-            what = "compressed, and damaged from its begin" if self.repairs else "empty"
+            what = "compressed, and damaged from the start" if self.repairs else "empty"
             raise LogError(f"{path}: the file is {what}; expected a log")
 
     def blocks(self) -> Iterator[bytes]:
@@ -58,16 +58,17 @@ class TextFile:
 
     def _block(self, file: BufferedIOBase) -> bytes:
         parts, size = list[bytes](), 0
+        # read1 gives what was unpacked before the damage, where read would raise and lose it
         try:
             while size < PIECE and (part := file.read1(PIECE - size)):
                 parts.append(part)
                 size += len(part)
         except (EOFError, zlib.error, gzip.BadGzipFile):
-            self.repair("the compressed file is torn or damaged; the rest left out")
+            self.repair("the compressed file is cut off or damaged; the rest was left out")
         return b"".join(parts)
 
     def text(self) -> Iterator[str]:
-        """The text of the file in pieces; every line end is a single newline."""
+        """The text of the file in pieces, with a single newline at every line end."""
         decoder = codecs.getincrementaldecoder(self.encoding())(errors="replace")
         for block in self.blocks():
             yield self._plain(decoder.decode(block))
@@ -75,7 +76,7 @@ class TextFile:
             yield self._plain(rest)
 
     def pieces(self) -> Iterator[str]:
-        """Whole lines in pieces of about a mebibyte; lines that are longer are left out."""
+        """Whole lines in pieces of about 1 MiB; longer lines are left out."""
         rest, skipping = "", False
         for text in self.text():
             text = rest + text
@@ -88,7 +89,7 @@ class TextFile:
             cut = text.rfind("\n") + 1
             whole, rest = text[:cut], text[cut:]
             if len(rest) > PIECE:
-                self.repair(f"a line of more than {PIECE:,} characters left out")
+                self.repair(f"a line longer than {PIECE:,} characters was left out")
                 rest, skipping = "", True
             if whole:
                 yield whole
@@ -97,7 +98,7 @@ class TextFile:
             yield rest
 
     def sample(self) -> str:
-        """The text that the file begins with."""
+        """The text at the start of the file, in whole lines."""
         text = self._plain(codecs.getincrementaldecoder(self.encoding())(errors="replace").decode(self.head))
         cut = text.rfind("\n") + 1
         return text[:cut] if cut and len(self.head) == PIECE else text
@@ -106,6 +107,7 @@ class TextFile:
         for mark, name in MARKS:
             if self.head.startswith(mark):
                 return name
+        # UTF-16 without a mark: every other byte of plain letters is zero
         zeros = self.head[:4096].count(0)
         if zeros * 3 > len(self.head[:4096]) and len(self.head) > 1:
             odd = self.head[1:4096:2].count(0)
@@ -113,7 +115,7 @@ class TextFile:
         return "utf-8"
 
     def check_text(self) -> None:
-        """Refuse a file whose beginning is not text."""
+        """Raise an error if the file does not start as text."""
         sample = self.sample()[:65536]
         strange = sum(sample.count(chr(code)) for code in range(32) if code not in (8, 9, 10, 12, 27))
         # Bytes that are not UTF-8 may be letters of any other encoding, such as GBK; control characters never are.
@@ -126,9 +128,11 @@ class TextFile:
             self.repairs.append(sentence)
 
     def _plain(self, text: str) -> str:
+        # A run that was killed can leave zeros where its last block was never written.
         if "\0" in text:
-            self.repair("zero bytes left out")
+            self.repair("zero bytes were removed")
             text = text.replace("\0", "")
         if "\x1b" in text:
             text = COLOURS.sub("", text)
+        # Progress bars go back to the start of their line, so each of them is a line of its own.
         return text.replace("\r", "\n") if "\r" in text else text

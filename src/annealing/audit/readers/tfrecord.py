@@ -1,4 +1,4 @@
-"""TFRecords and the protocol buffers of TensorBoard's events in them."""
+"""TFRecords, and the protocol buffers of TensorBoard events inside them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def _scalar(value: bytes) -> tuple[bytes, float | None]:
 
 
 def _tensor(part: bytes) -> float | None:
+    # Type 1 is float and 2 is double; the value is packed content, or a list of one float or double.
     fields = dict(_fields(part))
     code, content = {1: "<f", 2: "<d"}.get(fields.get(1, 0)), fields.get(4, fields.get(5, fields.get(6, b"")))
     return struct.unpack(code, content)[0] if code and len(content) == struct.calcsize(code) else None
@@ -89,4 +90,5 @@ def masked_checksum(data: bytes) -> int:
     for byte in data:
         crc = crc >> 8 ^ REMAINDERS[(crc ^ byte) & 255]
     crc ^= 0xFFFFFFFF
+    # TensorFlow rotates and offsets checksums, so that a checksum of data with checksums in it stays a good one.
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

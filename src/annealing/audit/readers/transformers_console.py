@@ -17,7 +17,7 @@ MOST_EVERY = 100_000  # steps between rows
 
 
 def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
-    """Add the rows of one file; each rate belongs to the last bar of the training before it, or nearly."""
+    """Add the rows of one file. Each rate belongs to the last training bar before it, give or take a step or two."""
     finder = Finder(form)
     if "'learning_rate': '" in source.sample():  # version 5 prints rounded texts
         rows.form = rows.form._replace(style=None)
@@ -42,7 +42,7 @@ def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
     order, steps, totals = np.concatenate(bars, axis=1)
     place, epochs = np.concatenate(dicts, axis=1)
     rows.settings |= settings_of(source.sample(), form)
-    update = _updates(source, rows, _steps(order, steps, totals, place), totals, epochs, 0.5 * 10.0**-decimals)
+    update = _updates(rows, _steps(order, steps, totals, place), totals, epochs, 0.5 * 10.0**-decimals)
     begin = 0
     for column in columns:
         if end := len(column):
@@ -52,16 +52,16 @@ def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
     rows.epochs_last = True  # epochs of two decimals tell less than the number of the row
 
 
-def _updates(source: TextFile, rows: Rows, update: Floats, totals: Floats, epochs: Floats, half: float) -> Floats:
-    """The update of each rate: by its bar, or where bars are missing or late, by the epoch that it prints."""
-    name, known = source.path.name, np.isfinite(update)
+def _updates(rows: Rows, update: Floats, totals: Floats, epochs: Floats, half: float) -> Floats:
+    """The update of each rate: by its bar or, where bars are missing or late, by the epoch printed with it."""
+    known = np.isfinite(update)
     rows.settings |= _total(totals, int(np.nanmax(update)) if known.any() else epochs.size)
     shown = known & (epochs > 0)
     # Bars are drawn at most every tenth of a second; where rates come faster, epochs times a constant disagree.
     per = float(np.median(update[shown] / epochs[shown])) if shown.any() else np.nan
     right = known & ((np.abs(update - epochs * per) <= half * per + OFF) | ~np.isfinite(epochs * per))
     if known.any() and right.mean() > 0.9:
-        rows.repair(f"{name}: steps are read from progress bars, and may be one or two off")
+        rows.note("steps are read from progress bars, and may be off by one or two")
         rows.slack = OFF
         return update
     per = _updates_in_an_epoch(rows.settings, update, epochs)
@@ -69,17 +69,15 @@ def _updates(source: TextFile, rows: Rows, update: Floats, totals: Floats, epoch
         return np.full(epochs.size, np.nan)
     # An epoch that ends with an incomplete accumulation is up to one update longer than its whole updates.
     if every := _every((epochs - half) * per, (epochs + half) * (per + 1)):
-        rows.repair(
-            f"{name}: steps are the epochs that its lines print times {per:g} updates an epoch, one row in {every:,}"
-        )
+        rows.note(f"steps are its printed epochs times {per:g} updates an epoch, with a row every {every:,} updates")
         return every * np.arange(1.0, epochs.size + 1)
-    rows.repair(f"{name}: steps are the epochs that its lines print times {per:g} updates an epoch")
+    rows.note(f"steps are its printed epochs times {per:g} updates an epoch")
     rows.slack = int(np.ceil(half * per))
     return np.rint(epochs * per)
 
 
 def _updates_in_an_epoch(settings: dict[str, Any], update: Floats, epochs: Floats) -> float:
-    """By what the run says of itself, or by its last rows; NaN where neither tells."""
+    """Updates per epoch, from what the run prints about itself or else from its last rows; NaN if neither tells."""
     total = next(
         (settings[key] for key in ("Total optimization steps", "total_steps", "max_steps") if key in settings), None
     )
@@ -113,11 +111,11 @@ def _steps(order: Floats, steps: Floats, totals: Floats, place: Floats) -> Float
 
 
 def _is_training(steps: Floats) -> bool:
-    """Whether the bars with one total that stood right before rates moved on from rate to rate."""
+    """Whether bars of one total move on from rate to rate, which those of an evaluation do not."""
     return bool(np.unique(steps).size * 2 > steps.size)
 
 
 def _total(totals: Floats, count: int) -> dict[str, Any]:
-    """The steps of the whole training: the total of most bars that is not too small for it."""
+    """The steps of the whole run: the most frequent total of a bar that is large enough."""
     kept, times = np.unique(totals[totals >= count], return_counts=True)
     return {"total_steps": int(kept[np.argmax(times)])} if kept.size else {}
