@@ -17,7 +17,7 @@ LAYERS = [
     ["schedule"],
     ["recipes"],
     ["notation"],
-    ["plan"],
+    ["plan", "plan_stages", "plan_text"],
     ["linting"],
     ["sgdr", "testing", "sampling", "analysis"],
     ["plots", "terminal", "torch", "options"],

@@ -1,4 +1,4 @@
-"""Durations with units ("10ep", "500st", "5%", "2e9tok", "1e6ex"), of which a plan makes numbers of updates."""
+"""Durations with units ("10ep", "500st", "5%", "2e9tok", "1e6ex", "rest"), which a plan turns into updates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from .errors import ScheduleError
 from .printing import time_json
 
-UNITS = ("ep", "st", "%", "tok", "ex")  # epochs, updates, per cent of the plan's updates, tokens, examples
+UNITS = ("ep", "st", "%", "tok", "ex", "rest")  # epochs, updates, per cent of the updates, tokens, examples, the rest
 MOST_CHARACTERS = 200
 MOST_BITS = 256  # of a numerator and a denominator
 WRITTEN = r"([+-]?(?:\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)) ?(ep|st|%|tok|ex)"
@@ -23,11 +23,13 @@ class Duration(NamedTuple):
     unit: str
 
     def __str__(self) -> str:
-        return f"{time_json(self.amount)}{self.unit}"
+        return "rest" if self.unit == "rest" else f"{time_json(self.amount)}{self.unit}"
 
 
 def duration(text: str, name: str) -> Duration:
     """Read the duration that is given for the argument `name`."""
+    if text == "rest":
+        return Duration(Fraction(1), "rest")
     found = re.fullmatch(WRITTEN, text, re.ASCII) if isinstance(text, str) and len(text) <= MOST_CHARACTERS else None
     try:
         amount = Fraction(found[1]) if found else Fraction(0)
@@ -36,7 +38,8 @@ def duration(text: str, name: str) -> Duration:
     if not found or max(amount.numerator.bit_length(), amount.denominator.bit_length()) > MOST_BITS:
         shown = text if len(str(text)) <= 60 else text[:57] + "..."
         raise ScheduleError(
-            f'{name} must be a number, or a duration such as "10ep", "500st", "5%", "2e9tok" or "1e6ex", got {shown!r}'
+            f'{name} must be a number, or a duration such as "10ep", "500st", "5%", "2e9tok", "1e6ex" or "rest", '
+            f"got {shown!r}"
         )
     if amount < 0 and name != "by":
         raise ScheduleError(f"{name} must not be below 0, got {text!r}")

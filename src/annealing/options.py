@@ -14,13 +14,31 @@ from .plan import Plan
 from .schedule.base import Schedule
 
 
+class Changes(click.ParamType[Any]):
+    """A count, or its changes: "8", or "8,10%:16,2e9tok:32"."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        first, *later = str(value).split(",")
+        try:
+            rows = [(when.strip(), int(count)) for when, _, count in (row.rpartition(":") for row in later)]
+            changes = [(0, int(first)), *((int(when) if when.isdigit() else when, count) for when, count in rows)]
+        except ValueError:
+            self.fail(f'must be a number, or its changes such as "8,10%:16", got {value!r}')
+        return changes if later else int(first)
+
+
+CHANGES = Changes()
+
+
 def plan_options(command: Any) -> Any:
     """The options that make the Plan of durations with units; a command gets them as keywords of the same names."""
     options = [
         click.option("--examples", type=int, help='In the data set, for durations in epochs ("10ep").'),
-        click.option("--batch", type=int, help="Examples in a batch of one replica."),
-        click.option("--accumulation", type=int, help="Batches for one update (1)."),
-        click.option("--replicas", type=int, help="Processes that share the examples (1)."),
+        click.option("--batch", type=CHANGES, help='Examples in a batch of one replica ("8,10%:16": 16 from 10% on).'),
+        click.option("--accumulation", type=CHANGES, help="Batches for one update (1)."),
+        click.option("--replicas", type=CHANGES, help="Processes that share the examples (1)."),
         click.option("--drop-last", is_flag=True, default=None, help="A batch that would be short is left out."),
         click.option("--sharding", help="What replicas do with a rest of the examples: pad, drop."),
         click.option("--leftover", help="What becomes of batches too few for an update: update, drop, carry."),

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
 from .durations import Duration, duration
 from .errors import ScheduleError, whole
-from .exact import END_OF_TIME, exact_number, positive
+from .exact import END_OF_TIME, exact, exact_number, positive
+from .plan_stages import Change, Stage, read_changes, stages, updates_for
+from .plan_text import conversions, in_words, sentences
 from .printing import literal
 from .schedule.base import Schedule
-from .schedule.deferred import durations, resolved
+from .schedule.deferred import resolved
 
 CHOICES = {"sharding": ("pad", "drop"), "leftover": ("update", "drop", "carry")}
 AFTER = ("hold", "repeat", "mirror")
+MOST_TRIES = 64  # until the rest of a plan is found: 2 without stages
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -51,24 +54,25 @@ class Plan:
     """
 
     examples: int | None
-    batch: int | None
-    accumulation: int
-    replicas: int
+    batch: Any  # a number, None, or its changes as (when, number)
+    accumulation: Any
+    replicas: Any
     drop_last: bool
     sharding: str
     leftover: str
     tokens_per_example: int | Fraction | None
     steps: int
 
-    _asked: tuple[str, int | Fraction] = field(compare=False)
+    asked: tuple[str, int | Fraction] = field(compare=False)
+    _changes: dict[str, tuple[Change, ...]] = field(compare=False)
 
     def __init__(
         self,
         *,
         examples: int | None = None,
-        batch: int | None = None,
-        accumulation: int = 1,
-        replicas: int = 1,
+        batch: int | Sequence[Change] | None = None,
+        accumulation: int | Sequence[Change] = 1,
+        replicas: int | Sequence[Change] = 1,
         drop_last: bool = False,
         sharding: str = "pad",
         leftover: str = "update",
@@ -80,7 +84,8 @@ class Plan:
         counts = {"examples": examples, "batch": batch, "accumulation": accumulation, "replicas": replicas}
         needed = ("accumulation", "replicas")
         given: dict[str, Any] = {
-            name: whole(value, name) if value is not None or name in needed else None for name, value in counts.items()
+            name: read_changes(value, name) if value is not None or name in needed else None
+            for name, value in counts.items()
         }
         given |= {"drop_last": drop_last, "sharding": sharding, "leftover": leftover}
         if not isinstance(drop_last, bool):
@@ -92,7 +97,8 @@ class Plan:
         given["tokens_per_example"] = None if per_example is None else exact_number(per_example)
         for name, value in given.items():
             object.__setattr__(self, name, value)
-        if examples is not None:
+        object.__setattr__(self, "_changes", {name: given[name] for name in counts if isinstance(given[name], tuple)})
+        if examples is not None and not self._changes:
             self._check_epoch()
         lengths = {"epochs": epochs, "steps": steps, "tokens": tokens}
         asked = {name: value for name, value in lengths.items() if value is not None}
@@ -104,45 +110,52 @@ class Plan:
         if not 1 <= made <= END_OF_TIME:
             raise ScheduleError(f"a plan must make from 1 to 2^53 updates, but {unit} = {asked_for!r} makes {made:,}")
         object.__setattr__(self, "steps", made)
-        object.__setattr__(self, "_asked", (unit, exact_number(length)))
+        object.__setattr__(self, "asked", (unit, exact_number(length)))
+        _ = self.stages  # changes that are not in order, and stages without an update, are refused now
 
     def _check_epoch(self) -> None:
-        if self._batches == 0:
+        if self.batches_per_epoch == 0:
             short = (
                 f"with drop_last, batch must be at most the {self._share:,} examples of a replica, got {self._batch}"
             )
             none = f"sharding 'drop' leaves none of {self.examples} examples for each of {self.replicas} replicas"
             raise ScheduleError(short if self._share else none)
-        if self.accumulation > self._batches and self.leftover != "carry":
+        if self.accumulation > self.batches_per_epoch and self.leftover != "carry":
             raise ScheduleError(
-                f"accumulation must be at most the {self._batches:,} batches that a replica has in an epoch, "
+                f"accumulation must be at most the {self.batches_per_epoch:,} batches that a replica has in an epoch, "
                 f"got {self.accumulation} (leftover 'carry' lets an update span epochs)"
             )
 
     def _updates(self, unit: str, length: Fraction) -> int:
         """How many updates epochs or tokens make."""
+        if self._changes:
+            clock, amount = self.counted(Duration(length, "ep" if unit == "epochs" else "tok"))
+            return updates_for(lambda made: self._clock(clock, Fraction(made), made), amount)
         if unit == "epochs":
             if self.leftover == "carry":
-                return math.ceil(length * self._batches) // self.accumulation
+                return int(math.ceil(length * self.batches_per_epoch) // self.accumulation)
             return math.ceil(length * self.steps_per_epoch)
         seen = length / self._tokens_per_example
         if self.examples is None:
-            return math.ceil(seen / self._full)
+            return math.ceil(seen / self.full)
         epochs, rest = divmod(seen, self.examples_per_epoch)
-        batches = epochs * self._batches + math.ceil(rest / (self._batch * self.replicas))
+        batches = epochs * self.batches_per_epoch + math.ceil(rest / (self._batch * self.replicas))
         if self.leftover == "carry":
             return math.ceil(Fraction(batches, self.accumulation))
-        return int(epochs * self.steps_per_epoch) + math.ceil(rest / self._full)
+        return int(epochs * self.steps_per_epoch) + math.ceil(rest / self.full)
 
     @property
-    def _full(self) -> int:
+    def full(self) -> int:
         """The examples of an update of full batches."""
-        return self._batch * self.accumulation * self.replicas
+        return int(self._batch * self.accumulation * self.replicas)
 
     @property
     def _batch(self) -> int:
         if self.batch is None:
             raise ScheduleError("this plan has no batches: batch must be given to count epochs, examples and tokens")
+        if self._changes:
+            raise ScheduleError(f"this plan changes {', '.join(self._changes)}: ask one of its plan.stages")
+        assert isinstance(self.batch, int)
         return self.batch
 
     @property
@@ -154,7 +167,7 @@ class Plan:
         return math.ceil(shared) if self.sharding == "pad" else math.floor(shared)
 
     @property
-    def _batches(self) -> int:
+    def batches_per_epoch(self) -> int:
         """The batches of one replica in an epoch."""
         batches = Fraction(self._share, self._batch)
         return math.floor(batches) if self.drop_last else math.ceil(batches)
@@ -168,7 +181,7 @@ class Plan:
     @property
     def steps_per_epoch(self) -> int | Fraction:
         """Updates an epoch: with leftover "carry" their exact mean."""
-        updates = Fraction(self._batches, self.accumulation)
+        updates = Fraction(self.batches_per_epoch, self.accumulation)
         if self.leftover == "carry":
             return exact_number(updates)
         return math.ceil(updates) if self.leftover == "update" else math.floor(updates)
@@ -176,24 +189,73 @@ class Plan:
     @property
     def examples_per_epoch(self) -> int:
         """Examples that the updates of an epoch are made of, over all replicas; what a sampler pads with counts too."""
-        used = self._batches
+        used = self.batches_per_epoch
         if self.leftover == "drop":
             used -= used % self.accumulation
-        return min(self._share, used * self._batch) * self.replicas
+        return int(min(self._share, used * self._batch) * self.replicas)
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The stages in which updates are made alike: one, if neither batch, accumulation nor replicas change.
+
+        >>> [(stage.start, stage.plan.batch) for stage in Plan(batch=[(0, 8), ("10%", 16)], steps=200).stages]
+        [(0, 8), (20, 16)]
+        """
+        return self._stages(self.steps, checked=True)
+
+    def _stages(self, steps: int, checked: bool = False) -> list[Stage]:
+        if not self._changes:
+            return [Stage(0, Fraction(0), Fraction(0), self)]
+        return [stage for stage in stages(self._changes, self._with, steps, checked) if stage.start < max(steps, 1)]
+
+    def _with(self, counts: dict[str, int], steps: int = 1) -> Plan:
+        """The plan of one stage."""
+        names = [one.name for one in fields(self) if one.compare and one.name != "steps"]
+        return Plan(**{name: getattr(self, name) for name in names} | counts | {"steps": steps})
+
+    def pace(self, unit: str) -> Fraction:
+        """The epochs, or the examples, of one update, on the mean of an epoch."""
+        if unit == "epochs":
+            return 1 / Fraction(self.steps_per_epoch) if self.examples is not None else Fraction(0)
+        if self.batch is None:
+            return Fraction(0)
+        return Fraction(
+            self.full if self.examples is None else self.examples_per_epoch / Fraction(self.steps_per_epoch)
+        )
+
+    def counted(self, time: Duration) -> tuple[str, Fraction]:
+        """A duration in epochs, examples or tokens as an amount of "epochs" or of "examples"."""
+        if time.unit == "ep":
+            _ = self._stages(1)[0].plan.steps_per_epoch  # a plan without epochs is refused
+            return "epochs", time.amount
+        _ = self._stages(1)[0].plan._batch
+        return "examples", time.amount / self._tokens_per_example if time.unit == "tok" else time.amount
+
+    def _clock(self, unit: str, updates: Fraction, steps: int) -> Fraction:
+        """The epochs or examples that are over after some of the updates of a plan of so many steps."""
+        *_, stage = (stage for stage in self._stages(steps) if stage.start <= updates)
+        return stage.clock(unit, updates)
 
     @property
     def epochs(self) -> int | Fraction:
         """How many epochs the updates are."""
+        if self._changes:
+            return exact_number(self._clock("epochs", Fraction(self.steps), self.steps))
         return exact_number(Fraction(self.steps) / self.steps_per_epoch)
 
     @property
     def examples_seen(self) -> int:
         """Examples that all updates together are made of, those that come again in every epoch too."""
+        if self._changes:
+            found = self.stages
+            ends = [*(stage.start for stage in found[1:]), self.steps]
+            parts = zip(found, ends, strict=True)
+            return sum(stage.plan._with({}, end - stage.start).examples_seen for stage, end in parts)
         if self.examples is None:
-            return self.steps * self._full
-        made, in_epoch, each = self.steps, int(self.steps_per_epoch), self._full
+            return self.steps * self.full
+        made, in_epoch, each = self.steps, int(self.steps_per_epoch), self.full
         if self.leftover == "carry":
-            made, in_epoch, each = self.steps * self.accumulation, self._batches, self._batch * self.replicas
+            made, in_epoch, each = self.steps * self.accumulation, self.batches_per_epoch, self._batch * self.replicas
         epochs, rest = divmod(made, in_epoch)
         return epochs * self.examples_per_epoch + min(rest * each, self.examples_per_epoch)
 
@@ -202,8 +264,10 @@ class Plan:
         """Tokens in these examples."""
         return exact_number(Fraction(self.examples_seen * self._tokens_per_example))
 
-    def convert(self, time: str) -> int | Fraction:
+    def convert(self, time: str, after: int | Fraction = 0) -> int | Fraction:
         """A duration as an exact number of updates, which may be a fraction: "10ep", "500st", "5%", "2e9tok", "1e6ex".
+
+        after: the updates before it, which make a difference where the plan has stages.
 
         "5%" is of all updates of the plan. Examples and tokens go by what an update takes on the mean of an epoch, so
         that those of an epoch are as long as "1ep".
@@ -211,7 +275,7 @@ class Plan:
         >>> Plan(examples=1000, batch=32, epochs=3).convert("2.5ep")
         80
         """
-        return exact_number(self._steps_in(duration(time, "duration")))
+        return exact_number(self._steps_in(duration(time, "duration"), exact(after, "after")))
 
     def resolve(self, schedule: Schedule, beyond: str | None = None) -> Schedule:
         """The schedule in updates: every duration with a unit becomes a number. Plain numbers are updates already.
@@ -228,13 +292,13 @@ class Plan:
             raise ScheduleError(f"schedule must be a schedule, got {schedule!r}")
         if beyond is not None and beyond not in AFTER:
             raise ScheduleError(f"beyond must be one of {', '.join(AFTER)}, got {beyond!r}")
-        made = resolved(schedule, self._steps_in)
+        made, _ = self.in_updates(schedule)
         end = made.exact_duration
         if end is None or end >= self.steps - 1:
             return made
         if beyond is None:
             raise ScheduleError(
-                f"the plan makes {self.steps:,} updates, but the schedule ends after {_number(end)}: make it longer, "
+                f"the plan makes {self.steps:,} updates, but the schedule ends after {in_words(end)}: make it longer, "
                 f'or say what comes then, such as plan.resolve(schedule, beyond="hold"); it is {schedule}'
             )
         return made.beyond(beyond)
@@ -249,66 +313,53 @@ class Plan:
         9.5ep = 152 steps
         the schedule ends 8 steps before the plan
         """
-        return "\n".join([*self._sentences(), *(self._conversions(schedule) if schedule else ())])
+        return "\n".join([*sentences(self), *(conversions(self, schedule) if schedule else ())])
 
-    def _sentences(self) -> Iterator[str]:
-        if self.examples is None:
-            yield f"{self.steps:,} steps" + (f" of {self._full:,} examples" if self.batch else "")
-            return
-        shared = f" over {self.replicas} replicas" if self.replicas > 1 else ""
-        yield (
-            f"{self.examples:,} examples{shared} in batches of {self.batch}: "
-            f"{self._batches:,} batches an epoch, of {self.examples_per_epoch:,} examples"
-        )
-        if self.accumulation > 1:
-            rest = self._batches % self.accumulation
-            left = {"update": "make the last step", "drop": "are left out", "carry": "count for the next epoch"}
-            yield f"{self.accumulation} batches a step" + (f"; {rest} {left[self.leftover]}" if rest else "")
-        unit, length = self._asked
-        steps = f"{self.steps:,} steps of {_number(self.steps_per_epoch)} an epoch"
-        if unit == "steps":
-            yield f"{steps} = {_number(self.epochs)} epochs"
-        else:
-            made = getattr(self, unit)
-            rounded = "" if made == length else f", rounded to {_number(made)} {unit}"
-            yield f"{_number(length)} {unit} = {steps}{rounded}"
+    def in_updates(self, schedule: Schedule) -> tuple[Schedule, dict[tuple[Duration, Fraction], Fraction]]:
+        """The schedule in updates, and every duration in it, with where it starts, as a number of updates."""
+        rest, totals, found = Fraction(1), list[Fraction](), dict[tuple[Duration, Fraction], Fraction]()
 
-    def _conversions(self, schedule: Schedule) -> Iterator[str]:
-        for time in durations(schedule):
-            steps = self._steps_in(time)
-            kept = "" if steps.denominator == 1 else ", not a whole number, and not rounded"
-            yield f"{time} = {_number(steps)} steps{kept}"
-        end = resolved(schedule, self._steps_in).exact_duration
-        if end is None or end == self.steps:
-            yield "the schedule never ends" if end is None else "the schedule ends with the plan"
-            return
-        how = "before" if end < self.steps else "after"
-        yield f"the schedule ends {_number(abs(end - self.steps))} steps {how} the plan"
+        def steps(time: Duration, at: Fraction) -> Fraction:
+            where = at if self._changes else Fraction(0)
+            found[time, where] = rest if time.unit == "rest" else self._steps_in(time, at)
+            return found[time, where]
 
-    def _steps_in(self, time: Duration) -> Fraction:
-        amount, unit = time
-        if unit == "st":
-            return amount
-        if unit == "%":
-            return amount * self.steps / 100
-        if unit == "ep":
-            return amount * self.steps_per_epoch
-        if unit == "tok":
-            amount /= self._tokens_per_example
-        if self.examples is None:
-            return amount / self._full
-        return amount * self.steps_per_epoch / self.examples_per_epoch
+        # The rest makes up what the other durations leave; with stages these may last longer after another rest.
+        for _ in range(MOST_TRIES):
+            found.clear()
+            made = resolved(schedule, steps)
+            if all(time.unit != "rest" for time, _ in found):
+                return made, found
+            if made.exact_duration is None:
+                raise ScheduleError(f'a schedule with a "rest" must end, but this one never does: {schedule}')
+            total = made.exact_duration
+            if total == self.steps and any(other != total for other in totals):
+                return made, found
+            if total in totals:  # the end does not depend on the rest, or on two of them
+                break
+            totals.append(total)
+            rest += (self.steps - total) or 1
+            if rest < 0:
+                raise ScheduleError(
+                    f'nothing is left for "rest": the other parts last {in_words(self.steps - rest)} of '
+                    f"{self.steps:,} updates, in {schedule}"
+                )
+        raise ScheduleError(f'"rest" must be given once, for a part that others precede or follow, in {schedule}')
+
+    def _steps_in(self, time: Duration, at: Fraction) -> Fraction:
+        if time.unit == "rest":
+            raise ScheduleError('"rest" is what the other durations of a schedule leave: resolve the schedule')
+        if time.unit == "st":
+            return time.amount
+        if time.unit == "%":
+            return time.amount * self.steps / 100
+        unit, amount = self.counted(time)
+        over = self._clock(unit, max(at, Fraction(0)), self.steps) + amount
+        reached = [stage for stage in self.stages if getattr(stage, unit) <= over]
+        return (reached or self.stages)[-1].updates(unit, over) - max(at, Fraction(0))
 
     def __repr__(self) -> str:
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
         usual = {"accumulation": 1, "replicas": 1, "drop_last": False, **{k: v[0] for k, v in CHOICES.items()}}
         given = (f"{k}={literal(v)}" for k, v in values.items() if v is not None and usual.get(k) != v)
         return f"Plan({', '.join(given)})"
-
-
-def _number(value: int | Fraction) -> str:
-    """A number to read: exact where its decimals end soon, else as a fraction and about."""
-    text = literal(Fraction(value))
-    if text.startswith("Fraction"):
-        return f"{value} (about {float(value):,.6g})"
-    return f"{int(value):,}" if Fraction(value).denominator == 1 else f"{float(value):,}"

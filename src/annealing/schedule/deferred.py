@@ -18,15 +18,20 @@ from ..printing import CALL, bracketed, literal, time_json
 from ..shapes import Shape
 from .base import Schedule
 
-Steps = Callable[[Duration], Fraction]
+Steps = Callable[[Duration, Fraction], Fraction]  # the updates that a duration is, from an update on
 
 # Plans under which a call is tried when it is made: what one of them allows may be right, and what all of them
 # refuse in the same words is wrong whatever the plan. In the order of UNITS, how many updates each unit is.
 TRIALS = (
-    dict(zip(UNITS, map(Fraction, ("1000", "1", "1000", "1/500000", "1/250")), strict=True)),
-    dict(zip(UNITS, map(Fraction, (2**24, 1, 2**44, 1, 1)), strict=True)),
-    dict(zip(UNITS, map(Fraction, ("2", "1", "1/10", "1/4194304", "1/4096")), strict=True)),
+    dict(zip(UNITS, map(Fraction, ("1000", "1", "1000", "1/500000", "1/250", "1000")), strict=True)),
+    dict(zip(UNITS, map(Fraction, (2**24, 1, 2**44, 1, 1, 2**24)), strict=True)),
+    dict(zip(UNITS, map(Fraction, ("2", "1", "1/10", "1/4194304", "1/4096", "2")), strict=True)),
 )
+
+
+# Arguments of recipes whose times follow one another; the others count from where the recipe starts.
+ONE_AFTER_ANOTHER = ("T_warmup", "T_stable", "T_explore", "T_cooldown", "T_decay", "periods", "listed")
+START = Fraction(0)
 
 
 class Deferred(Schedule):
@@ -60,18 +65,30 @@ class Deferred(Schedule):
                 tried[number] = error
         return tried[number]
 
-    def _numbers(self, steps: Steps, trial: int | None = None) -> dict[str, Any]:
-        def number(value: Any) -> Any:
+    def _numbers(self, steps: Steps, trial: int | None = None, at: Fraction = START) -> dict[str, Any]:
+        """The arguments with numbers for durations, in a part of a schedule that starts at `at`."""
+
+        def number(value: Any, at: Fraction) -> Any:
             if isinstance(value, Duration):
-                return exact_number(steps(value))
-            if isinstance(value, tuple):
-                return tuple(map(number, value))
+                return exact_number(steps(value, at))
             if not isinstance(value, Schedule):
                 return value
-            made = resolved(value, steps, trial)
+            made = resolved(value, steps, trial, at)
             return made if trial is None else made.labelled(str(value))  # errors show what was written
 
-        return {name: number(value) for name, value in self.arguments}
+        found, next_part = dict[str, Any](), at
+        for name, value in self.arguments:
+            several = isinstance(value, tuple) and not isinstance(value, Duration)
+            rows = value if several else (value,)
+            made = []
+            for row in rows:
+                listed = isinstance(row, tuple) and bool(row) and not isinstance(row, Duration)
+                time = number(row[0] if listed else row, next_part if name in ONE_AFTER_ANOTHER else at)
+                made.append((time, *row[1:]) if listed else time)
+                if name in ONE_AFTER_ANOTHER and isinstance(time, int | Fraction):
+                    next_part += time
+            found[name] = tuple(made) if several else made[0]
+        return found
 
     @property
     def endless(self) -> bool:
@@ -133,18 +150,22 @@ def kept(call: Callable[..., Schedule], times: Collection[str], given: Mapping[s
     return Deferred(call, tuple(arguments.items())) if any(map(_waits, arguments.values())) else None
 
 
-def resolved(schedule: Schedule, steps: Steps, trial: int | None = None) -> Schedule:
-    """The schedule with every duration replaced by `steps` of it; `trial`: the number of the plan that is tried."""
+def resolved(schedule: Schedule, steps: Steps, trial: int | None = None, at: Fraction = START) -> Schedule:
+    """The schedule, which starts at `at`, with every duration replaced by `steps` of it; `trial`: a plan's number."""
     if not schedule.pending:
         return schedule
     if not isinstance(schedule, Deferred):
         node: Any = schedule  # one of parts
-        parts = [resolved(part, steps, trial) if isinstance(part, Schedule) else part for part in node.parts]
+        parts = []
+        for part in node.parts:
+            parts.append(resolved(part, steps, trial, at) if isinstance(part, Schedule) else part)
+            if "join" in node.key and parts[-1].exact_duration is not None:
+                at += parts[-1].exact_duration
         made: Schedule = type(node)(tuple(parts))
         return made
     if trial is None:
         try:
-            bound = inspect.signature(schedule.call).bind(**schedule._numbers(steps))
+            bound = inspect.signature(schedule.call).bind(**schedule._numbers(steps, at=at))
             return schedule.call(*bound.args, **bound.kwargs)
         except ScheduleError as error:
             raise ScheduleError(f"{error}; it comes from {schedule}") from None
@@ -173,7 +194,7 @@ def durations(schedule: Schedule) -> list[Duration]:
 
 
 def _steps_of(units: Mapping[str, Fraction]) -> Steps:
-    return lambda time: time.amount * units[time.unit]
+    return lambda time, at: time.amount * units[time.unit]
 
 
 def _time(value: Any, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import ScheduleError, finite, whole
 from ..evaluate import lowering
@@ -102,6 +102,8 @@ class Join(Schedule):
     """
 
     parts: tuple[Schedule, ...]
+
+    key: ClassVar[str] = "join"
 
     def __post_init__(self) -> None:
         parts = schedules(self.parts, "parts of a Join")
