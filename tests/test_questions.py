@@ -36,6 +36,7 @@ from annealing import (
     warm_restarts,
 )
 from annealing.cli import main
+from annealing.linting import RULES
 
 endless = [name for name, schedule in every.items() if schedule.duration is None]
 
@@ -250,6 +251,8 @@ FOUND: list[tuple[Schedule, dict[str, Any], dict[str, float]]] = [
     (warm_restarts(eta_max=0.1, T_0=10), {"updates": 45}, {"never-reaches-floor": 44}),
     (step(0.1, 30), {"updates": 40}, {}),
     (linear(0.1, 0, 100).clip(0.05, 1), {"updates": 60}, {"longer-than-the-plan": 60}),  # at the floor since 50
+    (cosine(30, 0, 100), {}, {"large-peak": 0}),
+    (cosine(10, 0, 100), {}, {}),
     (
         linear(0.01, 0.1, 100) >> cosine(0.1, 0, 100),
         {"updates": 80},
@@ -269,7 +272,9 @@ def test_every_finding_is_found_and_told() -> None:
     listed = {name for line in re.findall(r"^- ([a-z, -]+):", page, re.MULTILINE) for name in line.split(", ")}
     found = [finding for schedule, options, _ in FOUND for finding in lint(schedule, **options)]
     assert {finding.name for finding in found} == listed
-    assert len(listed) == 9
+    assert len(listed) == 10
+    assert set(RULES) == listed
+    assert {finding.severity for finding in found} == {"error", "warning", "note"}
     for finding in found:
         assert re.search(r"\d", finding.message), finding
         assert finding.remedy, finding
@@ -315,8 +320,8 @@ def test_the_command() -> None:
     status, output = run(bad)
     assert status == 1
     assert [line.partition(":")[0] for line in output.splitlines()] == [
-        "zero-first-update at 0",
-        "jump-at-hand-over at 5",
+        "zero-first-update at 0 (note)",
+        "jump-at-hand-over at 5 (error)",
     ]
     status, output = run(good, bad, "--json")
     rows = [json.loads(line) for line in output.splitlines()]
@@ -324,7 +329,15 @@ def test_the_command() -> None:
         (bad, "zero-first-update", 0),
         (bad, "jump-at-hand-over", 5),
     ]
-    assert run(good, bad)[1].startswith(f"{bad}: zero-first-update at 0: ")
+    assert run(good, bad)[1].startswith(f"{bad}: zero-first-update at 0 (note): ")
+    assert run(bad, "--ignore", "jump-at-hand-over", "--ignore", "zero-first-update") == (0, "nothing found\n")
+    assert run(bad, "--ignore", "jump-at-handover")[0] == 2
+    assert "did you mean jump-at-hand-over?" in run("--explain", "jump-at-handover")[1]
+    status, output = run("--explain", "peak-twice")
+    assert (status, output.partition(":")[0]) == (0, "peak-twice")
+    for usual in ("linear(0, 0.05, 5) >> warm_restarts(0.05, T_0=10)", "inverse_sqrt(0.1, 10)", "cosine(30, 0, 100)"):
+        assert run(usual, "--updates", "100")[0] in (0, int("warm_restarts" in usual)), usual
+    assert run("linear(0, 0.05, 5) >> warm_restarts(0.05, T_0=10, T_mult=2)", "--updates", "75")[0] == 0
     for words in ((), ("nonsense(",), ("step(0.1, 30)",), (good, "--updates", "0")):
         assert run(*words)[0] == 2, words
     assert "updates or until must be given" in run("step(0.1, 30)")[1]

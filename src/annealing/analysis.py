@@ -1,18 +1,19 @@
-"""Questions to a schedule: where it jumps, what it spends, how it differs from another, what looks like a mistake."""
+"""Questions about a schedule: where it jumps, what it spends, how it differs from another, what looks wrong."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .calls import did_you_mean
 from .cycles import Cycle
 from .errors import ScheduleError, whole
 from .exact import positive
-from .linting import Finding, findings
+from .linting import RULES, Finding, findings
 from .schedule.base import Schedule
 
 MOST_UPDATES = 10**8  # more rates than this are not added up
@@ -120,40 +121,56 @@ def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
     return "\n".join([*lines, f"looked at {len(times)} times from 0 to {float(last):.12g}: {looked}"])
 
 
-def lint(schedule: Schedule, until: Any = None, updates: int | None = None) -> list[Finding]:
-    """What in a schedule is often a mistake, in order of time; of each name the first place alone.
+def lint(
+    schedule: Schedule, until: Any = None, updates: int | None = None, ignore: Collection[str] = ()
+) -> list[Finding]:
+    """Check a schedule for common mistakes: the findings in order of time, of each rule only the first place.
 
-    Time is in updates (stretch epochs first). A run rises if its last value is above its first. The names are stable:
+    Time is in updates (stretch epochs first). A cycle rises if its last value is above its first. The rules, whose
+    names stay the same:
 
     - zero-first-update: the value at 0 is 0.
-    - below-the-floor: a run has a value below 0 at its begin or its end (in between is not looked at), or a run that
-      comes down (and does not fall on in the next run) ends below where a later one does: below the floor that the
-      rest of the schedule declares.
-    - jump-at-hand-over: after a rising run there is a jump (see `jumps`), where no copy of something repeated begins.
-    - peak-twice: exactly two updates in a row use the value that a rising run reached, those beside them use less.
-    - warm-up-as-long-as-the-run: the first run rises and is not over before `until`.
-    - rises-after-the-end: a part made by `.beyond("mirror")` or `.beyond("repeat")` is over, and a run rises or begins
-      with a jump up. What is repeated or cut as a whole after that is meant, and so is a Repeat.
-    - never-reaches-floor: the last of `updates` is in a run that falls, ends more than one update after them, and has
-      not come to its last value.
+    - below-the-floor: a cycle starts or ends below 0 (in between is not checked), or a cycle that comes down (and does
+      not fall on in the next one) ends below where a later one does: below the floor of the rest.
+    - jump-at-hand-over: after a rising cycle there is a jump (see `jumps`), where nothing repeated starts again.
+    - peak-twice: exactly two updates in a row use the value that a rising cycle reached, those beside them use less.
+    - warm-up-as-long-as-the-run: the first cycle rises and does not end before `until`.
+    - large-peak: a cycle starts or ends above 10.
+    - rises-after-the-end: a part made by `.beyond("mirror")` or `.beyond("repeat")` is over, and a cycle rises or
+      starts with a jump up. A Repeat is intended, and so is what is repeated or cut as a whole after that.
+    - never-reaches-floor: the last of `updates` is in a cycle that falls, ends more than one update after them, and has
+      not reached its last value.
     - longer-than-the-plan, shorter-than-the-plan: the duration is above, or below, `updates`.
 
-    updates: how many updates will be made, at least 1; without it the last three names are not looked for.
-    until: findings before this time; by default `updates`, else the end; one is needed where the schedule never ends.
+    A finding has a `severity`: "error", "warning" or "note". A warm-up that starts at 0 is only worth a note.
+
+    updates: how many updates will be made, at least 1; the last three rules need it. until: findings before this time;
+    by default `updates`, else the end; one is needed where the schedule never ends. ignore: rules to
+    leave out.
 
     >>> from annealing import cosine, linear
     >>> for finding in lint(linear(0, 0.1, 5) >> cosine(0.2, 0, 95), updates=80):
-    ...     print(finding.name, finding.time)
-    zero-first-update 0
-    jump-at-hand-over 5
-    never-reaches-floor 79
-    longer-than-the-plan 80
+    ...     print(finding.severity, finding.name, finding.time)
+    note zero-first-update 0
+    error jump-at-hand-over 5
+    error never-reaches-floor 79
+    error longer-than-the-plan 80
     """
+    for name in ignore:
+        known_rule(name)
     planned = None if updates is None else whole(updates, "updates")
     if until is None and planned is None and schedule.duration is None:
         raise ScheduleError(f"updates or until must be given, since this schedule never ends: {schedule}")
     limit = positive(schedule.horizon(planned if until is None else until), "until")
-    return findings(schedule, limit, planned)
+    return [finding for finding in findings(schedule, limit, planned) if finding.name not in ignore]
+
+
+def known_rule(name: str) -> str:
+    """What a rule of `lint` finds; a ScheduleError names the rule that is nearest to an unknown one."""
+    if name not in RULES:
+        hint = did_you_mean(name, RULES) or f": known are {', '.join(RULES)}"
+        raise ScheduleError(f"unknown rule {name!r}{hint}")
+    return RULES[name]
 
 
 def _rates(schedule: Schedule, count: int) -> Iterator[Any]:

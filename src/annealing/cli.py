@@ -87,30 +87,46 @@ def figure(name: str, out: Path | None, together: bool) -> None:
 
 
 @main.command()
-@click.argument("notations", metavar="NOTATION...", nargs=-1, required=True)
+@click.argument("notations", metavar="NOTATION...", nargs=-1)
 @click.option("--updates", type=click.IntRange(min=1), metavar="N", help="How many updates will be made.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="A rule to leave out; may be given several times.")
+@click.option("--explain", metavar="RULE", help="Say what a rule finds and why it matters, and check nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each finding.")
 @plan_options
-def lint(notations: tuple[str, ...], updates: int | None, as_json: bool, **plan: Any) -> None:
-    """Name what in schedules is often a mistake; exit status 1 if anything is found.
+def lint(
+    notations: tuple[str, ...],
+    updates: int | None,
+    ignore: tuple[str, ...],
+    explain: str | None,
+    as_json: bool,
+    **plan: Any,
+) -> None:
+    """Check schedules for common mistakes; exit status 1 if there is an error among the findings.
 
     NOTATION is a schedule as it is printed, or its JSON; its time is in updates. --updates is needed where it never
-    ends, and holds the schedule against the plan; so do the options of a plan, which durations such as "10ep" need.
+    ends, and compares the schedule with the plan; so do the options of a plan, which durations such as "10ep" need.
+    Warnings and notes do not change the exit status.
     """
-    from .analysis import lint
+    from .analysis import known_rule, lint
 
+    if explain is not None:
+        click.echo(f"{explain}: {known_rule(explain)}")
+        return
+    if not notations:
+        raise click.UsageError("Missing argument 'NOTATION...'.")
     schedules, steps = planned(notations, plan)
     updates = updates or steps
-    found = [(schedule, finding) for schedule in schedules for finding in lint(schedule, updates=updates)]
+    found = [(schedule, finding) for schedule in schedules for finding in lint(schedule, None, updates, ignore)]
     for schedule, finding in found:
         if as_json:
             click.echo(json.dumps({"schedule": str(schedule), **finding._asdict()}))
         else:
             which = f"{schedule}: " if len(schedules) > 1 else ""
-            click.echo(f"{which}{finding.name} at {finding.time}: {finding.message}; {finding.remedy}")
+            place = f"{finding.name} at {finding.time} ({finding.severity})"
+            click.echo(f"{which}{place}: {finding.message}; {finding.remedy}")
     if not found and not as_json:
         click.echo("nothing found")
-    click.get_current_context().exit(1 if found else 0)
+    click.get_current_context().exit(1 if any(finding.severity == "error" for _, finding in found) else 0)
 
 
 def _plots() -> Any:

@@ -170,7 +170,7 @@ def _read(key: Any, value: Any, epochs: Fraction | None, units: Units) -> Arm:
     found = {
         name: resolved(
             read_schedule(values[name], path if name == "schedule" else f"{path}.{name}"),
-            lambda time: units.epochs(time, own, path),
+            lambda time, _: units.epochs(time, own, path),
         )
         for name in ("schedule", *OTHERS)
         if values.get(name) is not None
