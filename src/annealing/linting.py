@@ -17,8 +17,8 @@ from .schedule.transforms import Beyond, Held, Shifted, Stretched
 
 LARGEST_USUAL = 10.0  # rates of SGD, Adam and LAMB stay below; LARS with very large batches goes to about 30
 RULES = {  # by name: what it finds and why it matters, for `annealing lint --explain NAME`
-    "zero-first-update": "The value at 0 is 0, so the first update changes nothing. A note where a warm-up starts there, "
-    "as is usual; else a warning.",
+    "zero-first-update": "The value at 0 is 0, so the first update changes nothing. A note where a warm-up starts "
+    "there, as is usual; else a warning.",
     "below-the-floor": "A cycle starts or ends below 0 (an error: a negative rate climbs the loss), or one that comes "
     "down ends below where a later one does, so below the floor that the rest of the schedule declares (a warning).",
     "jump-at-hand-over": "An error: after a rising cycle the value jumps, and nothing repeated starts again there. The "
