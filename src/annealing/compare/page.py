@@ -112,17 +112,15 @@ def _number(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _drawn(table: Table) -> dict[tuple[str, str], Drawn]:
-    """The differences of the lines as bars of one scale, by key and name."""
-    named = {
-        (line.key, f"less_{name}"): (interval, table.verdict(interval, getattr(line, f"{name}_p_value")))
-        for line in table.lines
-        for name in ("baseline", "cosine")
-        if (interval := getattr(line, f"less_{name}")) is not None
-    }
-    ends = [abs(end) for interval, _ in named.values() for end in interval if end is not None]
-    most = max(ends, default=0) or 1
-    return {where: _bar(interval, verdict, most) for where, (interval, verdict) in named.items()}
+def _drawn(table: Table) -> dict[str, Drawn]:
+    """The differences from the baseline as bars of one scale, by key."""
+    named = {line.key: line for line in table.lines if line.less_baseline is not None}
+    most = max((abs(end) for line in named.values() for end in line.less_baseline or () if end is not None), default=0)
+    found = {}
+    for key, line in named.items():
+        assert line.less_baseline
+        found[key] = _bar(line.less_baseline, table.verdict(line.less_baseline, line.baseline_p_value), most or 1)
+    return found
 
 
 def _bar(interval: Interval, verdict: str, most: float) -> Drawn:
