@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import whole
 from .engine import Listener, WorkerError, processors, run
@@ -13,8 +13,9 @@ from .models import Cnn, Gpt, Wrn
 from .optimizers import Sgd, TorchOptimizer
 from .paper import sgdr
 from .session import Session
-from .store import load_store, open_store
+from .store import TUNING, free_for_comparison, load_store, open_store
 from .tasks import Function, Images, Text, prepare
+from .tuning import Tuning
 from .yaml_file import read_experiment
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "Text",
     "TorchOptimizer",
     "Trial",
+    "Tuning",
     "WorkerError",
     "Wrn",
     "compare",
@@ -40,12 +42,13 @@ __all__ = [
     "sgdr",
     "standing",
     "tabulated",
+    "tune",
 ]
 
 
 def compare(
     out: str | Path,
-    experiment: Experiment | None = None,
+    experiment: Experiment | Tuning | None = None,
     *,
     workers: int | None = None,
     ray: str | None = None,
@@ -55,7 +58,8 @@ def compare(
     """Train what is missing of an experiment, write the report into the directory, and return its table.
 
     out: a new or empty directory, or one where the same experiment was begun, perhaps with fewer seeds: its finished
-    trials are kept. experiment: sgdr() unless given. workers: processes, each with as many threads as the experiment
+    trials are kept. experiment: sgdr() unless given; one with an
+    argument to tune has that tuned first. workers: processes, each with as many threads as the experiment
     says (None: as many as this machine has processors for). ray: the address of a Ray cluster ("auto", "HOST:PORT",
     "ray://HOST:PORT") that trains instead of this machine; all its nodes must see `out` under the same path. watch:
     called with a trial and "begin", "row", "note ...", "died", "failed" or "done" (at once if it is kept), from several
@@ -66,10 +70,13 @@ def compare(
     >>> compare("demo", sgdr(budget=40, seeds=5))  # doctest: +SKIP
     """
     experiment = experiment or sgdr()
-    workers = max(1, processors() // experiment.threads) if workers is None else whole(workers, "workers")
+    if isinstance(experiment, Tuning):
+        experiment = tune(out, experiment, workers=workers, ray=ray, watch=watch, command=command)
     prepare(experiment.task, experiment.data)
     if experiment.optimizer is not None:
         experiment.optimizer.check()
+    # a wrong number of workers is named before anything is written
+    count = max(1, processors() // experiment.threads) if workers is None else whole(workers, "workers")
     store = open_store(out, experiment, command)
     missing = store.missing()
     if watch:
@@ -78,7 +85,7 @@ def compare(
                 watch(trial, "done")
     watch = watch or (lambda trial, event: None)
     if ray is None:
-        run(store, missing, workers, watch)
+        run(store, missing, count, watch)
     else:
         from .ray_engine import run as run_on_ray
 
@@ -89,6 +96,16 @@ def compare(
     assert table
     store.tidy()
     return table
+
+
+def tune(out: str | Path, tuning: Tuning, **options: Any) -> Experiment:
+    """Train every value of an open argument on held-out data; return the experiment with the best for each schedule.
+
+    out: the directory of the comparison; the records go into its folder `tuning`. options: those of `compare`.
+    """
+    free_for_comparison(out)
+    table = compare(Path(out) / TUNING, tuning.trials(), **options)
+    return tuning.final(tuning.choose(table, Path(out)))
 
 
 def tabulated(directory: str | Path) -> Table | None:

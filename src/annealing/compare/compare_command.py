@@ -56,16 +56,20 @@ def compare(
         return
     if ray is not None and workers is not None:
         raise click.UsageError("--workers belongs to this machine; with --ray the cluster has its own")
-    from . import WorkerError
+    from . import Tuning, WorkerError, tune
     from . import compare as train
     from .progress import Bars
 
     made, words = _experiment(experiment, budget, seeds, only, data)
-    bars = Bars(made, made.trials())
+    options: dict[str, Any] = {"workers": workers, "ray": ray, "command": shlex.join(["annealing", "compare", *words])}
     try:
+        if isinstance(made, Tuning):
+            bars = Bars(made.trials())
+            with bars.progress:
+                made = tune(out, made, watch=bars, **options)
+        bars = Bars(made)
         with bars.progress:
-            command = shlex.join(["annealing", "compare", *words])
-            table = train(out, made, workers=workers, ray=ray, watch=bars, command=command)
+            table = train(out, made, watch=bars, **options)
     except WorkerError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:

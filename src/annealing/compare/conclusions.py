@@ -86,7 +86,8 @@ def answer(table: Table) -> str:
     compared = [line for line in table.ranked if line.key != table.baseline]
     better = [line for line in compared if line.verdict == "better"]
     worse = sum(line.verdict == "worse" for line in compared)
-    setting = f"With {base.epochs:.4g} epochs and {table.seeds} seeds"
+    tuned = f"tuned {table.tuned['argument']}, " if table.tuned else ""
+    setting = f"With {tuned}{base.epochs:.4g} epochs and {table.seeds} seeds"
     rest = f"; {worse} of {len(compared)} {'is' if worse == 1 else 'are'} significantly worse" if worse else ""
     if better:
         listed = " and ".join(filter(None, [", ".join(map(_with_less, better[:-1])), _with_less(better[-1])]))
@@ -110,7 +111,9 @@ def closing(table: Table) -> list[str]:
     if table.seeds > 1:
         parts += [_errors(table), _test(table), _level(table), *_earlier(table), _matched(table), _anytime(table)]
         parts += [*_run_ends(table), _together(table)]
-    return [part for part in [*parts, _cut(table), _shortest(table), _seeds(table), _images(table), UNTUNED] if part]
+    return [
+        part for part in [*parts, _cut(table), _shortest(table), _seeds(table), _images(table), _tuned(table)] if part
+    ]
 
 
 def _finished(table: Table) -> str:
@@ -363,6 +366,22 @@ def _images(table: Table) -> str:
         f"{said} Of {len(less)} differences of schedules with restarts, {len(clear)} "
         f"{'is' if len(clear) == 1 else 'are'} significant and at least twice as large as that."
     )
+
+
+def _tuned(table: Table) -> str:
+    """What was tuned, with the result of every value, and whether the grid was wide enough."""
+    if not table.tuned:
+        return UNTUNED
+    name, chosen = table.tuned["argument"], table.tuned["chosen"]
+    found, edges = [], []
+    for line in (line for line in table.lines if line.key in chosen):
+        results = table.tuned["results"][line.key]
+        tried = ", ".join(f"{result:.2f}{table.unit} at {value:g}" for value, result in results)
+        found.append(f"{chosen[line.key]:g} for {_quoted(line.title)} ({tried})")
+        if chosen[line.key] in (results[0][0], results[-1][0]):
+            edges.append(_quoted(line.title))
+    edge = f" At the edge of the grid, so that a wider one may be better: {', '.join(edges)}." if edges else ""
+    return f"{name} was tuned for each schedule on data held out of training: {'; '.join(found)}.{edge}"
 
 
 def _name(table: Table) -> str:

@@ -134,6 +134,24 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
     return figure
 
 
+def sensitivity(experiment: Experiment, table: Table) -> Figure:
+    """The result on held-out data over the value that was tuned, a line for each schedule."""
+    assert table.tuned
+    figure = Figure(figsize=(8.2, 3.6), layout="constrained")
+    panel = figure.subplots()
+    for arm, marker in zip(experiment.arms, _markers(experiment), strict=True):
+        values, results = zip(*table.tuned["results"][arm.key], strict=True)
+        panel.plot(values, results, marker=marker, label=arm.title, linewidth=WIDTH, **_style(experiment, arm))
+    if min(value for found in table.tuned["results"].values() for value, _ in found) > 0:
+        panel.set_xscale("log")
+    panel.set_xlabel(table.tuned["argument"])
+    panel.set_ylabel(f"{_quantity(table, short=True)} on held-out data")
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(color="0.92", linewidth=0.6)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+    return figure
+
+
 def _markers(experiment: Experiment) -> list[str]:
     """A mark for each schedule; those of one family differ in shape."""
     seen: dict[str, int] = {}

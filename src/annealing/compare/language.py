@@ -32,6 +32,8 @@ class Windows:
         self.sha256 = task.sha256
         values = torch.from_numpy(np.frombuffer(content, np.uint8).astype(np.int64)).to(device)
         self.train, self.test = values[: -task.test], values[-task.test :]
+        if task.held_out is not None:
+            self.train, self.test = self.train[: -task.held_out], self.train[-task.held_out :]
         self.device = self.train.device
 
     @property

@@ -25,6 +25,8 @@ def problem(task: Images, directory: Path | None, device: str) -> Problem:
     train = load(task.name, task.parts, directory)
     test = load(task.name, task.source.test, directory)
     first, last = slice(task.train_images), slice(task.test_images)
+    if task.held_out is not None:
+        test, last = train, slice(task.train_images, task.train_images + task.held_out)
     chosen = Pictures(train.images[first], train.classes[first]), Pictures(test.images[last], test.classes[last])
     return Problem(task, *chosen, device)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,7 +13,8 @@ from .experiment import Experiment, Trial
 class Bars:
     """A bar for all trials, and one for each that is being trained; nothing where stderr is no terminal."""
 
-    def __init__(self, experiment: Experiment, trials: Sequence[Trial]) -> None:
+    def __init__(self, experiment: Experiment) -> None:
+        trials = experiment.trials()
         console = Console(stderr=True)
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

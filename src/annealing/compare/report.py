@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from . import conclusions, figures, page
@@ -16,6 +17,7 @@ from .status import Cost, costs, states
 from .store import Store
 from .table import RunEnd, Table, curves, tabulate
 from .text import text
+from .tuning import read_choice
 
 
 class FinishedPart(NamedTuple):
@@ -39,6 +41,8 @@ def report(store: Store) -> Table | None:
     if part is not None:
         errors = figures.errors(part.experiment, part.drawn, part.table)
         pictures += [errors, figures.budgets(part.experiment, part.table)]
+        if part.table.tuned:
+            pictures.append(figures.sensitivity(part.experiment, part.table))
         spent = costs(store, part.experiment)
         if part.table.finished == part.table.trials:
             files = {
@@ -51,7 +55,7 @@ def report(store: Store) -> Table | None:
                 "table.txt": text(part.table),
             }
     table = part.table if part else None
-    drawings = dict(zip(("rates", "errors", "budgets"), map(figures.svg, pictures), strict=False))
+    drawings = dict(zip(("rates", "errors", "budgets", "sensitivity"), map(figures.svg, pictures), strict=False))
     files["report.html"] = page.html(store, table, spent, drawings, states(store))
     for name, content in files.items():
         write(store.directory / name, content)
@@ -78,6 +82,7 @@ def finished(store: Store) -> FinishedPart | None:
     experiment = Experiment(**{**described, "schedules": arms, "seeds": seeds})
     models = {trial: store.result(trial) for trial in experiment.trials()}
     table = tabulate(experiment, records, models, trials=len(whole.trials()))
+    table = replace(table, tuned=read_choice(store.directory))
     return FinishedPart(experiment, table, curves(experiment, {trial: records[trial] for trial in models}))
 
 

@@ -27,8 +27,9 @@ LEAST_SHARE = 30  # a state is saved when the training since the last one took s
 class Session:
     """One trial: a schedule and a seed, and how far its training is.
 
-    schedule: in epochs. seed: should decide all that is random. length: in epochs. updates, updates_per_epoch: the same
-    in updates. parameters: those of the task. step: how many updates are made; a resumed trial begins with more than 0.
+    schedule: in epochs. seed: should decide all that is random. length: in epochs. updates, updates_per_epoch: the
+    same in updates. parameters: those of the task. tuning: whether to test on data that are held out of training.
+    step: how many updates are made; a resumed trial begins with more than 0.
     A training function makes its model and optimizer, then `scheduler` and `restore`, and goes through `steps` or
     `epochs`; after updates at which `due` holds it calls `report`, and then `checkpoint`.
     """
@@ -40,6 +41,7 @@ class Session:
         self.schedule, self.seed, self.length = arm.schedule, trial.seed, arm.epochs
         self.updates, self.updates_per_epoch = experiment.updates(arm), experiment.updates_per_epoch
         self.parameters = experiment.task.parameters if isinstance(experiment.task, Function) else {}
+        self.tuning = isinstance(experiment.task, Function) and experiment.task.tuning
         self.step = 0
         self.rows: list[Row] = []
         self.snapshots: dict[int, str] = {}

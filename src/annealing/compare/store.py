@@ -15,6 +15,8 @@
                                 (seconds); several begins where it was interrupted. The only record that differs
                                 between two runs of an experiment
         checkpoints/            only until it is finished
+    tuning/                     where an argument is tuned: a comparison of its values, with records of its own
+    tuning.json                 what was chosen by it: `argument`, `chosen` by schedule, `results` of every value
 
 While a trial runs, metrics.jsonl grows, and its last line may be torn.
 """
@@ -41,6 +43,7 @@ MANIFEST = "manifest.json"
 ROWS = "metrics.jsonl"
 RESULT = "result.json"
 STATES = "checkpoints"
+TUNING, CHOICE = "tuning", "tuning.json"  # a comparison of values to choose from, and what was chosen
 FIELDS = {"fingerprint", "versions", "experiment"}
 DECISIVE = (
     "annealing",
@@ -143,6 +146,11 @@ def open_store(out: str | Path, experiment: Experiment, command: str | None = No
     return store
 
 
+def free_for_comparison(out: str | Path) -> None:
+    """A ScheduleError if a directory holds something else than a comparison."""
+    _manifest(Path(out), out)
+
+
 def load_store(directory: str | Path) -> Store:
     """The store that a directory is, by its own manifest."""
     known = _manifest(Path(directory), directory)
@@ -171,7 +179,7 @@ def _manifest(directory: Path, out: str | Path) -> dict[str, Any] | None:
     """The manifest of a directory, None if there is nothing in it."""
     if not (directory / MANIFEST).exists():
         names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
-        foreign = [name for name in names if not name.startswith(SCRATCH) and name != "trials"]
+        foreign = [name for name in names if not name.startswith(SCRATCH) and name not in ("trials", TUNING, CHOICE)]
         if foreign or ((directory / "trials").exists() and any((directory / "trials").iterdir())):
             held = min(foreign, default="trials")
             raise ScheduleError(f"out must be a new or empty directory or a comparison, but {out} holds {held!r}")

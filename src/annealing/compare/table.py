@@ -105,10 +105,10 @@ class RunEnd:
 class Table:
     """Every schedule's line, and what they are held against.
 
-    level: the baseline's, in percent. budget, hindsight: the epochs that the baseline takes, and those after which it
-    may stop in hindsight. test_images: None where the task counts none. metric, better: what an "error" is, and whether
-    it is better "low" or "high". finished: the trials that the table rests on, of all `trials`. run_ends: of the
-    schedules with restarts.
+    level: the baseline's, in percent. budget, hindsight: the epochs that the baseline takes, and those after which
+    it may stop in hindsight. test_images: None where the task counts none. metric, better: what an "error" is, and
+    whether it is better "low" or "high". tuned: what `tuning.json` says, if an argument was tuned. finished: the
+    trials that the table rests on, of all `trials`. run_ends: of the schedules with restarts.
     """
 
     baseline: str
@@ -123,6 +123,7 @@ class Table:
     run_ends: list[RunEnd]
     metric: str = "error"
     better: str = "low"
+    tuned: dict[str, Any] | None = None
 
     def line(self, key: str) -> Line:
         return next(line for line in self.lines if line.key == key)

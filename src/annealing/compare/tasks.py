@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,7 +35,7 @@ class Images:
     padding: `zero` (after normalisation) or `reflect`. normalise: less the `mean` of each pixel over the training
     images, or channel by channel less the mean and over the deviation, `mean-std`.
     epoch_images: how many images an epoch is, the training images, or twice as many, each and its mirror image as in
-    the paper (with `flip`).
+    the paper (with `flip`). held_out: how many of the training images, the last ones, are tested on instead, to tune.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Images:
     padding: str = "zero"
     normalise: str = "mean"
     epoch_images: int | None = None
+    held_out: int | None = None
 
     metric: ClassVar[str] = "error"
     better: ClassVar[str] = "low"
@@ -72,6 +73,8 @@ class Images:
             raise ScheduleError(f"crop must be below the side of {self.side} pixels, got {self.crop!r}")
         choice(self.padding, "padding", ["zero", "reflect"])
         choice(self.normalise, "normalise", ["mean", "mean-std"])
+        if self.held_out is not None and whole(self.held_out, "held_out") >= self._all_images:
+            raise ScheduleError(f"held_out must be below the {self._all_images} training images, got {self.held_out!r}")
         if self.epoch_images is None:
             object.__setattr__(self, "epoch_images", self.train_images)
         doubled = [2 * self.train_images] if self.flip else []
@@ -100,13 +103,17 @@ class Images:
             return [next(part for part in self.source.train if part.name == name) for name in self.train]
         found, images = [], 0
         for part in self.source.train:
-            if images < self.train_images:
+            if images < self._all_images:
                 found.append(part)
                 images += part.images
         return found
 
     @property
     def train_images(self) -> int:
+        return self._all_images - (self.held_out or 0)
+
+    @property
+    def _all_images(self) -> int:
         if isinstance(self.train, tuple):
             return sum(part.images for part in self.parts)
         return self.source.train_images if self.train is None else self.train
@@ -114,10 +121,10 @@ class Images:
     @property
     def test_images(self) -> int:
         assert self.test is not None
-        return self.test
+        return self.test if self.held_out is None else self.held_out
 
     def description(self) -> dict[str, Any]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = _described(self, {"held_out": None})
         return {**values, "train": [*self.train] if isinstance(self.train, tuple) else self.train}
 
 
@@ -127,13 +134,14 @@ class Text:
 
     context: how many bytes a prediction sees at most. test: how many bytes are held out, the last ones; the result is
     the bits per byte that they take. sha256: of the text, which depends on the version of Python; that of this machine
-    unless given.
+    unless given. held_out: how many of the bytes before these are tested on instead, to tune.
     """
 
     name: str = "python-topics"
     context: int = 128
     test: int = 40_000
     sha256: str = ""
+    held_out: int | None = None
 
     metric: ClassVar[str] = "bits_per_byte"
     better: ClassVar[str] = "low"
@@ -145,6 +153,8 @@ class Text:
         if not isinstance(self.sha256, str):
             raise ScheduleError(f"sha256 must be text, got {self.sha256!r}")
         whole(self.test, "test", self.context + 1)
+        if self.held_out is not None:
+            whole(self.held_out, "held_out", self.context + 1)
         if self.examples < 1:
             raise ScheduleError(f"test must leave a window of {self.context} bytes to train on, got {self.test!r}")
         if not self.sha256:
@@ -153,7 +163,7 @@ class Text:
     @property
     def examples(self) -> int:
         """The windows of an epoch."""
-        return (len(text_bytes(self.name)) - self.test) // self.context - 1
+        return (len(text_bytes(self.name)) - self.test - (self.held_out or 0)) // self.context - 1
 
     @property
     def tokens(self) -> int:
@@ -161,7 +171,7 @@ class Text:
         return self.context
 
     def description(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return _described(self, {"held_out": None})
 
 
 TEXTS = ("python-topics",)
@@ -182,7 +192,7 @@ class Function:
     updates_per_epoch: how many updates it makes in an epoch. test_images: what its errors are shares of, where it
     counts images. parameters: plain data for the function, a part of what is compared. metric: the name of what it
     reports, such as `loss_per_byte`; better: whether that is better `low` or `high`. tokens_per_update: so that
-    schedules may count tokens.
+    schedules may count tokens. tuning: whether it should test on data held out of training, which `trial.tuning` says.
     """
 
     name: str
@@ -192,6 +202,7 @@ class Function:
     metric: str = "error"
     better: str = "low"
     tokens_per_update: int | None = None
+    tuning: bool = False
 
     def __post_init__(self) -> None:
         if not FUNCTION.fullmatch(self.name):
@@ -214,10 +225,13 @@ class Function:
         return hash(self.name)
 
     def description(self) -> dict[str, Any]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        # a default that came later is left out, so that older records keep their fingerprint
-        later = {"metric": "error", "better": "low", "tokens_per_update": None}
-        return {name: value for name, value in values.items() if name not in later or value != later[name]}
+        return _described(self, {"metric": "error", "better": "low", "tokens_per_update": None, "tuning": False})
+
+
+def _described(task: Any, later: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a task; one that came later is left out at its default, so that older records keep their hash."""
+    values = {field.name: getattr(task, field.name) for field in fields(task)}
+    return {name: value for name, value in values.items() if name not in later or value != later[name]}
 
 
 Task = Images | Text | Function
@@ -241,6 +255,17 @@ def read_task(value: Any) -> Task:
         raise ScheduleError(f"task must be one of {allowed}, got {name!r}")
     task: Task = section(value, "task", kinds)
     return task
+
+
+def held_out(task: Task, count: int | None) -> Task:
+    """The task without its test data: what it is tested on is held out of the training data, a tenth unless given."""
+    if isinstance(task, Function):
+        return replace(task, tuning=True)
+    if isinstance(task, Text):
+        return replace(task, held_out=count or task.test)
+    count = count or max(1, task.train_images // 10)
+    left = task.train_images - count
+    return replace(task, held_out=count, epoch_images=left * (task.examples // task.train_images))
 
 
 def prepare(task: Task, directory: Path | None) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 from .. import ScheduleError
 from .experiment import Experiment
-from .tasks import Function
+from .tasks import Function, read_task
+from .tuning import Tuning, read_tuning
 from .validation import entries
 
 
-def read_experiment(path: str | Path, **changes: Any) -> Experiment:
-    """Read an experiment from a YAML file whose keys are the arguments of `Experiment`.
+def read_experiment(path: str | Path, **changes: Any) -> Experiment | Tuning:
+    """Read an experiment from a YAML file whose keys are the arguments of `Experiment`, and perhaps `tune`.
 
     changes: values for keys, instead of those of the file. A ScheduleError names the file, the path of the key, its
     value and what is allowed.
@@ -33,7 +34,7 @@ def read_experiment(path: str | Path, **changes: Any) -> Experiment:
         raise ScheduleError(f"EXPERIMENT {path} is no YAML: {' '.join(str(error).split())}") from None
     except ScheduleError as error:
         raise ScheduleError(f"{path}: {error}") from None
-    allowed = [*inspect.signature(Experiment).parameters]
+    allowed = [*inspect.signature(Experiment).parameters, "tune"]
     try:
         if not isinstance(value, dict):
             raise ScheduleError(f"it must be a mapping with keys among {', '.join(allowed)}")
@@ -41,12 +42,13 @@ def read_experiment(path: str | Path, **changes: Any) -> Experiment:
         for name in ("task", "schedules", "baseline"):
             if name not in values:
                 raise ScheduleError(f"{name} must be given")
-        experiment = Experiment(**values)
+        tune = values.pop("tune", None)
+        experiment = Experiment(**values) if tune is None else read_tuning(tune, values)
     except ScheduleError as error:
         raise ScheduleError(f"{path}: {error}") from None
     beside = str(Path(path).resolve().parent)
     # a training function is looked for beside its experiment first, here and in the workers, which get this path
-    if isinstance(experiment.task, Function) and beside not in sys.path:
+    if isinstance(read_task(values["task"]), Function) and beside not in sys.path:
         sys.path.insert(0, beside)
     return experiment
 

@@ -1,0 +1,166 @@
+"""Tuned arguments: what is trained on held-out data, what is chosen, and the comparison that follows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from compare_cases import experiment, files, records, single, step
+
+from annealing import ScheduleError
+from annealing.cli import main
+from annealing.compare import Experiment, Images, Text, Trial, compare, read_experiment
+from annealing.compare.conclusions import closing
+from annealing.compare.language import Windows
+from annealing.compare.problem import problem
+from annealing.compare.store import load_store
+from annealing.compare.table import tabulate
+from annealing.compare.tasks import held_out, text_bytes
+from annealing.compare.tuning import FIRST_SEED, read_tuning
+
+BOWL = """
+def train(trial):
+    import torch
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = trial.scheduler(optimizer)
+    peak = trial.schedule(0)
+    for update in trial.steps():
+        scheduler.step()
+        if trial.due:
+            # best at 0.1 for a constant rate, at 0.2 for another; the test differs from what is held out
+            best = 0.1 if trial.schedule(0) == trial.schedule(1) else 0.2
+            trial.report(error=abs(peak - best) + (0.0 if trial.tuning else 5.0) + 0.001 * (trial.seed % 10))
+"""
+FILE = """
+task: {name: bowl:train, updates_per_epoch: 2}
+schedules:
+  flat: constant(peak)
+  line: {schedule: "linear(peak, 0, 2)", title: a line}
+baseline: flat
+epochs: 2
+seeds: 2
+tune: {peak: [0.05, 0.1, 0.2, 0.4], seeds: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def bowl(tmp_path_factory):
+    place = tmp_path_factory.mktemp("bowl")
+    (place / "bowl.py").write_text(BOWL)
+    (place / "bowl.yaml").write_text(FILE)
+    out = place / "out"
+    result = CliRunner().invoke(
+        main, ["compare", str(place / "bowl.yaml"), "--out", str(out), "--json", "--workers", "1"]
+    )
+    assert result.exit_code == 0, result.output
+    return out, json.loads(result.stdout)
+
+
+def test_each_schedule_gets_its_best_value_on_held_out_data(bowl):
+    out, table = bowl
+    assert table["tuned"]["chosen"] == {"flat": 0.1, "line": 0.2}
+    results = {key: dict(map(tuple, found)) for key, found in table["tuned"]["results"].items()}
+    # seeds 0 and 1 of the tuning add 0 and 0.001
+    assert results["flat"] == pytest.approx({0.05: 0.0505, 0.1: 0.0005, 0.2: 0.1005, 0.4: 0.3005})
+    assert results["line"] == pytest.approx({0.05: 0.1505, 0.1: 0.1005, 0.2: 0.0005, 0.4: 0.2005})
+    assert {line["key"]: line["schedule"] for line in table["lines"]} == {
+        "flat": "constant(0.1)",
+        "line": "linear(0.2, 0, 2)",
+    }
+    assert [line["error"]["middle"] for line in table["lines"]] == pytest.approx([5.0005, 5.0005])
+    assert table["answer"].startswith("With tuned peak, 2 epochs and 2 seeds, no schedule is significantly better")
+    assert "0.1 for “flat” (0.05 at 0.05, 0.00 at 0.1, 0.10 at 0.2, 0.30 at 0.4)" in table["words"][-1]
+    assert "edge" not in table["words"][-1]
+    assert {*load_store(out / "tuning").experiment.seeds} == {FIRST_SEED, FIRST_SEED + 1}
+    assert "Results over peak" in (out / "report.html").read_text()
+
+
+def test_the_same_command_again_trains_nothing(bowl):
+    out, _ = bowl
+    before = files(out)
+    clocks = {path: path.read_text() for path in out.rglob("clock.jsonl")}
+    assert len(clocks) == 16 + 4
+    compare(out, read_experiment(out.parent / "bowl.yaml"), workers=1)
+    assert files(out) == before
+    assert {path: path.read_text() for path in out.rglob("clock.jsonl")} == clocks
+
+
+def test_the_best_value_at_the_edge_of_the_grid_is_told():
+    tuned = {"argument": "peak", "chosen": {"step": 0.2}, "results": {"step": [[0.1, 12.0], [0.2, 11.0]]}}
+    table = replace(tabulate(experiment(step, single), records), tuned=tuned)
+    assert closing(table)[-1] == (
+        "peak was tuned for each schedule on data held out of training: 0.2 for “step decay” (12.00 % at 0.1, 11.00 % "
+        "at 0.2). At the edge of the grid, so that a wider one may be better: “step decay”."
+    )
+
+
+def test_held_out_images_are_the_last_of_the_training_images():
+    task, whole = held_out(Images("digits", crop=0), 100), Images("digits", crop=0)
+    part, all_of_it = problem(task, None, "cpu"), None
+    assert (task.train_images, task.test_images, task.examples) == (1100, 100, 1100)
+    images, tested = part.images.numpy(), part.test_images.numpy()
+    all_of_it = problem(whole, None, "cpu")
+    np.testing.assert_array_equal(np.concatenate([images, tested]), all_of_it.images.numpy())
+    doubled = held_out(Images("cifar10", train=1000, epoch_images=2000), None)
+    assert (doubled.train_images, doubled.held_out, doubled.epoch_images) == (900, 100, 1800)
+    assert "held_out" not in whole.description()
+
+
+def test_held_out_bytes_come_before_those_of_the_test():
+    task = held_out(Text(test=5000), 3000)
+    windows, content = Windows(task, text_bytes("python-topics")), text_bytes("python-topics")
+    assert bytes(windows.test.tolist()) == content[-8000:-5000]
+    assert len(windows.train) == len(content) - 8000
+
+
+def test_a_built_in_task_is_tuned(tmp_path):
+    values = {"task": "digits", "schedules": {"c": "cosine(peak, 0, 1)"}, "baseline": "c", "epochs": 1, "seeds": 1}
+    tuning = read_tuning({"peak": [1e-6, 0.1], "held_out": 200}, values)
+    assert tuning.trials().task.test_images == 200
+    assert tuning.trials().trials() == [Trial("c-1e-6", FIRST_SEED), Trial("c-0.1", FIRST_SEED)]
+    table = compare(tmp_path / "out", tuning, workers=1)
+    assert table.tuned["chosen"] == {"c": 0.1}
+    assert table.test_images == 597
+
+
+@pytest.mark.parametrize(
+    ("tune", "schedules", "said"),
+    [
+        ({"peak": [0.1]}, None, r"tune.peak must be a list of at least two values, got \[0.1\]"),
+        ({"peak": [0.1, 0.1]}, None, "tune.peak must be a list of at least two values"),
+        ({"peak": 0.1}, None, "tune.peak must be a list of at least two values, got 0.1"),
+        ({"peak": [0.1, "x"]}, None, "tune.peak must be a number of at least 0, got 'x'"),
+        ({"height": [0.1, 0.2]}, None, r"schedules.c must use height, which tune names, got 'cosine\(peak, 0, 1\)'"),
+        ({"peak": [0.1, 0.2], "floor": [0, 1]}, None, "tune must name one argument, .*, got peak, floor"),
+        ({}, None, "tune must name one argument, .*, got none"),
+        ([], None, "tune must be a mapping such as"),
+        ({"peak": [0.1, 0.2], "seeds": 0}, None, "tune.seeds must be a whole number of at least 1"),
+        ({"peak": [0.1, 0.2], "held_out": 2000}, None, "held_out must be below the 1200 training images, got 2000"),
+        ({"peak": [0.1, 0.2]}, {"c": "cosine(0.1, 0, 1)"}, "schedules.c must use peak"),
+        ({"peak": [0.1, 0.2]}, {"c": "cosine(peak, -1, 1)"}, "rates must be at least 0"),
+    ],
+)
+def test_bad_tuning(tune, schedules, said):
+    values = {"task": "digits", "schedules": schedules or {"c": "cosine(peak, 0, 1)"}, "baseline": "c", "epochs": 1}
+    with pytest.raises(ScheduleError, match=said):
+        read_tuning(tune, values)
+
+
+def test_a_keyword_of_the_same_name_is_kept():
+    values = {"task": "digits", "schedules": {"c": "cosine(eta_max=eta_max, eta_min=0, T_max=1)"}}
+    tuning = read_tuning({"eta_max": [0.1, 0.2]}, {**values, "baseline": "c", "epochs": 1})
+    assert (
+        tuning.final({"c": 0.2}).arms[0].schedule
+        == Experiment("digits", {"c": "cosine(0.2, 0, 1)"}, "c", epochs=1).arms[0].schedule
+    )
+
+
+def test_a_directory_with_something_else_is_refused_before_anything_is_tuned(tmp_path):
+    values = {"task": "digits", "schedules": {"c": "cosine(peak, 0, 1)"}, "baseline": "c", "epochs": 1}
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(ScheduleError, match=r"holds 'thesis\.tex'"):
+        compare(tmp_path, read_tuning({"peak": [0.1, 0.2]}, values))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
