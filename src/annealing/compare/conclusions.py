@@ -112,7 +112,7 @@ def closing(table: Table) -> list[str]:
         parts += [_errors(table), _test(table), _level(table), *_earlier(table), _matched(table), _anytime(table)]
         parts += [*_run_ends(table), _together(table)]
     return [
-        part for part in [*parts, _cut(table), _shortest(table), _seeds(table), _images(table), _tuned(table)] if part
+        part for part in [*parts, _cut(table), _seeds(table), _images(table), _tuned(table)] if part
     ]
 
 
@@ -294,22 +294,6 @@ def _listed(table: Table, compared: Sequence[Compared]) -> str:
     number = f" {unsure}" if unsure > 1 else ""
     others = f"the other{number}" if sure else f"any of the{number}" if number else "the one compared"
     return "; ".join([*sure, *([f"{nothing} for {others}"] if unsure else [])])
-
-
-def _shortest(table: Table) -> str:
-    """The cheapest way to the level with and without restarts."""
-    ways = []
-    for restarts, name in ((True, "with restarts"), (False, "without")):
-        lines = [line for line in table.lines if line.restarts == restarts]
-        if not lines:
-            return ""
-        first = min(lines, key=lambda line: line.reached.middle)
-        reached = math.isfinite(first.reached.middle)
-        ways.append(f"{f'{first.reached.middle:.4g} ({_quoted(first.title)})' if reached else 'never'} {name}")
-    return (
-        f"Fewest epochs to the level, by the medians: {' and '.join(ways)}. Each is the best of several, picked after "
-        "the fact, so this pair is no test."
-    )
 
 
 def _diverged(table: Table) -> str:
