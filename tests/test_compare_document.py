@@ -75,7 +75,10 @@ def test_the_experiments_at_hand_can_be_read(path):
         ),
         ({"model": "{name: wrn, depth: 10}"}, "model.width must be given"),
         ({"model": "{name: wrn, depth: 12, width: 1}"}, r"model.depth must be 6 n \+ 4"),
-        ({"task": "imagenet"}, "task must be one of digits, fashion-mnist, cifar10, cifar100, or package.module:"),
+        (
+            {"task": "imagenet"},
+            "task must be one of digits, fashion-mnist, cifar10, cifar100, python-topics, or package.module:",
+        ),
         ({"task": "own:train"}, "task.updates_per_epoch must be given"),
         ({"task": "{name: cifar10, size: 15}"}, "task.size must be one of 4, 8, 16, 32, got 15"),
         (

@@ -111,9 +111,7 @@ def closing(table: Table) -> list[str]:
     if table.seeds > 1:
         parts += [_errors(table), _test(table), _level(table), *_earlier(table), _matched(table), _anytime(table)]
         parts += [*_run_ends(table), _together(table)]
-    return [
-        part for part in [*parts, _cut(table), _seeds(table), _images(table), _tuned(table)] if part
-    ]
+    return [part for part in [*parts, _cut(table), _seeds(table), _images(table), _tuned(table)] if part]
 
 
 def _finished(table: Table) -> str:
