@@ -98,14 +98,18 @@ def test_a_changed_horizon_is_refused_unless_a_policy_is_named(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("accumulated", [1, 2])
-def test_the_model_from_the_end_of_each_cycle_is_kept_once(accumulated: int, tmp_path: Path) -> None:
+def test_the_model_from_the_end_of_each_cycle_is_kept_once(
+    accumulated: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = Model(lambda module, o: configured(module, o, lr=warm_restarts(0.1, T_0=2, T_mult=2)))
     callback = ScheduleCallback(snapshots=tmp_path / "kept")
-    trainer(tmp_path, max_epochs=4 * accumulated, accumulate_grad_batches=accumulated, callbacks=[callback]).fit(model)
-    kept = {path.name: torch.load(path, weights_only=False) for path in (tmp_path / "kept").iterdir()}
-    assert sorted(kept) == ["cycle-14.ckpt", "cycle-2.ckpt", "cycle-6.ckpt"]
-    for name, checkpoint in kept.items():
-        assert f"cycle-{checkpoint['global_step']}.ckpt" == name
+    made = trainer(tmp_path, max_epochs=4 * accumulated, accumulate_grad_batches=accumulated, callbacks=[callback])
+    save, saved = made.save_checkpoint, []
+    monkeypatch.setattr(made, "save_checkpoint", lambda path: (saved.append(path.name), save(path)))
+    made.fit(model)
+    assert saved == ["cycle-2.ckpt", "cycle-6.ckpt", "cycle-14.ckpt"]
+    for path in (tmp_path / "kept").iterdir():
+        assert path.name == f"cycle-{torch.load(path, weights_only=True)['global_step']}.ckpt"
 
 
 @pytest.mark.parametrize("fused", [False, True])
@@ -186,6 +190,26 @@ def test_the_watch_sees_a_rate_written_by_somebody_else(tmp_path: Path) -> None:
     watched = trainer(tmp_path, max_epochs=4, callbacks=[ScheduleCallback(on_departure="raise"), Meddler()])
     with pytest.raises(RateError, match=r"update 6 uses the rate 0\.03"):
         watched.fit(Model(with_help))
+
+
+@pytest.mark.parametrize(
+    ("scale", "second"),
+    [("base", 0.5), ("lr_scale", 0.25), (None, 1.0)],
+)
+def test_the_watch_knows_how_groups_are_scaled(scale: Any, second: float, tmp_path: Path) -> None:
+    class Groups(Model):
+        def configure_optimizers(self) -> Any:
+            groups = [
+                {"params": [self.layer.weight], "lr": 1.0},
+                {"params": [self.layer.bias], "lr": 0.5, "lr_scale": 0.25},
+            ]
+            optimizer = torch.optim.SGD(groups, lr=1.0)
+            self.used = Used(optimizer, group=1)
+            return configured(self, optimizer, lr=SCHEDULE, scale=scale)
+
+    model = Groups()
+    trainer(tmp_path, max_epochs=4, callbacks=[ScheduleCallback(on_departure="raise")]).fit(model)
+    assert model.used.rates == [rate * second for rate in wanted(parse(SCHEDULE), 16)]
 
 
 def test_the_callback_says_what_it_needs(tmp_path: Path) -> None:
