@@ -44,8 +44,8 @@ def test_a_run_that_departs(tmp_path: Path) -> None:
     result = run(file, "--expect", PLAN.notation)
     assert result.exit_code == 1
     assert "departs from the schedule at update 2" in result.output
-    assert "stepped-too-often (k 4) from update 1" in result.output
-    assert "schedule-shorter-than-the-run (horizon 50" in result.output
+    assert "the scheduler was stepped 4 times per update, from update 1 (stepped-too-often)" in result.output
+    assert "the schedule was built for 50 updates, intended 200" in result.output
     told = run(file, "--expect", PLAN.notation, "--json")
     assert told.exit_code == 1
     assert json.loads(told.stdout)["faults"][0]["parameters"] == {"k": 4}
@@ -203,7 +203,7 @@ def test_the_fault_of_a_later_group_is_named() -> None:
 
     check(0)
     with pytest.warns(
-        RuntimeWarning, match=r"update 2 uses .* in param group 1, .*; likely: .*stepped-too-often \(k 4\)"
+        RuntimeWarning, match=r"update 2 uses .* in param group 1, .*; likely: .*stepped 4 times per update"
     ):
         check(1)
     for n in range(2, 60):

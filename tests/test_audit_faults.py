@@ -169,10 +169,11 @@ def test_chance_is_unknown() -> None:
     assert json.loads(verdict.to_json())["faults"][0]["name"] == "unknown"
 
 
-def test_one_rate_is_no_evidence() -> None:
-    verdict = audit(by_hand([0.07]), cosine(0.1, 0, 100))
-    assert (verdict.follows, first(verdict)[0]) == (False, "unknown")
-    assert str(audit(by_hand([0.1]), cosine(0.1, 0, 100))).startswith("The run follows the schedule: 1 rate, ")
+@pytest.mark.parametrize("rate", [0.07, 0.1])
+def test_one_rate_is_no_evidence(rate: float) -> None:
+    verdict = audit(by_hand([rate]), cosine(0.1, 0, 100))
+    assert (verdict.status, verdict.follows) == ("no verdict", False)
+    assert "fewer than 3 rows have a rate" in str(verdict)
 
 
 def test_the_object_for_machines() -> None:
@@ -196,7 +197,7 @@ def test_bad_input_is_one_clear_error() -> None:
         audit(by_hand([]), schedule)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert audit(by_hand([0.1, np.nan, 0.025]), schedule).follows
+        assert audit(by_hand([0.1, np.nan, 0.025, 0.0]), schedule).follows
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="no real logs at ../shared/data/logs")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
+from ..errors import ScheduleError
 from ..options import plan_options, planned
 from . import Log, LogError, Recovered, Verdict, formats, read, recover
 from . import audit as held_against
 
 SHOWN = 10  # of the alternatives
+STATUS = {"follows": 0, "departs": 1, "no verdict": 2}
 
 
 @click.command()
@@ -20,12 +24,19 @@ SHOWN = 10  # of the alternatives
 @click.option(
     "--expect",
     metavar="NOTATION",
-    help="The schedule that was meant, in the unit of the log's clock; with the options of a plan, in updates.",
+    help="The intended schedule, in the unit of the log's clock; with the options of a plan, in updates.",
 )
-@click.option("--format", "form", metavar="NAME", help="The format of the log.  [default: found from what it holds]")
+@click.option(
+    "--format",
+    "forms",
+    metavar="NAME",
+    multiple=True,
+    help="The format of the log; `github` also prints an annotation for GitHub.  [default: found from the file]",
+)
 @click.option(
     "--columns", multiple=True, metavar="KIND=NAME", help="A column: update=NAME, epoch=NAME or rate=NAME; repeatable."
 )
+@click.option("--unit", type=click.Choice(["update", "epoch"]), help="The unit of the schedule, if the log has both.")
 @click.option("--group", metavar="GROUP", default="0", help="The param group, by name or number.  [default: the first]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--out", type=Path, metavar="FILE", help="Also draw a picture (.png or .svg).")
@@ -33,14 +44,15 @@ SHOWN = 10  # of the alternatives
 def audit(
     logs: tuple[Path, ...],
     expect: str | None,
-    form: str | None,
+    forms: tuple[str, ...],
     columns: tuple[str, ...],
+    unit: str | None,
     group: str,
     as_json: bool,
     out: Path | None,
     **plan: Any,
 ) -> None:
-    """Hold the learning rates that a run logged against the schedule that was meant.
+    """Check the learning rates that a run logged against the intended schedule.
 
     Several LOGs are those of one resumed run, in order. Exit status: 0 the run follows the schedule, 1 it departs, 2
     there is no verdict. Without --expect, print the schedule that the log follows, if one is found.
@@ -52,20 +64,45 @@ def audit(
         from ..plots import picture_path
 
         picture_path(out)
+    github = "github" in forms
     try:
-        log = _read(logs, form, _columns(columns))
+        log = _read(logs, next((form for form in forms if form != "github"), None), _columns(columns))
         number = _number(log, group)
-        found = recover(log, number) if intended is None else held_against(log, intended, group=number)
-    except LogError as error:
+        if intended is None:
+            recovered = recover(log, number, unit)
+            told, status = _recovered(log, number, recovered)
+        else:
+            verdict = held_against(in_unit(log, unit), intended, group=number)
+            told, status = (json.loads(verdict.to_json()), _text(verdict)), STATUS[verdict.status]
+    except (LogError, ScheduleError) as error:
         raise click.UsageError(str(error)) from None
-    if isinstance(found, Recovered):
-        status = _recovered(log, number, found, as_json)
-    else:
-        click.echo(found.to_json() if as_json else _text(found))
-        status = 0 if found.follows else 1
+    except click.ClickException:
+        raise
+    except Exception as error:  # whatever happens, exit status 1 means that the run departs
+        raise click.UsageError(f"no verdict, since something unexpected happened: {error!r}") from error
+    click.echo(json.dumps(told[0], allow_nan=False) if as_json else told[1])
+    if github and status:
+        click.echo(annotation(logs[0], status, told[1]))
     if out is not None:
-        _draw(log, number, found, out)
+        _draw(log, number, recovered if intended is None else verdict, out)
     click.get_current_context().exit(status)
+
+
+def in_unit(log: Log, unit: str | None) -> Log:
+    """The log with its epochs as its clock, where that is the unit of the schedule."""
+    if unit in (None, log.unit):
+        return log
+    if unit != "epoch" or log.epochs is None:
+        raise ScheduleError(f"unit must be {log.unit!r}, since the log has no other clock; got {unit!r}")
+    return replace(log, clock=log.epochs, unit="epoch", shift=None, slack=0, skipped=None)
+
+
+def annotation(file: Path, status: int, text: str) -> str:
+    """One line by which GitHub Actions marks a file: an error where the run departs, else a warning."""
+    kind = "error" if status == 1 else "warning"
+    # The format's own escapes; a line break would end the annotation.
+    said = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::{kind} file={file},title=annealing audit::{said}"
 
 
 def _draw(log: Log, number: int, found: Recovered | Verdict, out: Path) -> None:
@@ -95,7 +132,7 @@ def _read(logs: tuple[Path, ...], form: str | None, columns: dict[str, Any] | No
     from rich.progress import Progress
 
     if form is not None and form not in formats():
-        raise click.UsageError(f"--format must be one of {', '.join(formats())}; got {form!r}")
+        raise click.UsageError(f"--format must be one of {', '.join(formats())}, github; got {form!r}")
     with Progress(console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as bars:
         bar = bars.add_task("reading", total=None)
 
@@ -112,52 +149,70 @@ def _number(log: Log, group: str) -> int:
 
 
 def _text(verdict: Verdict) -> str:
-    from .messages import phrase, sentences
+    from .messages import headline, listed, percent, phrase, read_and_covered
 
-    first, *others = sentences(verdict)
-    if verdict.follows:
-        return "\n".join([first, *others])
-    lines = [first, ""]
-    lines += [
-        f"  {phrase(fault)}\n      largest difference {fault.residual_before:.3g} of the peak before, "
-        f"{fault.residual_after:.3g} after\n      {fault.advice}"
-        for fault in verdict.faults
-    ]
-    if verdict.alternatives:
-        lines += ["", "Explains every row as well:"]
-        lines += [f"  {', and '.join(map(phrase, faults))}" for faults in verdict.alternatives[:SHOWN]]
+    lines = [*read_and_covered(verdict), headline(verdict)]
+    if not verdict.follows and verdict.faults:
+        lines.append("")
+        for fault in verdict.faults:
+            left = f"{percent(fault.residual_before)} of the peak before, {percent(fault.residual_after)} after"
+            lines.append(f"  {phrase(fault)}\n      largest difference: {left}\n      {fault.advice}")
+        if verdict.equivalent:
+            lines += ["", "The same schedule:", *(f"  {listed(faults)}" for faults in verdict.equivalent)]
+        others = [faults for faults in verdict.alternatives if faults not in verdict.equivalent]
+        if others:
+            lines += ["", "Explains every row as well:", *(f"  {listed(faults)}" for faults in others[:SHOWN])]
+        if verdict.followed is not None:
+            lines += ["", f"Followed: {verdict.followed}"]
     return "\n".join([*lines, *(["", *verdict.notes] if verdict.notes else [])])
 
 
-def _recovered(log: Log, number: int, found: Recovered, as_json: bool) -> int:
-    """Print the schedule that a log follows, in the words or the object of a verdict; the exit status."""
-    if as_json:
-        known = found.schedule is not None
-        told = {
-            "format": log.format,
-            "points": len(log),
-            "schedule": str(found.schedule) if known else None,
-            "group": log.groups[number],
-            "unit": found.unit,
-            "shift": found.shift,
-            "lag": found.lags[-1][1] if found.lags else 0,
-            "lags": [list(lag) for lag in found.lags],
-            "residual": found.residual if known else None,
-            "follows": found.exact,
-            "faults": [],
-            "alternatives": [str(other.schedule) for other in found.alternatives],
-            "undetermined": list(found.undetermined),
-            "notes": list(found.notes),
-        }
-        click.echo(json.dumps(told, allow_nan=False))
-    elif found.schedule is None:
-        click.echo("No schedule was found that these rates follow.")
+def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str, Any], str], int]:
+    """What a log follows, as an object and in words, and the exit status."""
+    from .coverage import coverage, source, source_sentence
+    from .evidence import evidence
+    from .landmarks import landmarks
+
+    known = found.schedule is not None
+    rows = evidence(log, number, float(np.nanmax(np.abs(log.rates[:, number]))))
+    read_as = source(log, rows, number)
+    notes = list(dict.fromkeys([*log.repairs, *found.notes]))
+    lines = [source_sentence(read_as)]
+    covered = None
+    if found.schedule is not None and found.unit == log.unit:
+        covered = coverage(
+            found.schedule, rows.later(found.shift), landmarks(found.schedule, float(np.nanmax(log.clock)))
+        )
+        lines.append(covered.sentence(found.unit))
+    record = {
+        "format": log.format,
+        "points": len(log),
+        "source": read_as,
+        "coverage": covered and covered.record(),
+        "schedule": str(found.schedule) if known else None,
+        "group": log.groups[number],
+        "unit": found.unit,
+        "shift": found.shift,
+        "lag": found.lags[-1][1] if found.lags else 0,
+        "lags": [list(lag) for lag in found.lags],
+        "residual": found.residual if known else None,
+        "follows": found.exact,
+        "faults": [],
+        "alternatives": [str(other.schedule) for other in found.alternatives],
+        "undetermined": list(found.undetermined),
+        "notes": notes,
+    }
+    if found.schedule is None:
+        lines += ["", "No schedule was found that these rates follow."]
     else:
-        click.echo(f"{found.schedule}\n")
-        click.echo(f"rate at clock c ({found.unit}) = schedule(c{found.shift:+d}), largest difference ", nl=False)
-        click.echo(f"{found.residual:.3g} of the peak{'' if found.exact else ': not exact'}")
-        for begin, lag in found.lags:
-            click.echo(f"from clock {begin:g} on {lag} step{'s' * (lag > 1)} behind")
-        for sentence in (*found.undetermined, *found.notes):
-            click.echo(sentence)
-    return 2 if found.schedule is None else 0 if found.exact else 1
+        from .messages import percent
+
+        shift = f" {'+' if found.shift > 0 else '-'} {abs(found.shift)}" if found.shift else ""
+        exact = "" if found.exact else ": not exact"
+        lines += ["", str(found.schedule), ""]
+        clock = f"rate at {found.unit} c = schedule(c{shift})"
+        lines.append(f"{clock}; largest difference: {percent(found.residual)} of the peak{exact}")
+        lines += [f"from {found.unit} {begin:g} on {lag} step{'s' * (lag > 1)} behind" for begin, lag in found.lags]
+        lines += found.undetermined
+    status = 2 if found.schedule is None else 0 if found.exact else 1
+    return (record, "\n".join([*lines, *notes])), status

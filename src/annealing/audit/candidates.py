@@ -78,8 +78,14 @@ def from_the_start(marks: Landmarks, last: float, per_epoch: int | None) -> list
     epochs = [per_epoch] if per_epoch else []
     lengths = tuple((float(n),) for n in dict.fromkeys([*epochs, *range(2, int(min(last / 2, MOST_EPOCH)) + 1)]))
     factors = dict.fromkeys((*USUAL_FACTORS, *epochs))
+    # A part of a product that only rises is a warm-up: another horizon of it is another length.
+    only_warmup = marks.warmup and marks.warmup == marks.horizon
     found = [
-        slope(marks, 0.0, last, tuple((p,) for k in factors for p in (float(k), 1 / k)), per_epoch),
+        *(
+            []
+            if only_warmup
+            else [slope(marks, 0.0, last, tuple((p,) for k in factors for p in (float(k), 1 / k)), per_epoch)]
+        ),
         Kind(lambda n, t: np.floor(t / n), _stairs("stepped-per-epoch", f.stepped_per_epoch, last), lengths),
         Kind(lambda n, t: n * np.floor(t / n), _stairs("held-for-an-epoch", f.held_for_an_epoch, last), lengths),
         Kind(
@@ -95,7 +101,7 @@ def from_the_start(marks: Landmarks, last: float, per_epoch: int | None) -> list
         end = plain(marks.horizon)
         backwards = Fault("reversed", {"total": end}, lambda s: f.reversed_in_time(s, end), 1.1)
         found.append(_single(lambda t: np.maximum(end - t, 0), backwards))
-        if marks.warmup:
+        if marks.warmup and not only_warmup:
             found.append(slope(marks, marks.warmup, last))
     return found
 
@@ -199,7 +205,7 @@ def _of_the_warmup(marks: Landmarks) -> list[Kind]:
 def _rests(W: float, end: float | None) -> list[Callable[[Any, Array], Array]]:
     """After a warm-up of another length: at the peak until the rest begins, the rest earlier, or on time."""
     found: list[Callable[[Any, Array], Array]] = [lambda _, t: np.maximum(t, W), lambda length, t: t + W - length]
-    if end is not None:
+    if end is not None and end > W:
         # 1e-9 only keeps the division finite where a tried warm-up is as long as the whole schedule.
         found.append(lambda length, t: W + (t - length) * (end - W) / np.maximum(end - length, 1e-9))
     return found

@@ -151,6 +151,11 @@ def rest_ahead(s: Schedule, at: Any) -> Schedule:
     return then(s, at, since(s, 2 * exact(at, "at")))
 
 
+def rebound(s: Schedule, begin: Any, policy: str) -> Schedule:
+    """The part from a time on, mirrored or repeated after its end."""
+    return then(s, begin, since(s, begin).beyond(policy))
+
+
 def passes_its_end(s: Schedule, slope: float, last: float) -> Schedule:
     """The last line goes on after its end, as far as the last time."""
     assert s.duration is not None

@@ -9,7 +9,8 @@ from itertools import islice, takewhile
 from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
 
-MOST = 2000  # runs looked at
+MOST = 2000  # cycles looked at
+MOST_STAIRS = 64  # of a staircase without an end
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ def landmarks(schedule: Schedule, until: float, part_of_more: bool = False) -> L
     horizon = float(duration) if duration is not None else float(decay[0].end)
     values = [value for span in spans for value in (span.first, span.last)]
     flat = all(span.first == span.last for span in spans)
+    if flat and duration is None:  # the log may end before the milestones that it was to reach
+        spans = list(islice(schedule.cycles(END_OF_TIME), MOST_STAIRS))
     levels = tuple(span.first for span in spans) if flat else ()
     return Landmarks(
         warmup=warmup,

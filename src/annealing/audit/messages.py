@@ -4,27 +4,69 @@ from __future__ import annotations
 
 from typing import Any
 
+from .coverage import source_sentence
 from .verdict import Named, Verdict
+
+SAID = {
+    "stepped-too-often": "the scheduler was stepped {k} times per update",
+    "stepped-too-rarely": "the scheduler was stepped once in {k} updates",
+    "stepped-per-epoch": "the scheduler was stepped once per epoch of {updates_per_epoch} updates",
+    "stepped-per-update": "a schedule in epochs was stepped at every update",
+    "held-for-an-epoch": "the rate was written once per epoch of {updates_per_epoch} updates",
+    "restart-after-resume": "the schedule started again at {at}",
+    "wrong-peak": "the peak is {peak}, intended {intended}",
+    "wrong-horizon": "the schedule was built for {horizon} updates, intended {intended}",
+    "schedule-shorter-than-the-run": "the schedule was built for {horizon} updates, intended {intended}",
+    "reversed": "the schedule ran backwards from {total}",
+    "constant": "the rate is {rate} throughout",
+}
 
 
 def sentences(verdict: Verdict) -> list[str]:
-    """What an audit found, for people."""
-    clock = f"rate at clock c = schedule(c{verdict.shift:+d})" if verdict.shift else "rate at clock c = schedule(c)"
-    if verdict.follows:
-        return [
-            f"The run follows the schedule: {verdict.points} rate{'s' * (verdict.points != 1)}, {clock}.",
-            *verdict.notes,
-        ]
-    assert verdict.first is not None
-    first = verdict.first
-    told = [
-        f"The run departs from the schedule at update {first.update:g}, which used {first.logged:.6g} and not "
-        f"{first.intended:.6g}; the largest difference is {verdict.residual:.3g} of the peak ({clock})."
-    ]
-    told.append(f"{'Likely' if verdict.faults[0].name != 'unknown' else 'Cause'}: {listed(verdict.faults)}.")
+    """What an audit found, for people: what was read, how much of the schedule it covers, and the verdict."""
+    return [*read_and_covered(verdict), *judged(verdict), *verdict.notes]
+
+
+def read_and_covered(verdict: Verdict) -> list[str]:
+    """What was read, and how much of the schedule it covers."""
+    return [source_sentence(verdict.source), verdict.coverage.sentence(verdict.source["clock"]["unit"])]
+
+
+def judged(verdict: Verdict) -> list[str]:
+    """The verdict, the likely faults and what to check."""
+    told = [headline(verdict)]
+    if verdict.status == "follows" or verdict.first is None:
+        return told
+    if verdict.faults[0].name == "unknown":
+        return [*told, verdict.faults[0].advice]
+    told.append(f"Likely: {listed(verdict.faults)}.")
+    told += [f"The same schedule: {listed(other)}." for other in verdict.equivalent]
     told += list(dict.fromkeys(fault.advice for fault in verdict.faults))
-    told += [f"As well explained by: {listed(other)}." for other in verdict.alternatives]
-    return [*told, *verdict.notes]
+    others = [other for other in verdict.alternatives if other not in verdict.equivalent]
+    return [*told, *(f"Also possible: {listed(other)}." for other in others)]
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in one sentence."""
+    unit, shift = verdict.source["clock"]["unit"], verdict.shift
+    moved = f" {'+' if shift > 0 else '-'} {abs(shift)}" if shift else ""
+    clock = f"rate at {unit} c = schedule(c{moved})"
+    if verdict.status == "follows":
+        part = "the part of the schedule that its rows show" if verdict.coverage.unseen else "the schedule"
+        return f"The run follows {part}: {verdict.points} rate{'s' * (verdict.points != 1)}, {clock}."
+    if verdict.first is None:
+        return f"No verdict: the rates are those of the schedule, but {verdict.coverage.why}."
+    first = verdict.first
+    rates = f"logged {first.logged:.6g}, intended {first.intended:.6g}"
+    text = f"departs from the schedule at {unit} {first.update:g}: {rates}"
+    most = f"largest difference: {percent(verdict.residual)} of the peak"
+    if verdict.status == "no verdict":
+        return f"No verdict, since {verdict.doubt}: the run {text} ({most})."
+    return f"The run {text}; {most} ({clock})."
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
 
 
 def listed(faults: tuple[Named, ...]) -> str:
@@ -35,11 +77,17 @@ def listed(faults: tuple[Named, ...]) -> str:
 def phrase(fault: Named) -> str:
     """A fault in a few words.
 
-    >>> phrase(Named("stepped-too-often", 1, {"k": 4}, 0.5, 0.0))
-    'stepped-too-often (k 4) from update 1'
+    >>> phrase(Named("stepped-too-often", 11, {"k": 2}, 0.5, 0.0))
+    'the scheduler was stepped 2 times per update, from update 11 (stepped-too-often)'
     """
-    given = ", ".join(f"{name} {shown(value)}" for name, value in fault.parameters.items())
-    return f"{fault.name}{f' ({given})' if given else ''} from update {fault.from_update:g}"
+    known = {name: shown(value) for name, value in fault.parameters.items()}
+    text = SAID.get(fault.name)
+    begin = f"from update {fault.from_update:g}"
+    if text is None or "first_cycle" in known:
+        given = ", ".join(f"{name} {value}" for name, value in known.items())
+        return f"{fault.name}{f' ({given})' if given else ''}, {begin}"
+    until = f" until {known['until']}" if "until" in known else ""
+    return f"{text.format(**known)}, {begin}{until} ({fault.name})"
 
 
 def shown(value: Any) -> str:

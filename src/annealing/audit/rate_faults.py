@@ -160,7 +160,7 @@ def constant(rows: Evidence, at: float | None, row: int) -> Iterator[Faults]:
     if explained >= LEAST_ROWS:
         rate = float(np.median(rows.logged[:explained]))
         given = {"rate": rate} | ({} if at is None else {"at": plain(at)})
-        yield (Fault("constant", given, lambda s: f.constant_from(s, rate, at), 0.9 if at is None else 1.3, at, row),)
+        yield (Fault("constant", given, lambda s: f.constant_from(s, rate, at), 0.9 if at is None else 1.15, at, row),)
 
 
 def added(rates: Rates, rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
@@ -242,9 +242,11 @@ def after_the_end(s: Schedule, last: float) -> Iterator[Faults]:
     """What frameworks do once a schedule has ended: its mirror image, the schedule again, or its last line goes on."""
     assert s.duration is not None
     end = plain(s.duration)
-    for policy in ("mirror", "repeat"):
-        given = {"end": end, "policy": policy}
-        yield (Fault("rebound-after-the-end", given, partial(Schedule.beyond, policy=policy), 1.0, end),)
+    *_, piece = s.cycles(s.duration)
+    # A framework's formula goes on for the decay; the warm-up before it is a scheduler of its own.
+    for policy, begin in (("mirror", 0), ("mirror", piece.start), ("repeat", 0)):
+        given = {"end": end, "policy": policy} | ({"from": begin} if begin else {})
+        yield (Fault("rebound-after-the-end", given, partial(f.rebound, begin=begin, policy=policy), 1.0, end),)
     step = min(1.0, end / 2)
     slope = (s.left(end) - s(end - step)) / step
     if slope:

@@ -19,8 +19,10 @@ from .landmarks import Landmarks
 
 MOST_GROWTH = 0.05  # of the updates so far: more steps than these are not skipped by a loss scaler
 AT_ONCE = 64  # lags tried at once
+TOGETHER = 5  # rows next to each other that are still isolated
 SHARE = 0.05  # of the rows that may be called outliers
 MOST_MILESTONES = 50
+FEW_LAGS = 6  # times that a loss scaler may skip early in a log
 FIRST_LAG = 64  # steps that a loss scaler skips before the first row, until its scale has come down
 
 Numbers = NDArray[np.int64]
@@ -117,7 +119,7 @@ def skipped(rates: Rates, rows: Evidence) -> Iterator[tuple[Fault, ...]]:
             break
         lag += int(fits[0]) + 1
         found.append((place, lag))
-        if len(found) > max(3, 0.02 * len(rows) + 0.2 * place):
+        if len(found) > max(FEW_LAGS, 0.02 * len(rows) + 0.2 * place):
             break
     if found:
         places, lags = (np.array(column) for column in zip(*found, strict=True))
@@ -130,6 +132,8 @@ def outliers(rates: Rates, rows: Evidence) -> Iterator[tuple[Fault, ...]]:
     if not 0 < len(wrong) <= max(1, SHARE * len(rows)) or len(rows) < 10:
         return
     stretches = 1 + int(np.sum(np.diff(wrong) > 1))
+    if len(wrong) > TOGETHER * stretches:
+        return
     if wrong[-1] == len(rows) - 1 and stretches == 1 and len(wrong) > 1:
         return  # the end of the log is not isolated
     given = {"count": len(wrong), "updates": [int(time) + 1 for time in rows.rows.t[wrong[:20]]]}

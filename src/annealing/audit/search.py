@@ -14,6 +14,7 @@ from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .candidates import Faults, Kind, Resume, from_a_row, from_the_start, is_whole, resume_times, wholes
 from .evidence import Array, Evidence, Rates, Rows, run_begins
+from .intervals import digits_of
 from .inverse import Images, slopes, solved
 from .landmarks import Landmarks
 from .lowest import lowest
@@ -42,6 +43,12 @@ class Explanation:
     @property
     def cost(self) -> float:
         return sum(fault.cost for fault in self.faults)
+
+    @property
+    def length(self) -> float:
+        """How long its numbers are, and of two that are as long the smaller: of equal causes the plainer is first."""
+        numbers = [n for fault in self.faults for n in fault.parameters.values() if isinstance(n, int | float)]
+        return sum(digits_of(n) + 1e-9 * abs(n) for n in numbers if np.isfinite(n))
 
 
 class Search:
@@ -92,7 +99,7 @@ class Search:
 
     def full(self) -> list[Explanation]:
         """Those that explain every row, but for such as are much less likely than the best."""
-        found = sorted(self.found, key=lambda found: found.cost)
+        found = sorted(self.found, key=lambda found: (found.cost, found.length))
         alike = Counter[str]()
         kept = []
         for one in found:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
+from .coverage import Coverage, coverage, source
 from .evidence import Evidence, group_number, run_begins
 from .explain import Account, explain, follows_from
 from .faults import ADVICE, Fault
@@ -51,45 +52,72 @@ class Departure:
     logged: float
     intended: float
 
+    @property
+    def used(self) -> float:
+        """The older name of `logged`."""
+        return self.logged
+
+    @property
+    def meant(self) -> float:
+        """The older name of `intended`."""
+        return self.intended
+
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
     """What an audit found.
 
-    follows: whether every rate is the schedule's, as far as the log's digits can tell. shift: the rate at clock c is
-    schedule(c + shift). lag: how many scheduler steps the last update is behind. residual: the largest difference, as
-    a share of the schedule's peak. faults: the likeliest explanation; alternatives: others that explain every row as
-    well. notes: what else is worth knowing, one sentence each.
+    status: "follows", "departs", or "no verdict" where the rows cannot tell (`doubt` says why). follows: whether it is
+    the first. source: what was read, as one dictionary. coverage: how much of the schedule the rows cover. shift: the
+    rate at clock c is schedule(c + shift). lag: how many scheduler steps the last update is behind. residual: the
+    largest difference, as a share of the schedule's peak. faults: the likeliest explanation; alternatives: others that
+    explain every row as well; equivalent: those of them that are the same schedule. followed: the schedule that the run
+    did follow by that explanation, None where there is none. notes: what else is worth knowing, one sentence each.
     """
 
     format: str
     points: int
+    source: dict[str, Any]
+    coverage: Coverage
     schedule: Schedule
     group: str
     shift: int
     lag: int
     residual: float
-    follows: bool
+    status: str
+    doubt: str
     first: Departure | None
     faults: tuple[Named, ...]
     alternatives: tuple[tuple[Named, ...], ...]
+    equivalent: tuple[tuple[Named, ...], ...]
+    followed: Schedule | None
     notes: tuple[str, ...]
     evidence: Evidence
     course: Course
 
+    @property
+    def follows(self) -> bool:
+        return self.status == "follows"
+
     def to_json(self) -> str:
         """One object, as text."""
+        first = self.first
         record = {
             "format": self.format,
             "points": self.points,
+            "source": self.source,
+            "coverage": self.coverage.record(),
             "schedule": str(self.schedule),
             "group": self.group,
             "shift": self.shift,
             "lag": self.lag,
             "residual": self.residual,
+            "status": self.status,
+            "doubt": self.doubt,
             "follows": self.follows,
-            "first": None if self.first is None else vars(self.first),
+            "first": first and {**vars(first), "used": first.logged, "meant": first.intended},
             "faults": [fault.record() for fault in self.faults],
+            "followed": None if self.followed is None else str(self.followed),
             "alternatives": [[fault.record() for fault in faults] for faults in self.alternatives],
             "notes": list(self.notes),
         }
@@ -137,36 +165,55 @@ def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account:
     if place is not None:
         one = rows[place : place + 1]
         first = Departure(_update(float(one.rows.t[0])), float(one.logged[0]), float(meant(one.rows)[0]))
-    best = found[0].faults if found else ()
-    named = [_named(one.faults, expect, rows, marks.peak) for one in found] or [(_unknown(rows, meant, marks, first),)]
-    followed = course(expect, best)
-    if found and found[0].until is not None and first is not None:
-        unexplained = rows.first_wrong(followed)
-        at = _update(float(rows.rows.t[unexplained or 0]))
-        residual = rows.residual(followed, marks.peak)
-        named = [(*named[0], Named("unknown", at, {}, residual, residual))]
-    if not found and len(run_begins(rows)) > 1:
-        (unknown,) = named[0]
-        residual = unknown.residual_before
-        several = Named("several-runs-in-one-file", unknown.from_update, several_runs(rows, []), residual, residual)
-        named = [(several, unknown)]
-    lag = next((fault.parameters["lag"] for fault in best if fault.name == "skipped-scheduler-steps"), 0)
+    courses = [course(expect, one.faults) for one in found] or [meant]
+    named = [_named(one.faults, expect, rows, marks.peak) for one in found] or [()]
+    if first is not None and (not found or found[0].until is not None):
+        named = [_unexplained(named[0], courses[0], rows, marks, first)]
+    covered = coverage(expect, rows, marks)
+    doubt = _doubt(log, covered, first)
+    same = [other for other, used in zip(named[1:], courses[1:], strict=False) if used.schedule == courses[0].schedule]
+    explained = bool(named[0]) and named[0][-1].name != "unknown"
     return Verdict(
-        log.format,
-        len(rows),
-        expect,
-        log.groups[number],
-        account.shift,
-        lag,
-        rows.residual(meant, marks.peak),
-        place is None,
-        first,
-        named[0],
-        tuple(named[1:]),
-        _notes(log, number, rows, marks, meant, place is None),
-        rows,
-        followed,
+        format=log.format,
+        points=len(rows),
+        source=source(log, rows, number),
+        coverage=covered,
+        schedule=expect,
+        group=log.groups[number],
+        shift=account.shift,
+        lag=next((fault.parameters["lag"] for fault in named[0] if fault.name == "skipped-scheduler-steps"), 0),
+        residual=rows.residual(meant, marks.peak),
+        status="no verdict" if doubt else "follows" if first is None else "departs",
+        doubt=doubt,
+        first=first,
+        faults=named[0],
+        alternatives=tuple(named[1:]),
+        equivalent=tuple(same),
+        followed=courses[0].schedule if explained or (first is None and not doubt) else None,
+        notes=_notes(log, number, rows, marks, meant, first is None),
+        evidence=rows,
+        course=courses[0],
     )
+
+
+def _doubt(log: Log, covered: Coverage, first: Departure | None) -> str:
+    """Why there is no verdict; "" if there is one."""
+    if first is None:
+        return covered.why
+    if log.counted:
+        return "the log has no clock, so that its rows were only counted"
+    return "" if covered.enough else covered.why
+
+
+def _unexplained(
+    faults: tuple[Named, ...], used: Course, rows: Evidence, marks: Landmarks, first: Departure
+) -> tuple[Named, ...]:
+    """Faults that explain a part of the rows, and that the rest is unknown."""
+    residual = rows.residual(used, marks.peak)
+    if not faults and len(run_begins(rows)) > 1:
+        faults = (Named("several-runs-in-one-file", first.update, several_runs(rows, []), residual, residual),)
+    at = _update(float(rows.rows.t[rows.first_wrong(used) or 0])) if faults else first.update
+    return (*faults, Named("unknown", at, {}, residual, residual))
 
 
 def _named(faults: tuple[Fault, ...], expect: Schedule, rows: Evidence, peak: float) -> tuple[Named, ...]:
@@ -178,11 +225,6 @@ def _named(faults: tuple[Fault, ...], expect: Schedule, rows: Evidence, peak: fl
         named.append(Named(fault.name, _update(begin), fault.parameters, before, after))
         before = after
     return tuple(named)
-
-
-def _unknown(rows: Evidence, meant: Course, marks: Landmarks, first: Departure | None) -> Named:
-    residual = rows.residual(meant, marks.peak)
-    return Named("unknown", first.update if first else 1, {}, residual, residual)
 
 
 def _update(t: float) -> float | int:
@@ -197,9 +239,9 @@ def _notes(log: Log, number: int, rows: Evidence, marks: Landmarks, meant: Cours
         notes.append(f"{moved} of {len(rows)} rates are the schedule's up to {most} earlier or later.")
     last = float(rows.rows.t.max())
     if follows and marks.ends and marks.horizon and last > marks.horizon + 1:
-        notes.append(f"The schedule is over at {marks.horizon:g}, but the log goes on to update {_update(last):g}.")
+        notes.append(f"The schedule ends at {marks.horizon:g}, but the log goes on to update {_update(last):g}.")
     if not follows and (place := follows_from(meant.schedule, rows)) is not None:
         notes.append(f"From update {_update(float(rows.rows.t[place])):g} on it follows the schedule.")
     if len(begins := run_begins(rows)) > 1:
-        notes.append(f"The file holds {len(begins)} runs, one after another: the clock is back at its beginning.")
+        notes.append(f"The file holds {len(begins)} runs, one after another: the clock starts again.")
     return tuple(notes)

@@ -1,0 +1,168 @@
+"""What a log shows: which file was read and how, how exact its rates are, and how much of a schedule they cover."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ..errors import ScheduleError
+from ..exact import END_OF_TIME
+from ..recipes import constant, cosine, linear
+from ..schedule.base import Schedule
+from . import faults as f
+from .evidence import Array, Evidence
+from .landmarks import Landmarks
+from .log import Log
+from .row_faults import course
+
+LEAST_ROWS = 3  # two rates fit too many schedules
+MOST_CYCLES = 10_000  # of a schedule that are counted
+OTHER_LENGTHS = (0.8, 1.25)  # a schedule that rows can tell is told from one a quarter longer or shorter
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The part of a schedule that rows cover: its first and last time, the cycles that they lie in.
+
+    enough: whether there are enough rows to tell anything; why: what of the schedule they cannot tell.
+    """
+
+    first: float
+    last: float
+    duration: float | None
+    cycles: int
+    seen: int
+    enough: bool
+    why: str = ""
+
+    @property
+    def unseen(self) -> bool:
+        """Whether the schedule goes on after the last row."""
+        return self.duration is not None and self.last + 2 <= self.duration
+
+    def sentence(self, unit: str) -> str:
+        """The rows cover updates 1 to 90 of 2000 (4 %), 1 of 2 parts of the schedule; 91 to 2000 were not seen."""
+        first, last = (_number(time + 1) for time in (self.first, self.last))
+        if self.duration is None:
+            return f"The rows cover {unit}s {first} to {last}; the schedule has no end."
+        share = max(0.0, min(self.last + 1, self.duration) - max(self.first, 0)) / self.duration
+        parts = f", {self.seen} of {self.cycles} parts of the schedule" if self.cycles > 1 else ""
+        text = f"The rows cover {unit}s {first} to {last} of {_number(self.duration)} ({100 * share:.3g} %){parts}"
+        if not self.unseen:
+            return f"{text}."
+        return f"{text}; {unit}s {_number(self.last + 2)} to {_number(self.duration)} were not seen."
+
+    def record(self) -> dict[str, Any]:
+        times = {"first": self.first, "last": self.last, "duration": self.duration}
+        return times | {"parts": self.cycles, "parts_seen": self.seen, "told": not self.why, "why": self.why}
+
+
+def coverage(schedule: Schedule, rows: Evidence, marks: Landmarks) -> Coverage:
+    """How much of a schedule some rows cover, and whether they can tell it from similar ones."""
+    times = rows.rows.t
+    last = float(times.max())
+    end = math.inf if schedule.duration is None else schedule.duration
+    cycles = list(islice(schedule.cycles(min(max(last + 1, 1) if math.isinf(end) else end, END_OF_TIME)), MOST_CYCLES))
+    begins = np.array([float(cycle.begin) for cycle in cycles])
+    seen = len(np.unique(np.searchsorted(begins, np.clip(times, 0, None), side="right")))
+    why = _untold(schedule, rows, marks)
+    enough = len(np.unique(times)) >= LEAST_ROWS
+    return Coverage(float(times.min()), last, schedule.duration, len(cycles), seen, enough, why)
+
+
+def _untold(schedule: Schedule, rows: Evidence, marks: Landmarks) -> str:
+    """What rows cannot tell of a schedule; "" if they tell it."""
+    if len(np.unique(rows.rows.t)) < LEAST_ROWS:
+        return f"fewer than {LEAST_ROWS} rows have a rate"
+    if marks.warmup and float(rows.rows.t.max()) <= marks.warmup:
+        return "a warm-up cannot tell what comes after it"
+    used = course(schedule)
+    flat = constant(float(np.median(rows.logged)))
+    if marks.floor < marks.peak and rows.first_wrong(course(flat)) is None:
+        return "the same rate in every row cannot tell a schedule that changes from a constant"
+    if marks.horizon is not None and rows.first_wrong(used) is None:
+        for words, other in _similar(schedule, marks, float(rows.rows.t.max())):
+            if other is not None and rows.first_wrong(course(other)) is None:
+                return f"the rows cannot tell the schedule from {words}"
+    return ""
+
+
+def _similar(schedule: Schedule, marks: Landmarks, last: float) -> list[tuple[str, Schedule | None]]:
+    """Schedules that differ in what rows may not show: the length, or the shape of the part in which they end."""
+    assert marks.horizon is not None
+    length = marks.horizon - marks.warmup
+    found = [
+        (
+            f"one {factor:g} times as long",
+            _or_none(lambda k=factor: f.ends_at(schedule, marks.warmup, length, k * length)),
+        )
+        for factor in OTHER_LENGTHS
+        if length > 0 and not marks.levels
+    ]
+    part = list(islice(schedule.cycles(last + 1), MOST_CYCLES))[-1]
+    if math.isfinite(part.end) and part.first != part.last:
+        for name, shape in (("a straight line", linear), ("a cosine", cosine)):
+            piece = shape(part.first, part.last, part.end - part.begin)
+            other = _or_none(lambda piece=piece: f.then(schedule, part.begin, piece))
+            if other is not None and not _same(other, schedule, part.begin, part.end):
+                found.append((f"{name} in its place", other))
+    return found
+
+
+def _or_none(make: Any) -> Schedule | None:
+    try:
+        made: Schedule = make()
+    except ScheduleError:
+        return None
+    return made
+
+
+def _same(one: Schedule, other: Schedule, begin: Any, end: Any) -> bool:
+    times: Array = np.linspace(float(begin), float(end), 9)[1:-1]
+    # Eight samples tell a line from any other shape; rounding differs by less than a millionth.
+    return bool(np.allclose(one(times), other(times), rtol=1e-6, atol=0))
+
+
+def source(log: Log, rows: Evidence, group: int) -> dict[str, Any]:
+    """What was read: format, file, rows, those left out and why, the clock and its unit, the digits of the rates."""
+    return {
+        "format": log.format,
+        "file": log.file,
+        "rows": len(rows),
+        "left_out": [list(pair) for pair in log.left_out],
+        "clock": {
+            "unit": log.unit,
+            "first": float(np.min(log.clock)),
+            "last": float(np.max(log.clock)),
+            "counted": log.counted,
+        },
+        "digits": digits(rows.logged, log.half[rows.rows.row, group]),
+    }
+
+
+def digits(rates: Array, half: Array) -> int:
+    """How many significant digits the least exact of the usual rates has."""
+    known = (rates != 0) & (half > 0)
+    if not known.any():
+        return 17
+    share = float(np.median(half[known] / np.abs(rates[known])))
+    return int(min(17, max(1, math.floor(-math.log10(2 * share)) + 1)))
+
+
+def source_sentence(told: dict[str, Any]) -> str:
+    """Read as csv from log.csv: 100 rows, updates 1 to 100, 7 digits; 4 rows left out (no step)."""
+    clock, count = told["clock"], told["rows"]
+    named = f" from {told['file']}" if told["file"] else ""
+    counted = ", counted since the log has no clock" if clock["counted"] else ""
+    text = f"Read as {told['format']}{named}: {count} row{'s' * (count != 1)}, {clock['unit']}s "
+    text += f"{_number(clock['first'])} to {_number(clock['last'])}{counted}, {told['digits']} digits"
+    left = "; ".join(f"{number} left out ({why})" for number, why in told["left_out"])
+    return f"{text}{'; ' + left if left else ''}."
+
+
+def _number(value: float) -> str:
+    return f"{int(value)}" if float(value).is_integer() else f"{value:.6g}"
