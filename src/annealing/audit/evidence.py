@@ -128,7 +128,9 @@ def evidence(log: Log, group: int, peak: float) -> Evidence:
 
 def shifts(log: Log) -> list[int]:
     """The shifts of the clock to try, the likeliest first: the habit of the format, then the usual ones."""
-    usual = LATE[0] if np.nanmin(log.clock) < 1 else LATE[1]
+    # Transformers steps the scheduler before it logs, so that the rate is that of the next update.
+    ahead = np.nanmin(log.clock) < 1 or log.format.startswith(("trainer", "transformers"))
+    usual = LATE[0] if ahead else LATE[1]
     return list(dict.fromkeys([*([] if log.shift is None else [log.shift]), *usual]))
 
 
