@@ -33,6 +33,7 @@ class Checkpoints:
         content = io.BytesIO()
         torch.save(state, content)
         data = content.getvalue()
+        # the seal is written after what it seals, so that a state without it was never finished
         known = {"belongs": self.belongs, "size": len(data), "sha256": write(self.directory / f"{step}.pt", data)}
         write(self.directory / f"{step}.json", json.dumps(known) + "\n")
         self._keep(self._steps()[:KEPT])
@@ -52,6 +53,7 @@ class Checkpoints:
             elif not belongs:
                 yield {}, f"{self.directory.name}/{step}.pt is of other versions, data, code or processor"
             else:
+                # from the bytes that were checked, not from the file, which may change in between
                 yield torch.load(io.BytesIO(data), weights_only=True), ""
 
     def clear(self) -> None:

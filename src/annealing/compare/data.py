@@ -32,6 +32,7 @@ def load(name: str, parts: Sequence[ImageFile], directory: Path | None) -> Pictu
     directory: where the official files are; None for the cache of this machine, into which they are downloaded once.
     """
     read = {"digits": _digits, "fashion-mnist": _idx}.get(name, _cifar)
+    # the archive is unpacked once for all parts, and then given back
     found = [read(name, part, directory) for part in parts]
     _unpacked.cache_clear()
     return Pictures(np.concatenate([part.images for part in found]), np.concatenate([part.classes for part in found]))

@@ -67,6 +67,7 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
                     children.add(child)
                 watch(trial, "begin")
                 word, said, rows = child.train(trial, watch)
+                # a trial that got further before it died may go on; one that dies at once would do so forever
                 attempts = 1 if rows else attempts + 1
                 printed = child.printed()
                 if word == "died":
@@ -82,6 +83,7 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
         if child is not None:
             child.end()
 
+    # a thread for each process, which does nothing but wait for its answers
     with ThreadPoolExecutor(max(1, min(workers, len(trials)))) as pool:
         serving = [pool.submit(serve) for _ in range(min(workers, len(trials)))]
         try:
@@ -110,6 +112,7 @@ def check(lost: Sequence[Lost]) -> None:
 
 def modules() -> str:
     """The PYTHONPATH under which another process finds what this one does."""
+    # an empty entry means the current directory, which would be another one in the child
     return os.pathsep.join(entry or os.getcwd() for entry in sys.path)
 
 
@@ -131,6 +134,7 @@ class Child:
             stderr=self.errors,
             text=True,
             env={**os.environ, "PYTHONPATH": modules()},
+            # Ctrl-C reaches the parent alone, which then ends its workers
             start_new_session=True,
         )
         self.before = 0

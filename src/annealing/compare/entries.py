@@ -22,6 +22,7 @@ from .validation import duration, entries
 
 WARM_UP = Fraction(1, 10)  # the longest warm-up, as a share of training, after which a decay keeps its name
 OTHERS = ("weight_decay", "momentum")  # what may have a schedule besides the learning rate
+# keys become names of directories, on file systems that may not tell capitals from small letters
 KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
 
 
@@ -76,6 +77,7 @@ class Arm:
         """
         if len(self.schedule.snapshots(until=self.epochs)) > 1:
             return "restarts"
+        # the curve decides and not the notation, since a product or a sum may be any of these
         cycles = [*self.schedule.cycles(until=self.epochs)]
         rest = [*dropwhile(lambda cycle: cycle.direction > 0, cycles)]
         if not rest or rest[0].begin > self.epochs * WARM_UP:
@@ -149,6 +151,7 @@ def read_arms(schedules: Any, epochs: Any, units: Units) -> tuple[Arm, ...]:
 
 def read_length(value: Any, path: str, units: Units) -> Fraction:
     """A length in epochs: a number of epochs, a text such as "3/2", or one with a unit such as "2000st"."""
+    # "3/2" is a number of epochs, as it always was; only a unit makes a duration of a text
     with_unit = isinstance(value, str) and re.search(r"(ep|st|tok|ex)\s*$", value)
     return units.epochs(read_duration(value, path), None, path) if with_unit else duration(value, path)
 

@@ -173,6 +173,7 @@ class Experiment:
     def kept(self, arm: Arm) -> tuple[int, ...]:
         """The updates at which a cycle of the schedule has come down: the models to keep; none for step decay."""
         times = self._stretched(arm).snapshots(until=arm.epochs * self.updates_per_epoch)
+        # a cycle may end between two updates: the model after the next one is the first that has come down
         return tuple(sorted({math.ceil(time) for time in times}))
 
     def rates(self, arm: Arm) -> list[float]:
@@ -193,9 +194,11 @@ class Experiment:
     @cached_property
     def sources(self) -> dict[str, str]:
         """The arm in whose training each arm is found: its own, or a longer one that begins with the same rates."""
+        # two schedules that begin with the same values train the same model, so the longer one is trained for both
         courses = {arm.key: {"lr": self.rates(arm), **self.others(arm)} for arm in self.arms}
         trained: list[str] = []
         found = {}
+        # the longest first: only a longer training can contain a shorter one
         for arm in sorted(self.arms, key=self.updates, reverse=True):
             own, count = courses[arm.key], self.updates(arm)
             within = (key for key in trained if {name: values[:count] for name, values in courses[key].items()} == own)
@@ -221,6 +224,7 @@ class Experiment:
 
     def trials(self) -> list[Trial]:
         """What has to be trained, the longest first."""
+        # the longest first, so that the last trials to end are short ones and all workers stay busy
         keys = [key for key, source in self.sources.items() if key == source]
         return [Trial(key, seed) for key in keys for seed in self.seeds]
 
@@ -244,6 +248,7 @@ class Experiment:
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that identify everything that decides the results, except the seeds."""
+        # seeds may be added later, and how often a state is saved changes no number
         identity = {name: value for name, value in self.description().items() if name not in FREE}
         arms: list[Any] = []
         for arm in self.arms:

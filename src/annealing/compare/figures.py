@@ -102,6 +102,7 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
 
     Ends of cycles long before the shortest of the other schedules ends are left out, as they would squeeze the rest.
     """
+    # a cycle of one epoch ends at an error so high that all others would lie on one line
     shortest = min(line.kept_at for line in table.lines if not line.restarts or line.key == table.baseline)
     figure = Figure(figsize=(8.2, 4.6), layout="constrained")
     panel = figure.subplots()

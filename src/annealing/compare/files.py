@@ -18,12 +18,14 @@ def write(path: Path, content: str | bytes) -> str:
         with open(scratch, "wb") as file:
             file.write(data)
             file.flush()
+            # a rename may reach the disk before the content does, which a loss of power would show
             os.fsync(file.fileno())
         os.replace(scratch, path)
     except OSError:
         with suppress(OSError):
             scratch.unlink()
         raise
+    # the new name is in the directory, which has to reach the disk as well
     synced(path.parent)
     return sha256(data)
 

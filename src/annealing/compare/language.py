@@ -70,6 +70,7 @@ class Windows:
         model.eval()
         with torch.no_grad():
             parts = zip(torch.split(inputs, TESTED_AT_ONCE), torch.split(targets, TESTED_AT_ONCE), strict=True)
+            # sums, since the last part may be smaller than the others
             losses = [cross_entropy(model(x), y, reduction="sum").item() for x, y in parts]
         model.train()
         return math.fsum(losses) / (count * context) / math.log(2)

@@ -122,6 +122,7 @@ def cnn(channels: Sequence[int], head: str, shape: tuple[int, ...], classes: int
     before, side = shape[0], shape[1]
     layers: list[nn.Module] = []
     for number, after in enumerate(channels):
+        # the first convolution keeps the side, since small images have little to lose
         stride = 2 if number else 1
         side = -(-side // stride)
         layers += [nn.Conv2d(before, after, 3, stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]

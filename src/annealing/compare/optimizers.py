@@ -106,6 +106,7 @@ class TorchOptimizer:
         """The optimizer of a model, with a rate to begin with."""
         import torch
 
+        # YAML has lists where torch wants pairs
         lists = {name: tuple(value) if isinstance(value, list) else value for name, value in self.arguments.items()}
         try:
             made: torch.optim.Optimizer = getattr(torch.optim, self.name)(model.parameters(), lr=lr, **lists)

@@ -41,6 +41,7 @@ def html(
     states: Sequence[State],
 ) -> str:
     """The page. figures: SVG elements by name: rates, and with a table errors and budgets."""
+    # titles and notations are the user's and may hold anything
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(TEMPLATE.read_text("utf-8"))
     manifest = json.loads((store.directory / MANIFEST).read_text("utf-8"))

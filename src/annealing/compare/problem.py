@@ -64,6 +64,7 @@ class Problem:
         seed, epoch: fix the order, the mirrored images and the cuts. size: of a batch.
         """
         task, count = self.task, self.task.epoch_images or 0
+        # all of an epoch is drawn at its beginning, also by a trial that resumes in its middle
         random = np.random.default_rng([seed, epoch])
         order = random.permutation(count)
         places = random.integers(0, 2 * (task.crop or 0) + 1, size=(2, count, 1))[..., 0]

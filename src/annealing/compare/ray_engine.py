@@ -29,6 +29,7 @@ def run(store: Store, trials: Sequence[Trial], address: str, watch: Listener) ->
     task = ray.remote(
         num_cpus=experiment.threads,
         num_gpus=1 if experiment.device == "cuda" else 0,
+        # a lost node is no fault of the trial, which continues from its last state elsewhere
         max_retries=RETRIES,
         retry_exceptions=[OSError],
     )(train)
@@ -52,6 +53,7 @@ def run(store: Store, trials: Sequence[Trial], address: str, watch: Listener) ->
                         check(lost)
     finally:
         for found in running:
+            # a task that is cancelled gently would first finish its trial
             ray.cancel(found, force=True)
         ray.shutdown()
     check(lost)

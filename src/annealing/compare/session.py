@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .checkpoints import Checkpoints
 
+# a model that is slow to save would otherwise be saved most of the time
 LEAST_SHARE = 30  # a state is saved when the training since the last one took so many times as long as saving it
 
 
@@ -141,12 +142,14 @@ class Session:
             )
         for name, value in objects.items():
             value.load_state_dict(state["objects"][name])
+        # random states come after the objects, whose loading may draw numbers
         _restore_random(state["random"])
         self.step, self._lr = state["step"], state["lr"]
         for scheduler in self._schedulers:
             scheduler.set()
         self.snapshots = dict(state["snapshots"])
         rows = [Row(*row) for row in state["rows"]]
+        # rows after the state were lost with it: the file is cut back to what the state knows
         write(self._directory / "metrics.jsonl", "".join(to_line(row, self.images) for row in rows))
         self.rows = rows
 
@@ -160,6 +163,7 @@ class Session:
         if self.step in self._ends and self.step not in self.snapshots and "model" in objects:
             self.snapshots[self.step] = self._snapshot(objects["model"])
         now = time.monotonic()
+        # a finished trial is recorded at once, so its state would be of no use
         if self.over or now - self._saved_at < max(self._seconds, LEAST_SHARE * self._saving):
             return
         self.save({name: value.state_dict() for name, value in objects.items()})

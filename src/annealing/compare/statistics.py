@@ -113,6 +113,7 @@ class ErrorCurve:
 
     def trailing(self, window: int = WINDOW) -> ErrorCurve:
         """The mean of each error and those before it, `window` in all, from the first time that has so many."""
+        # a training shorter than the window is averaged over all of it
         window = min(window, len(self.times))
         ends = range(window, len(self.times) + 1)
         means = [[math.fsum(seed[end - window : end]) / window for end in ends] for seed in self.errors.tolist()]
@@ -156,6 +157,7 @@ def first_reached(curve: ErrorCurve, final: Array) -> Interval:
     >>> first_reached(curve, final=np.array([3.0, 3.0, 3.0]))
     Interval(middle=30.0, low=10.0, high=inf)
     """
+    # level and curve are resampled together, since both belong to the same seeds
     found = _interval(final, lambda index, axis=-1: np.minimum(_first(curve, index, final), NEVER))
 
     def within(time: float) -> float:
@@ -197,6 +199,7 @@ def _interval(data: Array, statistic: Any) -> Interval:
         confidence_level=CONFIDENCE,
         method="percentile",
         vectorized=True,
+        # the same records give the same interval each time
         rng=np.random.default_rng(0),
     ).confidence_interval
     return Interval(middle, float(ends.low), float(ends.high))

@@ -77,6 +77,7 @@ def summary(found: Sequence[State]) -> str:
 def _so_far(path: Path) -> list[Row]:
     """The rows of a trial that is not finished; the last line may be torn."""
     try:
+        # a process that is killed while it writes leaves a line without its end
         whole = path.read_text().rpartition("\n")[0]
         return from_lines(whole)
     except (OSError, ValueError, KeyError, TypeError):

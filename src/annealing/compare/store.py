@@ -45,6 +45,7 @@ RESULT = "result.json"
 STATES = "checkpoints"
 TUNING, CHOICE = "tuning", "tuning.json"  # a comparison of values to choose from, and what was chosen
 FIELDS = {"fingerprint", "versions", "experiment"}
+# scipy and matplotlib make tables and pictures, which can be made again
 DECISIVE = (
     "annealing",
     "torch",
@@ -90,6 +91,7 @@ class Store:
             raise ScheduleError(f"{trial.arm} with seed {trial.seed} has no row for some update that calls for one")
         self.path(trial).mkdir(parents=True, exist_ok=True)
         text = "".join(to_line(row, self.experiment.test_images) for row in rows)
+        # the seal comes last: without it the rows do not count
         write(self.path(trial) / ROWS, text)
         result = {**self._seal(trial, rows, text), **(models or {})}
         write(self.path(trial) / RESULT, json.dumps(result, indent=1, allow_nan=False) + "\n")
@@ -137,6 +139,7 @@ def open_store(out: str | Path, experiment: Experiment, command: str | None = No
         (directory / "trials").mkdir(parents=True, exist_ok=True)
         if known is not None:
             _check(out, store, known, versions)
+        # more seeds, or other titles, are written down; the finished trials stay what they are
         if known is None or known["experiment"] != experiment.description():
             manifest: dict[str, Any] = {"format": FORMAT, "fingerprint": experiment.fingerprint, "command": command}
             manifest |= {"versions": versions, "experiment": experiment.description()}
@@ -155,7 +158,8 @@ def load_store(directory: str | Path) -> Store:
     """The store that a directory is, by its own manifest."""
     known = _manifest(Path(directory), directory)
     if known is None:
-        raise ScheduleError(f"no comparison is kept in {directory}")
+        tuned = f"; its tuning is in {Path(directory) / TUNING}" if (Path(directory) / TUNING).exists() else ""
+        raise ScheduleError(f"no comparison is kept in {directory}{tuned}")
     store = Store(Path(directory), Experiment(**known["experiment"]))
     if store.experiment.fingerprint != known["fingerprint"]:
         raise ScheduleError(f"the manifest of {directory} does not fit its fingerprint")
@@ -221,6 +225,7 @@ def _apart(there: dict[str, Any], here: dict[str, Any]) -> str:
 def _same_versions(out: str | Path, store: Store, then: dict[str, str], now: dict[str, str]) -> None:
     missing = store.missing()
     changed = [f"{name} {then.get(name)} (now {now[name]})" for name in DECISIVE if then.get(name) != now[name]]
+    # a table must not mix trials of different versions; one that is whole or empty does not
     if changed and missing and len(missing) < len(store.experiment.trials()):
         raise ScheduleError(
             f"the finished trials in {out} were trained with {', '.join(changed)}: finish them with those versions, "

@@ -196,8 +196,10 @@ def tabulate(
     drawn = curves(experiment, records)
     trailing = drawn[experiment.baseline].whole_epochs().trailing()
     final = trailing.errors[:, -1]
+    # the baseline is at its own level at its end by definition, whatever its last epoch happened to be
     budget = ErrorCurve(drawn[experiment.baseline].times[-1:], trailing.errors[:, -1:])
     recommended = {arm.key: _recommended(experiment, arm, drawn[arm.key]) for arm in experiment.arms}
+    # a level within the noise of the baseline is reached late by luck alone; an easier one shows that
     eased = None if experiment.task.test_images is None else final + EASED / unit
     latest = recommended if experiment.kept(experiment.arm(experiment.baseline)) else drawn
 

@@ -46,12 +46,15 @@ def train(experiment: Experiment, session: Session, problem: Problem | Windows) 
     session.restore(**state)
     model.train()
     for epoch in session.epochs():
+        # a resumed trial begins in the middle of an epoch, and takes the rest of its batches
         begin = session.step % session.updates_per_epoch
         if not begin:
             losses.values.clear()
         for inputs, targets in problem.batches(session.seed, epoch, experiment.batch, begin):
             loss = cross_entropy(model(inputs), targets)
+            # kept one by one and added exactly, so that a stop in between changes no digit
             losses.values.append(loss.item())
+            # the update that a loss which is not finite would make is counted but not made
             if not math.isfinite(losses.values[-1]):
                 scheduler.step()
                 session.report(loss=math.nan, wrong=session.images)

@@ -48,8 +48,10 @@ def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> None:
     from .checkpoints import Checkpoints
 
     experiment, directory = store.experiment, store.path(trial)
+    # what an interrupted write left has a name of its own, and would stay forever
     for place in (directory, directory / "snapshots"):
         sweep(place)
+    # a damaged trial is trained again, and its old seal must not fit by chance
     (directory / "result.json").unlink(missing_ok=True)
     torch.set_num_threads(experiment.threads)
     if experiment.device == "cuda":
@@ -64,6 +66,7 @@ def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> None:
         made_of = {"data": problem.sha256}
     text = json.dumps(_identity(experiment, trial) | made_of, indent=1) + "\n"
     write(directory / "trial.json", text)
+    # a state of other versions, data or code would give numbers of neither
     checkpoints = Checkpoints(directory / STATES, sha256(text.encode()))
     session = Session(experiment, trial, directory, checkpoints, clock)
     if problem is None:
@@ -108,6 +111,7 @@ def repeatable() -> None:
     """Have a GPU give the same bits each time; torch warns of an operation that cannot."""
     import torch
 
+    # without a workspace of its own, cuBLAS may add in any order
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)

@@ -48,6 +48,7 @@ class Tuning:
         }
         task = held_out(read_task(self.values["task"]), self.held_out)
         changes = {"task": task.description(), "schedules": schedules, "snapshots": False}
+        # a comparison needs a baseline, though here none matters
         changes |= {"baseline": self._key(self.values["baseline"], self.grid[0])}
         changes |= {"seeds": [FIRST_SEED + number for number in range(self.seeds)]}
         return Experiment(**{**self.values, **changes})
@@ -118,6 +119,7 @@ def read_tuning(tune: Any, values: Mapping[str, Any]) -> Tuning:
         None if share is None else whole(share, "tune.held_out"),
         dict(values),
     )
+    # a mistake that only one value brings is told now, and not after hours of tuning
     tuning.trials()
     for value in grid:
         tuning.final(dict.fromkeys(values["schedules"], value))

@@ -26,12 +26,14 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 def main(directory: str, data: str | None = None) -> None:
     """Train the trials that are asked for, into the store of a directory."""
+    # a print of the user must not be taken for an answer
     answers, sys.stdout = sys.stdout, sys.stderr
     asked: queue.Queue[Trial] = queue.Queue()
 
     def listen() -> None:
         for line in sys.stdin:
             asked.put(Trial(*json.loads(line)))
+        # the main thread may be deep in torch, where an exception would not reach it
         os._exit(0)
 
     def answer(text: str) -> None:

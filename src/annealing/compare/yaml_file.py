@@ -28,6 +28,7 @@ def read_experiment(path: str | Path, **changes: Any) -> Experiment | Tuning:
         reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
         raise ScheduleError(f"EXPERIMENT {path} cannot be read: {reason}") from None
     try:
+        # PyYAML itself silently keeps the last of two equal keys
         _no_key_twice(yaml.compose(text, yaml.SafeLoader), "")
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
