@@ -640,3 +640,9 @@ def test_a_table_that_says_how_many_updates_an_epoch_has(tmp_path: Path) -> None
     )
     for name in ("json", "csv"):
         assert read(tmp_path / name).clock.tolist() == [100, 600, 800, 1300, 1500, 2000], name
+
+
+def test_words_that_change_between_rates_do_not_matter(tmp_path: Path) -> None:
+    text = "".join(f"Epoch {n} eta {'1 day, ' * (n == 1)}2:00 lr {0.1 / n}\n" for n in range(1, 13))
+    (tmp_path / "log").write_text(text)
+    assert len(read(tmp_path / "log")) == 12

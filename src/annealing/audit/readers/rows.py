@@ -16,6 +16,7 @@ MOST_GROUPS = 256
 GENERAL = {"text", "patterns", "tqdm", "csv", "json", "wandb"}  # whose updates may be counted in all or in an epoch
 PLAIN = {int, float, type(None)}
 FEWEST = 3  # rates without any clock that make a series
+MANY = 10  # rates that are a series whatever their lines look like
 Column = Sequence[Any] | Floats | Texts
 
 
@@ -129,16 +130,18 @@ class Rows:
     def _leave_out_strays(self, keep: Booleans) -> None:
         """Leave out rates that are not rows of the log: in settings, a printed optimizer or a summary."""
         own, shape = self._told("own"), self._told("shape")
-        if own is not None:
-            level = next(level for level in (2, 1, 0) if float(np.mean(own[keep] >= level)) >= 0.5)
-            stray = keep & (own < level)
-            self.leave_out(int(stray.sum()), "on a line without the step or epoch that other rates have")
-            keep &= ~stray
-        if shape is not None:
+        if own is None or shape is None:
+            return
+        level = next(level for level in (2, 1, 0) if float(np.mean(own[keep] >= level)) >= 0.5)
+        stray = keep & (own < level)
+        self.leave_out(int(stray.sum()), "on a line without the step or epoch that other rates have")
+        keep &= ~stray
+        # Lines of a log are alike but for their numbers, those of prose are not. Many rates that each have a step
+        # are a log, even if a word between them changes.
+        if level == 0 or keep.sum() < MANY:
             _, which, times = np.unique(shape[keep], return_inverse=True, return_counts=True)
             single = np.flatnonzero(keep)[times[which] == 1]
-            # In a long log whose lines all differ, as by changing names, no line is a stray.
-            if len(single) < keep.sum() or len(single) < 10:
+            if len(single) < max(keep.sum(), MANY):
                 self.leave_out(len(single), "unlike all others")
                 keep[single] = False
 
