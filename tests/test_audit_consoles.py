@@ -646,3 +646,40 @@ def test_words_that_change_between_rates_do_not_matter(tmp_path: Path) -> None:
     text = "".join(f"Epoch {n} eta {'1 day, ' * (n == 1)}2:00 lr {0.1 / n}\n" for n in range(1, 13))
     (tmp_path / "log").write_text(text)
     assert len(read(tmp_path / "log")) == 12
+
+
+# What people's own scripts print, a line for each epoch from 1 (or for each update), and the names of its groups.
+SCRIPTS = {
+    "a table set apart by blanks": ("epoch   lr       loss\n", "{n}  {rate:.6f}  0.5\n", "csv", "epoch", ["lr"]),
+    "a table in Markdown": (
+        "# Log\n\n| epoch | lr | loss |\n|---|---|---|\n",
+        "| {n} | {rate:.6f} | 0.5 |\n",
+        "csv",
+        "epoch",
+        ["lr"],
+    ),
+    "a dict of Python": ("", "{{'train_lr': {rate}, 'epoch': {n}, 'loss': 0.5}}\n", "text", "epoch", ["lr"]),
+    "a list": ("", "Epoch {n} lrs: [{rate:.6f}, 0.5]\n", "text", "epoch", ["lr/0", "lr/1"]),
+    "current_lr": ("", "Epoch {n} current_lr: {rate:.6f} min_lr: 0.001 lr_decay: 0.1\n", "text", "epoch", ["lr"]),
+    "a GAN": ("", "Epoch {n} lr_G: {rate:.6f} lr_D: 0.5\n", "text", "epoch", ["lr_G", "lr_D"]),
+    "an encoder": ("", "Epoch {n} encoder_lr: {rate:.6f} head_lr: 0.5\n", "text", "epoch", ["encoder_lr", "head_lr"]),
+    "logfmt": ("", 'time="2024-01-01T10:00:00Z" msg="train" step={n} lr={rate:.6f}\n', "text", "update", ["lr"]),
+    "no word": ("", "[{n:03d}/200] train_loss: 0.5 lr: {rate:.6f}\n", "text", "update", ["lr"]),
+    "nested JSON": ("", '{{"epoch": {n}, "train": {{"lr": {rate}}}}}\n', "text", "epoch", ["lr"]),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_lines_of_peoples_own_scripts(name: str, tmp_path: Path) -> None:
+    head, line, form, unit, groups = SCRIPTS[name]
+    (tmp_path / "log").write_text(head + "".join(line.format(n=n, rate=0.1 / n) for n in range(1, 20)))
+    log = read(tmp_path / "log")
+    assert (log.format, log.unit, list(log.groups), log.counted) == (form, unit, groups, False)
+    assert log.clock.tolist() == list(range(1, 20))
+    np.testing.assert_allclose(log.rates[:, 0], 0.1 / np.arange(1, 20), atol=6e-7)
+
+
+def test_one_column_of_rates(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("learning rate\n0.5\n0.25\n0.125\n")
+    log = read(tmp_path / "log")
+    assert (log.format, log.counted, log.rates[:, 0].tolist()) == ("csv", True, [0.5, 0.25, 0.125])

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ..log import LogError
-from .column_names import Roles, rate_names, roles
+from .column_names import Roles, is_rate, rate_names, roles
 from .formats import TABLES, Format
 from .precision import NUMBER
 from .rows import Rows
 from .text_file import TextFile
 
-DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t|"  # and blanks, where there is none of these
 BATCH = 20_000  # rows at once
 
 
@@ -24,11 +24,14 @@ def recognise(sample: str) -> tuple[Format | None, int]:
     header = _header(sample)
     if header is None or not (rates := rate_names(header)):
         return None, 0
-    rows = csv.reader(_lines(sample), delimiter=_delimiter(_first(sample)), skipinitialspace=True)
-    places, count = [header.index(name) for name in rates], 0
+    delimiter, places, count, others = _delimiter(_first(sample)), [header.index(name) for name in rates], 0, 0
     with contextlib.suppress(csv.Error):
-        for row in rows:
-            count += any(place < len(row) and NUMBER.fullmatch(row[place].replace(",", ".")) for place in places)
+        for row in csv.reader(_lines(sample), delimiter=delimiter, skipinitialspace=True):
+            good = any(place < len(row) and NUMBER.fullmatch(row[place].replace(",", ".")) for place in places)
+            count, others = count + good, others + (not good)
+    # Any sentence is a header of words set apart by blanks, but the lines below it are no table.
+    if delimiter == " " and count < 9 * (others - 1):
+        return None, 0
     return TABLES[_kind([name.strip() for name in header])], count
 
 
@@ -54,7 +57,7 @@ def _first(sample: str) -> str:
 def _header(sample: str) -> list[str] | None:
     line = _first(sample)
     cells = _cells(line, _delimiter(line))
-    return cells if len(cells) > 1 and len(line) < 100_000 else None
+    return cells if (len(cells) > 1 or (cells and is_rate(cells[0]))) and len(line) < 100_000 else None
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -65,7 +68,8 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _delimiter(line: str) -> str:
-    return max(DELIMITERS, key=line.count)
+    most = max(DELIMITERS, key=line.count)
+    return most if most in line or is_rate(line.strip()) else " "
 
 
 def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:

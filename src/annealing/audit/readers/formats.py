@@ -46,9 +46,9 @@ class TextFormat(NamedTuple):
     """A kind of text log.
 
     patterns: each within a line; with the groups update, epoch, iter (within the epoch), per (iterations in an epoch),
-        samples and of (the same in examples), begin (the first iteration that a row is the mean of), skipped (updates
-        so far; missed: since the last row), rate, and more (other rates in the same brackets). A rate belongs to the
-        update and epoch in the same line, else to the last that were seen.
+        samples and of (the same in examples), place and total (of anything), begin (the first iteration that a row is
+        the mean of), skipped (updates so far; missed: since the last row), rate, and more (other rates in the same
+        brackets). A rate belongs to the update and epoch in the same line, else to the last that were seen.
     sign: what only this format has; by default a match of a pattern with a rate.
     first: the number of the first epoch, where epoch and iter are added up.
     settings: what of its own settings the run prints, by name.
@@ -243,8 +243,10 @@ TEXTS = (
             rf"\[[ \t]*(?P<samples>{N})/[ \t]*(?P<of>{N}) \([ \t]*[0-9.]{{1,6}}%\)\]",
             rf"\b(?P<epoch>{N})epoch:train:(?P<begin>{N})-(?P<iter>{N})batch\b",
             rf"^s:(?P<update>{N}) ",
-            r"(?<!-)(?P<key>(?i:\b(?:lr|learning[ _-]?rate|optim[0-9]{1,3}_lr[0-9]{1,3})))"
-            r"(?:[-/][A-Za-z_]\w{0,30}){0,3}(?:\(\w{1,30}\)|_group0)?"
+            rf"\b(?P<place>{N})/(?P<total>{N})\b",
+            r"(?<!-)(?P<key>(?i:\b(?:[a-z]\w{0,15}_)?(?:lrs?|learning[ _-]?rates?)"
+            r"(?:[0-9]{1,3}|_[a-z]{1,15}[0-9]{0,3})?))"
+            r"(?:[-/][A-Za-z_]\w{0,30}){0,3}(?:\(\w{1,30}\))?"
             rf"(?: is| to| set to| of group 0 to)?(?:[^\w\n]{{1,4}}?|[ \t]{{1,40}}\|[ \t]{{1,9}}){WRAPPED}{RATE}{MORE}",
         ),
         settings=rf"\b({OWN})\"?(?:=|: )([^,\s)]+)",

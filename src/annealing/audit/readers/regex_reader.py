@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..log import LogError
+from .column_names import LESSER, is_rate
 from .formats import TEXTS, Format, TextFormat
 from .precision import Booleans, Floats, Texts, bytes_of
 from .rows import Rows, floats
 from .text_file import TextFile
 
 PLACES = ("update", "iter", "samples", "epoch")  # each is a place in the run
-TOLD = (*PLACES, "per", "of", "begin", "skipped", "missed")
+TOLD = (*PLACES, "per", "of", "begin", "skipped", "missed", "place", "total")
 PUBLIC = ("update", "iter", "per", "epoch")
 MANY = ("stepvalue",)
 LIST = re.compile(r"[\[(]([0-9., ]*)[\])]")
@@ -77,7 +78,7 @@ def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
                 source.repair(f"lines longer than {LONGEST:,} characters were left out: they are too long for patterns")
         if (found := finder.find(piece)) is None:
             continue
-        at = np.flatnonzero(np.any([found.columns[name][0] for name in finder.rates], axis=0))
+        at = finder.rows(found)
         told = _all_told(found, at, carried, "line" in finder.places)
         if not at.size:
             continue
@@ -102,13 +103,19 @@ class Finder:
         self.general = form is TEXTS[-1]
 
     def count(self, text: str) -> int:
-        """How many rates a text has."""
-        if self.pattern.groups == 1:
-            return len(self.pattern.findall(text))
-        return sum(
-            any(found[place] for name in self.rates for place in self.places[name])
-            for found in self.pattern.findall(text)
-        )
+        """How many lines of a text have rates."""
+        found = self.find(text)
+        return 0 if found is None else len(np.unique(found.line[self.rows(found)]))
+
+    def rows(self, found: Match) -> Places:
+        """The matches that are rates, and not settings such as min_lr and lr_decay."""
+        at = np.flatnonzero(np.any([found.columns[name][0] for name in self.rates], axis=0))
+        if not self.general:
+            return at
+        names, which = np.unique(found.columns["key"][1][at], return_inverse=True)
+        keys = [key.decode("latin-1") for key in names.tolist()]
+        good = np.array([is_rate(key) and not LESSER.fullmatch(key) for key in keys], bool)
+        return np.asarray(at[good[which]])
 
     def find(self, piece: str) -> Match | None:
         """What matches in a piece of whole lines; None if nothing does."""
@@ -223,7 +230,8 @@ def _groups(found: Match, at: Places, names: list[str]) -> tuple[dict[str, Texts
             begins.append(i)
             used = set()
         used.add(key)
-        name = key.decode("latin-1") if rows[-1] else "lr"
+        alone = len(used) == 1 and not (line[i + 1 : i + 2] == line[i]).any()
+        name = "lr" if alone else key.decode("latin-1")
         several = [rate, *re.split(rb"[, \])]+", rest)] if rest else [rate]
         several = [one for one in several if one][:MOST]
         rows[-1] |= {name if len(several) == 1 else f"{name}/{place}": one for place, one in enumerate(several)}

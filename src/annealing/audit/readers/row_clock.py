@@ -15,7 +15,7 @@ class Said:
 
     update: the number of updates so far. iter: the iteration, in all or within its epoch. per: iterations in an epoch.
     epoch: the epoch's number. samples, of: examples seen in this epoch, and examples in an epoch. begin: the first
-    iteration of those that the row is the mean of.
+    iteration of those that the row is the mean of. place, total: any other numbers as in 3/100.
     """
 
     update: Floats
@@ -25,6 +25,8 @@ class Said:
     samples: Floats
     of: Floats
     begin: Floats
+    place: Floats
+    total: Floats
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ def clock_of(
         return _by_samples(said, keep, first)
     if has["epoch"] and not epochs_last:
         return RowClock(said.epoch, said.epoch, "epoch")
+    if has["place"] and _is_count(said.place[keep], said.total[keep]):
+        return RowClock(
+            said.place, said.epoch, notes=["numbers as in 3/100 are taken as its clock: no word says what they count"]
+        )
     clock = np.full(len(keep), np.nan)
     clock[keep] = np.arange(1, int(keep.sum()) + 1)
     return RowClock(
@@ -81,6 +87,11 @@ def begins_again(updates: Floats, epochs: Floats) -> bool:
     rises = np.diff(epochs[both]) > 0
     # Half of them, since a log may lose lines, and several runs may stand in one file.
     return bool(rises.any() and np.mean(np.diff(updates[both])[rises] <= 0) >= 0.5)
+
+
+def _is_count(place: Floats, total: Floats) -> bool:
+    """Whether numbers rise towards one total, unlike dates."""
+    return bool((np.diff(place) > 0).all() and np.ptp(total) == 0 and place[-1] <= total[0])
 
 
 def _is_epoch_and_batch(first: Floats, second: Floats) -> bool:
