@@ -16,7 +16,7 @@ LAYERS = [
     ["shapes", "evaluate"],
     ["schedule"],
     ["recipes"],
-    ["notation"],
+    ["notation", "presets"],
     ["plan", "plan_stages", "plan_text"],
     ["linting"],
     ["sgdr", "testing", "sampling", "analysis"],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .notation import parse as parse
     from .plan import Plan as Plan
     from .plots import plot as plot
+    from .presets import preset as preset
 
 RunSpan = Cycle  # its name in version 0.1
 
@@ -30,6 +31,7 @@ LATE = {
     "notation": ("from_json", "parse"),
     "plan": ("Plan",),
     "plots": ("plot",),
+    "presets": ("preset",),
     "analysis": ("budget", "diff", "jumps", "lint"),
 }
 
