@@ -6,6 +6,7 @@ from .averaging import SWALR
 from .compat import allow_schedules
 from .composites import ChainedScheduler, SequentialLR
 from .decaying import ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+from .device import OnDevice, on_device
 from .lambdas import LambdaLR, MultiplicativeLR, ReduceLROnPlateau
 from .periodic import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from .scheduler import Scheduler
@@ -24,6 +25,7 @@ __all__ = [
     "LinearLR",
     "MultiStepLR",
     "MultiplicativeLR",
+    "OnDevice",
     "OneCycleLR",
     "PolynomialLR",
     "RateError",
@@ -32,6 +34,7 @@ __all__ = [
     "SequentialLR",
     "StepLR",
     "Watch",
+    "on_device",
 ]
 
 allow_schedules()

@@ -1,0 +1,100 @@
+"""Tensors that stand for numbers in parameter groups: made, put there, and whether the optimizer can use them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..errors import ScheduleError
+from .hyperparameters import Hyperparameter
+
+
+class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A context that counts the values that are read on the host inside it."""
+
+    READS = ("_local_scalar_dense", "is_nonzero", "equal")
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func.overloadpacket.__name__ in self.READS
+        return func(*args, **(kwargs or {}))
+
+
+def check_tensors(optimizer: Optimizer, steered: list[Hyperparameter]) -> None:
+    """Refuse what the optimizer reads on the host: in a graph of torch.compile that is a break, in a capture an error.
+
+    Its own step on a small parameter tells, beside a step where lr alone is a tensor.
+    """
+    expected = _reads(optimizer, [])
+    for one in steered:
+        found = _reads(optimizer, [] if one.name == "lr" else [one])
+        if expected is not None and found is not None and found > expected:
+            raise ScheduleError(
+                f"{type(optimizer).__name__} reads {one.key} on the host, so that it cannot be a tensor that changes "
+                "in a graph: give it a number here, or use annealing.torch.Scheduler"
+            )
+
+
+def _reads(optimizer: Optimizer, tensors: list[Hyperparameter]) -> int | None:
+    """How many values an update of such an optimizer reads; None if one cannot be built."""
+    group = optimizer.param_groups[0]
+    like = group["params"][0]
+    parameter = torch.nn.Parameter(torch.ones(2, 2, dtype=like.dtype, device=like.device))
+    parameter.grad = torch.ones_like(parameter)
+    accepted = inspect.signature(type(optimizer)).parameters
+    try:
+        options = {name: value for name, value in group.items() if name in accepted and name != "params"}
+        other = type(optimizer)([parameter], **options)
+    except (TypeError, ValueError):
+        return None
+    for one in [Hyperparameter("lr", None, [], None), *tensors]:
+        set_tensor(other.param_groups[0], one, own(get_tensor(other.param_groups[0], one), like.device, []))
+    try:
+        other.step()
+        with HostReads() as reads:
+            other.step()
+    except (TypeError, ValueError, RuntimeError) as error:
+        many = " and ".join(["lr", *(one.key for one in tensors)])
+        raise ScheduleError(f"{type(optimizer).__name__} takes no tensor as {many} here: {error}") from None
+    return int(reads.count)
+
+
+def get_tensor(group: dict[str, Any], one: Hyperparameter) -> Any:
+    return group[one.name] if one.index is None else group[one.name][one.index]
+
+
+def set_tensor(group: dict[str, Any], one: Hyperparameter, tensor: Tensor) -> None:
+    if one.index is None:
+        group[one.name] = tensor
+    else:
+        parts = [*group[one.name]]
+        parts[one.index] = tensor
+        group[one.name] = type(group[one.name])(parts)
+
+
+def device_of(group: dict[str, Any]) -> torch.device:
+    return group["params"][0].device  # type: ignore[no-any-return]
+
+
+def own(held: Any, device: torch.device, taken: list[Tensor]) -> Tensor:
+    """The tensor that a group holds, if it is there for it alone; else one in its place."""
+    if not isinstance(held, Tensor):
+        return static(torch.tensor(float(held), device=device, dtype=torch.float32))
+    alone = type(held) is Tensor and held.dim() == 0 and held._base is None and not held.requires_grad
+    if alone and held.device == device and not any(held is other for other in taken):
+        return static(held)
+    return static(held.detach().reshape(()).to(device, copy=True))
+
+
+def static(tensor: Tensor) -> Tensor:
+    # The CUDA graphs that torch.compile makes copy other tensors at every replay, or give up where they change.
+    torch._dynamo.mark_static_address(tensor)
+    return tensor
