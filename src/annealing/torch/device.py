@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from . import hyperparameters, resuming
-from .group_tensors import check_tensors, device_of, get_tensor, own, set_tensor, static
+from .group_tensors import check_tensors, device_of, get_tensor, moves, own, set_tensor, static
 from .hyperparameters import Hyperparameter
 from .snapshots import Snapshots
 
@@ -39,8 +39,8 @@ class OnDevice:
         self._groups = len(optimizer.param_groups)
         self._enter(steered)
         self._compiled = torch.compile(self._move, fullgraph=True) if compile else None
-        # As tensors, so that one compiled graph serves every method.
-        self._numbers = {one: torch.tensor(one, device=device) for one in (False, True)}
+        # As tensors, so that one compiled graph serves every method; twice, since a graph knows which inputs are one.
+        self._before, self._after = ([torch.tensor(one, device=device) for one in (0, 1)] for _ in range(2))
         self.write()
         # An optimizer that loads a state gets other tensors, which nobody would update.
         myself = weakref.ref(self)
@@ -71,8 +71,7 @@ class OnDevice:
         if self._compiled is None or torch.compiler.is_compiling():
             self._move(before, after)
         else:
-            before = self._numbers[before] if isinstance(before, bool) else before
-            self._compiled(before, self._numbers[after])
+            self._compiled(self._before[before] if isinstance(before, bool) else before, self._after[after])
 
     def _move(self, before: bool | Tensor, after: bool | Tensor) -> None:
         if before is not False:
@@ -80,7 +79,7 @@ class OnDevice:
         for schedule, places in self._places:
             value = schedule(self.position)
             for tensor, factor in places:
-                tensor.copy_(value if factor is None else value * factor)
+                tensor.copy_(value if factor is None else (value * factor)[0])
         if after is not False:
             self.position.add_(after)
 
@@ -117,7 +116,7 @@ class OnDevice:
         found: dict[Schedule, list[Place]] = {}
         groups = self.optimizer.param_groups
         taken = list[Tensor]()
-        for one in steered:
+        for one in filter(moves, steered):
             factors = None if one.scale is None else one.factors(groups)
             for number, group in enumerate(groups):
                 schedule = one.schedules[number] if isinstance(one.schedules, list) else one.schedules
@@ -126,7 +125,8 @@ class OnDevice:
                 tensor = own(get_tensor(group, one), device_of(group), taken)
                 taken.append(tensor)
                 self._held.append((number, one, tensor))
-                factor = None if factors is None else torch.tensor(factors[number], dtype=torch.float64)
+                # With a dimension: Dynamo takes a float64 tensor without one for a number, and compiles twice.
+                factor = None if factors is None else torch.tensor([factors[number]], dtype=torch.float64)
                 place = Place(tensor, None if factor is None else static(factor.to(tensor.device)))
                 found.setdefault(schedule, []).append(place)
         self._places = list(found.items())
@@ -180,14 +180,14 @@ def on_device(
         raise ScheduleError("optimizer must have at least one parameter in every group")
     if isinstance(position, bool) or not isinstance(position, int) or position < 0:
         raise ScheduleError(f"position must be a whole number of at least 0, got {position!r}")
-    steered = hyperparameters.read(schedules, scale, groups)
+    policy, steered = resuming.checked(policy), hyperparameters.read(schedules, scale, groups)
     for one in steered:
         one.check(groups)
     check_tensors(optimizer, steered)
     for one in steered:
         # A Scheduler's write keeps the values before any schedule (initial_lr) in the groups.
         one.write(one.values(position, groups), groups)
-    return OnDevice(optimizer, steered, position, resuming.checked(policy), compile)
+    return OnDevice(optimizer, steered, position, policy, compile)
 
 
 def _attach(rates: OnDevice | None) -> None:

@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import ScheduleError
+from ..recipes import constant
 from .hyperparameters import Hyperparameter
 
 
@@ -28,13 +29,19 @@ class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
+def moves(one: Hyperparameter) -> bool:
+    """Whether it needs a tensor: a constant other than the learning rate stays the number that it is."""
+    steady = all(schedule is None or schedule == constant(schedule(0)) for schedule in one.distinct)
+    return one.name == "lr" or not steady
+
+
 def check_tensors(optimizer: Optimizer, steered: list[Hyperparameter]) -> None:
     """Refuse what the optimizer reads on the host: in a graph of torch.compile that is a break, in a capture an error.
 
     Its own step on a small parameter tells, beside a step where lr alone is a tensor.
     """
     expected = _reads(optimizer, [])
-    for one in steered:
+    for one in filter(moves, steered):
         found = _reads(optimizer, [] if one.name == "lr" else [one])
         if expected is not None and found is not None and found > expected:
             raise ScheduleError(
