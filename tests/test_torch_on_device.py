@@ -192,6 +192,20 @@ def test_scales_are_those_of_a_scheduler() -> None:
         ]
 
 
+def test_a_group_without_a_schedule_is_left_alone() -> None:
+    steered = optimizer("Muon")
+    rates = on_device(steered, lr=[None, RATE])
+    rates.step()
+    assert [type(group["lr"]) for group in steered.param_groups] == [float, torch.Tensor]
+    assert held(steered) == [1e-3, narrow(RATE(1))]
+
+
+def test_one_schedule_over_rates_that_differ_is_told() -> None:
+    steered = SGD([{"params": [torch.zeros(2, 2)], "lr": lr} for lr in (0.5, 0.25)])
+    with pytest.warns(UserWarning, match="scale"):
+        on_device(steered, RATE)
+
+
 def through_a_file(state: Any) -> Any:
     file = io.BytesIO()
     torch.save(state, file)

@@ -37,6 +37,7 @@ class OnDevice:
         device = device_of(optimizer.param_groups[0])
         self.position = static(torch.tensor(position, device=device))
         self._groups = len(optimizer.param_groups)
+        self._factors: dict[tuple[str, int], Tensor] = {}
         self._enter(steered)
         self._compiled = torch.compile(self._move, fullgraph=True) if compile else None
         # As tensors, so that one compiled graph serves every method; twice, since a graph knows which inputs are one.
@@ -103,34 +104,37 @@ class OnDevice:
         found = resuming.read(state_dict, self._hyperparameters, resuming.checked(policy) or self.policy)
         if found.position != int(found.position):
             raise ScheduleError(f"position must be a whole number of updates on the device, got {found.position!r}")
-        if found.hyperparameters is not self._hyperparameters:
-            self._enter(found.hyperparameters)
+        self._enter(found.hyperparameters)
         self.position.fill_(int(found.position))
-        _attach(self)
+        self.write()
 
     def _enter(self, steered: list[Hyperparameter]) -> None:
         """Take these schedules, and make a tensor for every group that follows one."""
         self._hyperparameters = steered
-        self._snapshots = [Snapshots(one) for which in steered if which.name == "lr" for one in which.distinct if one]
+        self._snapshots = [Snapshots(one) for which in steered if which.name == "lr" for one in which.distinct]
         self._held: list[tuple[int, Hyperparameter, Tensor]] = []
         found: dict[Schedule, list[Place]] = {}
-        groups = self.optimizer.param_groups
-        taken = list[Tensor]()
         for one in filter(moves, steered):
-            factors = None if one.scale is None else one.factors(groups)
-            for number, group in enumerate(groups):
-                schedule = one.schedules[number] if isinstance(one.schedules, list) else one.schedules
-                if schedule is None:
-                    continue
-                tensor = own(get_tensor(group, one), device_of(group), taken)
-                taken.append(tensor)
-                self._held.append((number, one, tensor))
-                # With a dimension: Dynamo takes a float64 tensor without one for a number, and compiles twice.
-                factor = None if factors is None else torch.tensor([factors[number]], dtype=torch.float64)
-                place = Place(tensor, None if factor is None else static(factor.to(tensor.device)))
-                found.setdefault(schedule, []).append(place)
+            groups = one.of(self.optimizer.param_groups)
+            numbers = range(len(groups)) if one.mine is None else one.mine
+            factors = [None] * len(groups) if one.scale is None else one.factors(groups)
+            which = one.which or [0] * len(groups)
+            for number, (group, factor) in enumerate(zip(groups, factors, strict=True)):
+                tensor = own(get_tensor(group, one), device_of(group), [held for _, _, held in self._held])
+                self._held.append((numbers[number], one, tensor))
+                place = Place(tensor, self._factor((one.key, number), factor, tensor.device))
+                found.setdefault(one.distinct[which[number]], []).append(place)
         self._places = list(found.items())
         self._put()
+
+    def _factor(self, key: tuple[str, int], factor: float | None, device: torch.device) -> Tensor | None:
+        """What a value is multiplied by, in the tensor that a captured graph reads it from."""
+        if factor is None:
+            return None
+        if key not in self._factors:
+            # With a dimension: Dynamo takes a float64 tensor without one for a number, and compiles twice.
+            self._factors[key] = static(torch.empty(1, dtype=torch.float64, device=device))
+        return self._factors[key].fill_(factor)
 
     def _put(self) -> None:
         for number, one, tensor in self._held:
@@ -142,8 +146,9 @@ class OnDevice:
 
 def on_device(
     optimizer: Optimizer,
+    lr: Any = None,
     *,
-    scale: str | dict[str, str] | None = None,
+    scale: Any = ...,
     policy: str | None = None,
     position: int = 0,
     compile: bool = False,
@@ -180,12 +185,16 @@ def on_device(
         raise ScheduleError("optimizer must have at least one parameter in every group")
     if isinstance(position, bool) or not isinstance(position, int) or position < 0:
         raise ScheduleError(f"position must be a whole number of at least 0, got {position!r}")
-    policy, steered = resuming.checked(policy), hyperparameters.read(schedules, scale, groups)
+    given = schedules if lr is None else {"lr": lr, **schedules}
+    policy, steered = resuming.checked(policy), hyperparameters.read(given, None if scale is ... else scale, groups)
     for one in steered:
         one.check(groups)
     check_tensors(optimizer, steered)
+    if scale is ...:
+        hyperparameters.warn_if_made_equal(steered, groups)
+    for group in groups:
+        group.setdefault("initial_lr", float(group["lr"]))  # before anything is written, as PyTorch's schedulers do
     for one in steered:
-        # A Scheduler's write keeps the values before any schedule (initial_lr) in the groups.
         one.write(one.values(position, groups), groups)
     return OnDevice(optimizer, steered, position, policy, compile)
 
