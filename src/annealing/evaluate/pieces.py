@@ -74,7 +74,8 @@ class Piece(NamedTuple):
         return self._replace(begin=begin, origin=origin, length=length)
 
     def valued(self, change: Callable[[float], float]) -> Piece:
-        start, end = change(self.start), change(self.end)
+        start = change(self.start)
+        end = start if self.end == self.start else change(self.end)
         return Piece(self.begin, self.origin, self.length, self.shape, start, end, self.again, self.stair)
 
 
@@ -95,16 +96,30 @@ class Copies(NamedTuple):
         if self.equal:
             yield from itertools.repeat(_same)
         floor, peak = Fraction(self.floor), Fraction(self.peak)
+        shares: dict[float, tuple[int, int]] = {}  # of the way from floor to peak, for every value seen
         for down, up in zip(powers(Fraction(self.floor_factor)), powers(Fraction(self.peak_factor)), strict=True):
             low = floor * down
             high = max(low, peak * up)
+            # low + share * width, with the least work for many values: one division of whole numbers rounds it once,
+            # while sums and products of fractions would look for common divisors at every step.
+            width = high - low
+            over, under = width.numerator * low.denominator, width.denominator * low.denominator
+            base = low.numerator * width.denominator
 
-            def change(value: float, low: Fraction = low, high: Fraction = high) -> float:
+            def change(
+                value: float,
+                low: Fraction = low,
+                high: Fraction = high,
+                line: tuple[int, int, int] = (base, over, under),
+            ) -> float:
                 if value == self.peak:
                     return float(high)
                 if value == self.floor:
                     return float(low)
-                return float(low + (Fraction(value) - floor) / (peak - floor) * (high - low))
+                if value not in shares:
+                    shares[value] = ((Fraction(value) - floor) / (peak - floor)).as_integer_ratio()
+                (top, bottom), (base, over, under) = shares[value], line
+                return (base * bottom + over * top) / (under * bottom)
 
             yield change
 
