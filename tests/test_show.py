@@ -101,12 +101,32 @@ def test_the_middle_of_a_long_table_is_left_out():
     lines = run("show", "warm_restarts(1, T_0=1)", "--until", "100").stdout.splitlines()
     table = [line.split() for line in lines[21:-1]]
     assert [row[0] for row in table] == [*map(str, range(1, 13)), "...", *map(str, range(89, 101))]
-    assert table[12] == ["...", "76", "runs", "left", "out"]
+    assert table[12] == ["...", "76", "cycles", "left", "out"]
+
+
+@pytest.mark.parametrize(
+    ("notation", "until"),
+    [
+        ("constant(0.1)", 100),
+        ("linear(0, 1, 10) >> constant(1)", 12.5),
+        ("exponential(0.1, 0.97)", 53),  # 0.97^53 = 0.199
+        ("exponential(0.1, 0.5, timescale=391)", 910),  # 391 * log2(5) = 907.9
+        ("inverse_sqrt(0.1, 100)", 2500),  # sqrt(100 / 2500) = 0.2
+        ("noam(512, 4000)", 100_000),
+        ("inverse_time(0.1, 0.001)", 4000),
+        ("exponential_warmup(20)", 33),  # 20 * log(5) = 32.2
+        ("linear(0, 1, 0)", 1),
+    ],
+)
+def test_a_schedule_without_an_end_is_shown_where_it_changes(notation, until):
+    assert json.loads(run("show", notation, "--json").stdout)["until"] == until
+    shown = run("show", notation).stdout
+    assert "e-1" not in shown, "a rate that it comes to at 2^53"
 
 
 def test_more_runs_than_can_be_seen_are_no_table():
     result = run("show", "warm_restarts(1, T_0=1)", "--until", "1e5")
-    assert "more than 500 runs until 100000: no table" in result.stdout
+    assert "more than 500 cycles before 100000: no table" in result.stdout
 
 
 def test_json_is_one_object_for_each_schedule():

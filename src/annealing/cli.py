@@ -42,7 +42,7 @@ def main() -> None:
 
 @main.command()
 @click.argument("notations", metavar="NOTATION...", nargs=-1, required=True)
-@click.option("--until", type=float, metavar="TIME", help="By default the end, or that of the 4th run.")
+@click.option("--until", type=float, metavar="TIME", help="By default the end, or where most of it is over.")
 @click.option("--out", type=Path, metavar="FILE", help="Write a picture (.png, .svg or .pdf) and print no curve.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each schedule, and no curve.")
 @click.option("--width", type=click.IntRange(min=40), help="In characters; by default the terminal's, else 80.")
@@ -50,7 +50,7 @@ def main() -> None:
 def show(
     notations: tuple[str, ...], until: float | None, out: Path | None, as_json: bool, width: int | None, **plan: Any
 ) -> None:
-    """Show the curves of schedules, and for each a table of its runs.
+    """Show the curves of schedules, and for each a table of its cycles.
 
     NOTATION is a schedule as it is printed, such as "warm_restarts(0.1, T_0=10, T_mult=2)", or its JSON. One with
     durations such as "10ep" or "5%" needs the options of a plan, and is shown in updates.

@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .cycles import Cycle
 from .errors import ScheduleError
 from .exact import plain, positive
 from .schedule.base import Schedule
 
-MOST_RUNS = 500  # more runs than this are shown as separate points
+MOST_RUNS = 500  # more cycles than this are shown as separate points
+MOST_OF_THE_WAY = 0.8
+SHOWN_OF_A_CONSTANT = 100
 
 Points = tuple[Any, Any]  # times and values
 
@@ -40,23 +43,44 @@ class Curve(NamedTuple):
 
 
 def default_until(schedules: Sequence[Schedule]) -> int | float:
-    """Until when schedules are shown if nobody says: the latest of their ends.
+    """The end of the time axis if nobody names one: the latest end of the schedules.
 
-    The end of a schedule without one is that of its 4th run, and at least 5/4 of the begin of that run.
+    A schedule without an end is shown up to the end of its 4th cycle. If it has no 4th cycle, it is shown until the
+    last one has come 80 % of its way, or if that one is flat for another quarter of the time before it.
 
-    >>> from annealing import cosine, warm_restarts
+    >>> from annealing import cosine, inverse_sqrt, warm_restarts
     >>> default_until([cosine(0.1, 0, 30)]), default_until([warm_restarts(1, T_0=10, T_mult=2)])
     (30, 150)
+    >>> default_until([inverse_sqrt(0.1, T_warmup=100)])
+    2500
     """
     return max(map(_shown_end, schedules))
 
 
 def _shown_end(schedule: Schedule) -> int | float:
     if schedule.duration is not None:
-        return schedule.duration
+        return schedule.duration or 1
     *_, last = islice(schedule.cycles(), 4)
-    least = plain(Fraction(last.begin) * 5 / 4) or 1
-    return least if last.end == math.inf else max(plain(last.end), least)
+    if last.end < math.inf:
+        return max(plain(last.end), plain(Fraction(last.begin) * 5 / 4))
+    if last.first == last.last:
+        return plain(Fraction(last.begin) * 5 / 4) or SHOWN_OF_A_CONSTANT
+    return _mostly_over(schedule, last)
+
+
+def _mostly_over(schedule: Schedule, cycle: Cycle) -> int:
+    """A round time at which a cycle without an end has come most of its way."""
+    begin, short = float(cycle.begin), 0.0
+    after = 2.0**-20
+    while abs(schedule(begin + after) - cycle.first) < MOST_OF_THE_WAY * abs(cycle.last - cycle.first):
+        short, after = after, 2 * after
+    for _ in range(20):
+        middle = (short + after) / 2
+        over = abs(schedule(begin + middle) - cycle.first) >= MOST_OF_THE_WAY * abs(cycle.last - cycle.first)
+        short, after = (short, middle) if over else (middle, after)
+    # Two digits, rounded up, but not for the rounding of the search itself.
+    unit = 10.0 ** max(0, math.floor(math.log10(begin + after)) - 1)
+    return math.ceil((begin + after) / unit - 1e-4) * int(unit)
 
 
 def _crowded(schedule: Schedule, until: int | float) -> bool:

@@ -1,4 +1,4 @@
-"""The curve of a schedule and its runs as text for a terminal."""
+"""The curve of a schedule and its cycles as text for a terminal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def record(schedule: Schedule, until: Any = None) -> dict[str, Any]:
 
 
 def show(schedules: Sequence[Schedule], until: Any = None, width: int | None = None) -> None:
-    """Print the curves of schedules over each other, and for each the table of its runs.
+    """Print the curves of schedules over each other, and for each the table of its cycles.
 
     until: the end of the time axis (default: `default_until`). width: in characters (default: the terminal's, and 80
     where the output is no terminal). Where the output cannot take braille, the curves are made of ASCII characters.
@@ -61,10 +61,10 @@ def show(schedules: Sequence[Schedule], until: Any = None, width: int | None = N
             console.print(run_table(schedule, until))
         else:
             console.print(
-                f"more than {MOST_RUNS:,} runs until {_time(until)}: no table of them, and points for a curve"
+                f"more than {MOST_RUNS:,} cycles before {_time(until)}: no table of them, and points for a curve"
             )
     if any(len(marks[0]) for curve in curves for marks in (curve.restarts, curve.snapshots)):
-        console.print("restart: it begins again there; snapshot: keep the model at its end", style="dim")
+        console.print("restart: it starts again; snapshot: keep the model from the end of the cycle", style="dim")
 
 
 def chart(curves: Sequence[Curve], until: int | float, width: int, height: int, braille: bool = True) -> list[Text]:
@@ -119,18 +119,19 @@ def _pixels(x: Any, y: Any, joined: bool) -> Points:
 
 
 def run_table(schedule: Schedule, until: int | float) -> Table:
-    """The runs that begin before `until`, one a row; the middle of a long table is left out."""
+    """The cycles that start before `until`, one a row; the middle of a long table is left out."""
     restarts, snapshots = set(schedule.restarts(until)), set(schedule.snapshots(until))
     rows = []
     for number, span in enumerate(schedule.runs(until), start=1):
         times = map(_time, (span.begin, span.end, span.end - span.begin))
-        rates = (f"{rate:.6g}" for rate in (span.first, span.last))
+        # A cycle without an end has no rate there; its `last` is the value at 2^53, which would only mislead.
+        rates = (f"{span.first:.6g}", f"{span.last:.6g}" if span.end < math.inf else "")
         marks = ["restart"] * (span.begin in restarts) + ["snapshot"] * (span.end in snapshots)
         rows.append([str(number), *times, *rates, ", ".join(marks)])
     if len(rows) > MOST_ROWS:
         left_out = len(rows) - MOST_ROWS
-        rows[MOST_ROWS // 2 : -MOST_ROWS // 2] = [["...", *[""] * 5, f"{left_out} runs left out"]]
-    table = Table("run", "begin", "end", "length", "rate at begin", "rate at end", "marks", box=None)
+        rows[MOST_ROWS // 2 : -MOST_ROWS // 2] = [["...", *[""] * 5, f"{left_out:,} cycles left out"]]
+    table = Table("cycle", "start", "end", "length", "rate at start", "rate at end", "marks", box=None)
     for column in table.columns[:-1]:
         column.justify = "right"
     for row in rows:
@@ -145,5 +146,5 @@ def _time(time: int | float) -> str:
 
 
 def _or_none(end: int | float) -> int | float | None:
-    """The end of a run as JSON has it, which knows no infinity."""
+    """The end of a cycle as JSON has it, which knows no infinity."""
     return None if end == math.inf else end
