@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from ... import shapes
-from ..intervals import digits_of, shortest
+from ..intervals import digits_of, roundest, shortest
 from .assemble import build
 from .candidate import Candidate, made_plain, shifts
 from .curve_families import Array
@@ -16,7 +16,9 @@ from .fitting import LogRows, fit
 from .model import Model
 from .segmentation import Phase
 from .segmentation import phases as described
+from .stated import is_stated, stated_between
 
+MOST_RISE = 30.0  # how far above the last row the peak of a warm-up may lie
 FLOORS = (0.0, 0.01, 0.1, 0.001, 0.05, 0.2, 0.5, 0.02, 1e-4)  # of the peak, where a last line may end
 
 
@@ -95,20 +97,23 @@ def _ends(model: Model, rows: LogRows) -> list[Model]:
 
 
 def _risen(model: Model, slope: float, rows: LogRows) -> Model:
-    """A warm-up that is not over: it ends where length and value are plainest."""
-    part = model.parts[-1]
-    n = model.numbers
-    seen, level = n[part.end], n[part.first] - slope * n[part.begin]
-    rounded = {10**power * factor for power in range(1, 8) for factor in (1, 2, 3, 4, 5, 8)}
-    ends = sorted({seen, *(end for end in rounded if seen <= end <= 30 * seen)})
-
-    def length(end: float) -> float:
-        value, doubt = level + slope * end, 2 * float(rows.slack.max()) * end / seen + 1e-9 * rows.peak
-        return digits_of(shortest(value - doubt, value + doubt)) + digits_of(end)
-
-    best = min(ends, key=length)
+    """A warm-up that is not over: it ends at the peak and the length that together have the fewest digits."""
+    part, n = model.parts[-1], model.numbers
+    begin, level, top = n[part.begin], n[part.first], n[part.last]
+    doubt = 2 * float(rows.slack.max()) / (slope * (n[part.end] - begin)) + 1e-11
+    power = math.floor(math.log10(top)) - 1
+    peaks = [float(f"{digits}e{power + more}") for more in (0, 1, 2) for digits in range(10, 100)]
+    best, shortest_told = (n[part.end], top), math.inf
+    for peak in (peak for peak in peaks if top <= peak <= MOST_RISE * top):
+        length = (peak - level) / slope
+        span = max(length * (1 - doubt), n[part.end] - begin), length * (1 + doubt)
+        known = stated_between(begin + span[0], begin + span[1])
+        end = roundest(*span) if known is None else round(known - begin)
+        if not isinstance(end, int):
+            continue
+        told = sum(0.5 if is_stated(number) else digits_of(number) for number in (peak, begin + end))
+        if told < shortest_told:
+            best, shortest_told = (begin + end, peak), told
     new = model.copy()
-    part = new.parts[-1]
-    new.numbers[part.last] = float(f"{level + slope * best:.15g}")
-    new.numbers[part.end] = best
+    new.numbers[part.end], new.numbers[part.last] = best
     return new

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from ... import shapes
 from ..intervals import digits_of
 from .change_times import hold, settle
 from .curve_families import Array
 from .fitting import LogRows, around, intervals
-from .model import Model
+from .model import Model, root
 from .round_numbers import snap, sure
+from .stated import is_stated
 from .to_schedule import time_of
 
 HABITS = {0: 0.0, -1: 0.75, 1: 1.5, 2: 3.0}  # the shifts that are tried, and what each costs
 NO_ROWS = np.array([])
+SMALL = 1e-9  # of the peak: a value so far below 0 is none of a rate
+ODD = 20  # the denominator of a time that nobody chooses
+LEAST_USED = 0.3  # of a curve that is left before its end
 MOST_DIGITS = 12  # a number that has more is no longer for it
 
 
@@ -88,6 +94,8 @@ def _narrow(model: Model, slot: int, rows: LogRows) -> float:
 
 def _length(model: Model, slot: int) -> float:
     number = model.numbers[slot]
+    if is_stated(number):
+        return 1.0
     if model.roles[slot] != "time":
         digits = min(digits_of(number), MOST_DIGITS) + 1.0
         peak = max(model.numbers[one] for one in model.used() if model.roles[one] == "value")
@@ -99,10 +107,31 @@ def _length(model: Model, slot: int) -> float:
     if slot == model.parts[0].start and time == 0:
         return 0.0
     since = [time - time_of(model.numbers[part.begin]) for part in model.parts if part.end == slot != part.begin]
-    return min(_digits(one) for one in (time, *since))
+    return min(digits_of_time(one) for one in (time, *since))
 
 
-def _digits(time: int | Fraction) -> float:
+def configured(model: Model, positive: bool) -> bool:
+    """Whether a person may have chosen the numbers of the curves of a model.
+
+    Any smooth rows lie on a power of a time far away, or on a piece of a slow wave: with odd numbers, of which most is
+    never used, these are curves through the rows, and not what was configured. positive: all rates are at least 0.
+    """
+    n = model.numbers
+    ends = [*(n[part.start] for part in model.parts[1:]), math.inf]
+    for part, end in zip(model.parts, ends, strict=True):
+        if part.flat or part.shape is shapes.linear:
+            continue
+        if positive and min(n[part.first], n[part.last]) < -SMALL * max(abs(n[part.first]), abs(n[part.last])):
+            return False
+        if part.shape in (shapes.power, root):
+            used = min(end, n[part.end]) - max(n[part.start], n[part.begin])
+            odd = any(Fraction(time_of(n[slot])).denominator > ODD for slot in (part.begin, part.end))
+            if odd or (end < n[part.end] and used < LEAST_USED * (n[part.end] - n[part.begin])):
+                return False
+    return True
+
+
+def digits_of_time(time: int | Fraction) -> float:
     if isinstance(time, int) or time.denominator == 1:
         return digits_of(int(time)) + 0.5
     return 3.0 + digits_of(time.numerator) + digits_of(time.denominator)

@@ -9,10 +9,12 @@ from fractions import Fraction
 from ..intervals import digits_of, roundest, shortest
 from .fitting import LogRows, around, fit, fits, intervals
 from .model import Model
+from .stated import stated_between
 
 USUAL = 20  # the greatest denominator of a time that is none by chance
 ROOM = 1e-7  # steps by which the ends of an interval may be off
 ROUNDED = 1e-13
+STATED = 1.0  # digits that a number stands out by which the log itself states
 FIRM = 0.7  # how many digits an interval must leave over for its plainest number to be no chance
 
 
@@ -61,6 +63,9 @@ def plainest(model: Model, slot: int, least: float, most: float, rows: LogRows) 
     width = most - least
     room = ROOM if model.roles[slot] == "time" else ROUNDED * rows.peak
     least, most = least - room, most + room
+    if model.roles[slot] != "extra" and (known := stated_between(least, most)) is not None:
+        size = 1.0 if model.roles[slot] == "time" else rows.peak
+        return known, -math.log10(max(width / size, 1e-15)) + STATED
     if model.roles[slot] == "time":
         for low, high in _limits(model, slot):
             least, most = (max(least, low), min(most, high)) if max(least, low) <= min(most, high) else (least, most)

@@ -17,6 +17,7 @@ from .fitting import LogRows, fit
 from .model import Model
 from .outline import outline
 from .repeats import cycles_of, cyclic
+from .stated_horizon import late_by_horizon
 from .templates import NEARLY, curves_of, models, recipes_of
 
 Steps = NDArray[np.int64]
@@ -29,9 +30,14 @@ BEGINNINGS = (0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08)  # shares of the rows that
 ROUNDS = 3
 
 
-def unsteady(clock: Array, rate: Array, slack: Array, preferred: int | None) -> tuple[list[Candidate], Steps]:
+def unsteady(
+    clock: Array, rate: Array, slack: Array, preferred: int | None, horizon: float | None
+) -> tuple[list[Candidate], Steps]:
     """Recipes that give every row once its clock is moved by whole steps, and these steps."""
     if len(clock) >= LEAST_ROWS and (clock == np.round(clock)).all():
+        known = None if horizon is None else late_by_horizon(clock, rate, slack, horizon)
+        if known is not None and (found := _plain(clock + known, rate, slack, 0)):
+            return [_lagging(one, known, clock) for one in found], known
         steep = np.abs(np.diff(rate) / np.diff(clock))
         loose = slack + np.maximum(np.append(steep, 0), np.insert(steep, 0, 0))
         for shift, _ in shifts(preferred):
@@ -120,8 +126,7 @@ def _loosely(clock: Array, rate: Array, loose: Array) -> Iterator[Model]:
 
 def _lagging(found: Candidate, by: Steps, clock: Array) -> Candidate:
     """A recipe with its lags, where steps only fall back."""
-    rows = np.flatnonzero(np.diff(by)) + 1
-    if (np.diff(by) > 0).any():
+    if (np.diff(by) > 0).any() or by[0] > 0:
         return found
-    lags = tuple((float(clock[row]), int(by[0] - by[row])) for row in rows)
-    return replace(found, lags=lags, shift=found.shift + int(by[0]))
+    rows = np.flatnonzero(np.diff(by, prepend=0))
+    return replace(found, lags=tuple((float(clock[row]), int(-by[row])) for row in rows))

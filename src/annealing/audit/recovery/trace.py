@@ -1,27 +1,36 @@
-"""One group of a log as rows in the order of a strictly increasing clock."""
+"""One param group of a log as rows in the order of a strictly increasing clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import ScheduleError
 from ..log import Log
+from ..tolerances import DOUBLE
 from .curve_families import Array
 
 SHORT = 0.005  # half a unit of the third digit: rates with fewer are short by themselves
-ROUNDING = 1e-12  # of the peak: what float64 formulas differ by from one another
+USUAL = 0.2  # of the rows have at least the digits that a log prints: one in ten ends with a zero, which is not printed
+NEAR = 1e-3  # of the peak: a row that another start goes back over has the same rate
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """LogRows: clock, rate, slack (how far a schedule may be off and still be exact), and what was left out."""
+    """Rows: clock, rate, and slack, the tolerance within which a schedule is exact.
+
+    lags: (clock of the log, updates skipped so far), where the log says so and its clock was set back by them.
+    other: how many rows were left out that have other rates than the rows kept. notes: what was done to the rows.
+    """
 
     clock: Array
     rate: Array
     slack: Array
-    notes: tuple[str, ...]
+    lags: tuple[tuple[float, int], ...] = ()
+    other: int = 0
+    notes: tuple[str, ...] = ()
 
     def thinned(self, most: int) -> Trace:
         """About so many of the rows, the ends of long equal stretches among them."""
@@ -31,7 +40,7 @@ class Trace:
         change = np.flatnonzero(np.diff(self.rate) != 0)
         edges = np.unique(np.concatenate([change, change + 1])) if len(change) <= most // 4 else np.array([], int)
         rows = np.unique(np.concatenate([edges, np.linspace(0, n - 1, most).astype(int)]))
-        return Trace(self.clock[rows], self.rate[rows], self.slack[rows], self.notes)
+        return Trace(self.clock[rows], self.rate[rows], self.slack[rows], self.lags, self.other, self.notes)
 
 
 def trace(log: Log, group: int, unit: str) -> Trace:
@@ -42,31 +51,47 @@ def trace(log: Log, group: int, unit: str) -> Trace:
     if clock is None:
         raise ScheduleError(f"unit must be {log.unit!r}, since this log counts no other, got {unit!r}")
     rate, half = log.rates[:, group], log.half[:, group]
-    good = np.isfinite(clock) & np.isfinite(rate)
-    rows, notes = np.flatnonzero(good), []
-    later = np.minimum.accumulate(clock[rows][::-1])[::-1]  # the least clock of this row and all later ones
-    last = np.ones(len(rows), bool)
-    last[:-1] = clock[rows][:-1] < later[1:]
-    gone = rows[~last]
-    rows = rows[last]
-    if not len(rows):
+    good = np.flatnonzero(np.isfinite(clock) & np.isfinite(rate))
+    if not len(good):
         raise ScheduleError(f"log must hold a rate of group {group}, got none in {len(log)} rows")
-    if len(gone):
-        starts = int((np.diff(clock[good]) <= 0).sum())
-        same = np.interp(clock[gone], clock[rows], rate[rows])
-        moved = int((np.abs(same - rate[gone]) > half[gone] + 1e-3 * np.abs(rate).max()).sum())
-        notes.append(
-            f"the clock goes back or stands still {starts} times: several runs or starts in one file, of which this is "
-            f"the last; {len(gone)} rows that it goes back over were left out"
-            + (f", {moved} of them with other rates" if moved else "")
-        )
-    peak = float(np.abs(rate[rows]).max())
-    slack = _steady(rate[rows], half[rows]) + ROUNDING * peak + 1e-300
-    return Trace(clock[rows], rate[rows], slack, tuple(notes))
+    clock, rate, half = clock[good], rate[good], half[good]
+    lags: tuple[tuple[float, int], ...] = ()
+    if log.skipped is not None and unit == log.unit == "update":
+        skipped = np.nan_to_num(log.skipped[good])
+        changes = np.flatnonzero(np.diff(skipped, prepend=0))
+        lags = tuple((float(clock[row]), int(skipped[row])) for row in changes)
+        clock = clock - skipped  # an update that is skipped does not step the scheduler
+    kept, other, notes = _last_start(clock, rate, half, log.slack)
+    peak = float(np.abs(rate[kept]).max())
+    # A log of zeros has a tolerance too, since residuals are divided by it
+    slack = _steady(rate[kept], half[kept]) + DOUBLE * (peak or 1.0)
+    return Trace(clock[kept], rate[kept], slack, lags, other, notes)
+
+
+def _last_start(clock: Array, rate: Array, half: Array, off: int) -> tuple[NDArray[np.int64], int, tuple[str, ...]]:
+    """The rows that no later one goes back over, how many others have other rates, and what to say of those.
+
+    off: by how many steps the clock of a row may be off.
+    """
+    later = np.minimum.accumulate(clock[::-1])[::-1]  # the least clock of this row and all later ones
+    last = np.append(clock[:-1] < later[1:], True)
+    kept, gone = np.flatnonzero(last), np.flatnonzero(~last)
+    if not len(gone):
+        return kept, 0, ()
+    near = np.stack([np.interp(clock[gone] + by, clock[kept], rate[kept]) for by in (-off, 0, off)])
+    known = np.isin(clock[gone], clock[kept])
+    wide = half[gone] * 2 + np.where(known, DOUBLE, NEAR) * np.abs(rate).max()
+    moved = int(((rate[gone] < near.min(0) - wide) | (rate[gone] > near.max(0) + wide)).sum())
+    starts = int((np.diff(clock) < 0).sum())
+    said = f", {moved} of them with other rates" if moved else ""
+    if starts:
+        back = f"the clock goes back {starts} time{'s' * (starts > 1)}: several runs or starts in one file"
+        return kept, moved, (f"{back}; of the last, {len(kept)} rows; {len(gone)} others were left out{said}",)
+    return kept, moved, (f"{len(gone)} rows with the same clock as the next one were left out{said}",)
 
 
 def _steady(rate: Array, half: Array) -> Array:
-    """Half a unit of the last digit that a log prints: rates that are short because of zeros at the end have it too.
+    """The tolerance of the digits that a log prints: rates that are short because of zeros at the end have it too.
 
     Where all rows have the same decimals these are what is printed.
     """
@@ -78,5 +103,7 @@ def _steady(rate: Array, half: Array) -> Array:
     with np.errstate(divide="ignore"):
         decade = 10.0 ** np.floor(np.log10(np.where(rate == 0, np.inf, np.abs(rate))))
     share = half / np.where(np.isfinite(decade), decade, np.inf)
-    least = min(float(share[share > 0].min(initial=np.inf)), SHORT)
+    known = np.sort(share[share > 0])
+    # Not the least of all: one row that was printed in full, elsewhere in the log, must not bind the others
+    least = min(float(known[int(USUAL * len(known))]) if len(known) else np.inf, SHORT)
     return np.where(np.isfinite(decade), np.minimum(half, least * decade), half)

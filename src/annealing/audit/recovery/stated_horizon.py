@@ -1,0 +1,81 @@
+"""Updates that were skipped from the first row on: the log states its horizon, and so where each rate belongs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import shapes
+from ...schedule.nodes import Join, Run
+from .curve_families import Array
+from .stated import stated_between
+from .work_budget import spend
+
+MOST_LATE = 64
+CLEAR = 0.2  # of a step, by which a row may be off a whole step
+ABOVE = 1.1  # the peak is at most that many times the greatest rate
+GRID = 20001
+BODIES = (shapes.linear, shapes.cosine)
+
+
+def late_by_horizon(clock: Array, rate: Array, slack: Array, horizon: float) -> NDArray[np.int64] | None:
+    """By how many steps each row is late, always more, on a warm-up from 0 and a decay that reaches 0 at the horizon.
+
+    Peaks and warm-ups are tried, the plainest first: with a wrong one rows are late by parts of a step.
+    """
+    top = int(rate.argmax())
+    low = float(clock[top - 1]) - MOST_LATE if top else 0.0
+    high = float(clock[min(top + 1, len(clock) - 1)])
+    lengths = np.arange(max(math.floor(low), 0), math.ceil(high) + 1) if top else np.array([0])
+    known = stated_between(float(lengths[0]), float(lengths[-1]))
+    if known:
+        lengths = np.array([round(known)])
+    rising = np.arange(len(clock)) < top
+    for shape in BODIES:
+        # Where on its way a decay has each share of the peak: the shape has no inverse of its own
+        done = np.linspace(0, 1, GRID)
+        weights = np.asarray(shape.fall(done, done[::-1], np))
+        for peak in _peaks(float(rate[top])):
+            spend(0.1 + 1e-6 * len(clock) * len(lengths))
+            share = np.where(rising, rate / peak, np.interp(-rate / peak, -weights, done))
+            begin, long = (
+                np.where(rising, 0, lengths[:, None]),
+                np.where(rising, lengths[:, None], horizon - lengths[:, None]),
+            )
+            late = clock - begin - share * long
+            whole = np.round(late)
+            good = (np.abs(late - whole) > CLEAR).mean(1) <= CLEAR
+            good &= (
+                (np.diff(whole, axis=1) >= 0).all(1)
+                & (whole[:, 0] >= 0)
+                & (whole[:, 0] <= MOST_LATE)
+                & (whole[:, -1] > 0)
+            )
+            for one in sorted(np.flatnonzero(good), key=lambda one: _digits(int(lengths[one]))):
+                length = int(lengths[one])
+                decay = Run(shape, peak, 0.0, int(horizon) - length)
+                schedule = Join((Run(shapes.linear, 0.0, peak, length), decay)) if length else decay
+                if (np.abs(np.asarray(schedule(clock - whole[one])) - rate) <= slack).all():
+                    return np.asarray(-whole[one], np.int64)
+    return None
+
+
+def _digits(number: int) -> tuple[int, int]:
+    return len(str(number).rstrip("0")), number
+
+
+def _peaks(rate: float) -> Iterator[float]:
+    """The numbers of one, two and three digits just above a rate, and before them one that the log states."""
+    if (known := stated_between(rate, ABOVE * rate)) is not None:
+        yield known
+    seen = set()
+    power = math.floor(math.log10(rate)) if rate > 0 else 0
+    for digits in (1, 2, 3):
+        unit = power - digits + 1
+        for number in range(math.ceil(rate / 10.0**unit - 1e-9), math.floor(ABOVE * rate / 10.0**unit) + 1):
+            if (peak := float(f"{number}e{unit}")) not in seen:
+                seen.add(peak)
+                yield peak
