@@ -23,6 +23,7 @@ HABITS = {0: 0.0, -1: 0.75, 1: 1.5, 2: 3.0}  # the shifts that are tried, and wh
 NO_ROWS = np.array([])
 SMALL = 1e-9  # of the peak: a value so far below 0 is none of a rate
 ODD = 20  # the denominator of a time that nobody chooses
+MOST_CHOSEN = 4  # digits of a peak that nobody has seen yet
 LEAST_USED = 0.3  # of a curve that is left before its end
 MOST_DIGITS = 12  # a number that has more is no longer for it
 
@@ -119,14 +120,16 @@ def configured(model: Model, positive: bool) -> bool:
     n = model.numbers
     ends = [*(n[part.start] for part in model.parts[1:]), math.inf]
     for part, end in zip(model.parts, ends, strict=True):
-        if part.flat or part.shape is shapes.linear:
-            continue
         if positive and min(n[part.first], n[part.last]) < -SMALL * max(abs(n[part.first]), abs(n[part.last])):
             return False
         if part.shape in (shapes.power, root):
+            times = [Fraction(time_of(n[slot])).denominator for slot in (part.begin, part.end)]
+            over = n[part.end] <= max(model.seen, end if end < math.inf else 0.0)
+            rises = n[part.first] < n[part.last] and digits_of(n[part.last]) > MOST_CHOSEN
             used = min(end, n[part.end]) - max(n[part.start], n[part.begin])
-            odd = any(Fraction(time_of(n[slot])).denominator > ODD for slot in (part.begin, part.end))
-            if odd or (end < n[part.end] and used < LEAST_USED * (n[part.end] - n[part.begin])):
+            if max(times) > (ODD if over else 1) or (rises and not over):
+                return False
+            if end < n[part.end] and used < LEAST_USED * (n[part.end] - n[part.begin]):
                 return False
     return True
 

@@ -12,7 +12,7 @@ from .least_squares import nearest
 from .work_budget import spend
 
 MOST_ROWS = 96  # rows that a fit looks at; all are checked afterwards
-MOST_STEPS = 20  # of least squares, for each inner number
+MOST_STEPS = 40  # of least squares
 HOPELESS = 0.25  # of the range of the rates: no guess this far off leads to the curve
 FAR_OFF = 24  # rows that a fit looks at besides, where they are off
 SEARCHED = 24  # rows that the search for a guess looks at

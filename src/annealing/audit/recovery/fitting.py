@@ -13,7 +13,7 @@ from .model import Model
 from .work_budget import spend
 
 MOST_ROWS = 240
-MOST_STEPS = 12  # of least squares
+MOST_STEPS = 16  # of least squares
 MISSED = 12  # rows that are looked at besides, where a fit misses them
 AGAIN = 3  # least squares, the rows that they miss taken in
 WITHIN_REACH = 12.0  # of the slack: no nearest fit is sought where the least squares are further off

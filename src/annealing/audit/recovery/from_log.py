@@ -16,7 +16,7 @@ from ..log import Log
 from .best_first import search
 from .candidate import Candidate, configured
 from .curve_families import Array
-from .level_templates import held
+from .level_templates import held, stairs
 from .multiplied_warmup import product
 from .recovered import Recovered
 from .repeats import cycles_of
@@ -114,18 +114,35 @@ def _sought(rows: Trace, unit: str, shift: int | None, horizon: float | None) ->
 
 
 def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, horizon: float | None) -> Iterator[list[Recovered]]:
-    """Schedules of named recipes, as stairs, as curves one after another, and as a warm-up that multiplies a decay."""
-    for recipes in (recipes_of, steps_of, cycles_of):
+    """Schedules of named recipes, of steps that are off, as stairs, and as curves one after another."""
+    yield _in_part(partial(_of_recipes, recipes_of, some, rows, unit, shift))
+    if unit == "epoch":
+        yield _in_part(partial(_warmed_up, some, rows, unit, shift))
+    for recipes in (steps_of, cycles_of):
         yield _in_part(partial(_of_recipes, recipes, some, rows, unit, shift))
     if unit == "update" and len(some.clock) == len(rows.clock):
         yield _in_part(partial(_steadied, some, unit, shift, horizon))
-    if (warm := product(some.clock, some.rate, some.slack, shift)) is not None:
-        found = warm.decay
-        made = Recovered(warm.schedule, found.shift, warm.lags, unit, 0.0, False, undetermined=doubts(found))
-        residual, exact = _checked(made, rows, np.array([]))
-        made = replace(made, residual=residual, exact=exact, cost=warm.cost)
-        yield [replace(made, pieces=_pieces(found), notes=rows.notes)]
+    for moved in (0, -1, 1) if shift is None else (shift,):
+        if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
+            every, begins, rates, slacks = levels
+            plain = [one for one in recipes_of(begins, rates, slacks, 0) if one.shift == 0]
+            for found in (plain or search(begins, rates, slacks, 0))[:2]:
+                if found.shift == 0 and not len(found.odd) and not found.lags:
+                    yield _results(replace(found, shift=moved), rows, unit, every)
+    if unit == "update":
+        yield _in_part(partial(_warmed_up, some, rows, unit, shift))
     yield _all(search(some.clock, some.rate, some.slack, shift), rows, unit)
+
+
+def _warmed_up(some: Trace, rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
+    """The schedule of a log that begins with a warm-up that multiplies."""
+    if (warm := product(some.clock, some.rate, some.slack, shift)) is None:
+        return []
+    found = warm.decay
+    made = Recovered(warm.schedule, found.shift, warm.lags, unit, 0.0, False, undetermined=doubts(found))
+    residual, exact = _checked(made, rows, np.array([]))
+    made = replace(made, residual=residual, exact=exact, cost=warm.cost)
+    return [replace(made, pieces=_pieces(found), notes=rows.notes)]
 
 
 def _of_recipes(recipes: Recipes, some: Trace, rows: Trace, unit: str, shift: int | None) -> list[Recovered]:

@@ -21,7 +21,7 @@ class Converged(Exception):
 def nearest(off: Callable[[Array], Array], start: Array, most: int, jacobian: Callable[[Array], Array] | None) -> Array:
     """The numbers near a start with the least squares of residuals, which are in units of the rows' tolerances.
 
-    most: how often the residuals are computed, for each number. jacobian: or differences of the residuals.
+    most: how often the residuals are computed. jacobian: or differences of the residuals.
     """
     from scipy.optimize import least_squares
 
@@ -39,7 +39,7 @@ def nearest(off: Callable[[Array], Array], start: Array, most: int, jacobian: Ca
         return residuals
 
     # `xtol` of float64 itself: with 17 digits the rows tell the last of them
-    options: dict[str, Any] = {"xtol": 1e-15, "ftol": 1e-6, "gtol": 1e-15, "max_nfev": most * len(start)}
+    options: dict[str, Any] = {"xtol": 1e-15, "ftol": 1e-4, "gtol": 1e-15, "max_nfev": most}
     try:
         return np.asarray(least_squares(watched, start, jacobian or "2-point", method="lm", x_scale="jac", **options).x)
     except Converged:

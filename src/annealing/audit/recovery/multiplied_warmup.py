@@ -27,8 +27,9 @@ from .to_schedule import Time, written
 MOST_WARM = 0.9  # of the rows
 LEAST_WARM = 100  # updates
 MOST_UPDATES = 1e9  # in an epoch
+BIAS = 0.1  # where YOLO's trainers begin the rate of biases
 MOST_STEPS = 40  # of least squares
-NEEDED = 3  # rows below the decay
+NEEDED = 2  # rows below the decay: as many as numbers, which are then taken only if they are round
 
 
 class WarmedUp(NamedTuple):
@@ -73,44 +74,42 @@ def _factor(u: Array, rate: Array, slack: Array, decay: Array) -> tuple[Time, Ti
     if rows < NEEDED or not warm[:rows].all():
         return None
     u, rate, slack, decay = u[:rows], rate[:rows], slack[:rows], decay[:rows]
-    for base in (True, False):
-        fit = _fitted(u, rate, slack, decay, free=not base)
-        if fit is not None:
-            return fit
-    return None
+    bases = [0.0, BIAS]
+    if rows > NEEDED:
+        bases.append(_base(u, rate, slack, decay))
+    return next((line for base in bases if (line := _line(u, rate, slack, decay, base)) is not None), None)
 
 
-def _fitted(u: Array, rate: Array, slack: Array, decay: Array, free: bool) -> tuple[Time, Time, float] | None:
-    """The zero and the length of the line, and b, by least squares: rate = b + (u - zero) / length * (decay - b)."""
-    begin = float(rate[0]) if free else 0.0
-    share = (rate - begin) / (decay - begin)
-    slope, level = np.polyfit(u, share, 1)
-    if free:  # the first row is near b, so start from the last one that is near the decay
-        slope = 1 / max(float(u[-1] - u[0] + 1), 1.0)
-        level = -slope * float(u[0] - 1)
-        begin = float((rate[0] - (level + slope * u[0]) * decay[0]) / (1 - level - slope * u[0]))
-    if not slope > 0:
-        return None
+def _base(u: Array, rate: Array, slack: Array, decay: Array) -> float:
+    """The simplest b for which x = (rate - b) / (decay - b) is a line, by least squares."""
 
     def off(numbers: Array) -> Array:
-        zero, slope, begin = (*numbers, 0.0)[:3]
-        return np.asarray((rate - begin - (u - zero) * slope * (decay - begin)) / slack)
+        level, slope, base = numbers
+        return np.asarray((rate - base - (level + slope * u) * (decay - base)) / slack)
 
-    start = np.array([-level / slope, slope, begin][: 2 + free])
-    numbers = nearest(off, start, MOST_STEPS, None)
-    if not (np.isfinite(numbers).all() and numbers[1] > 0 and np.abs(off(numbers)).max() <= 1.5):
+    slope = 1 / float(u[-1] - u[0] + 1)  # the first row is near b, the last one near the decay
+    base = (rate[0] - slope * decay[0]) / (1 - slope)
+    level, slope, base = nearest(off, np.array([slope * (1 - u[0]), slope, base]), MOST_STEPS, None)
+    columns = np.stack([decay - base, u * (decay - base), 1 - level - slope * u], 1) / slack[:, None]
+    wide = float(np.abs(np.linalg.pinv(columns, rcond=1e-13)).sum(1)[2]) if np.isfinite(columns).all() else 0.0
+    return shortest(base - wide, base + wide)
+
+
+def _line(u: Array, rate: Array, slack: Array, decay: Array, base: float) -> tuple[Time, Time, float] | None:
+    """Where the line x begins and how long it is, for a rate b at its beginning; None where x is no line."""
+    share, doubt = (rate - base) / (decay - base), slack / np.abs(decay - base)
+    columns = np.stack([np.ones_like(u), u], 1) / doubt[:, None]
+    level, slope = np.linalg.lstsq(columns, share / doubt, rcond=None)[0]
+    if not (slope > 0 and (np.abs(share - level - slope * u) <= 1.5 * doubt).all()):
         return None
-    zero, slope, begin = (*numbers.tolist(), 0.0)[:3]
-    length, x = 1 / slope, (u - zero) * slope
-    columns = [-(decay - begin) * slope / slack, -x * (decay - begin) * slope / slack, (1 - x) / slack]
-    reach = np.linalg.pinv(np.stack(columns[: 2 + free], 1), rcond=1e-13)
-    wide = np.abs(reach).sum(1)
-    plain = shortest(begin - wide[2], begin + wide[2]) if free else 0.0
-    for some in _lengths((zero - wide[0], zero + wide[0]), (length - wide[1], length + wide[1])):
-        zeros, reached = u - float(some) * (rate - plain) / (decay - plain), float(some) * slack / np.abs(decay - plain)
-        least, most = float((zeros - reached).max()), float((zeros + reached).min())
-        if least <= most and (not free or len(u) > len(wide) or isinstance(some, int)):
-            return _begin(least, most), some, plain
+    wide = np.abs(np.linalg.pinv(columns)).sum(1)
+    zeros = -(level + wide[0]) / slope, -(level - wide[0]) / slope
+    lengths = 1 / (slope + wide[1]), 1 / max(slope - wide[1], slope / 10)
+    for length in _lengths(zeros, lengths):
+        ends = u - float(length) * share, float(length) * doubt
+        least, most = float((ends[0] - ends[1]).max()), float((ends[0] + ends[1]).min())
+        if least <= most and (len(u) > NEEDED or length.denominator == 1 or length.numerator == LEAST_WARM):
+            return _begin(least, most), length, base
     return None
 
 
