@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from .least_squares import nearest
 from .work_budget import spend
 
 MOST_ROWS = 96  # rows that a fit looks at; all are checked afterwards
+INSIDE = 1 - 1e-6  # from the middle of the rows to the first or last of them
 MOST_STEPS = 40  # of least squares
 HOPELESS = 0.25  # of the range of the rates: no guess this far off leads to the curve
 FAR_OFF = 24  # rows that a fit looks at besides, where they are off
@@ -27,50 +29,32 @@ def fitted(
     """
     rows = np.unique(np.linspace(0, len(t) - 1, min(len(t), MOST_ROWS)).astype(int))
     middle, scale = float(t[0] + t[-1]) / 2, float(t[-1] - t[0]) / 2 or 1.0
-    x, rates, weight = (t[rows] - middle) / scale, y[rows], 1 / slack[rows]
-    for inner in [_moved(near, middle, scale)] if near is not None else []:
-        if (curve := _through(family, middle, scale, inner, x, rates, weight, t, y, slack)) is not None:
+    x, weight = (t - middle) / scale, 1 / slack
+    if near is not None:
+        curve = _through(family, middle, scale, _moved(near, middle, scale), rows, (x, y, weight))
+        if curve is not None or not search:
             return curve
-    if near is not None and not search:
-        return None
-    guess = _searched(family, x, rates, weight, family.guesses(x, rates))
-    return None if guess is None else _through(family, middle, scale, guess, x, rates, weight, t, y, slack)
+    guess = _searched(family, x[rows], y[rows], weight[rows], family.guesses(x[rows], y[rows]))
+    return None if guess is None else _through(family, middle, scale, guess, rows, (x, y, weight))
 
 
 def _through(
-    family: CurveFamily,
-    middle: float,
-    scale: float,
-    inner: tuple[float, ...],
-    x: Array,
-    rates: Array,
-    weight: Array,
-    t: Array,
-    y: Array,
-    slack: Array,
+    family: CurveFamily, middle: float, scale: float, inner: tuple[float, ...], rows: Any, known: tuple[Array, ...]
 ) -> FittedCurve | None:
-    columns = _weighted(family, inner, x, weight)
-    if not np.isfinite(columns).all():
+    """The curve fitted to some rows, if all lie on it; those that are furthest off are taken in."""
+    x, y, weight = known
+    if not np.isfinite(_weighted(family, inner, x[rows], weight[rows])).all():
         return None
-    inner, weights = _fitted_numbers(family, x, rates, weight, inner)
-    for _ in range(3):
-        curve = FittedCurve(family, middle, scale, inner, weights)
-        off = np.abs(curve(t) - y) / slack
+    for _ in range(4):
+        inner, weights = _fitted_numbers(family, x[rows], y[rows], weight[rows], inner)
+        off = np.abs(y * weight - _weighted(family, inner, x, weight) @ weights)
         if (off <= 1).all():
-            return curve
-        if not np.isfinite(off).all() or (off > 1).sum() > len(t) // 10:
+            return FittedCurve(family, middle, scale, inner, weights)
+        if not np.isfinite(off).all() or (off > 1).sum() > len(x) // 10:
             return None
-        worst = np.argsort(off)[-FAR_OFF:]  # a few exact rows among many coarse ones: fit by them too
-        x, rates = np.append(x, (t[worst] - middle) / scale), np.append(rates, y[worst])
-        weight = np.append(weight, 1 / slack[worst])
-        inner, weights = _fitted_numbers(family, x, rates, weight, inner)
+        # A few exact rows may stand among many coarse ones: they count twice
+        rows = np.append(rows, np.argsort(off)[-FAR_OFF:])
     return None
-
-
-def covered(curve: FittedCurve, t: Array, y: Array, slack: Array) -> int:
-    """How many rows from the first on lie on a curve."""
-    off = ~(np.abs(curve(t) - y) <= slack)
-    return int(off.argmax()) if off.any() else len(t)
 
 
 def _moved(near: FittedCurve, middle: float, scale: float) -> tuple[float, ...]:
@@ -129,8 +113,8 @@ def _fitted_numbers(
     """The inner numbers with the least squares, and the weights, which they determine."""
 
     def off(numbers: Array) -> Array:
-        # A curve whose origin is on the other side of the rows is another curve
-        if numbers[0] * inner[0] <= 0:
+        # An origin on the other side of the rows makes another curve; one among them, a curve that is held before it
+        if numbers[0] * inner[0] <= 0 or ("power" in family.name and abs(numbers[0]) < INSIDE):
             return np.full(len(x), np.inf)
         columns = _weighted(family, numbers.tolist(), x, weight)
         if not np.isfinite(columns).all():

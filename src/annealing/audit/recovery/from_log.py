@@ -16,13 +16,12 @@ from ..log import Log
 from .best_first import search
 from .candidate import Candidate, configured
 from .curve_families import Array
-from .level_templates import held, stairs
+from .levels import held, stairs, steps_of
 from .multiplied_warmup import product
 from .recovered import Recovered
 from .repeats import cycles_of
 from .stated import horizon_of, numbers_of, stating
 from .step_lags import unsteady
-from .steps import steps_of
 from .templates import recipes_of
 from .to_schedule import named, written
 from .trace import Trace, trace
@@ -135,14 +134,16 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, horizon: floa
 
 
 def _warmed_up(some: Trace, rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
-    """The schedule of a log that begins with a warm-up that multiplies."""
-    if (warm := product(some.clock, some.rate, some.slack, shift)) is None:
-        return []
-    found = warm.decay
-    made = Recovered(warm.schedule, found.shift, warm.lags, unit, 0.0, False, undetermined=doubts(found))
-    residual, exact = _checked(made, rows, np.array([]))
-    made = replace(made, residual=residual, exact=exact, cost=warm.cost)
-    return [replace(made, pieces=_pieces(found), notes=rows.notes)]
+    """The schedule of a log that begins with a warm-up that multiplies: the first that gives every row."""
+    made: list[Recovered] = []
+    for warm in product(some.clock, some.rate, some.slack, shift):
+        found = warm.decay
+        one = Recovered(warm.schedule, found.shift, warm.lags, unit, 0.0, False, cost=warm.cost, notes=rows.notes)
+        residual, exact = _checked(one, rows, np.array([]))
+        made.append(replace(one, residual=residual, exact=exact, undetermined=doubts(found), pieces=_pieces(found)))
+        if exact:
+            return made[-1:]
+    return made[:1]
 
 
 def _of_recipes(recipes: Recipes, some: Trace, rows: Trace, unit: str, shift: int | None) -> list[Recovered]:

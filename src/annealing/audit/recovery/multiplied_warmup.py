@@ -6,29 +6,32 @@ a plain product). The decay may stand back by one step once the warm-up is over.
 
 from __future__ import annotations
 
+import contextlib
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ... import recipes
 from ...schedule.base import Schedule
-from ..intervals import digits_of, roundest, shortest
-from .best_first import search
+from ..intervals import digits_of, roundest
 from .candidate import Candidate, digits_of_time
-from .curve_families import FAMILIES, Array
-from .least_squares import nearest
-from .segmentation import longest
+from .curve_families import FAMILIES, Array, CurveFamily
+from .curve_fit import fitted
 from .templates import recipes_of
 from .to_schedule import Time, written
+from .work_budget import Exhausted
 
 MOST_WARM = 0.9  # of the rows
 LEAST_WARM = 100  # updates
 MOST_UPDATES = 1e9  # in an epoch
+SMOOTH = [family for family in FAMILIES if family.name in ("line", "wave")]  # the decays that YOLO's trainers have
+LOOSE = 1.6  # a least-squares fit is within this many times the tolerance where an exact one exists
 BIAS = 0.1  # where YOLO's trainers begin the rate of biases
-MOST_STEPS = 40  # of least squares
 NEEDED = 2  # rows below the decay: as many as numbers, which are then taken only if they are round
 
 
@@ -41,30 +44,29 @@ class WarmedUp(NamedTuple):
     cost: float
 
 
-def product(clock: Array, rate: Array, slack: Array, preferred: int | None) -> WarmedUp | None:
-    """The shortest description of a log that begins with such a warm-up, or None."""
-    first = _suffix(clock, rate, slack)
-    if not 2 <= first <= MOST_WARM * len(clock) or len(clock) - first < 4:
-        return None
-    found = []
-    for late in (1, 0):
-        rows = clock[first:] - late, rate[first:], slack[first:], preferred
-        lags = ((float(clock[first]), 1),) if late else ()
-        for decay in (recipes_of(*rows) or search(*rows))[:3]:
-            schedule = written(decay.model)
-            u = clock[:first] + decay.shift
-            factor = _factor(u, rate[:first], slack[:first], np.asarray(schedule(u)))
-            if factor is not None:
-                cost = decay.cost + 2.0 + len(lags) + digits_of(factor[2]) + sum(map(digits_of_time, factor[:2]))
-                found.append(WarmedUp(_written(schedule, *factor), decay, lags, cost))
-    return min(found, key=lambda one: one.cost, default=None)
+def product(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[WarmedUp]:
+    """The descriptions of a log that begins with such a warm-up, the shortest first."""
+    found: list[WarmedUp] = []
+    with contextlib.suppress(Exhausted):  # what was found before is kept
+        for family in SMOOTH:
+            first = bisect_left(range(len(clock) - 4), True, key=partial(_smooth, family, (clock, rate, slack)))
+            for late in (0, 1) if 2 <= first <= MOST_WARM * len(clock) else ():
+                after = clock[first:] - late, rate[first:], slack[first:], preferred
+                lags = ((float(clock[first]), 1),) if late else ()
+                for decay in recipes_of(*after, [family])[:3]:
+                    schedule, u = written(decay.model), clock[:first] + decay.shift
+                    factor = _factor(u, rate[:first], slack[:first], np.asarray(schedule(u)))
+                    if factor is not None:
+                        cost = decay.cost + 5.0 + len(lags) + digits_of(factor[2]) + digits_of_time(factor[1])
+                        cost += digits_of(Fraction(factor[0]).denominator)
+                        found.append(WarmedUp(_written(schedule, *factor), decay, lags, cost))
+    return sorted(found, key=lambda one: one.cost)
 
 
-def _suffix(clock: Array, rate: Array, slack: Array) -> int:
-    """The first row of the longest end that is one line or one cosine."""
-    backwards = -clock[::-1], rate[::-1], slack[::-1]
-    phases = [longest(family, *backwards) for family in FAMILIES if family.name in ("line", "wave")]
-    return len(clock) - max(phase.stop if phase else 0 for phase in phases)
+def _smooth(family: CurveFamily, rows: tuple[Array, Array, Array], first: int) -> bool:
+    """Whether the rows from one on lie on one curve of a family."""
+    t, y, slack = (column[first:] for column in rows)
+    return fitted(family, t, y, slack * LOOSE) is not None
 
 
 def _factor(u: Array, rate: Array, slack: Array, decay: Array) -> tuple[Time, Time, float] | None:
@@ -74,25 +76,8 @@ def _factor(u: Array, rate: Array, slack: Array, decay: Array) -> tuple[Time, Ti
     if rows < NEEDED or not warm[:rows].all():
         return None
     u, rate, slack, decay = u[:rows], rate[:rows], slack[:rows], decay[:rows]
-    bases = [0.0, BIAS]
-    if rows > NEEDED:
-        bases.append(_base(u, rate, slack, decay))
-    return next((line for base in bases if (line := _line(u, rate, slack, decay, base)) is not None), None)
-
-
-def _base(u: Array, rate: Array, slack: Array, decay: Array) -> float:
-    """The simplest b for which x = (rate - b) / (decay - b) is a line, by least squares."""
-
-    def off(numbers: Array) -> Array:
-        level, slope, base = numbers
-        return np.asarray((rate - base - (level + slope * u) * (decay - base)) / slack)
-
-    slope = 1 / float(u[-1] - u[0] + 1)  # the first row is near b, the last one near the decay
-    base = (rate[0] - slope * decay[0]) / (1 - slope)
-    level, slope, base = nearest(off, np.array([slope * (1 - u[0]), slope, base]), MOST_STEPS, None)
-    columns = np.stack([decay - base, u * (decay - base), 1 - level - slope * u], 1) / slack[:, None]
-    wide = float(np.abs(np.linalg.pinv(columns, rcond=1e-13)).sum(1)[2]) if np.isfinite(columns).all() else 0.0
-    return shortest(base - wide, base + wide)
+    lines = (_line(u, rate, slack, decay, base) for base in (0.0, BIAS))
+    return next((line for line in lines if line is not None), None)
 
 
 def _line(u: Array, rate: Array, slack: Array, decay: Array, base: float) -> tuple[Time, Time, float] | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .curve_families import FAMILIES, Array, CurveFamily, FittedCurve
-from .curve_fit import covered, fitted
+from .curve_families import FAMILIES, Array, FittedCurve
+from .curve_fit import fitted
 
 MOST_EQUAL = 6  # equal stretches whose ends are places, the longest ones
 MOST_JUMPS = 200
@@ -22,8 +22,6 @@ SIMPLE = [i for i, family in enumerate(FAMILIES) if family.cost < FAMILIES[0].co
 ROUNDS = 4  # of finding lags
 MOST_LATE = 9
 MOST_APART = 2  # neighbouring rows that may be outliers
-MOST_LAG = 64
-MOST_OUTLIERS = 6  # of one phase
 UNPROVEN = 2.5  # the cost of a curve through no more rows than it has numbers
 LOOSE = 1.6  # a least-squares fit is within this many times the tolerance where an exact one exists
 
@@ -68,7 +66,7 @@ def _connected(t: Array, y: Array, slack: Array) -> list[Phase] | None:
     late, kept = t.copy(), np.arange(len(t))
     for _ in range(ROUNDS):
         rows = late[kept], y[kept], slack[kept]
-        clean = _Places(*rows, False).shortest()
+        clean = _Places(*rows).shortest()
         if clean is None:
             break
         odd = [b for a, b, c in zip(clean, clean[1:], clean[2:], strict=False) if _odd(*rows, a, b, c)]
@@ -80,7 +78,7 @@ def _connected(t: Array, y: Array, slack: Array) -> list[Phase] | None:
             return [_whole(phase, kept, t - late) for phase in clean]
         for row, lag in lags.items():
             late[row:] -= lag
-    return _Places(t, y, slack, True).shortest()
+    return None
 
 
 def _whole(phase: Phase, kept: NDArray[np.int64], behind: Array) -> Phase:
@@ -98,7 +96,7 @@ def _odd(t: Array, y: Array, slack: Array, before: Phase, between: Phase, after:
 
 def _late(t: Array, y: Array, slack: Array, before: Phase, after: Phase) -> int:
     """By how many updates a phase is the one before it, late; 0 where it is not."""
-    if before.curve.family.name == after.curve.family.name == "flat" or after.stop - after.first < 2:
+    if before.curve.family.name == "flat" and (after.curve.family.name == "flat" or after.stop - after.first < 2):
         return 0
     return next((lag for lag in range(1, MOST_LATE) if _one_curve(t, y, slack, before, after, lag)), 0)
 
@@ -119,10 +117,9 @@ def _one_curve(t: Array, y: Array, slack: Array, before: Phase, after: Phase, la
 class _Places:
     """A shortest path over places."""
 
-    def __init__(self, t: Array, y: Array, slack: Array, lagging: bool) -> None:
-        self.t, self.y, self.slack, self.lagging = t, y, slack, lagging
-        smooth = _without_spikes(y, slack) if lagging else y
-        self.turns, self.places = _places(t, smooth, slack)
+    def __init__(self, t: Array, y: Array, slack: Array) -> None:
+        self.t, self.y, self.slack = t, y, slack
+        self.turns, self.places = _places(t, y, slack)
 
     def shortest(self) -> list[Phase] | None:
         end = len(self.t)
@@ -171,20 +168,10 @@ class _Places:
                     break
                 if rows >= family.numbers + SPARE:
                     del alive[number]
-            if best is None and self.lagging and stop - first > 8:
-                best = self._lagging(first, stop)
             if best is not None:
                 yield best
-            elif not alive and not self.lagging:
+            elif not alive:
                 return
-
-    def _lagging(self, first: int, stop: int) -> Phase | None:
-        some = slice(first, stop)
-        for family in FAMILIES[1:]:
-            phase = longest(family, self.t[some], self.y[some], self.slack[some])
-            if phase is not None and phase.stop == stop - first:
-                return phase.moved(first)
-        return None
 
 
 def _curve(
@@ -203,7 +190,7 @@ def _places(t: Array, y: Array, slack: Array) -> tuple[list[int], list[int]]:
     way = np.where(np.abs(moved) > slack[1:] + slack[:-1], np.sign(moved), 0).astype(int)
     going = np.flatnonzero(way)
     turns = [int(b) for a, b in itertools.pairwise(going) if way[a] != way[b]]
-    places = {0, len(y)} | {row + by for row in turns for by in (0, 1)}
+    places = {0, len(y)} | {row + by for row in turns for by in (-1, 0, 1)}
     edges = np.flatnonzero(np.diff(np.concatenate([[1], (way != 0).astype(int), [1]])))
     equal = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))  # rows a..b are equal
     longest = sorted(equal, key=lambda ends: ends[0] - ends[1])[:MOST_EQUAL]
@@ -225,78 +212,13 @@ def _bends(t: Array, y: Array, slack: Array) -> list[int]:
     noise = (slack[2:] + slack[1:-1]) / span[1:] + (slack[1:-1] + slack[:-2]) / span[:-1]
     around = np.pad(bend, 2, mode="reflect")
     apart = np.abs(bend - (around[:-4] + around[4:]) / 2)
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(apart, NEAR, mode="reflect"), 2 * NEAR + 1), 1)
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(apart, NEAR, mode="reflect"), 2 * NEAR + 1)
+    # Less than the median: close to the last row, half of the window is the bend itself, seen in the mirror
+    usual = np.partition(near, NEAR // 2, 1)[:, NEAR // 2]
     most = np.lib.stride_tricks.sliding_window_view(np.pad(apart, 3), 7).max(1)
     sharp = np.flatnonzero((apart > 8 * usual) & (apart > 8 * noise) & (apart > 0.6 * most))
     strongest = sharp[np.argsort(-(apart / noise)[sharp])][:MOST_BENDS]
     return [int(row) + 1 for row in strongest]
-
-
-def _without_spikes(y: Array, slack: Array) -> Array:
-    """Single rows far from both neighbours, put between them."""
-    if len(y) < 5:
-        return y
-    y = y.copy()
-    middle = (y[:-2] + y[2:]) / 2
-    off, step = np.abs(y[1:-1] - middle), np.abs(y[2:] - y[:-2])
-    for row in np.flatnonzero(off > 5 * (step + slack[1:-1])) + 1:
-        if off[row - 1] >= off[max(row - 2, 0) : row + 1].max():
-            y[row] = middle[row - 1]
-    return y
-
-
-def longest(family: CurveFamily, t: Array, y: Array, slack: Array) -> Phase | None:
-    """The longest phase of a family from the first row on, lags and outliers allowed."""
-    t, slack = t.copy(), slack * LOOSE
-    keep = np.ones(len(t), bool)
-    size = min(family.numbers + 2, len(t))
-    curve = fitted(family, t[:size], y[:size], slack[:size])
-    if curve is None:
-        size = family.numbers
-        if len(t) < size or (curve := fitted(family, t[:size], y[:size], slack[:size])) is None:
-            return None
-    lags: list[tuple[int, int]] = []
-    odd: list[int] = []
-    whole = True
-    while True:
-        size = max(size, covered(curve, t[keep], y[keep], slack[keep]))
-        rows = np.flatnonzero(keep)
-        sizes = [len(rows)] if whole else []
-        whole = False
-        sizes += [min(2 * size, len(rows)), min(size + size // 3 + 1, len(rows)), min(size + 1, len(rows))]
-        for more in sizes:
-            some, search = rows[:more], more >= min(2 * size, len(rows))
-            if more > size and (longer := fitted(family, t[some], y[some], slack[some], curve, search)) is not None:
-                curve, size = longer, more
-                break
-        else:
-            stop = int(rows[size]) if size < len(rows) else len(t)
-            known = stop < len(t) and family.name != "flat" and size >= family.numbers + 4
-            goes_on = _goes_on(curve, t, y, slack, stop, len(odd)) if known else None
-            if goes_on is None:
-                break
-            skipped, lag = goes_on
-            keep[stop : stop + skipped] = False
-            odd += range(stop, stop + skipped)
-            if lag:
-                t[stop + skipped :] -= lag
-                lags.append((stop + skipped, lag))
-    return Phase(0, stop, curve, tuple(lags), tuple(odd))
-
-
-def _goes_on(curve: FittedCurve, t: Array, y: Array, slack: Array, stop: int, odd: int) -> tuple[int, int] | None:
-    """Whether the rows from `stop` on lie on the same curve: with the clock standing back, or after odd rows."""
-    rows = slice(stop, stop + 4)
-    if (np.abs(curve(t[rows] - 1) - curve(t[rows])) > 3 * slack[rows]).all():
-        for lag in range(1, MOST_LAG):
-            if covered(curve, t[rows] - lag, y[rows], slack[rows] * 2) == len(t[rows]):
-                return 0, lag
-    for skipped in (1, 2) if odd < MOST_OUTLIERS else ():
-        rows, away = slice(stop + skipped, stop + skipped + 5), slice(stop, stop + skipped)
-        far = (np.abs(curve(t[away]) - y[away]) > 10 * slack[away]).all()
-        if far and len(t[rows]) == 5 and covered(curve, t[rows], y[rows], slack[rows]) == 5:
-            return skipped, 0
-    return None
 
 
 def jumps(t: Array, y: Array, slack: Array) -> list[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ... import shapes
 from ..intervals import shortest
 from .assemble import part_of
 from .candidate import Candidate, made_plain, shifts
-from .curve_families import Array, FittedCurve
+from .curve_families import Array, CurveFamily, FittedCurve
 from .fitting import LogRows, around, fit, fits
 from .model import FittedPart, Model, root
 from .outline import BODIES, Outline, outline
@@ -38,14 +38,16 @@ LAST = ("shifted geometric", "power", "raised power")  # tried where no other cu
 NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are plain
 
 
-def recipes_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
-    """The schedules of one warm-up and one decay that give every row, the plainest first."""
+def recipes_of(
+    clock: Array, rate: Array, slack: Array, preferred: int | None, bodies: Sequence[CurveFamily] = BODIES
+) -> list[Candidate]:
+    """The schedules of one warm-up and one decay of some bodies that give every row, the plainest first."""
     seen = outline(clock, rate, slack)
     if seen is None or len(clock) < 4 or seen.top == len(clock) - 1:  # it may rise further
         return []
     found: list[Candidate] = []
     with contextlib.suppress(Exhausted):  # what was found before is kept
-        for curve in curves_of(seen):
+        for curve in curves_of(seen, bodies):
             if found and curve is not None and curve.family.name in LAST:
                 break
             for shift in shifts(preferred):
@@ -70,12 +72,12 @@ def _add(
                     return
 
 
-def curves_of(seen: Outline) -> Iterator[FittedCurve | None]:
+def curves_of(seen: Outline, bodies: Sequence[CurveFamily] = BODIES) -> Iterator[FittedCurve | None]:
     """The curves that the rows which fall may lie on; None where none do."""
     if seen.fall == len(seen.t):
         yield None
     else:
-        yield from (curve for body in BODIES if (curve := seen.curve(body)) is not None)
+        yield from (curve for body in bodies if (curve := seen.curve(body)) is not None)
 
 
 def models(seen: Outline, curve: FittedCurve | None, shift: int) -> Iterator[Model]:
