@@ -1,4 +1,4 @@
-"""Rates that stay at levels: step schedules, and curves held for a while, as where a scheduler is stepped once an epoch."""
+"""Rates at levels: step schedules, and curves held for a while, as where a scheduler is stepped once an epoch."""
 
 from __future__ import annotations
 
