@@ -18,6 +18,7 @@ from torch_dropins_cases import (
     reference,
     rounding_of_pytorch,
     saved,
+    since_2_9,
     walk,
 )
 
@@ -38,6 +39,7 @@ def test_a_sequence_as_a_part() -> None:
     assert [rate for (rate,) in walked] == pytest.approx([0.05, 0.05, 0.01, 0.01, 0.1, 0.09], rel=1e-15)
 
 
+@since_2_9
 @kinds
 @pytest.mark.parametrize("parts", SEQUENCES)
 @pytest.mark.parametrize("milestone", [0, 5])
@@ -54,6 +56,7 @@ def test_in_a_sequence(parts: Any, milestone: int, tensor: bool) -> None:
             walk(sequence, 1)
 
 
+@since_2_9
 @pytest.mark.parametrize("first", [pytorch.LinearLR, ours.CosineAnnealingLR])
 def test_a_later_part_is_exact(first: Any) -> None:
     o = optimizer((0.1,), tensor=True)
@@ -65,6 +68,7 @@ def test_a_later_part_is_exact(first: Any) -> None:
         assert near(rate, exact, ulps=0.5001, digits=24)
 
 
+@since_2_9
 @kinds
 def test_in_a_nested_sequence(tensor: bool) -> None:
     walked = []
@@ -75,6 +79,7 @@ def test_in_a_nested_sequence(tensor: bool) -> None:
     assert walked[0] == [pytest.approx(row, rel=0, abs=rounding_of_pytorch(tensor)) for row in walked[1]]
 
 
+@since_2_9
 def test_a_sequence_resumed_by_state() -> None:
     def build(tensor: bool) -> Any:
         o = optimizer(tensor=tensor)

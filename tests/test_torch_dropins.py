@@ -105,6 +105,7 @@ class LinearLR(pytorch.LinearLR, Exact):
         return annealing.linear(base * self.start_factor, base * self.end_factor, self.total_iters)
 
 
+@pytest.mark.skipif(not hasattr(pytorch.LRScheduler, "_is_initial"), reason="PyTorch before 2.7 has other steps")
 @kinds
 def test_a_scheduler_that_does_not_start_at_its_base_rate(tensor: bool) -> None:
     """A second one scales the rates of the first again, as PyTorch's does; a resumed one keeps them."""

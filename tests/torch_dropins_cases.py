@@ -81,6 +81,9 @@ CLASSES: dict[str, Build] = {
     "nested SequentialLR": nested,
     "ChainedScheduler": in_chain,
 }
+SINCE_2_9 = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 9)
+# Before, PyTorch's SequentialLR puts the initial tensor into the group: every later write changes the base rate.
+since_2_9 = pytest.mark.skipif(not SINCE_2_9, reason="PyTorch's SequentialLR before 2.9 is wrong for tensors")
 kinds = pytest.mark.parametrize("tensor", [False, True], ids=["float", "tensor"])
 classes = pytest.mark.parametrize("name", CLASSES)
 

@@ -12,6 +12,7 @@ from ..errors import finite
 from ..recipes.cyclic import CURVES
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run
+from .compat import anneal_strategy
 from .dropin import Exact, Key
 from .groups import Groups, kept_on_error, shared
 from .state_dicts import Loading
@@ -39,7 +40,8 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
     Source: torch.optim.swa_utils.SWALR; Izmailov et al. 2018, arXiv 1803.05407.
     """
 
-    _arguments = ("anneal_epochs", "_anneal_strategy")
+    _arguments = ("anneal_epochs", "_strategy")
+    _strategy = property(anneal_strategy)
     _takes_in = True
     _absolute = False
     _placed = False  # averaging begins late, with a last_epoch of the whole training, and anneals from the rate found
@@ -69,7 +71,7 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
         swa_lr = finite(others[0], "swa_lr")
         if self.anneal_epochs == 0:
             return recipes.constant(swa_lr)
-        return Run(CURVES["cosine" if self._anneal_strategy == "cos" else "linear"], base, swa_lr, self.anneal_epochs)
+        return Run(CURVES["cosine" if self._strategy == "cos" else "linear"], base, swa_lr, self.anneal_epochs)
 
     def _join(self, group: dict[str, Any]) -> None:
         others = self.optimizer.param_groups[: len(self.base_lrs)]

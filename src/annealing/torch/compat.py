@@ -2,12 +2,63 @@
 
 from __future__ import annotations
 
+import warnings
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.optim.lr_scheduler import LRScheduler
 
 from ..frozen import Value
+
+is_dynamo_compiling: Any = getattr(torch.compiler, "is_dynamo_compiling", lambda: False)  # since 2.3
+
+
+class Splitting(LRScheduler):
+    """LRScheduler.step() as it is since 2.9, where it leaves the rates to `_update_lr`, for the versions before."""
+
+    def _initial_step(self) -> None:
+        self._is_initial = True
+        # Before 2.9 the base rates are the tensors of the groups, which SequentialLR then writes to.
+        self.base_lrs = [base.clone() if isinstance(base, torch.Tensor) else base for base in self.base_lrs]
+        try:
+            super()._initial_step()
+        finally:
+            self._is_initial = False
+            if "_is_initial" not in vars(LRScheduler):
+                del self._is_initial  # states have what PyTorch's of this version have
+
+    def step(self, epoch: int | None = None) -> None:
+        self._step_count += 1
+        self._update_lr(epoch)
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        count = self._step_count
+        self._step_count -= 1  # the old step counts too, before it asks for the rates, by which SWALR goes
+        with warnings.catch_warnings(action="ignore"):
+            LRScheduler.step(self, epoch)
+        self._step_count = count
+
+
+if TYPE_CHECKING or hasattr(LRScheduler, "_update_lr"):
+    Updating = LRScheduler
+else:
+    Updating = Splitting
+    Splitting._is_initial = False
+
+
+def update(scheduler: Any, epoch: int) -> None:
+    """Put a scheduler of any version at a step, as SequentialLR does at a milestone."""
+    if hasattr(scheduler, "_update_lr"):
+        scheduler._update_lr(epoch)
+    else:
+        Splitting._update_lr(scheduler, epoch)
+
+
+def anneal_strategy(scheduler: Any) -> str:
+    """The strategy of a OneCycleLR (named since 2.3) or SWALR (since 2.10)."""
+    named = getattr(scheduler, "_anneal_func_type", None) or getattr(scheduler, "_anneal_strategy", None)
+    return str(named or ("linear" if "linear" in scheduler.anneal_func.__name__ else "cos"))
 
 
 def _all(kind: Any) -> list[type]:
@@ -15,7 +66,7 @@ def _all(kind: Any) -> list[type]:
 
 
 def allow_schedules() -> None:
-    """Let `torch.load`, whose default since 2.6 takes what is registered only, load schedules."""
+    """Let `torch.load`, whose default since 2.6 takes only what is registered, load schedules."""
     add: Any = getattr(torch.serialization, "add_safe_globals", None)  # since 2.4
     if add is not None:
         add([*_all(Value), Fraction])

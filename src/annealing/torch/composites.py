@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from ..exact import exact
+from .compat import update
 from .groups import copied, kept_on_error, rates
 from .state_dicts import Loading
 from .writer import put
@@ -140,7 +141,7 @@ def _jump(scheduler: Any, epoch: int) -> None:
     if isinstance(scheduler, lr_scheduler.CosineAnnealingWarmRestarts):
         scheduler.step(epoch)  # PyTorch's own finds its run there alone
     else:
-        scheduler._update_lr(epoch)
+        update(scheduler, epoch)
 
 
 def stand(scheduler: Any, epoch: int) -> None:

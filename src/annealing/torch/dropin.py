@@ -6,15 +6,16 @@ import copy
 import math
 import warnings
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .blocks import Ahead, value
+from .compat import Updating, is_dynamo_compiling
 from .groups import Groups, Marks, checked, copied, eager, hold, joined, marks, rates, separate, unchanged
 from .writer import writer
 
@@ -64,7 +65,7 @@ class Course:
         return self.writer.write(groups, self.ahead.values(time, len(groups)))
 
 
-class Exact(LRScheduler):
+class Exact(Updating):
     """A PyTorch scheduler that writes its exact curve while the rates are its own, and else steps as PyTorch does.
 
     A subclass names the arguments that make its curve, and says what the curve is. The curve is in force
@@ -91,12 +92,12 @@ class Exact(LRScheduler):
     _until: float = math.inf  # the last step that can be taken
     _absolute = True  # whether an absolute epoch has a value of its own
 
-    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1, *verbose: Any) -> None:
         self._forget()
         self._get_lr_called_within_step = False
         self._examine(checked(optimizer).param_groups)
         separate(optimizer)
-        super().__init__(optimizer, last_epoch)
+        super().__init__(optimizer, last_epoch, *verbose)  # PyTorch before 2.9 has verbose
 
     def _examine(self, groups: Groups) -> None:
         """Make the curves of the groups, so that bad arguments fail before anything is written."""
@@ -302,11 +303,18 @@ class Rehearsal:
     """What LRScheduler.step looks at before it updates the rates."""
 
     def __init__(self, scheduler: LRScheduler) -> None:
-        self.optimizer = scheduler.optimizer
-        self._step_count = scheduler._step_count
+        real = scheduler.optimizer
+        # Without groups: PyTorch before 2.9 goes on to write them.
+        self.optimizer = SimpleNamespace(
+            step=real.step, _opt_called=getattr(real, "_opt_called", False), param_groups=list[Any]()
+        )
+        self._step_count, self.last_epoch = scheduler._step_count, 0
 
     def _update_lr(self, epoch: int | None) -> None:
         pass
+
+    def get_lr(self) -> list[Any]:
+        return []
 
 
 def forewarn(scheduler: LRScheduler, epoch: int | None) -> None:

@@ -60,7 +60,7 @@ def separate(optimizer: Optimizer) -> None:
         rate = group["lr"]
         if isinstance(rate, Tensor):
             place = (rate.device, rate.data_ptr() or id(rate))
-            if place in seen:
+            if place in seen or rate is group.get("initial_lr"):  # PyTorch's SequentialLR before 2.9 puts it there
                 group["lr"] = rate.clone()
             seen.add(place)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from torch.optim import lr_scheduler
-from torch.optim.lr_scheduler import LRScheduler
 
+from .compat import Updating
 from .groups import joined, separate, shared
 from .state_dicts import Loading
 
 
-class Functions(LRScheduler):
+class Functions(Updating):
     """Rates by one function of the step for each group."""
 
     lr_lambdas: list[Any]

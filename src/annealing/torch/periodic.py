@@ -8,7 +8,6 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
-from torch.compiler import is_dynamo_compiling
 from torch.optim import lr_scheduler
 
 from .. import recipes, shapes
@@ -17,6 +16,7 @@ from ..exact import END_OF_TIME, exact, positive
 from ..recipes.cyclic import CURVES
 from ..schedule.base import Schedule
 from ..schedule.nodes import Join, Repeat, Run
+from .compat import anneal_strategy, is_dynamo_compiling
 from .decaying import annealed
 from .dropin import Course, Exact, Key
 from .groups import Groups, checked, copied, eager, kept_on_error, separate, shared
@@ -116,7 +116,7 @@ class Cycled(Exact):
 
     _from_bases = _takes_in = True
     cycle_momentum: bool
-    use_beta1: bool
+    use_beta1 = False  # before 2.4 a CyclicLR has no betas
 
     def _beside(self, keys: list[Key]) -> list[Schedule] | None:
         if not self.cycle_momentum:
@@ -247,7 +247,8 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
     Source: torch.optim.lr_scheduler.OneCycleLR; Smith and Topin 2018, arXiv 1708.07120.
     """
 
-    _arguments = ("total_steps", "_schedule_phases", "_anneal_func_type", "cycle_momentum")
+    _arguments = ("total_steps", "_schedule_phases", "_strategy", "cycle_momentum")
+    _strategy = property(anneal_strategy)
     ENDS = ("initial_lr", "max_lr", "min_lr")
     MOMENTA = ("max_momentum", "base_momentum")
 
@@ -293,7 +294,7 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
 
     def _phased(self, what: str, values: dict[str, float]) -> Schedule:
         """The phases that are longer than nothing; one that begins before 0 is cut there."""
-        begin, shape = Fraction(0), CURVES["cosine" if self._anneal_func_type == "cos" else "linear"]
+        begin, shape = Fraction(0), CURVES["cosine" if self._strategy == "cos" else "linear"]
         runs, last = list[Schedule](), 0.0
         for phase in self._schedule_phases:
             start, last = (finite(values[phase[f"{end}_{what}"]], what) for end in ("start", "end"))  # type: ignore[literal-required]

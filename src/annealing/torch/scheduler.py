@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, tensor
-from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from . import hyperparameters, resuming
 from .called_by import look_at_caller
+from .compat import is_dynamo_compiling
 from .groups import eager
 from .hyperparameters import Given, Hyperparameter
 from .snapshots import Snapshots

@@ -13,7 +13,11 @@ from ..errors import ScheduleError
 from .groups import separate
 from .writer import put
 
-SINCE = {"_is_initial", "_get_lr_called_within_step", "_last_lr"}  # what states of other versions may lack
+# What states of other versions of PyTorch, from 2.2 on, may lack: then what the constructor has set stays.
+SINCE = {
+    *("_is_initial", "_get_lr_called_within_step", "_last_lr", "verbose"),
+    *("use_beta1", "_anneal_func_type", "_anneal_strategy", "anneal_func", "default_min_lr"),
+}
 
 
 @cache
@@ -21,7 +25,7 @@ def arguments_of_all() -> frozenset[str]:
     """The names of the arguments of every scheduler of PyTorch: one that a state should not have marks another's."""
     classes = [getattr(lr_scheduler, name) for name in lr_scheduler.__all__]
     names = {name for kind in [*classes, swa_utils.SWALR] for name in inspect.signature(kind).parameters}
-    return frozenset(names - {"optimizer", "last_epoch"})
+    return frozenset(names - {"optimizer", "last_epoch", "verbose"})
 
 
 def check(scheduler: LRScheduler, state: Any) -> None:
