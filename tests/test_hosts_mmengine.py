@@ -85,6 +85,16 @@ def test_the_config_of_the_page(tmp_path: Path) -> None:
     assert train(tmp_path, found["param_scheduler"]) == wanted(linear(0, 0.1, 4) >> cosine(0.1, 0, 12), 16)
 
 
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_a_resumed_training_goes_on_where_it_stopped_also_if_it_is_longer(accumulated: int, tmp_path: Path) -> None:
+    train(tmp_path, NAMED, accumulated, train_cfg={"by_epoch": True, "max_epochs": 2})
+    # MMEngine 0.10.7 cannot load its own checkpoints with the safe default of torch.load.
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+        rates = train(tmp_path, NAMED, accumulated, resume=True)
+    assert rates == wanted(parse(SCHEDULE), 8 // accumulated, 8 // accumulated)
+
+
 def test_in_a_loop_by_iterations(tmp_path: Path) -> None:
     cfg = {"by_epoch": False, "max_iters": 16, "val_interval": 100}
     assert train(tmp_path, NAMED, train_cfg=cfg) == wanted(parse(SCHEDULE), 16)

@@ -6,7 +6,7 @@ import math
 from typing import Any, Literal
 
 from ..errors import ScheduleError
-from ..notation import parse
+from ..notation import from_json, parse
 from ..plan import Plan
 from ..schedule.base import Schedule
 from ..torch.scheduler import Scheduler
@@ -28,6 +28,23 @@ def resolved(given: Any, updates: float) -> Any:
     if not 0 < updates < math.inf:
         raise ScheduleError(f"{schedule} has shares of a training whose number of updates this host does not know")
     return Plan(steps=int(updates)).resolve(schedule)
+
+
+def one_schedule(given: Any) -> Schedule:
+    """The schedule of an adapter that takes one, from notation too."""
+    schedule = parse(given) if isinstance(given, str) else given
+    if not isinstance(schedule, Schedule):
+        raise ScheduleError(f"schedule must be a schedule or its notation, got {given!r}")
+    # One that waits for a plan cannot be called: found out here, before the host's class writes to the groups.
+    schedule(0)
+    return schedule
+
+
+def require_same(state: dict[str, Any], schedule: Schedule) -> None:
+    """Refuse the state of another schedule: the host's own classes would take up whatever it holds."""
+    found = from_json(state.get("schedule", ""))
+    if found != schedule:
+        raise ScheduleError(f"the state is of another schedule: {found}; this scheduler has {schedule}")
 
 
 def scheduler_for(kind: type[Scheduler], optimizer: Any, updates: float, given: dict[str, Any]) -> Scheduler:

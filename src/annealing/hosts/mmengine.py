@@ -15,10 +15,10 @@ try:
 except ImportError as error:
     raise missing("mmengine", "mmengine") from error
 
-from ..errors import ScheduleError
-from ..notation import from_json, parse
+from ..notation import parse
 from ..schedule.base import Schedule
 from ..torch.called_by import HELP, per_epoch
+from .adapting import one_schedule, require_same
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -39,10 +39,7 @@ class ScheduleParam(_ParamScheduler):  # type: ignore[misc]
         by_epoch: bool = True,
         **more: Any,
     ) -> None:
-        self.schedule = parse(schedule) if isinstance(schedule, str) else schedule
-        if not isinstance(self.schedule, Schedule):
-            raise ScheduleError(f"schedule must be a schedule or its notation, got {schedule!r}")
-        self.schedule(0)  # a schedule that cannot be called is refused before the groups are touched
+        self.schedule = one_schedule(schedule)
         if by_epoch and end < INF:  # the Runner gives its number of epochs as the end
             message = per_epoch([self.schedule], "MMEngine", end - begin, "write by_epoch=False")
             if message:
@@ -71,7 +68,12 @@ class ScheduleParam(_ParamScheduler):  # type: ignore[misc]
         return {**super().state_dict(), "schedule": self.schedule.to_json()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        found = from_json(state_dict.get("schedule", ""))
-        if found != self.schedule:
-            raise ScheduleError(f"the state is of another schedule: {found}; this scheduler has {self.schedule}")
-        super().load_state_dict({**state_dict, "schedule": found})
+        require_same(state_dict, self.schedule)
+        # The Runner of a shorter training gave it that training's end, at which the rate would stand still for good.
+        own = {"schedule": self.schedule, "begin": self.begin, "end": self.end}
+        super().load_state_dict({**state_dict, **own})
+        self.last_step = min(self._global_step, self.end - 1) - self.begin
+        if self.last_step >= 0:
+            for group, value in zip(self.optimizer.param_groups, self._get_value(), strict=True):
+                group[self.param_name] = value
+        self.last_step = max(self.last_step, -1)

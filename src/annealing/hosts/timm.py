@@ -12,8 +12,8 @@ except ImportError as error:
     raise missing("timm", "timm") from error
 
 from ..errors import ScheduleError
-from ..notation import from_json, parse
 from ..schedule.base import Schedule
+from .adapting import one_schedule, require_same
 
 
 class ScheduleForTimm(TimmScheduler):  # type: ignore[misc]
@@ -26,13 +26,10 @@ class ScheduleForTimm(TimmScheduler):  # type: ignore[misc]
     def __init__(
         self, optimizer: Any, schedule: Schedule | str, *, in_epochs: bool = False, scale: str | None = None
     ) -> None:
-        self.schedule = parse(schedule) if isinstance(schedule, str) else schedule
-        if not isinstance(self.schedule, Schedule):
-            raise ScheduleError(f"schedule must be a schedule or its notation, got {schedule!r}")
+        self.schedule = one_schedule(schedule)
         if scale not in (None, "base"):
             raise ScheduleError(f"scale must be None or 'base', got {scale!r}")
         self.scale = scale
-        self.schedule(0)  # a schedule that cannot be called is refused before the groups are touched
         super().__init__(optimizer, "lr", t_in_epochs=in_epochs)
         self.update_groups(self._get_lr(0))
 
@@ -45,6 +42,4 @@ class ScheduleForTimm(TimmScheduler):  # type: ignore[misc]
         return {"schedule": self.schedule.to_json()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        found = from_json(state_dict.get("schedule", ""))
-        if found != self.schedule:
-            raise ScheduleError(f"the state is of another schedule: {found}; this scheduler has {self.schedule}")
+        require_same(state_dict, self.schedule)
