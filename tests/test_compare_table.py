@@ -14,10 +14,10 @@ import pytest
 from compare_cases import PAPER, experiment, half, records, restarts, rows, short, single, step
 from scipy.stats import bootstrap, t
 
-from annealing import constant, linear, multistep
+from annealing import constant, cosine, linear, multistep
 from annealing.compare import Arm, Experiment, Function, Trial, conclusions
+from annealing.compare.figures import budgets, family, points
 from annealing.compare.figures import errors as errors_figure
-from annealing.compare.figures import family, points
 from annealing.compare.figures import rates as rates_figure
 from annealing.compare.records import Row
 from annealing.compare.report import plain, text
@@ -402,6 +402,18 @@ def test_a_panel_of_errors_shows_medians_range_level_and_recommended_models(tabl
     assert (recommended.get_xdata().tolist(), recommended.get_ydata().tolist()) == ([2, 6], [31, 13])
     band = panel.collections[0].get_paths()[0].vertices
     assert {tuple(point) for point in band} >= {(2, 30), (2, 32), (6, 12), (6, 14)}
+
+
+def test_results_after_the_same_epochs_are_drawn_one_below_the_other():
+    full = Arm("full", "full cosine", cosine(0.1, 0, 8), Fraction(8))
+    found = {Trial("full", seed): rows([50, 40, 30, 20, 14, 12, 9, 7 + seed]) for seed in range(3)}
+    case = experiment(step, full)
+    table = tabulate(case, {**records, **found})
+    (panel,) = budgets(case, table).axes
+    assert [label.get_text() for label in panel.get_yticklabels()] == ["step decay", "full cosine"]
+    drawn = [[*map(float, line.get_xdata())] for line in panel.get_lines()]
+    assert drawn == [[10, 12], [11], [7, 9], [8]]
+    assert len(budgets(experiment(), tabulate(experiment(), records)).axes[0].get_lines()) > 4
 
 
 def test_families_differ_in_style_and_colour():

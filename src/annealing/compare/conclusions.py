@@ -153,7 +153,7 @@ def _level(table: Table) -> str:
     )
     return (
         f"The level, {table.level:.2f}{table.unit}, is the median over the seeds of the mean {_name(table)} of "
-        f"{_quoted(title)} in its last {WINDOW} epochs. A schedule that comes down reaches it at the end of a cycle, "
+        f"{_quoted(title)} in its last {min(WINDOW, int(table.budget) or 1)} epochs. A schedule that comes down reaches it at the end of a cycle, "
         f"where its model is the one to keep.{hindsight if plain else ''}"
     )
 

@@ -102,6 +102,8 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
 
     Ends of cycles long before the shortest of the other schedules ends are left out, as they would squeeze the rest.
     """
+    if not table.run_ends and len({line.kept_at for line in table.lines}) == 1:
+        return _ranking(experiment, table)
     # a cycle of one epoch ends at an error so high that all others would lie on one line
     shortest = min(line.kept_at for line in table.lines if not line.restarts or line.key == table.baseline)
     figure = Figure(figsize=(8.2, 4.6), layout="constrained")
@@ -132,6 +134,24 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
     panel.set_axisbelow(True)
     level = Line2D([], [], label="the level", **LEVEL)
     figure.legend(handles=[*handles, level], loc="outside right upper", frameon=False, fontsize=9)
+    return figure
+
+
+def _ranking(experiment: Experiment, table: Table) -> Figure:
+    """The results one below the other, the best first: where all take the same epochs, there is no other axis."""
+    figure = Figure(figsize=(8.2, 0.9 + 0.38 * len(table.lines)), layout="constrained")
+    panel = figure.subplots()
+    ranked = table.ranked[::-1]
+    for place, line in enumerate(ranked):
+        color = _style(experiment, experiment.arm(line.key))["color"]
+        if line.error.low is not None and line.error.high is not None:
+            panel.plot([line.error.low, line.error.high], [place, place], color=color, linewidth=2, alpha=0.6)
+        panel.plot([line.error.middle], [place], "o", color=color, markeredgecolor="white", markersize=8)
+    panel.set_yticks(range(len(ranked)), [line.title for line in ranked])
+    panel.set_ylim(-0.6, len(ranked) - 0.4)
+    panel.set_xlabel(_quantity(table))
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(color="0.92", linewidth=0.6)
     return figure
 
 
