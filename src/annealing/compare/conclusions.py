@@ -147,14 +147,15 @@ def _test(table: Table) -> str:
 def _level(table: Table) -> str:
     title = table.line(table.baseline).title
     plain = any(line.kind in ("step decay", "constant") for line in table.lines)
+    window = min(WINDOW, max(1, int(table.budget)))
     hindsight = (
         " A schedule without cycles reaches it (a) at the end of its epochs, or (b), in hindsight, at the first epoch "
-        f"whose mean with the {WINDOW - 1} before it is at the level."
+        f"whose mean with the {window - 1} before it is at the level."
     )
     return (
         f"The level, {table.level:.2f}{table.unit}, is the median over the seeds of the mean {_name(table)} of "
-        f"{_quoted(title)} in its last {min(WINDOW, int(table.budget) or 1)} epochs. A schedule that comes down reaches it at the end of a cycle, "
-        f"where its model is the one to keep.{hindsight if plain else ''}"
+        f"{_quoted(title)} in its last {window} epochs. A schedule that comes down reaches it at the end of a cycle, "
+        f"where its model is the one to keep.{hindsight if plain and window > 1 else ''}"
     )
 
 
