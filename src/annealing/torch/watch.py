@@ -11,12 +11,17 @@ import torch
 
 from ..errors import ScheduleError, whole
 from ..schedule.base import Schedule
+from .hyperparameters import Hyperparameter
+from .scheduler import Scheduler
 
 DOUBLE = 1e-12  # of the peak: a schedule that is stepped in float64
 SINGLE = 4e-7  # of the peak: a rate in a tensor of float32
 HORIZON = 10**6  # where a schedule without an end is looked at for its peak
 MOST_KEPT = 4096  # updates remembered, evenly spread; beside them the latest
 LATEST = 64
+# At so many updates after the departure its fault is looked for. It is named when two looks in a row agree: after one
+# or two wrong rates nearly any fault would do.
+LOOKS = (16, 32, 64, 128, 256, 1024, 4096)
 
 
 class RateError(RuntimeError):
@@ -27,14 +32,17 @@ class Watch:
     """Checks before each update of an optimizer that the rate in every param group is the schedule's.
 
     It is a pre-hook of `optimizer.step` (PyTorch's public `register_step_pre_hook`): so it sees the rates that the
-    update uses, whoever wrote them, and counts the updates that are made, not those that a loss scaler skips. At the
-    first wrong rate it warns or raises, with the likely fault; `remove` ends it. With attach=False call `check()`
-    yourself, just before `optimizer.step()`.
+    update uses, whoever wrote them, and counts the updates that are made: not those that a loss scaler skips (also
+    inside a fused step), nor the step at rate 0 with empty gradients by which sharded checkpoints set an optimizer up.
+    At the first wrong rate it warns or raises; when it has seen enough to know the fault, it warns again, with the
+    name. `remove` ends it. With attach=False call `check()` yourself, just before `optimizer.step()`.
 
-    schedule: in updates. scale: by group, what the schedule is multiplied with; default the group's "lr_scale" if it
-    has one, else 1. on_departure: "warn" or "raise". done: how many updates were made before (on resume). every: a
-    rate in a tensor on a device is looked at once in so many updates; it is copied without waiting, and judged when
-    the copy has arrived.
+    optimizer: also a prepared or wrapped one, which holds the real one as `.optimizer`. schedule: in updates; or a
+    Scheduler, whose rates then are right in every group, and whose position at the first update is where it stands.
+    scale: by group, what the schedule is multiplied with; default the group's "lr_scale" if it has one, else 1.
+    on_departure: "warn" or "raise". done: how many updates were made before (on resume), or what knows it by the first
+    update: a scheduler or its state. every: a rate in a tensor on a device is looked at once in so many updates; it is
+    copied without waiting, and judged when the copy has arrived.
 
     >>> import torch
     >>> from annealing import cosine
@@ -51,25 +59,37 @@ class Watch:
     def __init__(
         self,
         optimizer: torch.optim.Optimizer,
-        schedule: Schedule,
+        schedule: Schedule | Scheduler,
         *,
         scale: Sequence[float] | None = None,
         on_departure: Literal["warn", "raise"] = "warn",
-        done: int = 0,
+        done: Any = None,
         every: int = 100,
         attach: bool = True,
     ) -> None:
         if on_departure not in ("warn", "raise"):
             raise ScheduleError(f"on_departure must be 'warn' or 'raise', got {on_departure!r}")
-        if scale is not None and len(scale) != len(optimizer.param_groups):
-            raise ScheduleError(f"scale must have one number for each of {len(optimizer.param_groups)} param groups")
+        optimizer = unwrapped(optimizer)
+        groups = optimizer.param_groups
+        if scale is not None and len(scale) != len(groups):
+            raise ScheduleError(f"scale must have one number for each of {len(groups)} param groups")
+        self._rates = None
+        if isinstance(schedule, Scheduler):
+            done = schedule if done is None else done
+            self._rates, schedule = _rates_of(schedule)
         self.optimizer, self.schedule, self.scale = optimizer, schedule, scale
-        self.on_departure, self.done, self.every = on_departure, whole(done, "done", 0), whole(every, "every")
+        self._position = None if done is None or isinstance(done, int) else done
+        self.done = whole(done, "done", 0) if isinstance(done, int) else 0
+        self.on_departure, self.every = on_departure, whole(every, "every")
         self.follows = True
         self.message: str | None = None
+        self._departed: tuple[int, int] | None = None  # the update and the group
+        self._named: Any = None
         from ..audit.landmarks import landmarks
 
         peak = landmarks(schedule, HORIZON).peak
+        if self._rates is not None:
+            peak = max(peak, *(abs(rate) for rate in self._rates.values(0, groups)))
         self._allowed = DOUBLE * peak, SINGLE * peak
         self._kept = _Kept()
         self._pending: list[tuple[int, int, torch.Tensor, Any, list[float]]] = []
@@ -81,29 +101,60 @@ class Watch:
             self._hook.remove()
 
     def _before(self, *_: Any) -> None:
-        self.check()
+        if not self._is_empty():
+            self.check()
+
+    def _is_empty(self) -> bool:
+        """Whether the step that is about to be made is no update."""
+        skipped = getattr(self.optimizer, "found_inf", None)  # a GradScaler leaves it to a fused step to skip
+        if isinstance(skipped, torch.Tensor):
+            return bool(skipped.item())
+        groups = self.optimizer.param_groups
+        if any(isinstance(group["lr"], torch.Tensor) and group["lr"].device.type != "cpu" for group in groups):
+            return False  # looking at the rate would wait for the device
+        if any(group["lr"] != 0 for group in groups):
+            return False
+        gradients = [value.grad for group in groups for value in group["params"] if value.grad is not None]
+        return bool(gradients) and not any(bool(gradient.any()) for gradient in gradients)
 
     def check(self) -> None:
         """Look at the rates which the next update will use; to be called once an update, just before it."""
-        meant = self.schedule(self.done)
+        if self._position is not None:
+            self.done, self._position = position_of(self._position), None
+        groups, allowed, latest = self.optimizer.param_groups, self._allowed[0], self._kept.latest
+        wanted = self._wanted(self.done)
         self.done = done = self.done + 1
-        allowed, scale, latest = self._allowed[0], self.scale, self._kept.latest
         seen: list[float] = []
         latest.append((done, seen))
         if len(latest) >= 2 * LATEST:
             self._kept.thin()
-        for number, group in enumerate(self.optimizer.param_groups):
+        for number, (group, right) in enumerate(zip(groups, wanted, strict=True)):
             rate = group["lr"]
-            wanted = meant * (group.get("lr_scale", 1.0) if scale is None else scale[number])
             if type(rate) is float:
                 seen.append(rate)
-                if not -allowed <= rate - wanted <= allowed:
-                    self._depart(number, done, rate, wanted)
+                if not -allowed <= rate - right <= allowed:
+                    self._depart(number, done, rate, right)
             else:
                 seen.append(np.nan)
-                self._look(number, rate, wanted, seen)
+                self._look(number, rate, right, seen)
         if self._pending:
             self._arrived()
+        if self._departed is not None and done - self._departed[0] in LOOKS:
+            self._look_for_the_fault()
+
+    def _wanted(self, done: int) -> list[float]:
+        """The rate that each group should have after so many updates."""
+        groups = self.optimizer.param_groups
+        if self._rates is not None:
+            found = [float("nan")] * len(groups)
+            for i, value in zip(self._rates.mine or range(len(groups)), self._rates.values(done, groups), strict=True):
+                found[i] = value
+            # Groups without a schedule are as they are.
+            return [
+                float(group["lr"]) if np.isnan(value) else value for group, value in zip(groups, found, strict=True)
+            ]
+        meant = self.schedule(done)
+        return [meant * self._scale(number) for number in range(len(groups))]
 
     def _look(self, number: int, rate: Any, wanted: float, seen: list[float]) -> None:
         """A rate that is no float: a number of another type is read, a tensor on a device is copied on some updates."""
@@ -128,7 +179,7 @@ class Watch:
         for one in waiting:
             number, update, copy, event, seen = one
             if event.query():
-                self._judge(number, update, copy, self.schedule(update - 1) * self._scale(number), seen)
+                self._judge(number, update, copy, self._wanted(update - 1)[number], seen)
             else:
                 self._pending.append(one)
 
@@ -140,27 +191,85 @@ class Watch:
     def _depart(self, number: int, update: int, rate: float, wanted: float) -> None:
         if not self.follows:
             return
-        self.follows = False
+        self.follows, self._departed = False, (update, number)
+        schedule = self._schedule(number)
         self.message = (
-            f"update {update} uses the rate {rate:.6g} in param group {number}, but the schedule {self.schedule} has "
-            f"{wanted:.6g}{self._likely(number)}"
+            f"update {update} uses the rate {rate:.6g} in param group {number}, but the schedule {schedule} has "
+            f"{wanted:.6g}"
         )
         if self.on_departure == "raise":
             raise RateError(self.message)
         warnings.warn(self.message, RuntimeWarning, stacklevel=2)
 
-    def _likely(self, number: int) -> str:
+    def _look_for_the_fault(self) -> None:
+        assert self._departed is not None
+        update, number = self._departed
+        seen = {rates[number] for _, rates in (*self._kept.spread, *self._kept.latest) if number < len(rates)}
+        if len(seen) == 1:
+            # Any interval of steps longer than what was seen would fit as well: say what is known, and no interval.
+            self.message = (
+                f"the rate of param group {number} has not changed in {self.done} updates: the scheduler is not "
+                "stepped, or not yet. Check that it belongs to this optimizer and is stepped once per update."
+            )
+            self._departed = None
+            warnings.warn(self.message, RuntimeWarning, stacklevel=2)
+            return
         verdict = self.verdict(number)
-        if verdict.follows or verdict.faults[0].name == "unknown":
-            return ""
+        named = None if verdict.follows or verdict.faults[0].name == "unknown" else verdict.faults
+        if named is None or self._named is None or _names(named) != _names(self._named):
+            self._named = named
+            return
         from ..audit.messages import listed
 
-        return f"; likely: {listed(verdict.faults)}. {verdict.faults[0].advice}"
+        self.message = (
+            f"the rates of param group {number}, wrong from update {update} on, look like this: {listed(named)}. "
+            f"{named[0].advice}"
+        )
+        self._departed = None
+        warnings.warn(self.message, RuntimeWarning, stacklevel=2)
+
+    def _schedule(self, number: int) -> Schedule:
+        """What a group follows, its scale apart."""
+        if self._rates is not None and isinstance(self._rates.schedules, list):
+            return self._rates.schedules[number] or self.schedule
+        return self.schedule
 
     def verdict(self, group: int = 0) -> Any:
         """The audit of the rates of a param group seen so far: an `annealing.audit.Verdict`."""
         scale = self._scale(group)
-        return self._kept.verdict(self.schedule if scale == 1 else scale * self.schedule, group)
+        if self._rates is not None:
+            scale = self._rates.factors(self.optimizer.param_groups)[group] if self._rates.scale else 1
+        schedule = self._schedule(group)
+        return self._kept.verdict(schedule if scale == 1 else scale * schedule, group)
+
+
+def unwrapped(optimizer: Any) -> Any:
+    """The optimizer that makes the updates and has hooks; Accelerate's and others hold it as `.optimizer`."""
+    while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
+        optimizer = inner
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ScheduleError(f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}")
+    return optimizer
+
+
+def position_of(known: Any) -> int:
+    """The number of updates that a scheduler or a state says were made."""
+    for name in ("position", "last_epoch"):
+        found = known.get(name) if isinstance(known, dict) else getattr(known, name, None)
+        if isinstance(found, int | float):
+            return whole(int(found), "done", 0)
+    raise ScheduleError(f"done must be a number of updates, a scheduler or a state of one, got {known!r}")
+
+
+def _rates_of(scheduler: Scheduler) -> tuple[Hyperparameter, Schedule]:
+    for one in scheduler._hyperparameters:
+        if one.name == "lr":
+            return one.following(one.schedules), one.distinct[0]
+    raise ScheduleError("the Scheduler has no schedule of lr to watch")
+
+
+def _names(faults: Any) -> list[tuple[str, Any]]:
+    return [(fault.name, fault.parameters) for fault in faults]
 
 
 class _Kept:
