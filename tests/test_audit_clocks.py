@@ -186,6 +186,10 @@ def test_a_trainer_without_bars(tmp_path: Path) -> None:
     log = read(tmp_path / "log")
     assert (log.clock.tolist(), log.counted) == (list(range(1, 201)), True)
     assert log.epochs is not None
+    end = "{'train_runtime': 98.7654, 'train_samples_per_second': 162.0, 'train_steps_per_second': 20.25, 'train_loss': 1.0, 'epoch': 4.0}\n"
+    (tmp_path / "log").write_text(hugging_face(200, 10, 500) + end)  # 98.7654 s x 20.25 steps are 2,000.0
+    log = read(tmp_path / "log")
+    assert (log.clock.tolist(), log.counted) == ([10 * k for k in range(1, 201)], False)
     lines = (head + hugging_face(200, 10, 500)).splitlines(keepends=True)
     (tmp_path / "log").write_text(
         "".join(line for i, line in enumerate(lines) if i < 20 or i % 7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from .text_file import TextFile
 
 OFF = 2  # steps that a bar may be late or early
 MOST_EVERY = 100_000  # steps between rows
+SUMMARY = re.compile(
+    r"'train_runtime': '?(?P<train_runtime>[0-9.]{1,20})'?,[^{}\n]{0,400}?"
+    r"'train_steps_per_second': '?(?P<train_steps_per_second>[0-9.]{1,20})'?[,}]"
+)
 
 
 def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
@@ -24,6 +29,8 @@ def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
     bars, dicts, columns, decimals = [], [], [], 0
     count = 0
     for piece in source.pieces():
+        if summary := SUMMARY.search(piece):
+            rows.settings |= {name: float(text) for name, text in summary.groupdict().items()}
         if (found := finder.find(piece)) is None:
             continue
         number, total, rate, epoch = (found.columns[name] for name in ("update", "total", "rate", "epoch"))
@@ -87,6 +94,14 @@ def _updates_in_an_epoch(settings: dict[str, Any], update: Floats, epochs: Float
         return total / length
     if isinstance(total, int) and total > 0 and last > 0.9 and abs(last - round(last)) <= 0.01:
         return total / round(last)  # the last row of a whole training is at a whole epoch
+    if "train_runtime" in settings and last > 0:
+        # Steps per second have three decimals, and after the last row there may be fewer steps than between two.
+        speed = settings["train_steps_per_second"]
+        found = settings["train_runtime"] * speed / epochs.size
+        off = 0.0005 / speed * found if speed else np.inf
+        every = np.floor(found + off)
+        if off < 0.25 and 1 <= every <= MOST_EVERY and found - every <= every / epochs.size + off:
+            return float(every * epochs.size / last)
     late = np.isfinite(update) & (epochs > 0.5 * last) & (epochs > 0)
     return float(np.max(update[late] / epochs[late])) if late.any() else np.nan
 
