@@ -74,8 +74,9 @@ def _updates(rows: Rows, update: Floats, totals: Floats, epochs: Floats, half: f
     per = _updates_in_an_epoch(rows.settings, update, epochs)
     if not np.isfinite(per) or not np.isfinite(epochs).all():
         return np.full(epochs.size, np.nan)
-    # An epoch that ends with an incomplete accumulation is up to one update longer than its whole updates.
-    if every := _every((epochs - half) * per, (epochs + half) * (per + 1)):
+    # The last epoch, by which `per` may have been found, is rounded too; and an epoch that ends with an incomplete
+    # accumulation is up to one update longer than its whole updates.
+    if every := _every((epochs - half) * per * (1 - half / max(1, epochs.max())), (epochs + half) * (per + 1)):
         rows.note(f"steps are its printed epochs times {per:g} updates an epoch, with a row every {every:,} updates")
         return every * np.arange(1.0, epochs.size + 1)
     rows.note(f"steps are its printed epochs times {per:g} updates an epoch")
