@@ -30,7 +30,7 @@ class Located(NamedTuple):
 class Columns:
     """The runs of a table (with None at the place of its loop), then those of the loop, as arrays of one library.
 
-    Made with NumPy arrays in the number types of one kind of time; `mapped` gives them to a library.
+    Made with NumPy arrays in the number types of one kind of time; `placed` gives them to a library.
     """
 
     ARRAYS = ("bound", "origin", "stop", "ends", "length", "kind", "offset", "loop_origin", "loop_stop", "rows")
@@ -71,11 +71,12 @@ class Columns:
             rows = np.array(loop.rows, kind.dtype)  # copies, runs, ends
             self.rows = Ends(*(rows[..., i] for i in range(rows.shape[-1])))
 
-    def mapped(self, change: Callable[[Any], Any]) -> Columns:
-        """The same with `change` of every array, always in the same order."""
+    def placed(self, time: NumpyTime) -> Columns:
+        """The same in the library of a time and where that is; it is given the arrays always in the same order."""
         found = shallow_copy(self)
         for name in self.ARRAYS:
             value = getattr(self, name)
+            change = time.boundaries if name in ("bound", "offset") else time.table
             if isinstance(value, Ends):
                 setattr(found, name, Ends(*map(change, value)))
             elif isinstance(value, tuple):

@@ -100,6 +100,10 @@ class NumpyTime:
         """A NumPy column as this library's array."""
         return column
 
+    def boundaries(self, column: Any) -> Any:
+        """A column that is searched."""
+        return self.table(column)
+
     def result(self, value: Any) -> Any:
         return value[()]
 

@@ -29,8 +29,7 @@ def in_graph(schedule: Any, t: Any) -> Any:
     """The values of a schedule at a tensor, in the graph that is being captured."""
     # Its id is what every version of Dynamo gives away of an object, and it guards it.
     key = prepared(id(schedule), t.device)
-    floats, integers = schedule.program.packed[key]
-    return evaluated(t, floats, integers, key)
+    return evaluated(t, schedule.program.packed[key], key)
 
 
 def prepared(address: int, device: Any) -> str:
@@ -42,7 +41,8 @@ def prepared(address: int, device: Any) -> str:
     if key not in program.packed:
         tables = Packing(np.zeros(1), np)
         program.values(tables)
-        packed = [torch.as_tensor(np.concatenate(parts), device=device) for parts in (tables.floats, tables.integers)]
+        arrays = [np.concatenate(tables.floats), np.concatenate(tables.integers), *tables.searched]
+        packed = [torch.as_tensor(array, device=device) for array in arrays]
         for tensor in packed:
             # Else the CUDA graphs that torch.compile makes would copy the tables at every replay.
             torch._dynamo.mark_static_address(tensor)
@@ -55,9 +55,9 @@ def prepared(address: int, device: Any) -> str:
 prepared._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-def evaluated(t: Any, floats: Any, integers: Any, key: str) -> Any:
+def evaluated(t: Any, packed: list[Any], key: str) -> Any:
     """The values at a tensor, from packed tables."""
-    time = PackedTime(t, sys.modules["torch"], floats, integers)
+    time = PackedTime(t, sys.modules["torch"], packed)
     return time.result(PROGRAMS[key].values(time))
 
 
@@ -71,19 +71,26 @@ class Packing(NumpyTime):
         super().__init__(t, xp)
         self.floats: list[Any] = []
         self.integers: list[Any] = []
+        self.searched: list[Any] = []
 
     def table(self, column: Any) -> Any:
         (self.floats if column.dtype.kind == "f" else self.integers).append(column.reshape(-1))
         return column
 
+    def boundaries(self, column: Any) -> Any:
+        # A tensor of its own: on a GPU inductor searches the whole of a tensor where it should search a part.
+        self.searched.append(column)
+        return column
+
 
 class PackedTime(TorchTime):
-    """Times in a graph, whose tables are the next parts of two tensors."""
+    """Times in a graph, whose tables are the next parts of two tensors, and the next of those that are searched."""
 
-    def __init__(self, t: Any, xp: Any, floats: Any, integers: Any) -> None:
+    def __init__(self, t: Any, xp: Any, packed: list[Any]) -> None:
         super().__init__(t, xp)
         self.place, self.traced = None, True
-        self.packed = {"f": floats, "i": integers}
+        floats, integers, *searched = packed
+        self.packed, self.searched = {"f": floats, "i": integers}, iter(searched)
         self.used = dict.fromkeys(self.packed, 0)
 
     def table(self, column: Any) -> Any:
@@ -91,6 +98,9 @@ class PackedTime(TorchTime):
         start = self.used[kind]
         self.used[kind] = start + column.size
         return self.packed[kind][start : start + column.size].reshape(column.shape)
+
+    def boundaries(self, column: Any) -> Any:
+        return next(self.searched)
 
 
 def _with_id(address: int) -> Any:

@@ -162,7 +162,7 @@ class Table:
         """Its tables where the times are, kept there if they can be."""
         columns = None if time.place is None else self._columns.get(time.place)
         if columns is None:
-            columns = self.columns(type(time)).mapped(time.table)
+            columns = self.columns(type(time)).placed(time)
             if time.place is not None:
                 self._columns[time.place] = columns
         return columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
@@ -31,7 +32,12 @@ class OnDevice:
     """
 
     def __init__(
-        self, optimizer: Optimizer, steered: list[Hyperparameter], position: int, policy: str | None, compile: bool
+        self,
+        optimizer: Optimizer,
+        steered: list[Hyperparameter],
+        position: int,
+        policy: str | None,
+        compile: bool | None,
     ) -> None:
         self.optimizer, self.policy = optimizer, policy
         device = device_of(optimizer.param_groups[0])
@@ -39,10 +45,13 @@ class OnDevice:
         self._groups = len(optimizer.param_groups)
         self._factors: dict[tuple[str, int], Tensor] = {}
         self._enter(steered)
-        self._compiled = torch.compile(self._move, fullgraph=True) if compile else None
+        if compile is None:
+            compile = device.type == "cuda" and find_spec("triton") is not None
         # As tensors, so that one compiled graph serves every method; twice, since a graph knows which inputs are one.
         self._before, self._after = ([torch.tensor(one, device=device) for one in (0, 1)] for _ in range(2))
+        self._compiled = None
         self.write()
+        self._compiled = torch.compile(self._move, fullgraph=True) if compile else None
         # An optimizer that loads a state gets other tensors, which nobody would update.
         myself = weakref.ref(self)
         optimizer.register_load_state_dict_post_hook(lambda _: _attach(myself()))
@@ -151,7 +160,7 @@ def on_device(
     scale: Any = ...,
     policy: str | None = None,
     position: int = 0,
-    compile: bool = False,
+    compile: bool | None = None,
     **schedules: Any,
 ) -> OnDevice:
     """Schedules that a compiled or captured training step follows by itself: each group holds a tensor for its value.
@@ -162,8 +171,9 @@ def on_device(
 
     schedules, scale, policy: as for `Scheduler`; lr for every optimizer, others where the optimizer takes a tensor
     without reading it on the host (Muon: weight_decay and momentum; Adam and AdamW, capturable: betas).
-    position: how many updates were made already. compile: whether `update()` is compiled where it is called from code
-    that is not, so that a CUDA graph captures one kernel in place of dozens.
+    position: how many updates were made already. compile: whether `update()` compiles itself where it is called from
+    code that is not compiled, so that it is one kernel and not dozens, in a CUDA graph too (call it once before the
+    capture); None: on a GPU where Triton is installed.
 
     >>> import torch
     >>> from annealing import warm_restarts
