@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -228,6 +230,14 @@ def test_the_log_of_the_rate_monitor_is_the_schedule(tmp_path: Path) -> None:
     trainer(tmp_path, max_epochs=4, logger=logger, log_every_n_steps=1, callbacks=[LearningRateMonitor()]).fit(model)
     logged = Path(logger.log_dir, "metrics.csv").read_text().split()[1:]
     assert [float(row.split(",")[0]) for row in logged] == wanted(parse(SCHEDULE), 16)
+
+
+def test_the_older_name_of_the_package_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    older = pytest.importorskip("pytorch_lightning")
+    for name in [one for one in sys.modules if one.split(".")[0] == "lightning" or one == "annealing.hosts.lightning"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    assert issubclass(importlib.import_module("annealing.hosts.lightning").ScheduleCallback, older.Callback)
 
 
 class Untouched(Model):

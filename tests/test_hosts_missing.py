@@ -25,7 +25,8 @@ def test_a_missing_host_is_one_line_that_says_what_to_install(name: str, monkeyp
         module for module in sys.modules if module.split(".")[0] == name or module == f"annealing.hosts.{name}"
     ]:
         monkeypatch.delitem(sys.modules, loaded)
-    monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
+    for package in (name, "pytorch_lightning"):  # the older name of lightning
+        monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
     line = rf"^annealing\.hosts\.{name} needs {ADAPTERS[name]}, which is not installed: pip install {ADAPTERS[name]}$"
     with pytest.raises(ScheduleError, match=line) as found:
         importlib.import_module(f"annealing.hosts.{name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,23 @@ def test_a_net_that_is_trained_further_goes_on() -> None:
     trained = net(ScheduleLR(lr=parse(SCHEDULE)), epochs=2).fit(X, Y)
     trained.partial_fit(X, Y)
     assert used(trained) == wanted(parse(SCHEDULE), 8, 8)
+
+
+def test_a_net_whose_files_are_loaded_goes_on(tmp_path: Path) -> None:
+    files = {f"f_{name}": str(tmp_path / name) for name in ("params", "optimizer", "history")}
+    net(ScheduleLR(lr=parse(SCHEDULE)), epochs=2).fit(X, Y).save_params(**files)
+    resumed = net(ScheduleLR(lr=SCHEDULE), epochs=2).initialize()
+    resumed.load_params(**files)
+    assert used(resumed.partial_fit(X, Y)) == wanted(parse(SCHEDULE), 8, 8)
+
+
+def test_schedules_can_be_searched() -> None:
+    from sklearn.model_selection import GridSearchCV
+
+    searched = {"callbacks__ScheduleLR__lr": [SCHEDULE, "cosine(0.001, 0, 16)"]}
+    search = GridSearchCV(net(ScheduleLR(lr=SCHEDULE)), searched, cv=2, scoring="neg_mean_squared_error")
+    search.fit(X, Y)
+    assert used(search.best_estimator_) == wanted(parse(search.best_params_["callbacks__ScheduleLR__lr"]), 16)
 
 
 def test_a_clone_begins_again() -> None:

@@ -10,8 +10,12 @@ from . import missing
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
     from lightning.pytorch.cli import LightningCLI
-except ImportError as error:
-    raise missing("lightning", "lightning") from error
+except ImportError:
+    try:  # the same under its older name, where it is installed by that alone
+        from pytorch_lightning import Callback, LightningModule, Trainer
+        from pytorch_lightning.cli import LightningCLI
+    except ImportError as error:
+        raise missing("lightning", "lightning") from error
 
 from ..errors import ScheduleError
 from ..torch.scheduler import Scheduler
