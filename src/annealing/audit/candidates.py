@@ -64,7 +64,8 @@ def wholes(low: float, high: float) -> list[float]:
         return []
     room = WHOLE_TIME * max(abs(low), abs(high), 1)
     middle, best = round((low + high) / 2), roundest(low - room, high + room)
-    near = [middle + i for i in (0, 1, -1, 2, -2) if low - room <= middle + i <= high + room]
+    ends = (np.ceil(low - room), np.floor(high + room))  # a milestone that falls on a row is an end
+    near = [one for one in (*ends, middle, middle + 1, middle - 1) if low - room <= one <= high + room]
     return list(dict.fromkeys(float(one) for one in (*near, best if best is not None else (low + high) / 2)))
 
 
@@ -124,7 +125,7 @@ def slope(
     def named(p: float) -> list[Faults]:
         if p <= 0 or p == 1:
             return []
-        found = [] if kept or at is not None else _steps(p, per_epoch)
+        found = [] if kept or at is not None else _steps(p, per_epoch, marks.horizon)
         if length and length > 0:
             found.append((_horizon(marks, kept, length, kept + length / p, last, at, row),))
         return found
@@ -146,13 +147,15 @@ def slope(
     return Kind(times, named, tried, reach, numbers, lambda end: length / np.maximum(end - kept, 1e-9))
 
 
-def _steps(p: float, per_epoch: int | None) -> list[Faults]:
+def _steps(p: float, per_epoch: int | None, horizon: float | None) -> list[Faults]:
     if p > 1 and is_whole(p):
         k = plain(p)
         if per_epoch == k:
             given = {"updates_per_epoch": k}
             return [(Fault("stepped-per-update", given, lambda s: f.stepped_too_often(s, k)),)]
-        return [(Fault("stepped-too-often", {"k": k}, lambda s: f.stepped_too_often(s, k)),)]
+        # A length in epochs, times the updates of an epoch, can be divided by these.
+        cost = 1.0 if horizon is None or is_whole(horizon / k) else 1.02
+        return [(Fault("stepped-too-often", {"k": k}, lambda s: f.stepped_too_often(s, k), cost),)]
     if p < 1 and is_whole(1 / p):
         k = plain(1 / p)
         return [(Fault("stepped-too-rarely", {"k": k}, lambda s: f.stepped_too_rarely(s, k)),)]

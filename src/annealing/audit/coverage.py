@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ScheduleError
 from ..exact import END_OF_TIME
-from ..recipes import constant, cosine, linear
+from ..recipes import cosine, linear
 from ..schedule.base import Schedule
 from . import faults as f
 from .evidence import Array, Evidence
@@ -20,6 +20,7 @@ from .log import Log
 from .row_faults import course
 
 LEAST_ROWS = 3  # two rates fit too many schedules
+PLENTY = 20  # parts of a schedule that must all have rows
 MOST_CYCLES = 10_000  # of a schedule that are counted
 OTHER_LENGTHS = (0.8, 1.25)  # a schedule that rows can tell is told from one a quarter longer or shorter
 
@@ -81,14 +82,20 @@ def _untold(schedule: Schedule, rows: Evidence, marks: Landmarks) -> str:
     if marks.warmup and float(rows.rows.t.max()) <= marks.warmup:
         return "a warm-up cannot tell what comes after it"
     used = course(schedule)
-    flat = constant(float(np.median(rows.logged)))
-    if marks.floor < marks.peak and rows.first_wrong(course(flat)) is None:
+    one_rate = np.max(rows.logged - rows.allowed) <= np.min(rows.logged + rows.allowed)
+    if one_rate and (marks.floor < marks.peak or len(set(marks.levels)) > 1):
         return "the same rate in every row cannot tell a schedule that changes from a constant"
-    if marks.horizon is not None and rows.first_wrong(used) is None:
+    if marks.horizon is not None and not _plenty(rows, marks) and rows.first_wrong(used) is None:
         for words, other in _similar(schedule, marks, float(rows.rows.t.max())):
             if other is not None and rows.first_wrong(course(other)) is None:
                 return f"the rows cannot tell the schedule from {words}"
     return ""
+
+
+def _plenty(rows: Evidence, marks: Landmarks) -> bool:
+    """Whether there are rows from one end of the schedule to the other, so many that no other can be like it."""
+    shown = np.histogram(rows.rows.t, bins=PLENTY, range=(0, marks.horizon or 1))[0]
+    return bool(np.all(shown))
 
 
 def _similar(schedule: Schedule, marks: Landmarks, last: float) -> list[tuple[str, Schedule | None]]:
@@ -150,6 +157,8 @@ def digits(rates: Array, half: Array) -> int:
     if not known.any():
         return 17
     share = float(np.median(half[known] / np.abs(rates[known])))
+    if share < np.finfo(np.float64).eps:
+        return 17  # the float itself
     return int(min(17, max(1, math.floor(-math.log10(2 * share)) + 1)))
 
 

@@ -152,7 +152,7 @@ def scaled(rates: Rates, rows: Evidence, scale: Scale) -> Iterator[Faults]:
         yield (named[0],)
 
 
-def constant(rows: Evidence, at: float | None, row: int) -> Iterator[Faults]:
+def constant(rows: Evidence, marks: Landmarks, at: float | None, row: int) -> Iterator[Faults]:
     """One rate for all rows."""
     low = np.maximum.accumulate(rows.logged - rows.allowed)
     high = np.minimum.accumulate(rows.logged + rows.allowed)
@@ -160,7 +160,10 @@ def constant(rows: Evidence, at: float | None, row: int) -> Iterator[Faults]:
     if explained >= LEAST_ROWS:
         rate = float(np.median(rows.logged[:explained]))
         given = {"rate": rate} | ({} if at is None else {"at": plain(at)})
-        yield (Fault("constant", given, lambda s: f.constant_from(s, rate, at), 0.9 if at is None else 1.15, at, row),)
+        # A rate that the schedule has somewhere is likelier to be one at which it got stuck.
+        known = any(abs(rate - level) <= rows.allowed[0] for level in (marks.peak, *marks.levels))
+        cost = 0.9 if at is None else 1.15 if known else 1.3
+        yield (Fault("constant", given, lambda s: f.constant_from(s, rate, at), cost, at, row),)
 
 
 def added(rates: Rates, rows: Evidence, marks: Landmarks) -> Iterator[Faults]:

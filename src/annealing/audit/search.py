@@ -170,7 +170,7 @@ class Trial:
             self.try_kind(kind, begin, 0)
         for scale in scales(self.marks):
             self.built(scaled(self.used, self.few, scale))
-        self.built(constant(self.few, None, 0))
+        self.built(constant(self.few, self.marks, None, 0))
         self.built(added(self.used, self.few, self.marks))
 
     def resumed(self, begin: int) -> None:
@@ -183,7 +183,7 @@ class Trial:
         part = self.few[begin:]
         (scale,) = scales(self.marks, resume.now, resume.row)
         self.built(scaled(self.used, part, scale))
-        self.built(constant(part, resume.now, resume.row))
+        self.built(constant(part, self.marks, resume.now, resume.row))
 
     def with_factor(self, begin: int) -> None:
         """Faults of the clock together with one of the rate."""
@@ -272,7 +272,7 @@ class Trial:
         return np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
 
     def _best(self, kind: Kind, columns: list[Array], explained: Any, onset: int, some: Evidence) -> None:
-        for i in np.argsort(-explained, kind="stable")[:KEPT]:
+        for i in np.argsort(-explained, kind="stable")[: 2 * KEPT if kind.numbers else KEPT]:
             if explained[i] >= min(4, len(some)):
                 self._offer(kind, [float(column[i, 0]) for column in columns], onset)
 
