@@ -152,7 +152,7 @@ def _of_recipes(recipes: Recipes, some: Trace, rows: Trace, unit: str, shift: in
 
 def _in_part(results: Callable[[], list[Recovered]]) -> list[Recovered]:
     """Results, or none where they would take more than their part of the work."""
-    with contextlib.suppress(Exhausted), limited(PART_OF_WORK):
+    with contextlib.suppress(Exhausted, ScheduleError), limited(PART_OF_WORK):  # numbers that make no schedule
         return results()
     return []
 

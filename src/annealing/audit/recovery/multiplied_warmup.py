@@ -19,7 +19,7 @@ import numpy as np
 from ... import recipes
 from ...schedule.base import Schedule
 from ..intervals import digits_of, roundest
-from .candidate import Candidate, digits_of_time
+from .candidate import Candidate, configured, digits_of_time
 from .curve_families import FAMILIES, Array, CurveFamily
 from .curve_fit import fitted
 from .templates import recipes_of
@@ -31,6 +31,7 @@ LEAST_WARM = 100  # updates
 MOST_UPDATES = 1e9  # in an epoch
 SMOOTH = [family for family in FAMILIES if family.name in ("line", "wave")]  # the decays that YOLO's trainers have
 LOOSE = 1.6  # a least-squares fit is within this many times the tolerance where an exact one exists
+LEAST_SLOPE = 1e-9  # per step: a flat log has none
 BIAS = 0.1  # where YOLO's trainers begin the rate of biases
 NEEDED = 2  # rows below the decay: as many as numbers, which are then taken only if they are round
 
@@ -54,6 +55,8 @@ def product(clock: Array, rate: Array, slack: Array, preferred: int | None) -> l
                 after = clock[first:] - late, rate[first:], slack[first:], preferred
                 lags = ((float(clock[first]), 1),) if late else ()
                 for decay in recipes_of(*after, [family])[:3]:
+                    if not configured(decay.model, bool(rate.min() >= 0)):
+                        continue
                     schedule, u = written(decay.model), clock[:first] + decay.shift
                     factor = _factor(u, rate[:first], slack[:first], np.asarray(schedule(u)))
                     if factor is not None:
@@ -85,7 +88,7 @@ def _line(u: Array, rate: Array, slack: Array, decay: Array, base: float) -> tup
     share, doubt = (rate - base) / (decay - base), slack / np.abs(decay - base)
     columns = np.stack([np.ones_like(u), u], 1) / doubt[:, None]
     level, slope = np.linalg.lstsq(columns, share / doubt, rcond=None)[0]
-    if not (slope > 0 and (np.abs(share - level - slope * u) <= 1.5 * doubt).all()):
+    if not (slope > LEAST_SLOPE and (np.abs(share - level - slope * u) <= 1.5 * doubt).all()):
         return None
     wide = np.abs(np.linalg.pinv(columns)).sum(1)
     zeros = -(level + wide[0]) / slope, -(level - wide[0]) / slope
