@@ -426,8 +426,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: WAITING.shifted("101%"), "by must be at most 100%"),
     (lambda: WAITING.beyond("back"), "policy must be one of"),
     (lambda: Repeat(WAITING, times=0), "times must be a whole number"),
-    (lambda: inverse_sqrt(0.1, "1ep") >> WAITING, "only the last part of a Join may go on for ever"),
-    (lambda: (inverse_sqrt(0.1, "1ep") + 1) >> WAITING, "only the last part of a Join may go on for ever"),
+    (lambda: inverse_sqrt(0.1, "1ep") >> WAITING, "only the last part of a Join may go on forever"),
+    (lambda: (inverse_sqrt(0.1, "1ep") + 1) >> WAITING, "only the last part of a Join may go on forever"),
     (lambda: Repeat(inverse_sqrt(0.1, "1ep")), "the part of a Repeat must end"),
     (lambda: linear(0, 1, "20st").until("30st"), "time must be at most the duration 20"),
 ]

@@ -70,6 +70,7 @@ def budget(schedule: Schedule, until: Any = None) -> Budget:
     if (count := math.ceil(positive(schedule.horizon(until), "until"))) > MOST_UPDATES:
         raise ScheduleError(f"until must be at most 10^8 to add up the rates of its updates, got {count}")
     largest = max(float(block.max()) for block in _rates(schedule, count))
+    # fsum rounds once, so the sum does not depend on the blocks, nor on the processor.
     total = math.fsum(chain.from_iterable(block.tolist() for block in _rates(schedule, count)))
     near = sum(int((block >= 0.9 * largest * (1 - CLOSE)).sum()) for block in _rates(schedule, count))
     return Budget(total, total / count, near / count)

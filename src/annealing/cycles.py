@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from .exact import exact_number, plain
 
-ULPS = 8  # values within this many units in the last place differ by rounding (in a sum, say), not by a jump
+# Values within this many units in the last place differ by rounding, in a sum for instance, and not by a jump.
+ULPS = 8
 
 
 class Span(NamedTuple):

@@ -16,8 +16,8 @@ Time = float | Fraction | str  # what a recipe takes for a time: a number, or a 
 Floor = float | str  # what a recipe takes for a floor: a value, or a share of its peak such as "10%"
 
 END_OF_TIME = 2**53  # the last time up to which float64 counts every step
-SHORTEST = Fraction(1, 10**100)  # of a run; divisions by it stay within the range of floats
-MOST_RUNS = 100_000  # a schedule with more runs than this is refused
+SHORTEST = Fraction(1, 10**100)  # of a piece; divisions by it stay within the range of floats
+MOST_RUNS = 100_000  # a schedule with more cycles than this is refused
 HUGE = 2**2100  # a float multiplied by it, if not 0, is beyond the range of floats; divided by it, it is 0
 DIGITS = 256  # bits kept of a number whose exact powers would grow without end
 
@@ -26,6 +26,7 @@ def exact(value: Any, name: str) -> Fraction:
     """Read a time as an exact fraction: a float stands for its shortest decimal, so 0.1 is 1/10."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise ScheduleError(f"{name} must be a number (int, float or Fraction), got {value!r}")
+    # A float is read as the number somebody typed: 0.1 epochs is a tenth, not 0.1000000000000000055.
     if isinstance(value, numbers.Rational):
         return Fraction(int(value.numerator), int(value.denominator))
     if not math.isfinite(value):
@@ -66,6 +67,7 @@ def plain(time: Fraction | float) -> int | float:
 
 def ceiling(time: Fraction | int, dtype: type[np.floating[Any]] = np.float64) -> float:
     """The smallest number of the type that is not below an exact time."""
+    # A boundary must never be rounded down: a time before it would then already belong to the later piece.
     nearest = dtype(float(time))
     if Fraction(float(nearest)) < time:
         nearest = np.nextafter(nearest, dtype(np.inf))
@@ -80,6 +82,8 @@ def trimmed(number: Fraction) -> Fraction:
     """A fraction with a small denominator as it is, another one rounded down to `DIGITS` bits."""
     if number.denominator.bit_length() <= DIGITS:
         return number
+    # The exact powers of 1.1 or 4/3 double their digits with every copy; 256 bits keep boundaries exact to far below
+    # one ulp, and rounding down means that copies never overlap.
     shift = DIGITS - number.numerator.bit_length() + number.denominator.bit_length()
     if shift < 0:  # above 2^256
         return Fraction(number.numerator // (number.denominator << -shift) << -shift)
@@ -91,6 +95,7 @@ def powers(base: Fraction) -> Any:
     power = Fraction(1)
     while True:
         yield power
+        # Beyond the range of floats nothing changes any more: the value is infinite there, or 0.
         if power < HUGE:
             power = trimmed(power * base)
         if power * HUGE < 1:

@@ -138,6 +138,7 @@ class Plan:
         seen = length / self._tokens_per_example
         if self.examples is None:
             return math.ceil(seen / self.full)
+        # Whole epochs first: their last updates may be short, and only the updates of the rest are rounded up.
         epochs, rest = divmod(seen, self.examples_per_epoch)
         batches = epochs * self.batches_per_epoch + math.ceil(rest / (self._batch * self.replicas))
         if self.leftover == "carry":

@@ -89,6 +89,7 @@ def _start(when: int | str, stage: Stage, steps: int) -> Fraction:
 
 def updates_for(clock: Callable[[int], Fraction], amount: Fraction) -> int:
     """The smallest number of updates after which the clock shows at least `amount`."""
+    # A change at "10%" moves with the number of updates that is sought, so it cannot be solved for directly.
     low, high = 0, 1
     while clock(high) < amount:
         low, high = high, 2 * high

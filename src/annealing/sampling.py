@@ -109,6 +109,7 @@ def traced(schedule: Schedule, until: Any, points: int = 2000) -> Curve:
 
 
 def _by_chance(schedule: Schedule, until: int | float, points: int) -> Curve:
+    # Times equally far apart would alias with the cycles: a curve that nobody wrote.
     times = np.sort(np.random.default_rng(0).uniform(0, until, points))
     return Curve([(times, schedule(times))], ((), ()), ((), ()), joined=False)
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from .pieces import Copies, Piece
 
-ROWS = 1024  # copies of a cycle whose ends are tabulated; later ones follow the same rule in float arithmetic
+ROWS = 1024  # copies of a loop whose ends are tabulated; later ones follow the same rule in float arithmetic
 
 
 class Ends(NamedTuple):
-    """What a run needs of its values: those at both ends, and the lower and the higher of the two it runs between."""
+    """The values of a piece: those at both ends, and the lower and the higher of the two it goes between."""
 
     first: Any
     last: Any

@@ -1,4 +1,4 @@
-"""A schedule as flat pieces: what every node does to the pieces of its parts, with times carried exactly."""
+"""Lowering a schedule to flat pieces: what each node does to the pieces of its parts, with exact times."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..errors import ScheduleError
 from ..exact import END_OF_TIME, MOST_RUNS, powers, trimmed
 from .pieces import Copies, Loop, Lowered, Name, Operation, Piece, Pieces, in_force
 
-MOST_WRITTEN = 20_000  # runs of an endless part are written out where it is cut and another follows
-SHORT = 64  # equal copies up to this number of runs are written out, more become a cycle
+MOST_WRITTEN = 20_000  # pieces of an endless part are written out where it is cut and another follows
+SHORT = 64  # equal copies with up to this many pieces are written out, more become a loop
 ONCE = Fraction(1)
 
 
@@ -29,7 +29,7 @@ def tail(shape: shapes.Shape, start: float, end: float, timescale: Fraction) -> 
 
 
 def constant(value: float) -> Pieces:
-    """A number in a sum or a product: it is in force from the beginning and has no length of its own."""
+    """A number in a sum or a product: it counts from the start and has no length of its own."""
     return Pieces((), None, Fraction(0), value)
 
 
@@ -51,7 +51,7 @@ def stretched(lowered: Lowered, by: Fraction) -> Lowered:
 
 
 def shifted(lowered: Lowered, by: Fraction, first: Callable[[Pieces], float]) -> Lowered:
-    """Later by `by`, holding the first value until then; for `by` below 0 what came first is cut away."""
+    """Later by `by`, holding the first value until then; for `by` below 0 the start is cut."""
 
     def later(pieces: Pieces) -> Pieces:
         if pieces.end == 0:
@@ -62,7 +62,7 @@ def shifted(lowered: Lowered, by: Fraction, first: Callable[[Pieces], float]) ->
         if pieces.end is not None and pieces.end + by <= 0:
             return constant(pieces.final)
         loop = pieces.loop and pieces.loop.moved(by).cut()
-        over = loop is not None and loop.begin == 0  # the loop is in force from the beginning
+        over = loop is not None and loop.begin == 0  # the loop counts from the start
         kept = () if over else tuple(in_force((piece.moved(by) for piece in pieces.head), Fraction(0)))
         return pieces._replace(head=kept, loop=loop, end=None if pieces.end is None else pieces.end + by)
 
@@ -70,7 +70,7 @@ def shifted(lowered: Lowered, by: Fraction, first: Callable[[Pieces], float]) ->
 
 
 def until(lowered: Lowered, time: Fraction, final: Callable[[Pieces], float]) -> Lowered:
-    """The same up to a time, where it ends; what is held from there on is `final` of each of its leaves."""
+    """The same up to a time, where it ends; from there on each leaf holds its `final` value."""
 
     def change(pieces: Pieces) -> Pieces:
         if pieces.end is not None and pieces.end < time:
@@ -83,7 +83,7 @@ def until(lowered: Lowered, time: Fraction, final: Callable[[Pieces], float]) ->
 
 
 def guarded(lowered: Lowered) -> Lowered:
-    """The same, and times after its end are refused."""
+    """The same, but times after its end are refused."""
     end = lowered.end
     return lowered.each(lambda pieces: pieces._replace(strict=end is not None and pieces.end == end))
 
@@ -137,11 +137,12 @@ def repeat(
     floor_factor: float = 1.0,
     restarts: bool = True,
 ) -> Lowered:
-    """The part again and again, each copy `growth` times as long, its ends changed by the two factors."""
+    """The part repeated, each copy `growth` times as long, its values changed by the two factors."""
     length = part.end
     assert length is not None
+    # The line through floor and peak can be applied to the values of pieces, but not to a sum of several leaves.
     if isinstance(part, Operation) and not peak_factor == floor_factor == 1:
-        raise ScheduleError("peak_factor and floor_factor need a part made of runs, not of operations on schedules")
+        raise ScheduleError("peak_factor and floor_factor need a part made of pieces, not of operations on schedules")
 
     def change(pieces: Pieces) -> Pieces:
         runs = tuple(_bounded(_padded(pieces, length)))
@@ -160,7 +161,7 @@ def repeat(
 
 
 def _nth(copies: Copies, n: int) -> Callable[[float], float]:
-    """The change of copy n, or of the copy from which on all are the same."""
+    """The change of copy n, or of the copy after which all are the same."""
     for i, change in enumerate(copies.changes()):
         if i == n or copies.settled(change):
             return change
@@ -175,6 +176,7 @@ def _grown(
     begin, written, last = Fraction(0), list[Piece](), final
     flat = copies.floor == copies.peak
     most = MOST_RUNS // len(runs)
+    # 1.01: the estimate is in floats, and must not refuse what the exact count below allows.
     if min(times or math.inf, _copies_needed(float(length), float(growth))) > 1.01 * most:
         raise _too_many(growth)
     for i, (scale, change) in enumerate(zip(powers(growth), copies.changes(), strict=False)):
@@ -189,7 +191,7 @@ def _grown(
 
 
 def _copies_needed(length: float, growth: float) -> float:
-    """About how many copies there are before 2^53: only to refuse at once what would be refused after long work."""
+    """About how many copies there are before 2^53: an estimate that refuses at once what would fail after long work."""
     if growth <= 1:
         return math.inf
     return math.log1p(END_OF_TIME * (growth - 1) / length) / math.log(growth)
@@ -197,13 +199,13 @@ def _copies_needed(length: float, growth: float) -> float:
 
 def _too_many(growth: Fraction) -> ScheduleError:
     return ScheduleError(
-        f"growth {float(growth)!r} needs more than {MOST_RUNS:,} runs before 2^53: "
-        "limit the number of runs, or take a growth of 1 or further from 1"
+        f"growth {float(growth)!r} needs more than {MOST_RUNS:,} cycles before 2^53: "
+        "limit the number of cycles, or use a growth of 1 or one further from 1"
     )
 
 
 def crowded(pieces: Pieces, end: Fraction) -> bool:
-    """Whether too many runs to be written out begin before `end`, as far as their cycle tells without writing them."""
+    """Whether too many pieces to write out start before `end`, as far as the loop tells without writing them."""
     loop = pieces.loop
     if loop is None or loop.copies.floor == loop.copies.peak:
         return False
@@ -212,12 +214,12 @@ def crowded(pieces: Pieces, end: Fraction) -> bool:
 
 
 def _bounded(pieces: Pieces) -> list[Piece]:
-    """The runs of pieces that end, written out."""
+    """The pieces of a leaf that ends, written out."""
     assert pieces.end is not None
     many = crowded(pieces, pieces.end)
     runs = [] if many else list(itertools.islice(pieces.written_out(), MOST_WRITTEN + 1))
     if many or len(runs) > MOST_WRITTEN:
-        raise ScheduleError(f"more than {MOST_WRITTEN:,} runs would have to be written out: repeat fewer of them")
+        raise ScheduleError(f"more than {MOST_WRITTEN:,} pieces would have to be written out: repeat fewer of them")
     return runs
 
 
@@ -247,6 +249,7 @@ def _after(length: Fraction, lowered: Lowered, value: float) -> Lowered:
 
 def _shared(operation: Operation, value: float) -> list[tuple[Lowered, float]]:
     """The parts of an operation, each with a number, so that the operation on the numbers gives `value`."""
+    # The first part carries the value, and the others do nothing to it.
     neutral = {"+": 0.0, "*": 1.0, "/": 1.0, "minimum": value, "maximum": value}[operation.name]
     return [(part, value if i == 0 else neutral) for i, part in enumerate(operation.parts)]
 
@@ -270,7 +273,7 @@ def cycles(lowered: Lowered) -> Iterator[tuple[Fraction, Fraction | None, bool, 
 def _begins(pieces: Pieces) -> Iterator[tuple[Fraction, bool, bool]]:
     before: Piece | None = None
     for piece in pieces.written_out():
-        whole = piece.begin == piece.origin  # what a cut leaves of a run goes on, and does not begin
+        whole = piece.begin == piece.origin  # the rest of a piece that was cut goes on, and does not start
         resumed = whole and before is not None and before.falling_cosine and piece.falling_cosine
         yield piece.begin, piece.again or resumed, piece.stair
         before = piece

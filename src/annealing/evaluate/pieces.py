@@ -1,7 +1,7 @@
-"""Flat pieces: what is left of a schedule when its tree is gone.
+"""Flat pieces: a schedule without its tree.
 
-`Pieces` are runs one after another, then perhaps one cycle of runs that repeats, with exact times. Operations on
-schedules stay an `Operation` over pieces that all span the whole time.
+`Pieces` are pieces one after another, then perhaps a loop of pieces that repeats, with exact times. Operations on
+schedules stay an `Operation` over leaves that each cover the whole time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _same(value: float) -> float:
 
 
 class Piece(NamedTuple):
-    """A run in force from `begin`; its shape counts time from `origin`, which is earlier where the run was cut."""
+    """A piece that starts at `begin`; its shape counts time from `origin`, which is earlier if the piece was cut."""
 
     begin: Fraction
     origin: Fraction
@@ -31,8 +31,8 @@ class Piece(NamedTuple):
     shape: shapes.Shape
     start: float
     end: float
-    again: bool = False  # whether it begins copy 1, 2, ... of a repeated part
-    stair: bool = False  # whether it is a stair of a schedule held for a while, so that a jump up is no restart
+    again: bool = False  # whether copy 1, 2, ... of a repeated part starts here
+    stair: bool = False  # whether it is a stair of a held schedule, so that a jump up is not a restart
 
     @property
     def stop(self) -> Fraction:
@@ -49,7 +49,7 @@ class Piece(NamedTuple):
         return self._between(self.shape(1.0, 0.0))
 
     def _between(self, weight: float) -> float:
-        """The start or the end; of an endless run, which has no end, the value between them."""
+        """The start or the end; for a piece that never ends, the value between them."""
         if self.shape.endless and weight != 1:
             return self.end + (self.start - self.end) * weight
         return self.start if weight > 0.5 else self.end
@@ -62,7 +62,7 @@ class Piece(NamedTuple):
         return self.copied(by, _same)
 
     def copied(self, by: Fraction, change: Callable[[float], float], again: bool = False) -> Piece:
-        """The run in a copy that begins `by` later, its ends changed; `again` if it begins that copy."""
+        """The piece in a copy that starts `by` later, its values changed; `again` if it is the first of that copy."""
         start, end = change(self.start), change(self.end)
         begin, origin, again = self.begin + by, self.origin + by, self.again or again
         return Piece(begin, origin, self.length, self.shape, start, end, again, self.stair)
@@ -70,7 +70,7 @@ class Piece(NamedTuple):
     def stretched(self, by: Fraction) -> Piece:
         begin, origin, length = self.begin * by, self.origin * by, self.length * by
         if length < SHORTEST:
-            raise ScheduleError(f"a run must be at least 1e-100 long, but this one would become {float(length)!r}")
+            raise ScheduleError(f"a piece must be at least 1e-100 long, but this one would become {float(length)!r}")
         return self._replace(begin=begin, origin=origin, length=length)
 
     def valued(self, change: Callable[[float], float]) -> Piece:
@@ -80,7 +80,7 @@ class Piece(NamedTuple):
 
 
 class Copies(NamedTuple):
-    """How the ends of a part change from copy to copy: the line through (floor, peak) goes to the scaled two."""
+    """How values change from copy to copy: by the line that takes (floor, peak) to both, scaled."""
 
     floor: float
     peak: float
@@ -92,11 +92,12 @@ class Copies(NamedTuple):
         return self.peak_factor == self.floor_factor == 1
 
     def changes(self) -> Iterator[Callable[[float], float]]:
-        """For copy 0, 1, ...: the change of a value, exact up to one rounding."""
+        """For copy 0, 1, ...: the function that changes a value, exact up to one rounding."""
         if self.equal:
             yield from itertools.repeat(_same)
         floor, peak = Fraction(self.floor), Fraction(self.peak)
-        shares: dict[float, tuple[int, int]] = {}  # of the way from floor to peak, for every value seen
+        # The way of each value from floor to peak as a fraction: the same in all copies, so it is computed once.
+        shares: dict[float, tuple[int, int]] = {}
         for down, up in zip(powers(Fraction(self.floor_factor)), powers(Fraction(self.peak_factor)), strict=True):
             low = floor * down
             high = max(low, peak * up)
@@ -124,26 +125,26 @@ class Copies(NamedTuple):
             yield change
 
     def settled(self, change: Callable[[float], float]) -> bool:
-        """Whether no later copy differs from one with this change."""
+        """Whether all later copies are the same as one with this change."""
         flat = change(self.floor) == change(self.peak)
         return self.equal or (flat and (self.floor_factor == 1 or change(self.peak) == 0))
 
 
 class Loop(NamedTuple):
-    """Runs (in their own time, from 0) repeated from `origin` on, each `period` long, in force from `begin`."""
+    """Pieces (in their own time, from 0) repeated from `origin`, every `period`; they count from `begin`."""
 
     begin: Fraction
     origin: Fraction
     period: Fraction
     pieces: tuple[Piece, ...]
     copies: Copies
-    restarts: bool = True  # whether a copy that begins is a restart
+    restarts: bool = True  # whether the start of a copy is a restart
 
     def moved(self, by: Fraction) -> Loop:
         return self._replace(begin=self.begin + by, origin=self.origin + by)
 
     def cut(self) -> Loop:
-        """In force from 0 on at the earliest; equal copies that are over by then are forgotten."""
+        """The loop from time 0 on: equal copies that are over by then are dropped."""
         begin = max(self.begin, Fraction(0))
         over = (begin - self.origin) // self.period if self.copies.equal else 0
         return self._replace(begin=begin, origin=self.origin + over * self.period)
@@ -157,7 +158,7 @@ class Loop(NamedTuple):
         )
 
     def written_out(self) -> Iterator[Piece]:
-        """Its runs one by one, without end; a cycle of one value is one run."""
+        """Its pieces one by one, without end; a loop of one value is one piece."""
         flat = self.copies.floor == self.copies.peak
         if flat and self.copies.equal:
             yield self.pieces[0]._replace(begin=self.begin, origin=self.begin, shape=shapes.flat)
@@ -172,7 +173,7 @@ class Loop(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """Runs, then perhaps a loop, up to `end` (None: for ever); at the end and after it the value is `final`."""
+    """Pieces, then perhaps a loop, up to `end` (None: forever); at the end and after it the value is `final`."""
 
     head: tuple[Piece, ...]
     loop: Loop | None
@@ -188,7 +189,7 @@ class Pieces(NamedTuple):
         return change(self)
 
     def written_out(self) -> Iterator[Piece]:
-        """All its runs in order; without end if it has none."""
+        """All its pieces in order; without end if it has none."""
         yield from self.head
         if self.loop:
             for piece in in_force(self.loop.written_out(), self.loop.begin):
@@ -198,7 +199,7 @@ class Pieces(NamedTuple):
 
 
 def in_force(pieces: Iterable[Piece], begin: Fraction) -> Iterator[Piece]:
-    """The runs that are in force from a time on: of those that begin by then, the last, which begins nothing again."""
+    """Drop the pieces that are over at `begin`; the one still active is cut to start there."""
     current: Piece | None = None
     for piece in pieces:
         if piece.begin > begin:
@@ -213,7 +214,7 @@ def in_force(pieces: Iterable[Piece], begin: Fraction) -> Iterator[Piece]:
 
 
 class Operation(NamedTuple):
-    """A sum, a product, or the least or greatest of schedules that all span the whole time."""
+    """A sum, product, quotient, minimum or maximum of schedules that each cover the whole time."""
 
     name: Name
     parts: tuple[Lowered, ...]

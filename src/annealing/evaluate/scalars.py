@@ -1,4 +1,4 @@
-"""Runs in whole numbers, and cycles of them, for Python numbers: every division of times rounds once."""
+"""Pieces and loops in whole numbers, for Python numbers: every division of times rounds once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Evaluator = Callable[[int, int], float]
 
 
 class Numbers(NamedTuple):
-    """A run in whole numbers: its origin and length in units of 1 / `unit`."""
+    """A piece in whole numbers: its origin and length in units of 1 / `unit`."""
 
     origin: int
     length: int
@@ -32,10 +32,12 @@ class Numbers(NamedTuple):
         return cls(int(piece.origin * unit), int(piece.length * unit), unit, ends(piece), weight)
 
     def evaluator(self, ends: Ends, unit: int) -> Evaluator:
-        """The value between `ends` at time top / bottom, which counts units of 1 / `unit` of the run's own units.
+        """The value between `ends` at time top / bottom, which counts units of 1 / `unit` of the piece's own units.
 
         Both divisions round once.
         """
+        # Times are whole numbers here, so that `elapsed` and its rest are exact and each quotient is rounded once;
+        # 1 - done would lose all digits close to the end.
         origin, length, weight = self.origin, self.length, self.weight
         first, base, most = float(ends.first), float(ends.base), float(ends.top)
         width = most - base
@@ -46,6 +48,7 @@ class Numbers(NamedTuple):
             elapsed, whole = top * unit - origin * bottom, length * bottom
             if elapsed == 0:
                 return first
+            # base + width may be an ulp above the higher end.
             found: float = base + width * weight(elapsed / whole, (whole - elapsed) / whole, Scalars)
             return found if found < most else most
 
@@ -59,7 +62,7 @@ class Numbers(NamedTuple):
 
 
 class LoopTable:
-    """A cycle in whole numbers: time is counted in units of 1 / `unit`, in which its period is a whole number."""
+    """A loop in whole numbers: time counts in units of 1 / `unit`, in which the period is a whole number."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
@@ -71,11 +74,11 @@ class LoopTable:
         self.numbers = [Numbers.of(piece, self.unit) for piece in loop.pieces]
         self.rows: list[list[Ends]] = []
         self.evaluators: list[list[Evaluator]] = []  # one for each of the rows
-        self.settled = False  # whether every later copy is as the last row
+        self.settled = False  # whether every later copy is the same as the last row
         self._changes = loop.copies.changes()
 
     def tabulated(self, copy: int) -> bool:
-        """Whether the rows, written as far as this copy, hold it."""
+        """Whether this copy is among the rows, which are written up to it."""
         while len(self.rows) <= copy and len(self.rows) < ROWS and not self.settled:
             change = next(self._changes)
             row = [ends(piece.valued(change)) for piece in self.loop.pieces]
@@ -87,7 +90,7 @@ class LoopTable:
         return copy < len(self.rows) or self.settled
 
     def fits(self, time: NumpyTime | type[NumpyTime]) -> bool:
-        """Whether array arithmetic meets only numbers that it holds exactly."""
+        """Whether all numbers that array arithmetic meets are exact."""
         small = self.unit < 2**time.half and self.period < 4**time.half
         return small and self.period * (self.unit + 1) < np.iinfo(time.integer).max
 
@@ -99,6 +102,7 @@ class LoopTable:
     def evaluator(self) -> Evaluator:
         """The value at time top / bottom."""
         unit, origin, period, offsets = self.unit, self.origin, self.period, self.offsets
+        # One piece in equal copies, as in plain warm restarts: a remainder, and no table at all.
         if self.tabulated(0) and self.settled and len(offsets) == 1:
             ((only,),) = self.evaluators
             return lambda top, bottom: only((top * unit - origin * bottom) % (period * bottom), bottom)
@@ -115,6 +119,7 @@ class LoopTable:
 
     def left(self, top: int, bottom: int) -> float:
         copy, rest = divmod(top * self.unit - self.origin * bottom, self.period * bottom)
+        # From the left a boundary belongs to the copy that ends there.
         if rest == 0:
             copy, rest = copy - 1, self.period * bottom
         j = bisect_left(self.offsets, -(-rest // bottom)) - 1

@@ -1,4 +1,4 @@
-"""A schedule held for a while at a time: its pieces become stairs, the flat runs between multiples of a time."""
+"""A held schedule: its pieces become stairs, flat between the multiples of a time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..printing import literal
 from .lowering import MOST_WRITTEN, crowded
 from .pieces import Copies, Loop, Lowered, Piece, Pieces
 
-MOST_CHANGING = 128  # stairs in a copy of a cycle that changes: every copy has a row of them in a table
+MOST_CHANGING = 128  # stairs in a copy of a loop that changes: every copy has a row of them in a table
 
 Values = Callable[[Fraction], float]
 
 
 def held(lowered: Lowered, every: Fraction, values: Callable[[Pieces], Values]) -> Lowered:
-    """The value at each multiple of `every`, held until the next; `values` gives the values of pieces at a time."""
+    """The value at each multiple of `every`, held until the next; `values` evaluates pieces at a time."""
 
     def change(pieces: Pieces) -> Pieces:
         if pieces.end == 0:
@@ -27,9 +27,7 @@ def held(lowered: Lowered, every: Fraction, values: Callable[[Pieces], Values]) 
             end = _next(pieces.end, every)
             return pieces._replace(head=tuple(_stairs(pieces, end, every, values)), loop=None, end=end)
         if pieces.loop is None:
-            raise ScheduleError(
-                f"what is held for {literal(every)} at a time must end or repeat: cut it by .until(time)"
-            )
+            raise ScheduleError(f"a schedule held every {literal(every)} must end or repeat: cut it with .until(time)")
         loop = (_equal if pieces.loop.copies.equal else _changing)(pieces, pieces.loop, every, values)
         return pieces._replace(head=tuple(_stairs(pieces, loop.begin, every, values)), loop=loop)
 
@@ -43,7 +41,7 @@ def _next(time: Fraction, every: Fraction) -> Fraction:
 def _stairs(
     pieces: Pieces, end: Fraction, every: Fraction, values: Callable[[Pieces], Values], begin: Fraction = Fraction(0)
 ) -> Iterator[Piece]:
-    """The stairs from `begin` to `end`, in the time of the pieces; one begins again where a run inside does."""
+    """The stairs from `begin` to `end`; one is a restart if a piece starts again within the stair before it."""
     if (end - begin) / every > MOST_WRITTEN:
         raise ScheduleError(f"every must be at least {float((end - begin) / MOST_WRITTEN):g}, got {literal(every)}")
     most = 0 if crowded(pieces, end) else MOST_WRITTEN
@@ -52,7 +50,7 @@ def _stairs(
         if piece.begin >= end:
             break
         if number >= most:
-            raise ScheduleError(f"every must not hold over more than {MOST_WRITTEN:,} runs, got {literal(every)}")
+            raise ScheduleError(f"every must not hold over more than {MOST_WRITTEN:,} pieces, got {literal(every)}")
         if piece.again:
             again.add(_next(piece.begin, every))
     while stair < end:
@@ -62,7 +60,8 @@ def _stairs(
 
 
 def _equal(pieces: Pieces, loop: Loop, every: Fraction, values: Callable[[Pieces], Values]) -> Loop:
-    """A cycle of equal copies as stairs: it repeats when period and stairs meet again."""
+    """A loop of equal copies as stairs: it repeats when the period and the stairs meet again."""
+    # The least common multiple of two fractions, through whole numbers in a common unit.
     units = math.lcm(loop.period.denominator, every.denominator)
     period = Fraction(math.lcm(int(loop.period * units), int(every * units)), units)
     copy = math.ceil((loop.begin - loop.origin) / loop.period)
@@ -80,15 +79,16 @@ def _equal(pieces: Pieces, loop: Loop, every: Fraction, values: Callable[[Pieces
 
 
 def _changing(pieces: Pieces, loop: Loop, every: Fraction, values: Callable[[Pieces], Values]) -> Loop:
-    """A cycle whose copies change, as stairs; these must begin where the copies do."""
+    """A loop whose copies change, as stairs; these must start where the copies do."""
     if loop.period % every or loop.origin % every:
         raise ScheduleError(
             f"every must divide the length {literal(loop.period)} of the copies that change "
-            f"and their begin {literal(loop.origin)}, got {literal(every)}"
+            f"and their start {literal(loop.origin)}, got {literal(every)}"
         )
     if loop.period / every > MOST_CHANGING:
         least = literal(loop.period / MOST_CHANGING)
         raise ScheduleError(f"every must be at least {least} where copies change, got {literal(every)}")
+    # The stairs of copy 0; the rows of the table change their heights as they change the ends of any other piece.
     once = Copies(loop.copies.floor, loop.copies.peak)
     alone = Pieces((), loop._replace(begin=Fraction(0), origin=Fraction(0), copies=once), None, pieces.final)
     return loop._replace(begin=_next(loop.begin, every), pieces=tuple(_stairs(alone, loop.period, every, values)))

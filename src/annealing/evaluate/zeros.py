@@ -36,6 +36,7 @@ def _zero_within(called: Program, begin: Fraction, end: Fraction, depth: int) ->
         return None
     if depth == 0 or low == high:
         return begin
+    # Bounds of a sum may be too wide for a long time and narrow enough for its halves.
     middle = (begin + end) / 2
     for half in ((begin, middle), (middle, end)):
         if (found := _zero_within(called, *half, depth - 1)) is not None:

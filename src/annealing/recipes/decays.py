@@ -195,6 +195,7 @@ def tanh_decay(
     """
     eta_min = ordered(eta_max, eta_min)
     shape = shapes.tanh(lower, upper)
+    # (1 - tanh x) / 2 = 1 / (1 + e^2x): the ends are rounded once.
     start, end = (eta_min + (eta_max - eta_min) / (1 + math.exp(2 * x)) for x in (lower, upper))
     return Run(shape, start, end, lasting(T_max, "T_max"))
 

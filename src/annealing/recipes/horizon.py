@@ -89,7 +89,8 @@ def change_horizon(
         scale: float = (rate - end) / (met - end)
         rest: Schedule = whole.shifted(-at)
         moved: Schedule = scale * rest if end == 0 else end + scale * (rest + -end)
-        rounded = rate - moved(0)  # away from the rate, which is to be met exactly
+        # The line through the two points is rounded: what is missing at `at` is added and fades out.
+        rounded = rate - moved(0)
         return before >> (moved + Run(shapes.linear, rounded, 0.0, left) if rounded else moved)
     length = positive(length, "length")
     if length >= left:

@@ -32,6 +32,7 @@ def recipe(function: Callable[P, Schedule]) -> Callable[P, Schedule]:
         call = f"{name}({', '.join(written)})"
         try:
             given = _given(function, args, kwargs)
+            # Nearly every call has numbers alone, and pays nothing for durations and shares.
             if any(map(unread, given.values())):
                 from ..schedule.deferred import kept
 

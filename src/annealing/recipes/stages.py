@@ -276,6 +276,7 @@ def power_scheduler(
     if (stop := positive(T_max, "T_max") - cool) < warm:
         raise ScheduleError(f"T_max must be at least T_warmup + T_cooldown = {plain(warm + cool)}, got {T_max!r}")
     log_ratio = math.log(above_0(eta_max, "eta_max")) - math.log(scale)
+    # In logarithms, since a power of the batch size may be beyond the range of floats.
     reached = math.exp(min(log_ratio / b, MOST_LOG))  # the time at which the formula is eta_max
     begin = max(warm, min(Fraction(reached), stop))
     peak = eta_max if begin > warm else min(eta_max, scale * float(warm) ** b)

@@ -26,16 +26,16 @@ from .algebra import Algebra
 class Schedule(Algebra, Value):
     """A learning rate (or any number) as a function of time: a frozen value made of nodes.
 
-    Call it with a time; compare, hash and print it; `a >> b` is one after another, `a + b` and `a * b` are the sum
-    and the product (numbers may stand on either side).
+    Call it with a time; compare, hash and print it. `a >> b` runs b after a; `a + b`, `a - b`, `a * b` and `a / b`
+    compute with the values, also with a number on either side.
     """
 
     _label: ClassVar[str | None] = None
-    pending: ClassVar[bool] = False  # whether durations in it wait for a plan
-    _times: ClassVar[tuple[str, ...] | None] = None  # the arguments of a node that are times; None: its parts may wait
+    pending: ClassVar[bool] = False  # whether it has durations that wait for a plan
+    _times: ClassVar[tuple[str, ...] | None] = None  # the arguments of a node that are times
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """A node, or if it waits for a plan the call of it that is kept until then."""
+        """A node, or if it has durations that wait for a plan, the call of it, kept until then."""
         waiting = None
         if cls._times is not None and any(map(unread, (*args, *kwargs.values()))):
             from .deferred import node
@@ -92,7 +92,7 @@ class Schedule(Algebra, Value):
 
     @property
     def _unguarded(self) -> Schedule:
-        """The same, but for a policy of its own that refuses what comes after its end."""
+        """The schedule without a policy that refuses times after its end."""
         return self
 
     def __call__(self, t: Any) -> Any:
@@ -106,6 +106,7 @@ class Schedule(Algebra, Value):
         >>> cosine(0.1, 0, 200)(100)
         0.05
         """
+        # Most calls bring an int or a float: they cost one search, and no question about libraries.
         kind = type(t)
         if kind is int or kind is float:
             return self.program.at(t)
@@ -115,7 +116,7 @@ class Schedule(Algebra, Value):
         return in_graph(self, t) if compiling(xp) else many(self.program, t)
 
     def left(self, t: Any) -> Any:
-        """The limit of the value from the left at time t: at a restart the end of the run before it.
+        """The limit of the value from the left at time t: at a restart, the end of the cycle before it.
 
         t: an int or float -> float; a NumPy array -> float64.
 
@@ -137,12 +138,13 @@ class Schedule(Algebra, Value):
         return None if self.exact_duration is None else plain(self.exact_duration)
 
     def runs(self, until: Any = None) -> list[Cycle]:
-        """Its runs: every stretch of time between two begins, with the values at both ends.
+        """Its cycles: the time from one start to the next, with the values at both ends.
 
-        A begin or end that is no float is given as the next float above, at which the later run is in force already
-        (so take the limit at the end of a run from `last`, not from `left`). `restarts` and `snapshots` do the same.
+        A start or end that is not a float is given as the next float above it, at which the later cycle has already
+        started; so take the limit at the end of a cycle from `last`, not from `left`. The same holds for `restarts` and
+        `snapshots`.
 
-        until: runs that begin before this time; needed where the schedule never ends.
+        until: cycles that start before this time; needed if the schedule never ends.
 
         >>> from annealing import warm_restarts
         >>> warm_restarts(eta_max=1, T_0=10, T_mult=2).runs(until=30)
@@ -151,9 +153,9 @@ class Schedule(Algebra, Value):
         return [cycle.rounded(self.program.at) for cycle in self.cycles(self.horizon(until))]
 
     def restarts(self, until: Any = None) -> list[int | float]:
-        """The times at which it begins again: copies 1, 2, ... of what is repeated, listed runs, and jumps up.
+        """The times at which it starts again: copies 1, 2, ... of a repeated part, listed cycles, and jumps up.
 
-        A drop is no restart, so step decay has none. until: restarts before this time.
+        A drop is not a restart, so step decay has none. until: restarts before this time.
 
         >>> from annealing import linear, warm_restarts
         >>> (linear(0, 0.05, 5) >> warm_restarts(eta_max=0.05, T_0=10, T_mult=2)).restarts(until=100)
@@ -163,9 +165,9 @@ class Schedule(Algebra, Value):
         return [two.start for one, two in both if two.again or (one.last < two.first and not two.stair)]
 
     def snapshots(self, until: Any = None) -> list[int | float]:
-        """The times T at which the value has come down and is about to rise, and the end: "the model after update T".
+        """The times T at which the value has come down and is about to rise, and the end: keep the model of update T.
 
-        until: snapshots up to this time, it included; a run that is not over by then gives none.
+        until: snapshots up to and including this time; a cycle that ends later gives none.
 
         >>> from annealing import warm_restarts
         >>> warm_restarts(eta_max=0.05, T_0=10, T_mult=2).snapshots(until=200)
@@ -199,7 +201,7 @@ class Schedule(Algebra, Value):
         return self.exact_duration
 
     def shifted(self, by: Any) -> Schedule:
-        """The same, later by `by` (its first value is held until then); below 0: earlier, its beginning cut away.
+        """The schedule, later by `by` (its first value is held until then); if that is below 0, earlier and cut.
 
         >>> from annealing import cosine
         >>> cosine(0.1, 0, 100).shifted(5)(55)
@@ -210,7 +212,7 @@ class Schedule(Algebra, Value):
         return Shifted(self, by)
 
     def stretched(self, by: Any) -> Schedule:
-        """The same with every length multiplied by `by`: from epochs to updates with `by` updates an epoch.
+        """The schedule with every length multiplied by `by`: from epochs to updates with `by` updates per epoch.
 
         >>> from annealing import step
         >>> step(0.1, step_size=30).stretched(by=391)(30 * 391 - 1)
@@ -221,7 +223,7 @@ class Schedule(Algebra, Value):
         return Stretched(self, by)
 
     def held(self, every: Any) -> Schedule:
-        """The same as a staircase: the value at each multiple of `every` is held until the next.
+        """The schedule as a staircase: the value at each multiple of `every` is held until the next one.
 
         >>> from annealing import cosine
         >>> schedule = cosine(0.1, 0, 10).held(every=5)
@@ -233,7 +235,7 @@ class Schedule(Algebra, Value):
         return Held(self, every)
 
     def until(self, time: Any) -> Schedule:
-        """The same up to a time, where it ends: another may follow, and else the last value is held.
+        """The schedule up to a time, where it ends: another may follow, else the last value is held.
 
         >>> from annealing import linear, step
         >>> (step(0.1, step_size=30).until(75) >> linear(0.001, 0, 25))(75)
@@ -244,7 +246,7 @@ class Schedule(Algebra, Value):
         return Until(self, time)
 
     def branch_cooldown(self, at: Any, length: Any, curve: Any = "linear", end: Floor = 0.0) -> Schedule:
-        """The same up to a time, then a cooldown from the rate there: see `annealing.branch_cooldown`.
+        """The schedule up to a time, then a cooldown from the rate there: see `annealing.branch_cooldown`.
 
         >>> from annealing import warm_restarts
         >>> schedule = warm_restarts(eta_max=0.1, T_0=10).branch_cooldown(at=15, length=5, curve="1-sqrt")
@@ -256,7 +258,7 @@ class Schedule(Algebra, Value):
         return branch_cooldown(self, at, length, curve, end)
 
     def clip(self, least: float, most: float) -> Schedule:
-        """The same, kept between two values: maximum(minimum(schedule, most), least).
+        """The schedule, kept between two values: maximum(minimum(schedule, most), least).
 
         >>> from annealing import linear
         >>> [linear(0, 1, 10).clip(0.2, 0.7)(t) for t in (1, 5, 9)]
@@ -285,7 +287,7 @@ class Schedule(Algebra, Value):
 
     @property
     def fingerprint(self) -> str:
-        """A short name of this schedule and of every schedule equal to it.
+        """A short name for this schedule and every schedule equal to it.
 
         >>> from annealing import cosine
         >>> cosine(0.1, 0, 200).fingerprint == cosine(eta_max=0.1, eta_min=0.0, T_max=200.0).fingerprint
@@ -296,7 +298,7 @@ class Schedule(Algebra, Value):
         return "an1:" + hashlib.sha256(self._json.encode()).hexdigest()[:16]
 
     def plot(self, until: Any = None, **options: Any) -> Any:
-        """Draw it, and return the matplotlib Axes: `annealing.plots.plot` says what is drawn and with which options.
+        """Draw it and return the matplotlib Axes; see `annealing.plots.plot` for the options.
 
         >>> from annealing import cosine
         >>> cosine(0.1, 0, 200).plot(time="epoch").get_xlabel()
@@ -327,11 +329,12 @@ class Schedule(Algebra, Value):
     __repr__ = __str__
 
     def __getstate__(self) -> dict[str, Any]:
+        # What is computed from the fields stays behind: programs hold tables of a device, and functions.
         kept = {*self._fields, "_label"}
         return {name: value for name, value in self.__dict__.items() if name in kept}
 
     def labelled(self, label: str) -> Schedule:
-        """The same value, printed as `label`."""
+        """The same schedule, printed as `label`."""
         named = copy.copy(self)
         named._set(_label=label)
         return named

@@ -20,8 +20,8 @@ from .base import Schedule
 
 Steps = Callable[[Duration, Fraction], Fraction]  # the updates that a duration is, from an update on
 
-# Plans under which a call is tried when it is made: what one of them allows may be right, and what all of them
-# refuse in the same words is wrong whatever the plan. In the order of UNITS, how many updates each unit is.
+# Plans with which a call is tried when it is made: what one of them allows may be right, and what all of them refuse in
+# the same words is wrong with any plan. Each says, in the order of UNITS, how many updates a unit is.
 TRIALS = (
     dict(zip(UNITS, map(Fraction, ("1000", "1", "1000", "1/500000", "1/250", "1000")), strict=True)),
     dict(zip(UNITS, map(Fraction, (2**24, 1, 2**44, 1, 1, 2**24)), strict=True)),
@@ -108,6 +108,7 @@ class Deferred(Schedule):
         )
 
     def _tree(self) -> Any:
+        # Only what differs from the defaults is written, so that equal calls have equal fingerprints.
         if not isinstance(self.call, type):
             parameters = inspect.signature(self.call).parameters
             usual = {name: _json(taken.default) for name, taken in parameters.items()}

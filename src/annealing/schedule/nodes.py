@@ -1,4 +1,4 @@
-"""The nodes that make schedules out of runs, and how each is lowered, written as JSON, and printed."""
+"""The nodes that schedules are made of, and how each is lowered, written as JSON and printed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Run(Schedule):
 
 
 class Tail(Schedule):
-    """A formula without an end: from `start` on, coming ever closer to `end`.
+    """A formula without an end: from `start`, ever closer to `end`.
 
     shape: an endless one of annealing.shapes. start, end: finite numbers, in any order. timescale: the time that the
     shape counts in, above 0. A ScheduleError names an argument that is none of these.
@@ -92,7 +92,7 @@ class Tail(Schedule):
 
 
 class Join(Schedule):
-    """One part after another, each in its own local time; at a boundary the later part is in force.
+    """One part after another, each in its own local time; at a boundary the later part counts.
 
     parts: schedules, of which all but the last must end. Written `a >> b`.
 
@@ -109,7 +109,7 @@ class Join(Schedule):
         parts = schedules(self.parts, "parts of a Join")
         for part in parts[:-1]:
             if part.endless:
-                raise ScheduleError(f"only the last part of a Join may go on for ever, but this one does too: {part}")
+                raise ScheduleError(f"only the last part of a Join may go on forever, but this one does too: {part}")
         self._set(parts=parts)
 
     @cached_property
@@ -146,13 +146,13 @@ class Join(Schedule):
 
 
 class Repeat(Schedule):
-    """A part again and again; copy i is `growth`^i as long.
+    """A part, repeated; copy i is `growth`^i as long.
 
-    The start and end of each run of copy i go through the line that takes (floor, peak), the least and greatest
-    of them, to (floor * floor_factor^i, peak * peak_factor^i); where the peak would fall below the floor, the copy
+    The values of copy i are mapped by the line that takes (floor, peak), the least and greatest values of the part,
+    to (floor * floor_factor^i, peak * peak_factor^i); where the peak would fall below the floor, the copy
     is flat at the floor.
 
-    part: a schedule that ends. times: how many copies, then the final value is held (None: for ever).
+    part: a schedule that ends. times: how many copies, then the final value is held (None: forever).
     growth: above 0, exact; factors: at least 0 and, without `times`, at most 1.
 
     >>> from annealing import Repeat, cosine
@@ -190,7 +190,7 @@ class Repeat(Schedule):
         except OverflowError:
             raise ScheduleError(f"the factors of this Repeat lead beyond the range of floats: {self}") from None
         if end is not None and end > END_OF_TIME:
-            raise ScheduleError(f"this Repeat must be over by 2^53, but ends at {float(end)!r}: {self}")
+            raise ScheduleError(f"this Repeat must end by 2^53, but ends at {float(end)!r}: {self}")
 
     def _lower(self) -> Lowered:
         return lowering.repeat(self.part.lowered, self.times, self.growth, self.peak_factor, self.floor_factor)

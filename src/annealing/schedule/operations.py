@@ -1,4 +1,4 @@
-"""The nodes that compute with the values of several schedules: sums, products, the least and the greatest."""
+"""The nodes that compute with the values of several schedules: sums, products, quotients, minimum and maximum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .base import Schedule
 
 
 class Combined(Schedule):
-    """Schedules and numbers in an operation; each schedule holds its final value until the last one ends."""
+    """An operation on schedules and numbers; each schedule holds its final value until the last one ends."""
 
     parts: tuple[Schedule | float, ...]
 

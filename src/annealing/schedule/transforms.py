@@ -1,4 +1,4 @@
-"""The nodes around one schedule: moved, stretched, cut, and what it does after its end."""
+"""The nodes around one schedule: moved in time, stretched, cut, and continued after its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Shifted(Schedule):
         (part,) = schedules((self.part,), "what is shifted")
         by = exact(self.by, "by")
         if abs(by) > END_OF_TIME or (by and part.exact_duration is not None and part.exact_duration + by <= 0):
-            raise ScheduleError(f"by must leave something of a schedule of length {part.duration!r}, got {self.by!r}")
+            raise ScheduleError(f"by must leave a part of a schedule of length {part.duration!r}, got {self.by!r}")
         self._set(by=by)
 
     @property

@@ -33,6 +33,7 @@ class Geometric(Shape):
 
 def _geometric(ratio: float, done: Any, left: Any, xp: Any) -> Any:
     """(ratio^done - ratio) / (1 - ratio), from the nearer end, and without a difference of values that are close."""
+    # expm1 keeps the digits where ratio^done is close to ratio; further away than 1/4 the difference itself is safe.
     ahead = xp.expm1(-math.log(ratio) * left) * (ratio / (1 - ratio))
     if ratio > 0.25:
         return ahead
@@ -82,6 +83,7 @@ class Tanh(Shape):
 
 def _logistic(lower: float, upper: float, done: Any, left: Any, xp: Any) -> Any:
     """(tanh(upper) - tanh(x)) / (tanh(upper) - tanh(lower)) for x on the way from lower to upper."""
+    # A difference of two tanh as a product: (tanh b - tanh x) / (tanh b - tanh a) in exponentials that do not cancel.
     width = upper - lower
     x = xp.where(done < left, lower + width * done, upper - width * left)
     gone = xp.expm1(-2 * width * left) / math.expm1(-2 * width)
@@ -96,7 +98,8 @@ class Exponential(Shape):
         return math.inf
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
-        if getattr(done, "dtype", None) == "float32":  # in which gamma is rounded, and a power multiplies that error
+        # In float32 gamma itself is rounded, and a power would multiply that error.
+        if getattr(done, "dtype", None) == "float32":
             return xp.exp(done * math.log(self.gamma))
         return self.gamma**done
 

@@ -101,6 +101,7 @@ class Cosine(Symmetric):
         return None
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        # From the nearer end, and with a sine: 1 + cos(pi * done) cancels close to the end, sin(x)^2 does not.
         near = xp.minimum(done, left)
         close = near < 0.25
         sine = xp.sin(xp.where(close, 0.5 * near, 0.5 - near) * math.pi)
@@ -126,6 +127,7 @@ class HalfCosine(Shape):
     """The second half of half a cosine wave, 1 - sin(pi * done / 2): steep at first, level at the end."""
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
+        # 1 - sin(pi * done / 2) = 2 sin(pi * left / 4)^2, which does not cancel close to the end.
         sine = xp.sin(left * (math.pi / 4))
         return 2 * sine * sine
 
