@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from .errors import ScheduleError
 from .printing import time_json
 
-UNITS = ("ep", "st", "%", "tok", "ex", "rest")  # epochs, updates, per cent of the updates, tokens, examples, the rest
+UNITS = ("ep", "st", "%", "tok", "ex")  # epochs, updates, per cent of the plan's updates, tokens, examples
+REST = "rest"  # what the other durations leave of the plan; it stands alone, without an amount
 MOST_CHARACTERS = 200
 MOST_BITS = 256  # of a numerator and a denominator
 WRITTEN = r"([+-]?(?:\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?)) ?(ep|st|%|tok|ex)"
@@ -23,13 +24,13 @@ class Duration(NamedTuple):
     unit: str
 
     def __str__(self) -> str:
-        return "rest" if self.unit == "rest" else f"{time_json(self.amount)}{self.unit}"
+        return REST if self.unit == REST else f"{time_json(self.amount)}{self.unit}"
 
 
 def duration(text: str, name: str) -> Duration:
     """Read the duration that is given for the argument `name`."""
-    if text == "rest":
-        return Duration(Fraction(1), "rest")
+    if text == REST:
+        return Duration(Fraction(1), REST)
     found = re.fullmatch(WRITTEN, text, re.ASCII) if isinstance(text, str) and len(text) <= MOST_CHARACTERS else None
     try:
         amount = Fraction(found[1]) if found else Fraction(0)

@@ -10,7 +10,7 @@ from inspect import Parameter
 from typing import Any
 
 from ..calls import REQUIRED, bound
-from ..durations import UNITS, Duration, duration
+from ..durations import REST, UNITS, Duration, duration
 from ..errors import ScheduleError
 from ..evaluate.pieces import Lowered
 from ..exact import exact, exact_number
@@ -23,9 +23,9 @@ Steps = Callable[[Duration, Fraction], Fraction]  # the updates that a duration 
 # Plans with which a call is tried when it is made: what one of them allows may be right, and what all of them refuse in
 # the same words is wrong with any plan. Each says, in the order of UNITS, how many updates a unit is.
 TRIALS = (
-    dict(zip(UNITS, map(Fraction, ("1000", "1", "1000", "1/500000", "1/250", "1000")), strict=True)),
-    dict(zip(UNITS, map(Fraction, (2**24, 1, 2**44, 1, 1, 2**24)), strict=True)),
-    dict(zip(UNITS, map(Fraction, ("2", "1", "1/10", "1/4194304", "1/4096", "2")), strict=True)),
+    dict(zip((*UNITS, REST), map(Fraction, ("1000", "1", "1000", "1/500000", "1/250", "1000")), strict=True)),
+    dict(zip((*UNITS, REST), map(Fraction, (2**24, 1, 2**44, 1, 1, 2**24)), strict=True)),
+    dict(zip((*UNITS, REST), map(Fraction, ("2", "1", "1/10", "1/4194304", "1/4096", "2")), strict=True)),
 )
 
 
