@@ -149,6 +149,36 @@ def test_units_in_a_schedule_are_of_its_own_training(tmp_path):
     assert Experiment(**read.description()) == read
 
 
+@pytest.mark.parametrize(
+    ("written_as", "wanted"),
+    [
+        ('linear(0, 0.1, "5%") >> cosine(0.1, 0, "rest")', "linear(0, 0.1, 1) >> cosine(0.1, 0, 19)"),
+        ('constant(0.1, "rest") >> linear(0.1, 0, "20%")', "constant(0.1, 16) >> linear(0.1, 0, 4)"),
+        ('linear(0, 0.1, "2ep") >> warm_restarts(0.1, T_0="rest", runs=1)', "linear(0, 0.1, 2) >> cosine(0.1, 0, 18)"),
+    ],
+)
+def test_the_rest_of_training(tmp_path, written_as, wanted):
+    made = Experiment("digits", {"c": written_as}, "c", epochs=20)
+    assert made.rates(made.arms[0]) == Experiment("digits", {"c": wanted}, "c", epochs=20).rates(made.arms[0])
+    assert made.arms[0].schedule.duration == 20
+
+
+@pytest.mark.parametrize(
+    ("written_as", "said"),
+    [
+        (
+            'linear(0, 0.1, "30ep") >> cosine(0.1, 0, "rest")',
+            'nothing is left for "rest": the others last 30 of 20 epochs',
+        ),
+        ('linear(0, 0.1, "rest") >> cosine(0.1, 0, "rest")', '"rest" must be given once'),
+        ('linear(0, 0.1, "rest") >> constant(0.1)', 'a schedule with a "rest" must end'),
+    ],
+)
+def test_a_rest_that_cannot_be(written_as, said):
+    with pytest.raises(ScheduleError, match=said):
+        Experiment("digits", {"c": written_as}, "c", epochs=20)
+
+
 def test_tokens_need_to_be_known(tmp_path):
     task = "{name: own:train, updates_per_epoch: 10, tokens_per_update: 4096}"
     values = {"task": task, "model": None, "optimizer": None, "epochs": "409600tok"}

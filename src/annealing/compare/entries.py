@@ -135,6 +135,32 @@ class Units(NamedTuple):
             raise ScheduleError(f"{path}: {time} needs {needed}")
         return time.amount / per_epoch
 
+    def resolved(self, schedule: Schedule, training: Fraction, path: str) -> Schedule:
+        """A schedule in epochs; what it calls the rest is what the other durations leave of the training."""
+        rest, used = Fraction(1), False
+
+        def epochs(time: Duration, _: Fraction) -> Fraction:
+            nonlocal used
+            used = used or time.unit == "rest"
+            return rest if time.unit == "rest" else self.epochs(time, training, path)
+
+        made = resolved(schedule, epochs)
+        if not used:
+            return made
+        if made.exact_duration is None:
+            raise ScheduleError(f'{path}: a schedule with a "rest" must end, but this one never does: {schedule}')
+        # with a rest of 1 the schedule is too long or too short by what the rest has to give
+        rest += training - made.exact_duration
+        if rest < 0:
+            others = time_json(training - rest)
+            raise ScheduleError(
+                f'{path}: nothing is left for "rest": the others last {others} of {time_json(training)} epochs'
+            )
+        made = resolved(schedule, epochs)
+        if made.exact_duration != training:
+            raise ScheduleError(f'{path}: "rest" must be given once, for a part that others precede or follow')
+        return made
+
 
 def read_arms(schedules: Any, epochs: Any, units: Units) -> tuple[Arm, ...]:
     """Arms from themselves, or from a mapping of names to notations, schedules, or mappings with more keys.
@@ -171,10 +197,7 @@ def _read(key: Any, value: Any, epochs: Fraction | None, units: Units) -> Arm:
         if not isinstance(values.get(name), str | None):
             raise ScheduleError(f"{path}.{name} must be text, got {values[name]!r}")
     found = {
-        name: resolved(
-            read_schedule(values[name], path if name == "schedule" else f"{path}.{name}"),
-            lambda time, _: units.epochs(time, own, path),
-        )
+        name: units.resolved(read_schedule(values[name], path if name == "schedule" else f"{path}.{name}"), own, path)
         for name in ("schedule", *OTHERS)
         if values.get(name) is not None
     }
