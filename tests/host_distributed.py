@@ -17,7 +17,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from annealing import parse
-from annealing.torch import Scheduler
+from annealing.torch import Scheduler, Watch
 
 
 def ddp(accumulated: int) -> list[float]:
@@ -45,6 +45,8 @@ class Sharded:
         rate = torch.tensor(0.05, dtype=torch.float64) if tensor_rate else 0.05
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, foreach=False)
         self.scheduler = Scheduler(self.optimizer, lr=parse(SCHEDULE))
+        # Raises if it takes for an update the empty step at rate 0 by which get_state_dict sets an optimizer up.
+        self.watch = Watch(self.optimizer, self.scheduler, on_departure="raise")
 
     def train(self, updates: int) -> list[float]:
         used = Used(self.optimizer)
@@ -73,7 +75,9 @@ def fsdp(tensor_rate: bool, path: str) -> list[list[float]]:
     before = first.train(6)
     first.save(path)
     second.load(path)
-    return [before, second.train(10)]
+    after = second.train(10)
+    assert (first.watch.done, second.watch.done) == (6, 16)
+    return [before, after]
 
 
 if __name__ == "__main__":

@@ -214,6 +214,21 @@ def test_the_watch_knows_how_groups_are_scaled(scale: Any, second: float, tmp_pa
     assert model.used.rates == [rate * second for rate in wanted(parse(SCHEDULE), 16)]
 
 
+def test_a_schedule_for_each_group_is_watched(tmp_path: Path) -> None:
+    class Groups(Model):
+        def configure_optimizers(self) -> Any:
+            groups = [{"params": [self.layer.weight]}, {"params": [self.layer.bias]}]
+            return configured(self, torch.optim.SGD(groups, lr=1.0), lr=[SCHEDULE, "cosine(0.5, 0, 16)"])
+
+        def on_train_batch_start(self, *_: Any) -> None:
+            if self.trainer.global_step == 9:
+                self.trainer.optimizers[0].param_groups[1]["lr"] = 0.07
+
+    watched = trainer(tmp_path, max_epochs=4, callbacks=[ScheduleCallback(on_departure="raise")])
+    with pytest.raises(RateError, match=r"update 10 uses the rate 0\.07 in param group 1"):
+        watched.fit(Groups())
+
+
 def test_the_callback_says_what_it_needs(tmp_path: Path) -> None:
     with pytest.raises(ScheduleError, match=r"needs an annealing\.torch\.Scheduler"):
         trainer(tmp_path, max_epochs=1, callbacks=[ScheduleCallback()]).fit(Model(lambda _, o: o))

@@ -14,7 +14,6 @@ from ..torch.watch import Watch
 
 Reaction = Literal["warn", "raise"]
 OPTIONS = ("scale", "policy", "last_epoch", "snapshots")  # of a Scheduler; all else that it takes are schedules
-FACTORS = {None: "", "base": "initial_lr", "lr_scale": "lr_scale"}  # the entry of a group by which its rate is scaled
 REACTIONS = (None, "warn", "raise")
 
 
@@ -59,19 +58,10 @@ def reaction(on_departure: Any) -> Reaction | None:
 
 
 def watch(scheduler: Scheduler, on_departure: Reaction | None) -> list[Watch]:
-    """A Watch from the position of a scheduler on, to be made when the host has loaded its state.
-
-    None where each group has a schedule of its own: a Watch holds all groups against one.
-    """
-    schedule = scheduler.schedules.get("lr")
-    if on_departure is None or not isinstance(schedule, Schedule):
+    """A Watch on a scheduler's rates, or none: it was not asked for, or the scheduler steers something else."""
+    if on_departure is None or "lr" not in scheduler.schedules:
         return []
-    # Accelerate's optimizer holds the real one, and only that has hooks.
-    optimizer, done = getattr(scheduler.optimizer, "optimizer", scheduler.optimizer), int(scheduler.position)
-    # Without factors a Watch would multiply by a group's lr_scale, as the Scheduler does only if it is asked to.
-    key = FACTORS[scheduler.state_dict()["scales"]["lr"]]
-    factors = [float(group.get(key, 1.0)) for group in optimizer.param_groups]
-    return [Watch(optimizer, schedule, scale=factors, done=done, on_departure=on_departure)]
+    return [Watch(scheduler.optimizer, scheduler, on_departure=on_departure)]
 
 
 class Snapshot:
