@@ -42,9 +42,6 @@ BAD = [
     ("CosineAnnealingLR", {"T_max": None}, "T_max"),
     ("CosineAnnealingLR", {"T_max": 10, "eta_min": "1e-5"}, "eta_min"),
     ("CosineAnnealingWarmRestarts", {"T_0": 10, "eta_min": math.inf}, "eta_min"),
-    ("LinearLR", {"total_iters": 0}, "total_iters"),
-    ("PolynomialLR", {"total_iters": 0}, "total_iters"),
-    ("ConstantLR", {"total_iters": 0}, "total_iters"),
     ("ConstantLR", {"factor": 0}, "factor"),
     ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.2, "step_size_up": 0, "cycle_momentum": False}, "step_size_up"),
 ]

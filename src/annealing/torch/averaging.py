@@ -42,6 +42,7 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
 
     _arguments = ("anneal_epochs", "_strategy")
     _strategy = property(anneal_strategy)
+    _times = ("anneal_epochs",)
     _takes_in = True
     _absolute = False
     _placed = False  # averaging begins late, with a last_epoch of the whole training, and anneals from the rate found
@@ -61,7 +62,7 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
 
     def _examine(self, groups: Groups) -> None:
         for group in groups:
-            self._curve(float(group["lr"]), float(group["swa_lr"]))
+            self._known_curve(float(group["lr"]), float(group["swa_lr"]))
 
     def _keys(self) -> list[Key]:
         groups = self.optimizer.param_groups

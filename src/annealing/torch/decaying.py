@@ -8,10 +8,10 @@ from torch.optim import lr_scheduler
 
 from .. import recipes, shapes
 from ..errors import ScheduleError, finite
-from ..exact import exact, positive
+from ..exact import END_OF_TIME, exact, positive
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run
-from .dropin import Exact
+from .dropin import Exact, never
 from .state_dicts import Loading
 
 
@@ -36,6 +36,7 @@ class StepLR(Loading, lr_scheduler.StepLR, Exact):
     """
 
     _arguments = ("step_size", "gamma")
+    _times = ("step_size",)
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         step_size, gamma = positive(self.step_size, "step_size"), finite(self.gamma, "gamma")
@@ -69,9 +70,9 @@ class MultiStepLR(Loading, lr_scheduler.MultiStepLR, Exact):
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         gamma = finite(self.gamma, "gamma")
-        counts = {exact(milestone, "milestones"): count for milestone, count in self.milestones.items()}
-        if not 0 <= gamma <= 1:
+        if not 0 <= gamma <= 1 or any(map(never, self.milestones)):
             return None
+        counts = {exact(milestone, "milestones"): count for milestone, count in self.milestones.items()}
         times = sorted(time for time in counts if time > 0)
         drops = [[time for time in times if counts[time] > n] for n in range(max(counts.values(), default=1))]
         curve = recipes.multistep(base * gamma ** counts.get(exact(0, "0"), 0), drops[0], gamma)
@@ -101,10 +102,13 @@ class ConstantLR(Loading, lr_scheduler.ConstantLR, Exact):
     """
 
     _arguments = ("factor", "total_iters")
+    _times = ("total_iters",)
     _takes_in = True
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         factor = above(finite(self.factor, "factor"), "factor")
+        if self.total_iters == 0:
+            return None
         low = base * factor
         return Run(shapes.flat, low, low, positive(self.total_iters, "total_iters")) >> recipes.constant(base)
 
@@ -131,10 +135,13 @@ class LinearLR(Loading, lr_scheduler.LinearLR, Exact):
     """
 
     _arguments = ("start_factor", "end_factor", "total_iters")
+    _times = ("total_iters",)
     _takes_in = True
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         start, end = finite(self.start_factor, "start_factor"), finite(self.end_factor, "end_factor")
+        if self.total_iters == 0:
+            return None
         return Run(shapes.linear, base * start, base * end, positive(self.total_iters, "total_iters"))
 
 
@@ -190,11 +197,15 @@ class PolynomialLR(Loading, lr_scheduler.PolynomialLR, Exact):
     """
 
     _arguments = ("total_iters", "power")
+    _times = ("total_iters",)
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
-        total_iters, power = positive(self.total_iters, "total_iters"), finite(self.power, "power")
+        power = finite(self.power, "power")
         if power < 0:
             raise ScheduleError(f"power must be at least 0, got {self.power!r}")
+        if self.total_iters == 0:
+            return None
+        total_iters = positive(self.total_iters, "total_iters")
         if power == 0:
             return recipes.constant(base)
         return Run(shapes.power(power), base, 0.0, total_iters) if power <= 100 else None
@@ -226,6 +237,8 @@ class CosineAnnealingLR(Loading, lr_scheduler.CosineAnnealingLR, Exact):
     _arguments = ("T_max", "eta_min")
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
+        if isinstance(self.T_max, int | float) and self.T_max > END_OF_TIME:
+            return None
         return annealed(base, finite(self.eta_min, "eta_min"), positive(self.T_max, "T_max"))
 
 

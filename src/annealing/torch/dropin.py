@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import math
 import warnings
+from fractions import Fraction
 from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
+from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
 from .blocks import Ahead, value
 from .compat import Updating, is_dynamo_compiling
@@ -88,6 +91,7 @@ class Exact(Updating):
 
     _from_bases = False  # whether PyTorch's own steps start from the base rates, not from the rates found
     _takes_in = False  # whether a group added later goes on along the curve; else its steps are PyTorch's
+    _times: tuple[str, ...] = ()  # the arguments that are numbers of steps
     _placed = True  # whether `last_epoch` says where on the curve initial rates belong
     _until: float = math.inf  # the last step that can be taken
     _absolute = True  # whether an absolute epoch has a value of its own
@@ -102,7 +106,14 @@ class Exact(Updating):
     def _examine(self, groups: Groups) -> None:
         """Make the curves of the groups, so that bad arguments fail before anything is written."""
         for base in {float(group["initial_lr" if "initial_lr" in group else "lr"]) for group in groups}:
-            self._curve(base)
+            self._known_curve(base)
+
+    def _known_curve(self, base: float, *others: float) -> Schedule | None:
+        """The curve of a group, or None where an argument means what only PyTorch's own steps say."""
+        found = [getattr(self, name, None) for name in self._arguments]
+        if any(isinstance(one, Tensor) for one in found) or any(never(getattr(self, name)) for name in self._times):
+            return None
+        return self._curve(base, *others)
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         """The curve of a group with this base rate; None where there is none, so that PyTorch's steps are taken.
@@ -236,14 +247,18 @@ class Exact(Updating):
 
     def _curves(self) -> Curves:
         """The curves of the groups, made again when an argument or a base rate is another one."""
-        made, arguments = self._made, [getattr(self, name) for name in self._arguments]
+        made, arguments = self._made, [getattr(self, name, None) for name in self._arguments]
         same = made is not None and unchanged(made.bases, self.base_lrs)
         if made is None or not same or made.arguments != arguments:
-            made = self._made = self._make(arguments, made.keys if made and same else self._keys())
-        return made
+            # Base rates are not read again for each cycle of warm restarts: reading a tensor waits for its device.
+            known = made.keys if made and same and type(self)._keys is Exact._keys else self._keys()
+            made = self._made = self._make(arguments, known)
+        # A function that was put on this object is the user's: it has the last word.
+        mine = vars(self).keys().isdisjoint({"get_lr", "_get_closed_form_lr"})
+        return made if mine else made._replace(schedules=None, beside=None)
 
     def _make(self, arguments: list[Any], keys: list[Key]) -> Curves:
-        different = {key: self._curve(*key) for key in dict.fromkeys(keys)}
+        different = {key: self._known_curve(*key) for key in dict.fromkeys(keys)}
         schedules = [schedule for key in keys if (schedule := different[key]) is not None]
         whole = len(schedules) == len(keys) and not overridden(type(self))  # type: ignore[arg-type]
         return Curves(
@@ -286,6 +301,16 @@ class Exact(Updating):
     def _forget(self) -> None:
         self._made = self._course = self._lean = None
         self._foreign = None
+
+
+def never(steps: Any) -> bool:
+    """Whether a number of steps is none that a schedule has: never (inf, sys.maxsize), or between two steps.
+
+    There PyTorch's recursion, which asks whether a count is equal to the number or divisible by it, is no curve.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int | float | Fraction) or steps != steps:
+        return isinstance(steps, Tensor)
+    return bool(steps > END_OF_TIME or steps % 1 != 0)
 
 
 @cache

@@ -30,7 +30,8 @@ def copied(rates: list[Any]) -> list[Any]:
 
 
 def marks(rates: list[Any]) -> Marks:
-    return [(rate, rate._version if isinstance(rate, Tensor) else None) for rate in rates]
+    # A tensor made under inference_mode has no version; it is known by itself.
+    return [(one, one._version if isinstance(one, Tensor) and not one.is_inference() else None) for one in rates]
 
 
 def unchanged(marks: Marks, rates: list[Any]) -> bool:
@@ -69,6 +70,12 @@ def checked(optimizer: Any) -> Optimizer:
     """The optimizer itself, if it is one that has parameter groups."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+    step: Any = optimizer.step
+    if not hasattr(step, "__func__") and not hasattr(step, "_wrapped_by_lr_sched"):
+        raise ScheduleError(
+            "optimizer.step was replaced by a function that is no method, as torch.compile returns: build the "
+            "scheduler first and compile afterwards, or take annealing.torch.Scheduler, which leaves it alone"
+        )
     if not optimizer.param_groups:
         raise ScheduleError("optimizer must have at least one parameter group, got none")
     return optimizer

@@ -136,6 +136,9 @@ class Cycled(Exact):
         raise NotImplementedError
 
 
+MOMENTA = ("max_momentums", "base_momentums")
+
+
 class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
     """A cyclical rate: from base_lr up to max_lr in a straight line, and down again, again and again.
 
@@ -162,12 +165,13 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
     Source: torch.optim.lr_scheduler.CyclicLR; Smith 2017, arXiv 1506.01186.
     """
 
-    _arguments = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "_scale_fn_custom", "cycle_momentum")
+    _arguments = ("max_lrs", "total_size", "step_ratio", "_scaling", "_scale_fn_custom", "cycle_momentum", *MOMENTA)
 
     @wraps(lr_scheduler.CyclicLR.__init__)  # type: ignore[misc]
     def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         given = bound(lr_scheduler.CyclicLR, self, optimizer, args, kwargs)
-        positive(given["step_size_up"], "step_size_up")
+        if not given["step_size_up"] > END_OF_TIME:
+            positive(given["step_size_up"], "step_size_up")
         if (down := given["step_size_down"]) is not None and exact(down, "step_size_down") < 0:
             raise ScheduleError(f"step_size_down must be at least 0, got {down!r}")
         with kept_on_error(optimizer):
@@ -177,7 +181,7 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
 
     def _examine(self, groups: Groups) -> None:
         for peak in self.max_lrs:
-            self._curve(float(peak), float(peak))
+            self._known_curve(float(peak), float(peak))
 
     def _keys(self) -> list[Key]:
         momenta = (self.max_momentums, self.base_momentums) if self.cycle_momentum else ()
@@ -190,15 +194,28 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
     def _momentum(self, base: float, *others: float) -> Schedule | None:
         return self._wave(*others[1:])
 
+    @property
+    def _scaling(self) -> tuple[str, float]:
+        """The mode and gamma in use: PyTorch's takes them when it is built or loaded, not when they are set."""
+        scale: Any = getattr(self, "_scale_fn_ref", None)
+        name = getattr(getattr(scale, "func", scale), "__name__", "")
+        for mode in ("triangular", "triangular2", "exp_range"):
+            if name == f"_{mode}_scale_fn":
+                return mode, scale.args[0] if mode == "exp_range" else self.gamma
+        return self.mode, self.gamma
+
     def _wave(self, start: float, peak: float) -> Schedule | None:
         """From start to peak and back, in any order of the two."""
-        gamma, height = finite(self.gamma, "gamma"), finite(peak, "max_lr") - finite(start, "base_lr")
-        if self._scale_fn_custom is not None or (self.mode == "exp_range" and not 0 < gamma <= 1):
+        mode, gamma = self._scaling
+        gamma, height = finite(gamma, "gamma"), finite(peak, "max_lr") - finite(start, "base_lr")
+        if self._scale_fn_custom is not None or (mode == "exp_range" and not 0 < gamma <= 1):
             return None
-        if self.mode == "triangular" or (self.mode == "exp_range" and gamma == 1):
+        if self.total_size > END_OF_TIME:
+            return None
+        if mode == "triangular" or (mode == "exp_range" and gamma == 1):
             return Repeat(self._triangle(start, peak))
         triangle = self._triangle(0.0, abs(height))
-        if self.mode == "triangular2":
+        if mode == "triangular2":
             waves: Schedule = Repeat(triangle, peak_factor=0.5)
         else:
             waves = Repeat(triangle) * recipes.exponential(1, gamma)
@@ -256,8 +273,8 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
     def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         given = bound(lr_scheduler.OneCycleLR, self, optimizer, args, kwargs)
         for name in ("div_factor", "final_div_factor"):
-            if finite(given[name], name) == 0:
-                raise ScheduleError(f"{name} must not be 0, got {given[name]!r}")
+            if given[name] == 0 or given[name] != given[name]:  # infinite is a start or an end of 0
+                raise ScheduleError(f"{name} must be a number other than 0, got {given[name]!r}")
         with kept_on_error(optimizer):
             separate(optimizer)
             if given["last_epoch"] != -1:
@@ -280,7 +297,7 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
 
     def _examine(self, groups: Groups) -> None:
         for key in self._keys():
-            self._curve(*key)
+            self._known_curve(*key)
 
     def _keys(self) -> list[Key]:
         names = (*self.ENDS, *self.MOMENTA) if self.cycle_momentum else self.ENDS

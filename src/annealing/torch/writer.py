@@ -32,7 +32,9 @@ def writer(
     same = same or len(groups) == 1
     if not tensors:
         return (SameNumber if same else EachNumber)(groups, name)
-    plain = all(type(one) is Tensor and not one.requires_grad and one.numel() == 1 for one in tensors)
+    plain = all(
+        type(one) is Tensor and not one.requires_grad and not one.is_inference() and one.numel() == 1 for one in tensors
+    )
     kinds = {(one.dtype, one.device, one.shape) for one in tensors}
     if not plain or len(kinds) > 1 or len(tensors) < len(found):
         return Writer(groups, name)
