@@ -3,6 +3,7 @@
 # ruff: noqa: E501 (lines of logs as they are)
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -162,9 +163,11 @@ LINES = {
 def test_lines(name: str, tmp_path: Path) -> None:
     text, form, clock, rate = LINES[name]
     file = tmp_path / "log"
-    file.write_text(f"some words\n{text}\n{text}\n")  # twice, since one rate is no series
+    # twice, since one rate is no series, and later the second time
+    later = re.sub(rf"\b{clock}\b", str(clock + 1), text)
+    file.write_text(f"some words\n{text}\n{later}\n")
     log = read(file)
-    assert (log.format, log.clock.tolist(), log.rates[:, 0].tolist()) == (form, [clock] * 2, [rate] * 2)
+    assert (log.format, log.clock[0], log.rates[:, 0].tolist()) == (form, clock, [rate] * 2)
 
 
 OTHERS = {
@@ -264,6 +267,7 @@ rate is divided by 10 at epoch 30 and again at epoch 60; with learning rate 0.01
     "prose.txt": "At epoch 30 we used learning rate 0.01 and later, by epoch 60, a learning rate of 0.001.\n",
     "prose2.txt": "We started at epoch 30 with learning rate 0.01.\nThen, since epoch 60, learning rate 0.001 was used.\n",
     "optimizer.txt": "AdamW (\nParameter Group 0\n    lr: 0.001\n\nParameter Group 1\n    lr: 0.001\n\nParameter Group 2\n    lr: 0.01\n)\n",
+    "program.py": "def train(epoch=1, lr=0.1):\n    ...\n\n\ntrain(epoch=30)\nset_lr(0.1)\nset(lr=0.2)\nset(lr=0.3)\n",
     "arguments.txt": "Namespace(batch_size=128, lr=0.1, lr_mode='step', lr_backbone=1e-05, momentum=0.9)\n",
 }
 

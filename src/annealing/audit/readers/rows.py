@@ -115,8 +115,7 @@ class Rows:
         keep &= np.isfinite(clock.values)
         if not keep.any():
             raise LogError(f"{where}: no row has a finite rate; expected {expected}")
-        # A README or a configuration names a rate or two as well, and must not be audited.
-        if self.form.name in ("text", "json") and keep.sum() < (FEWEST if clock.counted else 2):
+        if not self._is_series(keep, clock):
             raise LogError(f"{where}: no series of learning rates: {counted(int(keep.sum()), 'rate')} in the file")
         values, half = self._table(names, keep)
         return self._log(names, keep, clock, values, half)
@@ -144,6 +143,17 @@ class Rows:
             if len(single) < max(keep.sum(), MANY):
                 self.leave_out(len(single), "unlike all others")
                 keep[single] = False
+
+    def _is_series(self, keep: Booleans, clock: RowClock) -> bool:
+        """Whether rates are a log's: a README, a program or a configuration names a few as well."""
+        count, own, shape = int(keep.sum()), self._told("own"), self._told("shape")
+        if self.form.name not in ("text", "json") or (count >= MANY):
+            return True
+        if clock.counted:
+            return count >= FEWEST and (shape is None or len(np.unique(shape[keep])) == 1)
+        times = len(np.unique(clock.values[keep]))
+        # Below the numbers of other lines, each of a few rates has its own; each may be printed twice.
+        return times > 1 and (own is None or own[keep].max() > 0 or 2 * times >= count)
 
     def _told(self, name: str) -> Floats | None:
         parts = self.told.get(name)
