@@ -11,6 +11,7 @@ small form of the same, without graphs.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import platform
@@ -28,7 +29,7 @@ import torch
 
 from annealing import Schedule, linear, warm_restarts
 from annealing.compare.models import wrn
-from annealing.evaluate.pieces import Operation
+from annealing.evaluate.pieces import Pieces
 from annealing.torch import on_device
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,9 +49,11 @@ def steps(schedule: Schedule) -> tuple[list[int], list[int]]:
     """Whole times, and those among them where the value must be that of a Python number: begins of cycles, the end."""
     end = schedule.duration
     until = min(end or 500, 500)
-    begins = {cycle.start for cycle in schedule.cycles(until)} | ({end} if end else set())
-    if isinstance(schedule.lowered, Operation):
-        begins = set()  # a product is exact nowhere: its parts round on their own
+    lowered, begins = schedule.lowered, set[Any]()
+    # Exact are the end and the begins of pieces that are not cut; a product is nowhere, since its parts are rounded.
+    if isinstance(lowered, Pieces):
+        written = itertools.takewhile(lambda piece: piece.begin <= until, itertools.islice(lowered.written_out(), 200))
+        begins = {piece.begin for piece in written if piece.origin == piece.begin} | ({end} if end else set())
     exact = sorted({int(t) for t in begins if t == int(t) and t < 2**53})[:30]
     draw = np.random.default_rng(len(str(schedule)))
     drawn = draw.integers(0, int(1.5 * (end or 300)) + 2, 40).tolist()
