@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,19 @@ def test_what_a_picture_shows() -> None:
     log = Log(
         "by hand", np.arange(1.0, 201), rates[:, None], np.zeros((200, 1)), np.zeros(200, np.int64), ("0",), shift=-1
     )
+    log = replace(log, file="folder/run.csv")
     above, below = draw(audit(log, cosine(0.1, 0, 200))).axes
     drawn = {line.get_gid(): line.get_xydata() for line in (*above.lines, *below.lines)}
-    np.testing.assert_allclose(drawn["used"], np.stack([np.arange(1.0, 201), rates], axis=1))
+    np.testing.assert_allclose(drawn["logged"], np.stack([np.arange(1.0, 201), rates], axis=1))
     assert np.all(drawn["difference"][:80, 1] == pytest.approx(0, abs=TWO_UNITS))
     assert drawn["difference"][80, 1] == pytest.approx(0.1 - 0.05 * (1 + np.cos(np.pi * 0.4)))
     assert drawn["fault"][0][0] == 81
     assert (above.get_ylabel(), below.get_xlabel()) == ("learning rate", "update")
+    assert "run.csv\nThe run departs from the schedule at update 81" in above.get_title(loc="left")
+    intended, (dots,) = above.lines[0], [line for line in above.lines if line.get_gid() == "logged"]
+    assert intended.get_linewidth() > dots.get_markersize()  # it shows on both sides of the dots
+    (alone,) = draw(audit(replace(log, rates=np.array(train(PLAN, 200))[:, None]), cosine(0.1, 0, 200))).axes
+    assert "The run follows the schedule" in alone.get_title(loc="left")
 
 
 def test_a_picture_of_what_was_recovered() -> None:
@@ -89,9 +96,8 @@ def test_a_picture_of_what_was_recovered() -> None:
     clock = np.arange(1.0, 201)
     log = Log("by hand", clock, rates[:, None], np.zeros((200, 1)), np.zeros(200, np.int64), ("0",))
     found = Recovered(cosine(0.1, 0, 200), -1, ((121.0, 1),), "update", 0.0, True)
-    above, below = draw_recovered(log, 0, found).axes
-    drawn = {line.get_gid(): line.get_xydata() for line in (*above.lines, *below.lines)}
-    assert drawn["difference"][:, 1] == pytest.approx(0, abs=TWO_UNITS)
+    (above,) = draw_recovered(log, 0, found).axes  # it is exact, so that there is no difference to show
+    drawn = {line.get_gid(): line.get_xydata() for line in above.lines}
     assert drawn["fault"][0][0] == 121
     unknown = Recovered(None, 0, (), "update", np.inf, False)
     (above,) = draw_recovered(log, 0, unknown).axes

@@ -183,7 +183,7 @@ def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str,
         covered = coverage(
             found.schedule, rows.later(found.shift), landmarks(found.schedule, float(np.nanmax(log.clock)))
         )
-        lines.append(covered.sentence(found.unit))
+        lines.append(covered.sentence(found.unit, found.shift))
     record = {
         "format": log.format,
         "points": len(log),

@@ -45,9 +45,9 @@ class Coverage:
         """Whether the schedule goes on after the last row."""
         return self.duration is not None and self.last + 2 <= self.duration
 
-    def sentence(self, unit: str) -> str:
+    def sentence(self, unit: str, shift: int) -> str:
         """The rows cover updates 1 to 90 of 2000 (4 %), 1 of 2 parts of the schedule; 91 to 2000 were not seen."""
-        first, last = (_number(time + 1) for time in (self.first, self.last))
+        first, last = (_number(time - shift) for time in (self.first, self.last))
         if self.duration is None:
             return f"The rows cover {unit}s {first} to {last}; the schedule has no end."
         share = max(0.0, min(self.last + 1, self.duration) - max(self.first, 0)) / self.duration
@@ -55,7 +55,9 @@ class Coverage:
         text = f"The rows cover {unit}s {first} to {last} of {_number(self.duration)} ({100 * share:.3g} %){parts}"
         if not self.unseen:
             return f"{text}."
-        return f"{text}; {unit}s {_number(self.last + 2)} to {_number(self.duration)} were not seen."
+        return (
+            f"{text}; {unit}s {_number(self.last + 1 - shift)} to {_number(self.duration - 1 - shift)} were not seen."
+        )
 
     def record(self) -> dict[str, Any]:
         times = {"first": self.first, "last": self.last, "duration": self.duration}

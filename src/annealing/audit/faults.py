@@ -6,8 +6,10 @@ audit says of a fault (rates, pictures, differences) is asked of that schedule.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -179,10 +181,7 @@ def constant_from(s: Schedule, rate: float, at: Any) -> Schedule:
 def staircase(levels: list[tuple[Any, float]]) -> Schedule:
     """Levels, each from a time on."""
     stairs = [constant(rate, exact(end, "end") - exact(begin, "begin")) for (begin, rate), (end, _) in pairwise(levels)]
-    joined = constant(levels[-1][1])
-    for stair in reversed(stairs):
-        joined = stair >> joined
-    return joined
+    return reduce(operator.rshift, [*stairs, constant(levels[-1][1])])
 
 
 def right_from(s: Schedule, faulty: Schedule, end: Any) -> Schedule:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .coverage import source_sentence
+from .tolerances import DOUBLE
 from .verdict import Named, Verdict
 
 SAID = {
@@ -29,7 +30,7 @@ def sentences(verdict: Verdict) -> list[str]:
 
 def read_and_covered(verdict: Verdict) -> list[str]:
     """What was read, and how much of the schedule it covers."""
-    return [source_sentence(verdict.source), verdict.coverage.sentence(verdict.source["clock"]["unit"])]
+    return [source_sentence(verdict.source), verdict.coverage.sentence(verdict.source["clock"]["unit"], verdict.shift)]
 
 
 def judged(verdict: Verdict) -> list[str]:
@@ -66,7 +67,12 @@ def headline(verdict: Verdict) -> str:
 
 
 def percent(share: float) -> str:
-    return f"{100 * share:.2g} %"
+    """
+    >>> percent(0.0003), percent(2.5), percent(1e-15)
+    ('0.03 %', '250 %', '0 %')
+    """
+    # Below that it is the rounding of float64, and nothing that anybody needs to read.
+    return "0 %" if share < DOUBLE else f"{100 * share:.0f} %" if share >= 1 else f"{100 * share:.2g} %"
 
 
 def listed(faults: tuple[Named, ...]) -> str:

@@ -1,8 +1,9 @@
-"""Pictures: what was meant (or recovered), what was used, and the difference, with the fault marked."""
+"""Pictures: the intended (or recovered) rates, the logged ones, and the difference where there is one."""
 
 from __future__ import annotations
 
-from textwrap import fill
+from pathlib import Path
+from textwrap import fill, shorten
 from typing import Any
 
 import numpy as np
@@ -10,60 +11,76 @@ import numpy as np
 from ..plots import COLOURS, new_figure
 from .evidence import Array
 from .log import Log
-from .messages import phrase
+from .messages import headline, listed
 from .recovery import Recovered
 from .row_faults import course
-from .verdict import Named, Verdict
+from .verdict import Verdict
 
 MOST = 4000  # points drawn
-MEANT, USED, EXPLAINED = COLOURS[0], COLOURS[1], "0.25"
+WIDTH, MOST_LETTERS = 105, 400  # of each sentence in a title
+INTENDED, LOGGED, EXPLAINED = COLOURS[0], COLOURS[1], "0.25"
 
 
 def draw(verdict: Verdict) -> Any:
-    """The matplotlib Figure of a verdict, over the updates of its log.
+    """The matplotlib Figure of a verdict, over the clock of its log.
 
-    Above, the intended rates as a line and the used ones as dots, and a dashed line for what the named fault makes of
-    the intended ones. Below, used less meant. Dotted lines stand where a fault begins to act.
+    Above, the intended rates as a line under the logged ones as dots, and a dashed line for what the named fault makes
+    of the intended ones. Below, where the run departs, logged minus intended. Dotted lines stand where a fault begins
+    to act. The title is the verdict and the name of the file.
     """
     rows = verdict.evidence[_some(len(verdict.evidence))]
-    lines = {"meant": course(verdict.schedule)(rows.rows)}
-    if not verdict.follows and verdict.faults[-1].name != "unknown":
-        lines["meant, with the fault"] = verdict.course(rows.rows)
-    return _figure(rows.rows.t + 1, rows.logged, lines, _begins(verdict), ("update", _title(verdict)))
+    lines = {"intended": course(verdict.schedule)(rows.rows)}
+    if verdict.faults and verdict.faults[-1].name != "unknown":
+        lines["intended, with the fault"] = verdict.course(rows.rows)
+    words = [headline(verdict), *([f"{listed(verdict.faults)}"] if verdict.faults else []), str(verdict.schedule)]
+    title = _title(verdict.source["file"], words)
+    unit = verdict.source["clock"]["unit"]
+    return _figure(rows.rows.t + 1, rows.logged, lines, _begins(verdict), (unit, title), verdict.first is not None)
 
 
 def draw_recovered(log: Log, group: int, found: Recovered) -> Any:
-    """The matplotlib Figure of what was recovered from a log, over its clock; the used rates alone if nothing was.
+    """The matplotlib Figure of what was recovered from a log, over its clock; the logged rates alone if nothing was.
 
-    Above, the schedule's rates as a line and the used ones as dots; below, the difference. Dotted lines stand where
-    the schedule falls behind.
+    Above, the schedule's rates as a line under the logged ones as dots; below, unless it is exact, the difference.
+    Dotted lines stand where the schedule falls behind.
     """
     known = np.flatnonzero(np.isfinite(log.rates[:, group]))
     known = known[_some(len(known))]
     column = log.clock if found.unit == log.unit or log.epochs is None else log.epochs
-    clock, used = column[known], log.rates[known, group]
+    clock, logged = column[known], log.rates[known, group]
     if found.schedule is None:
-        return _figure(clock, used, {}, [], (found.unit, "no schedule was found"))
+        title = _title(log.file, ["no schedule was found"])
+        return _figure(clock, logged, {}, [], (found.unit, title), False)
     lags = [begin for begin, _ in found.lags]
-    return _figure(clock, used, {"recovered": found.rates(clock)}, lags, (found.unit, fill(str(found.schedule), 100)))
+    title = _title(log.file, [str(found.schedule)])
+    return _figure(clock, logged, {"recovered": found.rates(clock)}, lags, (found.unit, title), not found.exact)
 
 
-def _figure(time: Array, used: Array, lines: dict[str, Array], marked: list[float], words: tuple[str, str]) -> Any:
-    """Used rates as dots beside lines, of which the first is what they are held against. words: time's unit, title."""
+def _figure(
+    time: Array, logged: Array, lines: dict[str, Array], marked: list[float], words: tuple[str, str], differ: bool
+) -> Any:
+    """Logged rates as dots over lines, of which the first is what they are held against.
+
+    words: time's unit, title. differ: whether a panel shows the difference.
+    """
     figure = new_figure((9, 6))
-    panels = figure.subplots(2 if lines else 1, squeeze=False, sharex=True, height_ratios=[2, 1][: 1 + bool(lines)])[
-        :, 0
-    ]
+    ratios = [2, 1] if differ and lines else [1]
+    panels = figure.subplots(len(ratios), squeeze=False, sharex=True, height_ratios=ratios)[:, 0]
     above = panels[0]
-    styles = ({"color": MEANT, "linewidth": 1.8}, {"color": EXPLAINED, "linewidth": 1, "linestyle": "--"})
+    # The line is wider than the dots, so that it shows on both sides of them.
+    styles = (
+        {"color": INTENDED, "linewidth": 6, "alpha": 0.45},
+        {"color": EXPLAINED, "linewidth": 1, "linestyle": "--"},
+    )
     for (name, rates), style in zip(lines.items(), styles, strict=False):
         above.plot(*_line(time, rates), label=name, **style)
-    above.plot(time, used, ".", color=USED, markersize=3.5, label="used", gid="used")
+    above.plot(time, logged, ".", color=LOGGED, markersize=3.5, label="logged", gid="logged")
     above.set_ylabel("learning rate")
-    for name, rates in [*lines.items()][:1]:
-        panels[1].plot(time, used - rates, ".", color=USED, markersize=3.5, gid="difference")
-        panels[1].axhline(0, color=MEANT, linewidth=1)
-        panels[1].set_ylabel(f"used − {name}")
+    if len(panels) > 1:
+        name, rates = next(iter(lines.items()))
+        panels[1].plot(time, logged - rates, ".", color=LOGGED, markersize=3.5, gid="difference")
+        panels[1].axhline(0, color=INTENDED, linewidth=1)
+        panels[1].set_ylabel(f"logged − {name}")
     for axes in panels:
         for begin in dict.fromkeys(marked):
             axes.axvline(begin, color=EXPLAINED, linestyle=":", linewidth=1.2, gid="fault")
@@ -77,14 +94,10 @@ def _figure(time: Array, used: Array, lines: dict[str, Array], marked: list[floa
     return figure
 
 
-def _title(verdict: Verdict) -> str:
-    said = "follows" if verdict.follows else ", and\n".join(_short(fault) for fault in verdict.faults)
-    return f"{fill(str(verdict.schedule), 100)}\n{said}"
-
-
-def _short(fault: Named) -> str:
-    text = phrase(fault)
-    return text if len(text) <= 110 else f"{fault.name} from update {fault.from_update:g}"
+def _title(file: str, said: list[str]) -> str:
+    """The name of the file and what is said of it, wrapped at words."""
+    name = [Path(file).name] if file else []
+    return "\n".join([*name, *(fill(shorten(text, MOST_LETTERS), WIDTH) for text in said)])
 
 
 def _begins(verdict: Verdict) -> list[float]:
