@@ -1,4 +1,4 @@
-"""Adapters for training frameworks whose own loop steps the schedule; docs/hosts.md has the way for each of them.
+"""Adapters for training frameworks whose own loop steps the schedule; docs/hosts.md shows how to use each.
 
 Each host has its file, and is imported there alone: `annealing.hosts.lightning`, `.transformers`, `.accelerate`,
 `.timm`, `.mmengine`. A host without a file needs no adapter.

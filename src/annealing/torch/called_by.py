@@ -1,8 +1,8 @@
 """Which training framework steps a Scheduler, and whether it steps it once per update.
 
-A wrong host is silent: the rates stay far too high, or end far too early, and nothing fails. The first `step()` of a
-Scheduler therefore looks, once, whether one of these frameworks is calling. Nothing is imported for it; a framework
-that renames what is looked for is only no longer recognised.
+A framework that steps wrongly fails silently: the rates stay far too high, or fall far too early. So a Scheduler looks
+at its callers once, at its first `step()`. Nothing is imported for this, and a framework that renames its functions is
+no longer recognised, nothing worse.
 """
 
 from __future__ import annotations
