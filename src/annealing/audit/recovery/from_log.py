@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from .multiplied_warmup import product
 from .recovered import Recovered
 from .repeats import cycles_of
 from .stated import horizon_of, numbers_of, stating
-from .step_lags import unsteady
+from .step_lags import late_throughout, unsteady
 from .templates import recipes_of
 from .to_schedule import named, written
 from .trace import Trace, trace
@@ -103,8 +104,8 @@ def _sought(rows: Trace, unit: str, shift: int | None, horizon: float | None) ->
                 results.sort(key=lambda one: (not one.exact, one.cost))
                 best = results[0]
                 near = [one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
-                known = {(str(best.schedule), best.shift): best}
-                others = [one for one in near if known.setdefault((str(one.schedule), one.shift), one) is one]
+                known = {str(best.schedule): best}
+                others = [one for one in near if known.setdefault(str(one.schedule), one) is one]
                 return replace(best, alternatives=tuple(others))
     level = float(np.median(rows.rate))
     off = float(np.abs(rows.rate - level).max() / (peak or 1))
@@ -114,13 +115,16 @@ def _sought(rows: Trace, unit: str, shift: int | None, horizon: float | None) ->
 
 def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, horizon: float | None) -> Iterator[list[Recovered]]:
     """Schedules of named recipes, of steps that are off, as stairs, and as curves one after another."""
+    whole = unit == "update" and len(some.clock) == len(rows.clock)
+    if whole and horizon is not None:
+        yield _in_part(partial(_steadied, partial(late_throughout, horizon=horizon), some, unit, shift))
     yield _in_part(partial(_of_recipes, recipes_of, some, rows, unit, shift))
     if unit == "epoch":
         yield _in_part(partial(_warmed_up, some, rows, unit, shift))
     for recipes in (steps_of, cycles_of):
         yield _in_part(partial(_of_recipes, recipes, some, rows, unit, shift))
-    if unit == "update" and len(some.clock) == len(rows.clock):
-        yield _in_part(partial(_steadied, some, unit, shift, horizon))
+    if whole:
+        yield _in_part(partial(_steadied, unsteady, some, unit, shift))
     for moved in (0, -1, 1) if shift is None else (shift,):
         if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
             every, begins, rates, slacks = levels
@@ -157,9 +161,9 @@ def _in_part(results: Callable[[], list[Recovered]]) -> list[Recovered]:
     return []
 
 
-def _steadied(rows: Trace, unit: str, shift: int | None, horizon: float | None) -> list[Recovered]:
+def _steadied(steadied: Callable[..., Any], rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
     """The schedules of a log whose steps are not those of the schedule."""
-    found, by = unsteady(rows.clock, rows.rate, rows.slack, shift, horizon)
+    found, by = steadied(rows.clock, rows.rate, rows.slack, shift)
     if not found or found[0].lags:
         return _all(found, rows, unit)
     note = f"the steps of {(by != 0).sum()} of {len(by)} rows are off; they were moved by at most {abs(by).max()}"

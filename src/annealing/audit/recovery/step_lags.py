@@ -30,14 +30,20 @@ BEGINNINGS = (0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08)  # shares of the rows that
 ROUNDS = 3
 
 
-def unsteady(
-    clock: Array, rate: Array, slack: Array, preferred: int | None, horizon: float | None
+def late_throughout(
+    clock: Array, rate: Array, slack: Array, preferred: int | None, horizon: float
 ) -> tuple[list[Candidate], Steps]:
+    """Recipes that end at a horizon that the log states, and the steps by which its rows are late, even the first."""
+    if len(clock) >= LEAST_ROWS and (clock == np.round(clock)).all():
+        by = late_by_horizon(clock, rate, slack, horizon)
+        if by is not None and (by != -1).any():  # one step throughout is a shift
+            return [_lagging(one, by, clock) for one in _plain(clock + by, rate, slack, 0) if one.shift == 0], by
+    return [], np.zeros(len(clock), np.int64)
+
+
+def unsteady(clock: Array, rate: Array, slack: Array, preferred: int | None) -> tuple[list[Candidate], Steps]:
     """Recipes that give every row once its clock is moved by whole steps, and these steps."""
     if len(clock) >= LEAST_ROWS and (clock == np.round(clock)).all():
-        known = None if horizon is None else late_by_horizon(clock, rate, slack, horizon)
-        if known is not None and (found := _plain(clock + known, rate, slack, 0)):
-            return [_lagging(one, known, clock) for one in found], known
         steep = np.abs(np.diff(rate) / np.diff(clock))
         loose = slack + np.maximum(np.append(steep, 0), np.insert(steep, 0, 0))
         for shift, _ in shifts(preferred):
