@@ -146,3 +146,15 @@ def test_a_console_row_in_full_does_not_bind_the_others(tmp_path: Path) -> None:
     path.write_text(json.dumps(state))
     found = recover(read(path))
     assert (found.schedule, found.exact) == (cosine(0.001, 0, 400), True)
+
+
+@pytest.mark.parametrize("batches", [6, 34, 427, 1070])
+@pytest.mark.parametrize("warm", [0, 5])
+def test_a_whole_schedule_that_is_one_update_late_is_shifted(batches: int, warm: int) -> None:
+    schedule: Schedule = cosine(0.03, 0.0003, 45)
+    schedule = linear(0, 0.03, warm) >> schedule if warm else schedule
+    clock = np.arange(1.0, 46 + warm)
+    rates = np.array([float(schedule(Fraction(int(epoch) * batches - 1, batches))) for epoch in clock])
+    found = recover(a_log(clock, rates, unit="epoch"))
+    assert (found.schedule, found.shift) == (schedule.shifted(Fraction(1, batches)), 0)
+    assert found.exact

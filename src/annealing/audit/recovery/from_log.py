@@ -118,7 +118,10 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, horizon: floa
     whole = unit == "update" and len(some.clock) == len(rows.clock)
     if whole and horizon is not None:
         yield _in_part(partial(_steadied, partial(late_throughout, horizon=horizon), some, unit, shift))
-    yield _in_part(partial(_of_recipes, recipes_of, some, rows, unit, shift))
+    first = _in_part(partial(_of_recipes, recipes_of, some, rows, unit, shift))
+    if unit == "epoch" and not any(one.exact and _in_whole_epochs(one) for one in first):
+        first += _in_part(partial(_of_recipes, partial(recipes_of, moved=True), some, rows, unit, shift))
+    yield first
     if unit == "epoch":
         yield _in_part(partial(_warmed_up, some, rows, unit, shift))
     for recipes in (steps_of, cycles_of):
@@ -135,6 +138,10 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, horizon: floa
     if unit == "update":
         yield _in_part(partial(_warmed_up, some, rows, unit, shift))
     yield _all(search(some.clock, some.rate, some.slack, shift), rows, unit)
+
+
+def _in_whole_epochs(found: Recovered) -> bool:
+    return all(begin == round(begin) and end == round(end) for _, begin, end, *_ in found.pieces)
 
 
 def _warmed_up(some: Trace, rows: Trace, unit: str, shift: int | None) -> list[Recovered]:

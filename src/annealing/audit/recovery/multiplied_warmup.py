@@ -22,6 +22,7 @@ from ..intervals import digits_of, roundest
 from .candidate import Candidate, configured, digits_of_time
 from .curve_families import FAMILIES, Array, CurveFamily
 from .curve_fit import fitted
+from .round_numbers import one_update_off
 from .templates import recipes_of
 from .to_schedule import Time, written
 from .work_budget import Exhausted
@@ -97,7 +98,7 @@ def _line(u: Array, rate: Array, slack: Array, decay: Array, base: float) -> tup
         ends = u - float(length) * share, float(length) * doubt
         least, most = float((ends[0] - ends[1]).max()), float((ends[0] + ends[1]).min())
         if least <= most and (len(u) > NEEDED or length.denominator == 1 or length.numerator == LEAST_WARM):
-            return _begin(least, most), length, base
+            return one_update_off(least, most), length, base
     return None
 
 
@@ -114,17 +115,6 @@ def _lengths(zeros: tuple[float, float], lengths: tuple[float, float]) -> Iterat
     if first is not None and not isinstance(first, int):
         yield first
     yield Fraction(repr(float(f"{sum(lengths) / 2:.9g}")))
-
-
-def _begin(least: float, most: float) -> Time:
-    """A time that is a whole number, or one update before or after it: n +- 1 / updates per epoch."""
-    near = round((least + most) / 2)
-    if least <= near <= most:
-        return near
-    sign = 1 if least > near else -1
-    ends = sorted((1 / abs(least - near), 1 / abs(most - near)))
-    updates = roundest(*ends)
-    return near + sign / Fraction(updates) if updates else Fraction((least + most) / 2).limit_denominator(10**9)
 
 
 def _written(decay: Schedule, zero: Time, length: Time, begin: float) -> Schedule:

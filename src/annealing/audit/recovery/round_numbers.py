@@ -10,10 +10,12 @@ from ..intervals import digits_of, roundest, shortest
 from .fitting import LogRows, around, fit, fits, intervals
 from .model import Model
 from .stated import stated_between
+from .to_schedule import time_of
 
 USUAL = 20  # the greatest denominator of a time that is none by chance
 ROOM = 1e-7  # steps by which the ends of an interval may be off
 ROUNDED = 1e-13
+FIRST = 99.0  # digits, so that it is settled before any other
 STATED = 1.0  # digits that a number stands out by which the log itself states
 FIRM = 0.7  # how many digits an interval must leave over for its plainest number to be no chance
 
@@ -69,10 +71,12 @@ def plainest(model: Model, slot: int, least: float, most: float, rows: LogRows) 
     if model.roles[slot] == "time":
         for low, high in _limits(model, slot):
             least, most = (max(least, low), min(most, high)) if max(least, low) <= min(most, high) else (least, most)
+        if slot == model.parts[0].start:  # the whole schedule is moved: all other times are counted from there
+            return float(one_update_off(least, most)), FIRST
         number = _round_time(model, slot, least, most)
         if number is None:
             return shortest(least, most), -1.0
-        if isinstance(number, Fraction):
+        if isinstance(number, Fraction) and (number - time_of(model.numbers[model.parts[0].start])).denominator != 1:
             firm = -math.log10(max(width, 1e-9)) - 2 * math.log10(number.denominator)
             return float(number), firm if number.denominator <= USUAL else min(firm, 0.0)
         return float(number), -math.log10(max(width, 1e-9)) + (0.3 if width < 1 else -2 + 0.1)
@@ -81,6 +85,17 @@ def plainest(model: Model, slot: int, least: float, most: float, rows: LogRows) 
         return part, -math.log10(max(width / part, 1e-15)) - 1.5
     size = rows.peak if value == 0 else abs(value)
     return value, -math.log10(max(width / size, 1e-15)) - digits_of(value)
+
+
+def one_update_off(least: float, most: float) -> int | Fraction:
+    """A time that is a whole number, or one update before or after it: n +- 1 / updates per epoch."""
+    near = round((least + most) / 2)
+    if least <= near <= most:
+        return near
+    sign = 1 if least > near else -1
+    ends = sorted((1 / abs(least - near), 1 / abs(most - near)))
+    updates = roundest(*ends)
+    return near + sign / Fraction(updates) if updates else Fraction((least + most) / 2).limit_denominator(10**9)
 
 
 def _limits(model: Model, slot: int) -> Iterator[tuple[float, float]]:

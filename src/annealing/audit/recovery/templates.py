@@ -39,7 +39,12 @@ NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are pl
 
 
 def recipes_of(
-    clock: Array, rate: Array, slack: Array, preferred: int | None, bodies: Sequence[CurveFamily] = BODIES
+    clock: Array,
+    rate: Array,
+    slack: Array,
+    preferred: int | None,
+    bodies: Sequence[CurveFamily] = BODIES,
+    moved: bool = False,
 ) -> list[Candidate]:
     """The schedules of one warm-up and one decay of some bodies that give every row, the plainest first."""
     seen = outline(clock, rate, slack)
@@ -50,16 +55,21 @@ def recipes_of(
         for curve in curves_of(seen, bodies):
             if found and curve is not None and curve.family.name in LAST:
                 break
-            for shift in shifts(preferred):
-                _add(found, seen, curve, LogRows(clock + shift[0], rate, slack), shift)
+            for shift in [(preferred or 0, 0.0)] if moved else shifts(preferred):
+                _add(found, seen, curve, LogRows(clock + shift[0], rate, slack), shift, moved)
     return sorted(found, key=lambda one: one.cost)
 
 
 def _add(
-    found: list[Candidate], seen: Outline, curve: FittedCurve | None, rows: LogRows, shift: tuple[int, float]
+    found: list[Candidate],
+    seen: Outline,
+    curve: FittedCurve | None,
+    rows: LogRows,
+    shift: tuple[int, float],
+    moved: bool,
 ) -> None:
     """Add the recipes of a warm-up and of one decay, up to those whose numbers can hardly be chance."""
-    for model in models(seen, curve, shift[0]):
+    for model in models(seen, curve, shift[0], moved):
         with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
             if seen.rest < len(seen.t) and model.parts[-1].last in model.fixed:
                 fit(model, rows.only(np.arange(seen.rest)))  # the last rows may be at the end, where the curve bends
@@ -80,16 +90,16 @@ def curves_of(seen: Outline, bodies: Sequence[CurveFamily] = BODIES) -> Iterator
         yield from (curve for body in bodies if (curve := seen.curve(body)) is not None)
 
 
-def models(seen: Outline, curve: FittedCurve | None, shift: int) -> Iterator[Model]:
+def models(seen: Outline, curve: FittedCurve | None, shift: int, moved: bool = False) -> Iterator[Model]:
     """Models of a warm-up and a decay, those with fewest numbers first."""
     for stable in (False, True) if curve is not None else (False,):
-        for model, start, peak in begun(seen, shift):
+        for model, start, peak in begun(seen, shift, moved):
             if stable:
                 begin = model.slot(float(seen.t[seen.fall - 1]) + shift, "time")
                 model.parts.append(FittedPart(shapes.flat, start, start, start, peak, peak))
                 start = begin
             if not seen.top and start in model.free() and curve is not None and curve.family.name == "line":
-                _on_line(model, curve, seen, peak)
+                _on_line(model, curve, seen, start, peak)
             if curve is None:
                 model.parts.append(FittedPart(shapes.flat, start, start, start, peak, peak))
             elif not _with_body(model, curve, seen, shift, start, peak):
@@ -97,19 +107,19 @@ def models(seen: Outline, curve: FittedCurve | None, shift: int) -> Iterator[Mod
             yield model
 
 
-def _on_line(model: Model, line: FittedCurve, seen: Outline, peak: int) -> None:
+def _on_line(model: Model, line: FittedCurve, seen: Outline, start: int, peak: int) -> None:
     """A line that begins before the first row may begin anywhere: at its plainest rate."""
-    first, before = (float(line(time)) for time in (seen.t[0], seen.t[0] - model.numbers[-1] * 2))
+    first, before = (float(line(time)) for time in (seen.t[0], seen.t[0] - max(model.numbers[start] * 2, 1.0)))
     model.numbers[peak] = shortest(min(first, before), max(first, before))
     model.fixed.add(peak)
 
 
-def begun(seen: Outline, shift: int) -> Iterator[tuple[Model, int, int]]:
-    """Models of a warm-up alone, with the slots of its end and of the peak."""
+def begun(seen: Outline, shift: int, moved: bool = False) -> Iterator[tuple[Model, int, int]]:
+    """Models of a warm-up alone, with the slots of its end and of the peak; moved: it need not begin at 0."""
     u = seen.t + shift
     for kind in KINDS[min(seen.top, len(KINDS) - 1)]:
         model = Model(seen=float(u[-1]))
-        zero, peak = model.slot(0.0, "time", fixed=True), model.slot(seen.peak, "value")
+        zero, peak = model.slot(0.0, "time", fixed=not moved), model.slot(seen.peak, "value")
         if kind == "none":
             yield model, zero, peak
             continue

@@ -14,6 +14,7 @@ from ..intervals import MOST_DENOMINATOR, digits_of, shortest
 from .model import FittedPart, Model, root
 
 Time = int | Fraction
+MOST_UPDATES = 20_000  # in an epoch
 ROUNDED = 1e-12  # steps, by which a float64 may be off the fraction that it stands for
 CLOSE = 1e-9  # values that differ by less of themselves are meant to be equal; the rows decide afterwards
 COOLDOWNS = ("linear", "cosine", "geometric")
@@ -22,6 +23,9 @@ COOLDOWNS = ("linear", "cosine", "geometric")
 def time_of(number: float) -> Time:
     """A time as the fraction of small denominator that it stands for, or as its shortest decimal."""
     near = Fraction(number).limit_denominator(MOST_DENOMINATOR)
+    whole, part = round(number), number - round(number)
+    if MOST_UPDATES * abs(part) > 1 and abs(1 / round(1 / part) - part) <= ROUNDED:
+        near = whole + Fraction(1, round(1 / part))  # one update of an epoch before or after a whole time
     exact = near if abs(float(near) - number) <= ROUNDED * max(abs(number), 1.0) else Fraction(repr(number))
     return int(exact) if exact.denominator == 1 else exact
 
@@ -32,7 +36,8 @@ def written(model: Model) -> Schedule:
     for i, part in enumerate(model.parts):
         following = model.parts[i + 1] if i + 1 < len(model.parts) else None
         parts += _cut(model, part, following)
-    return parts[0] if len(parts) == 1 else _chain(parts)
+    whole, origin = _chain(parts), time_of(model.numbers[model.parts[0].start])
+    return whole.shifted(origin) if origin else whole
 
 
 def _chain(parts: list[Schedule]) -> Schedule:
@@ -122,6 +127,8 @@ class View:
 def named(model: Model) -> Schedule | None:
     """The recipe that a model is, after its warm-up or with it, or None."""
     parts = model.parts
+    if model.numbers[parts[0].start]:
+        return None
     if (one := _whole(View(model, parts))) is not None:
         return one
     if len(parts) > 1 and parts[0].shape is shapes.linear and parts[1].start == parts[0].end:
