@@ -241,3 +241,27 @@ def test_a_table_that_says_how_many_updates_an_epoch_has(tmp_path: Path) -> None
     )
     for name in ("json", "csv"):
         assert read(tmp_path / name).clock.tolist() == [100, 600, 800, 1300, 1500, 2000], name
+
+
+def test_a_summary_of_the_epoch_is_no_row(tmp_path: Path) -> None:
+    """It has the rate of some update, but does not say which."""
+    step, summary = "Epoch {} step {}/100 lr {}\n", "Epoch {} done, loss 0.5, lr {}\n"
+    text = ""
+    for e in (1, 2, 3):
+        text += "".join(step.format(e, i, 0.1 / (100 * e + i)) for i in range(0, 100, 20))
+        text += summary.format(e, 0.1 / (100 * e + 100))
+    (tmp_path / "log").write_text(text)
+    log = read(tmp_path / "log")
+    assert log.clock.tolist() == list(range(0, 300, 20))
+    assert log.left_out == ((3, "on a line without the step or epoch that other rates have"),)
+
+
+def test_the_last_batch_of_an_epoch_is_not_one_of_the_next(tmp_path: Path) -> None:
+    """The rate is printed at the start of an epoch, when the batches above are those of the epoch before."""
+    text = "".join(
+        f"Epoch {e}\nLearning rate: {0.1 / e:.6f}\nBatch 50/100 loss 0.5\nBatch {90 + e}/100 loss 0.4\n"
+        for e in range(1, 7)
+    )
+    (tmp_path / "log").write_text(text)
+    log = read(tmp_path / "log")
+    assert (log.unit, log.clock.tolist()) == ("epoch", [1, 2, 3, 4, 5, 6])
