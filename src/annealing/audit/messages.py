@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .coverage import source_sentence
 from .tolerances import DOUBLE
-from .verdict import Named, Verdict
+
+if TYPE_CHECKING:
+    from .verdict import Named, Verdict
 
 SAID = {
     "stepped-too-often": "the scheduler was stepped {k} times per update",
@@ -83,6 +85,7 @@ def listed(faults: tuple[Named, ...]) -> str:
 def phrase(fault: Named) -> str:
     """A fault in a few words.
 
+    >>> from annealing.audit.verdict import Named
     >>> phrase(Named("stepped-too-often", 11, {"k": 2}, 0.5, 0.0))
     'the scheduler was stepped 2 times per update, from update 11 (stepped-too-often)'
     """

@@ -16,6 +16,7 @@ from .explain import Account, explain, follows_from
 from .faults import ADVICE, Fault
 from .landmarks import Landmarks, landmarks
 from .log import Log
+from .messages import sentences
 from .param_groups import beside
 from .row_faults import Course, course, several_runs
 
@@ -124,8 +125,6 @@ class Verdict:
         return json.dumps(record, allow_nan=False)
 
     def __str__(self) -> str:
-        from .messages import sentences
-
         return " ".join(sentences(self))
 
 

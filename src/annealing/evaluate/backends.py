@@ -16,7 +16,7 @@ from ..errors import ScheduleError
 from ..exact import END_OF_TIME, ceiling
 
 
-class Scalars:
+class PythonNumbers:
     """The functions of an array library that shapes use, for Python numbers."""
 
     sin = staticmethod(math.sin)
@@ -43,7 +43,7 @@ class Scalars:
 
 
 def library(value: Any) -> Any:
-    """The module (numpy, torch or jax.numpy) that computes with `value`, or `Scalars` for anything else."""
+    """The module (numpy, torch or jax.numpy) that computes with `value`, or `PythonNumbers` for anything else."""
     # A tuple, because torch.compile cannot trace isinstance of a union.
     if isinstance(value, (np.ndarray, np.generic)):
         return np
@@ -52,7 +52,7 @@ def library(value: Any) -> Any:
         return sys.modules["torch"]
     if root in ("jax", "jaxlib"):
         return sys.modules["jax"].numpy
-    return Scalars
+    return PythonNumbers
 
 
 class NumpyTime:
@@ -204,7 +204,7 @@ class Jax32Steps(Jax32Time):
 def array_time(t: Any) -> NumpyTime:
     """Read an array, tensor or traced value as times; booleans, complex numbers and other types are refused."""
     xp = library(t)
-    if xp is Scalars:
+    if xp is PythonNumbers:
         raise refused(t)
     if xp is np:
         return NumpyTime(t, xp)

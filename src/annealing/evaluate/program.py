@@ -39,7 +39,7 @@ class Program(Protocol):
 
 
 def program(lowered: Lowered) -> Program:
-    return Table(lowered) if isinstance(lowered, Pieces) else Combination(lowered)
+    return PieceTable(lowered) if isinstance(lowered, Pieces) else Combination(lowered)
 
 
 def many(called: Program, t: Any) -> Any:
@@ -75,7 +75,7 @@ class Combination:
         return reduce(operations.get(self.name) or getattr(library(values[0]), self.name), values)
 
 
-class Table:
+class PieceTable:
     """Pieces as columns: the runs in order (with None at the place of the loop), and at last what is held."""
 
     def __init__(self, pieces: Pieces) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backends import NumpyTime, Scalars
+from .backends import NumpyTime, PythonNumbers
 from .ends import ROWS, Ends, ends, later
 from .pieces import Loop, Piece
 
@@ -49,7 +49,7 @@ class Numbers(NamedTuple):
             if elapsed == 0:
                 return first
             # base + width may be an ulp above the higher end.
-            found: float = base + width * weight(elapsed / whole, (whole - elapsed) / whole, Scalars)
+            found: float = base + width * weight(elapsed / whole, (whole - elapsed) / whole, PythonNumbers)
             return found if found < most else most
 
         return value
@@ -97,7 +97,7 @@ class LoopTable:
     def ends(self, copy: int, j: int) -> Ends:
         if self.tabulated(copy):
             return self.rows[min(copy, len(self.rows) - 1)][j]
-        return later(self.loop.copies, copy, ends(self.loop.pieces[j]), Scalars)
+        return later(self.loop.copies, copy, ends(self.loop.pieces[j]), PythonNumbers)
 
     def evaluator(self) -> Evaluator:
         """The value at time top / bottom."""

@@ -9,7 +9,7 @@ from itertools import islice, product
 
 from ..cycles import Cycle
 from ..exact import END_OF_TIME
-from .program import Combination, Program, Table
+from .program import Combination, PieceTable, Program
 
 MOST_CYCLES = 2_000  # looked at; later ones of an endless schedule repeat them or come closer to a limit
 DEEPEST = 60  # halvings of a cycle, which tell apart any two floats in it that are not close to 0
@@ -47,7 +47,7 @@ def _zero_within(called: Program, begin: Fraction, end: Fraction, depth: int) ->
 def _bounds(called: Program, begin: Fraction, end: Fraction) -> Interval:
     """Bounds of the values within a cycle: in it every leaf goes one way, from its value to its limit."""
     if not isinstance(called, Combination):
-        assert isinstance(called, Table)
+        assert isinstance(called, PieceTable)
         values = called.at(begin), called.left(end)
         return min(values), max(values)
     lows, highs = zip(*(_bounds(part, begin, end) for part in called.parts), strict=True)

@@ -13,7 +13,7 @@ from ..cycles import Cycle, snapshot_starts
 from ..durations import unread
 from ..errors import ScheduleError, finite
 from ..evaluate import lowering
-from ..evaluate.backends import Scalars, library, refused
+from ..evaluate.backends import PythonNumbers, library, refused
 from ..evaluate.compiled import compiling, in_graph
 from ..evaluate.pieces import Lowered
 from ..evaluate.program import Program, many, program
@@ -111,7 +111,7 @@ class Schedule(Algebra, Value):
         if kind is int or kind is float:
             return self.program.at(t)
         xp = library(t)
-        if xp is Scalars:
+        if xp is PythonNumbers:
             return self.program.at(_number(t))
         return in_graph(self, t) if compiling(xp) else many(self.program, t)
 

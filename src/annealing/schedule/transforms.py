@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import ScheduleError
 from ..evaluate import lowering, staircase
 from ..evaluate.pieces import Lowered
-from ..evaluate.program import Table
+from ..evaluate.program import PieceTable
 from ..exact import END_OF_TIME, exact, lasting, positive
 from ..printing import CALL, bracketed, literal, time_json
 from .base import Schedule, schedules
@@ -38,7 +38,7 @@ class Shifted(Schedule):
     def _lower(self) -> Lowered:
         if self.part.exact_duration == 0 and self.by > 0:  # the pieces of a number would stay as they are
             return lowering.flat_pieces(self.part(0), self.by)
-        return lowering.shifted(self.part.lowered, self.by, lambda pieces: Table(pieces).at(0))
+        return lowering.shifted(self.part.lowered, self.by, lambda pieces: PieceTable(pieces).at(0))
 
     def _tree(self) -> Any:
         part: Schedule = self.part
@@ -104,7 +104,7 @@ class Held(Schedule):
         return self.part.empty
 
     def _lower(self) -> Lowered:
-        return staircase.held(self.part.lowered, self.every, lambda pieces: Table(pieces).at)
+        return staircase.held(self.part.lowered, self.every, lambda pieces: PieceTable(pieces).at)
 
     def _tree(self) -> Any:
         return {"held": {"part": self.part.tree(), "every": time_json(self.every)}}
@@ -173,7 +173,7 @@ class Until(Schedule):
         return bool(self.time == 0)
 
     def _lower(self) -> Lowered:
-        return lowering.until(self.part.lowered, self.time, lambda pieces: Table(pieces).left(self.time))
+        return lowering.until(self.part.lowered, self.time, lambda pieces: PieceTable(pieces).left(self.time))
 
     def _tree(self) -> Any:
         return {"until": {"part": self.part.tree(), "time": time_json(self.time)}}
