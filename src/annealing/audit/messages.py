@@ -70,11 +70,11 @@ def headline(verdict: Verdict) -> str:
 
 def percent(share: float) -> str:
     """
-    >>> percent(0.0003), percent(2.5), percent(1e-15)
-    ('0.03 %', '250 %', '0 %')
+    >>> percent(0.0003), percent(0.9999), percent(2.5), percent(1e-15)
+    ('0.03 %', '100 %', '250 %', '0 %')
     """
     # Below that it is the rounding of float64, and nothing that anybody needs to read.
-    return "0 %" if share < DOUBLE else f"{100 * share:.0f} %" if share >= 1 else f"{100 * share:.2g} %"
+    return "0 %" if share < DOUBLE else f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def listed(faults: tuple[Named, ...]) -> str:

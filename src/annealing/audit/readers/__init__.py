@@ -47,7 +47,7 @@ def read(
     >>> file = pathlib.Path(tempfile.mkdtemp(), "log.txt")
     >>> _ = file.write_text("Epoch: 1\nLearning rate: 0.0050\nEpoch: 2\nLearning rate: 0.0140\n")
     >>> log = read(file)
-    >>> log.format, log.unit, log.clock.tolist(), log.rates[:, 0].tolist(), log.half[:, 0].tolist()
+    >>> log.format, log.unit, log.clock.tolist(), log.rates[:, 0].tolist(), log.half[:, 0].round(7).tolist()
     ('text', 'epoch', [1.0, 2.0], [0.005, 0.014], [5e-05, 5e-05])
     """
     if unit not in (None, "update", "epoch"):
