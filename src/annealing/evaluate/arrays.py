@@ -97,6 +97,7 @@ class Columns:
         weight = self.weights[0](done, left, xp)
         for number, other in enumerate([] if self.single else self.weights[1:], start=1):
             weight = xp.where(self.kind[entry] == number, other(done, left, xp), weight)
+        # The sum may round above the higher end, and base + width * 1 need not be the start: both are put right.
         value = xp.minimum(part.base + (part.top - part.base) * weight, part.top)
         value = xp.where(place.since == 0, part.first, value)
         return xp.where(time.key < self.bound[1], value, self.ends.first[1]) if self.single else value
@@ -129,6 +130,7 @@ class Columns:
         place = units % period
         single = len(self.loop.offsets) == 1
         j = 0 if single else xp.searchsorted(self.offset, place, side="right") - 1
+        # Whole numbers are subtracted before they become floats, so that a restart is exact however late it comes.
         since = time.real(place - self.loop_origin[j]) + coarse + fine
         until = time.real(self.loop_stop[j] - place) - coarse - fine
         copy = None if self.rows is None else quotient * unit - before + time.real(units // period)

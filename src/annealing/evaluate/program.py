@@ -169,7 +169,8 @@ class PieceTable:
 
     def _checked(self, time: NumpyTime, value: Any) -> Any:
         after = time.key > self.bounds[-1]
-        if time.traced:  # nothing can be raised about values that are not known yet
+        # Nothing can be raised about values that are not known yet; NaN is at least seen.
+        if time.traced:
             return time.xp.where(after, math.nan, value)
         if after.any():
             raise self._beyond(time.key[after].reshape(-1)[0].item())

@@ -65,6 +65,7 @@ def _reads(optimizer: Optimizer, tensors: list[Hyperparameter]) -> int | None:
     for one in [Hyperparameter("lr", None, [], None), *tensors]:
         set_tensor(other.param_groups[0], one, own(get_tensor(other.param_groups[0], one), like.device, []))
     try:
+        # The first step makes the state of the optimizer, and may read what later ones do not.
         other.step()
         with HostReads() as reads:
             other.step()
