@@ -172,6 +172,7 @@ def test_a_verdict_carries_the_schedule_that_the_run_did_follow() -> None:
 
 WARM = linear(0, 0.1, 100)
 LONG = [WARM >> cosine(0.1, 0, 1900), WARM >> linear(0.1, 0, 1900)]
+ENDLESS = WARM >> warm_restarts(0.1, T_0=300)
 
 
 @pytest.mark.parametrize("schedule", LONG, ids=str)
@@ -182,6 +183,11 @@ def test_a_warm_up_alone_cannot_tell_what_comes_after_it(schedule: Schedule) -> 
     assert "a warm-up cannot tell what comes after it" in str(verdict)
     assert "The rows cover updates 9 to 90 of 2000 (4.1 %), 1 of 2 parts of the schedule;" in str(verdict)
     assert "updates 91 to 2000 were not seen." in str(verdict)
+
+
+def test_a_warm_up_before_restarts_without_an_end_cannot_tell_them() -> None:
+    clock = np.arange(9.0, 91, 9)
+    assert audit(by_hand(ENDLESS(clock - 1), clock), ENDLESS).status == "no verdict"
 
 
 @pytest.mark.parametrize(
@@ -224,6 +230,11 @@ def test_no_truncated_log_gives_a_verdict_that_its_rows_cannot_carry(
         assert verdict.status == "no verdict"
     if verdict.status == "follows":
         assert "were not seen" in str(verdict) or "no end" in str(verdict)
+
+
+def test_a_last_part_that_rises_is_told_from_others_too() -> None:
+    schedule = cosine(0.1, 0, 100) >> linear(0, 0.1, 100)
+    assert audit(by_hand(schedule(n(130))), schedule).follows
 
 
 def test_rows_that_were_only_counted_never_give_status_1() -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import shapes
 from ..errors import ScheduleError
 from ..exact import END_OF_TIME
-from ..recipes import cosine, linear
 from ..schedule.base import Schedule
+from ..schedule.nodes import Run
 from . import faults as f
 from .evidence import Array, Evidence
 from .landmarks import Landmarks
@@ -114,8 +115,13 @@ def _similar(schedule: Schedule, marks: Landmarks, last: float) -> list[tuple[st
     ]
     part = list(islice(schedule.cycles(last + 1), MOST_CYCLES))[-1]
     if math.isfinite(part.end) and part.first != part.last:
-        for name, shape in (("a straight line", linear), ("a cosine", cosine)):
-            piece = shape(part.first, part.last, part.end - part.begin)
+        for name, shape in (
+            ("a straight line", shapes.linear),
+            ("a cosine", shapes.cosine),
+            ("a constant", shapes.flat),
+        ):
+            end = part.first if shape == shapes.flat else part.last
+            piece = Run(shape, part.first, end, part.end - part.begin)
             other = _or_none(lambda piece=piece: f.then(schedule, part.begin, piece))
             if other is not None and not _same(other, schedule, part.begin, part.end):
                 found.append((f"{name} in its place", other))

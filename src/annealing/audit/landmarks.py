@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import islice, takewhile
+from typing import Any
 
 from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
@@ -37,7 +38,12 @@ def landmarks(schedule: Schedule, until: float, part_of_more: bool = False) -> L
     """
     duration = schedule.duration
     limit = max(until, duration or 0, 1)
-    spans = list(islice(schedule.cycles(min(limit, END_OF_TIME)), MOST))
+    spans: list[Any] = []
+    for span in islice(schedule.cycles(END_OF_TIME if duration is None else duration), MOST):
+        # A log that ends in the warm-up does not make the schedule one: what comes next is looked at too.
+        if span.begin >= limit and any(one.last <= one.first for one in spans):
+            break
+        spans.append(span)
     rising = list(takewhile(lambda span: span.last > span.first, spans))
     warmup = float(rising[-1].end) if rising and (len(rising) < len(spans) or part_of_more) else 0.0
     decay = spans[len(rising) if warmup else 0 :]
