@@ -49,6 +49,7 @@ def build(phases: list[Phase], u: Array, y: Array, slack: Array) -> tuple[Model,
 def _fitted_last(model: Model, rows: LogRows) -> float:
     """Fit the numbers of the last two parts alone."""
     near = {slot for part in model.parts[-2:] for slot in part.slots()}
+    # Earlier parts are fitted already: moving them again would only trade errors with the new one
     far = {slot for slot in model.free() if slot not in near}
     model.fixed |= far
     off = fit(model, rows)
@@ -58,6 +59,7 @@ def _fitted_last(model: Model, rows: LogRows) -> float:
 
 def _begun(curve: FittedCurve, own: Array) -> list[Model]:
     """Models of a first phase: it begins at 0, or its natural begin lies elsewhere."""
+    # Fewest numbers first: parts that share their joint time and value, then the time alone, then nothing
     options = []
     for natural in (True, False):
         model = Model(seen=float(own[-1]))

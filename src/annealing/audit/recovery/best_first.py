@@ -101,6 +101,7 @@ def _risen(model: Model, slope: float, rows: LogRows) -> Model:
     part, n = model.parts[-1], model.numbers
     begin, level, top = n[part.begin], n[part.first], n[part.last]
     doubt = 2 * float(rows.slack.max()) / (slope * (n[part.end] - begin)) + 1e-11
+    # Peaks of two digits, since people write those; the length must then be a whole number
     power = math.floor(math.log10(top)) - 1
     peaks = [float(f"{digits}e{power + more}") for more in (0, 1, 2) for digits in range(10, 100)]
     best, shortest_told = (n[part.end], top), math.inf

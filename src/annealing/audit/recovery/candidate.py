@@ -74,6 +74,7 @@ def made_plain(
     if only_sure and not settled:
         return None
     bounds = around(model, rows)
+    # `around` is wide but cheap: exact bounds are computed only where a doubt is to be reported
     if any(high - low > _narrow(model, slot, rows) for slot, (low, high) in bounds.items()):
         bounds = intervals(model, rows)
     plain = snap(certain, rows) if bounds or not free else None
@@ -122,6 +123,7 @@ def configured(model: Model, positive: bool) -> bool:
     for part, end in zip(model.parts, ends, strict=True):
         if positive and min(n[part.first], n[part.last]) < -SMALL * max(abs(n[part.first]), abs(n[part.last])):
             return False
+        # A cosine or an exponential shows its numbers in few rows; powers fit nearly anything smooth
         if part.shape in (shapes.power, root):
             times = [Fraction(time_of(n[slot])).denominator for slot in (part.begin, part.end)]
             over = n[part.end] <= max(model.seen, end if end < math.inf else 0.0)

@@ -89,6 +89,7 @@ def _shifted_geometric(inner: Sequence[float], t: Array) -> list[Array]:
 def _power(inner: Sequence[float], t: Array) -> list[Array]:
     """A power of the distance from a time outside; its sign says on which side."""
     origin, exponent = inner
+    # The middle of the rows is 0, so the sign of an origin tells on which side of them it lies
     distance = t - origin if origin < 0 else origin - t
     inside = np.maximum(distance, 1e-300)
     if exponent > 0:

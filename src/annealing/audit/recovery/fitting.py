@@ -34,6 +34,7 @@ class LogRows:
             return self
         edges = np.searchsorted(self.u, model.starts())
         near = (edges[:, None] + np.arange(-3, 4)).ravel()
+        # Even rows find the curve, those near starts find where it changes, missed ones what both overlooked
         even = np.linspace(0, n - 1, MOST_ROWS).astype(int)
         return self.only(np.unique(np.clip(np.concatenate([near, even, sorted(self.missed)]), 0, n - 1).astype(int)))
 
@@ -66,12 +67,14 @@ def jacobian(model: Model, free: list[int], rows: LogRows) -> Array:
     result = np.zeros((len(rows.u), len(free)))
     which = np.searchsorted(model.starts()[1:], rows.u, "right")
     for column, slot in enumerate(free):
+        # Central differences lose the square of the step and a rounding over it: 1e-6 balances both
         step = 1e-6 * _scale(model, slot, rows)
         if model.roles[slot] == "extra":
             step = 1e-7 * max(abs(model.numbers[slot]), 1e-3)
         moving = {slot, *(tied for tied, terms in model.ties.items() if slot in terms)}
         used = [i for i, part in enumerate(model.parts) if moving.intersection(part.slots())]
         used += [i - 1 for i in used if i and model.parts[i].start in moving]
+        # Rows of other parts do not move: computing them would take most of the time of long models
         near = np.flatnonzero(np.isin(which, used))
         some, sides = rows.only(near), []
         for sign in (1, -1):
@@ -89,6 +92,7 @@ def _normed(model: Model, rows: LogRows) -> tuple[list[int], LogRows, Array, Arr
     columns = jacobian(model, free, some)
     if not free or not np.isfinite(columns).all() or np.abs(columns).max(initial=0) > 1e200:
         return None
+    # Times, rates and exponents differ by ten powers of ten: columns of one length are compared fairly
     norms = np.linalg.norm(columns, axis=0)
     norms[norms == 0] = 1
     return free, some, columns / norms, norms
@@ -132,6 +136,7 @@ def evenly(model: Model, rows: LogRows, rounds: int = 6) -> float:
         residual, one = some.off(model), np.ones((len(some.u), 1))
         sides = np.block([[-columns, -one], [columns, -one]])
         aim = np.append(np.zeros(len(free)), 1.0)
+        # Without bounds a number that no row depends on would go to infinity
         reach = 1e3 * np.sqrt(len(some.u))
         found = _programmed(aim, sides, np.append(-residual, residual), [(-reach, reach)] * len(free) + [(0, None)])
         if found is None:
@@ -139,6 +144,7 @@ def evenly(model: Model, rows: LogRows, rounds: int = 6) -> float:
         before, known = model.numbers, len(rows.missed)
         model.numbers = _moved(model, free, np.array([model.numbers[slot] for slot in free]) + found[:-1] / norms)
         new = rows.worst(model)
+        # The rows are linear in small changes only: a step that made it worse was too long
         if new >= worst:
             model.numbers = before
             if len(rows.missed) == known:

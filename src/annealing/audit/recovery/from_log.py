@@ -85,6 +85,8 @@ def _recovered(log: Log, group: int, unit: str) -> Recovered:
         found = _sought(rows, unit, log.shift, horizon_of(log.settings) if unit == "update" else None)
     if rows.lags and not found.lags:
         found = replace(found, lags=rows.lags)
+    if log.averaged and not found.exact:
+        found = replace(found, notes=(*found.notes, "each rate is the mean of the rates of an epoch"))
     # A schedule that gives the rows that were kept, but not the others, does not give the log
     return replace(found, exact=found.exact and not rows.other)
 

@@ -46,6 +46,7 @@ def steps_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> 
 def _models(seen: Outline, drops: NDArray[np.int64], rows: LogRows, shift: int) -> Iterator[Model]:
     """Models of levels at even times that a factor makes, at any times, and of free ones."""
     gaps = [(float(rows.u[row - 1]), float(rows.u[row])) for row in drops]
+    # The last levels tell the factor best, since its power grows
     factor = _factor(seen, drops)
     for by, at_even in ((factor, True), (factor, False), (None, False)):
         for model, start, peak in begun(seen, shift):
@@ -83,6 +84,7 @@ def stairs(clock: Array, rate: Array, slack: Array, shift: int) -> tuple[int, Ar
     change = np.flatnonzero(np.abs(np.diff(rate)) > np.maximum(slack[1:], slack[:-1])) + 1
     if len(change) < LEAST_STAIRS or change[-1] - change[0] < 2 * (len(change) - 1):
         return None
+    # A change is seen only between two rows: every row pair bounds the length of a level
     low, high = clock[change - 1] + shift, clock[change] + shift
     first = round(float(low[0]) / max(float(np.median(np.diff(high))), 1e-9)) or 1
     count = first + np.arange(len(change))

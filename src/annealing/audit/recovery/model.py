@@ -148,6 +148,7 @@ class Model:
 
     def __call__(self, u: Array, numbers: list[float] | None = None) -> Array:
         n = self.numbers if numbers is None else numbers
+        # A fit must not move a jump past a row: the row would change its part, and residuals would jump
         starts = [self.cuts.get(part.start, n[part.start]) for part in self.parts[1:]]
         which = np.searchsorted(starts, u, "right")
         result = np.empty(len(u))

@@ -80,6 +80,7 @@ def _factor(u: Array, rate: Array, slack: Array, decay: Array) -> tuple[Time, Ti
     if rows < NEEDED or not warm[:rows].all():
         return None
     u, rate, slack, decay = u[:rows], rate[:rows], slack[:rows], decay[:rows]
+    # The base rate is 0, or that of YOLO's biases: with few rows a free one would fit anything
     lines = (_line(u, rate, slack, decay, base) for base in (0.0, BIAS))
     return next((line for line in lines if line is not None), None)
 

@@ -64,5 +64,6 @@ def outline(t: Array, y: Array, slack: Array) -> Outline | None:
 
 def ways(y: Array, slack: Array) -> NDArray[np.int64]:
     """Whether the rate rises (1), falls (-1) or stays from each row to the next, as far as digits tell."""
+    # Two rates printed with half a digit of tolerance may differ by a whole one and still be equal
     change = np.diff(y)
     return np.where(np.abs(change) > LEAST_CHANGE * (slack[1:] + slack[:-1]), np.sign(change), 0).astype(np.int64)

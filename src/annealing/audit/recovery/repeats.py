@@ -64,11 +64,13 @@ def _restarts(rows: LogRows, again: NDArray[np.int64]) -> Iterator[Model]:
     if not whole or whole[0][0] != 0:
         return
     gaps = [(float(rows.u[row - 1]), float(rows.u[row])) for row in edges[1:-1]]
+    # Lengths are known roughly: the nearest usual growth, which the fit then has to confirm
     growth = min(GROWTHS, key=lambda growth: _unlike(whole, growth))
     begins = np.array([i if growth == 1 else (growth**i - 1) / (growth - 1) for i in range(len(edges))])
     seen_at = {i: begin for i, begin, *_ in whole} | {len(waves): end for i, _, end, *_ in whole if i == len(waves) - 1}
     known = [(begins[i], time) for i, time in seen_at.items()]
     known += [(begins[i + 1], sum(gap) / 2) for i, gap in enumerate(gaps) if i + 1 not in seen_at]
+    # All restarts together tell start and length better than any cycle by itself
     columns, times = np.array([(1.0, at) for at, _ in known]), np.array([time for _, time in known])
     start, length = np.linalg.lstsq(columns, times, rcond=None)[0]
     tops = [

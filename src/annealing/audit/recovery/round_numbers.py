@@ -39,12 +39,14 @@ def snap(model: Model, rows: LogRows) -> Model | None:
         if not bounds:
             return None
         found = {slot: plainest(model, slot, *bounds[slot], rows) for slot in free}
+        # A number that chance can hardly give is settled first: with it the others become narrower
         ranked = sorted(found, key=lambda slot: -found[slot][1])
         for slot in ranked:
             narrower = _settled(model, {slot: found[slot][0]})
             if fits(narrower, rows):
                 model = narrower
                 break
+            # The interval is narrower since others were settled: a linear program only where it is needed
             own = intervals(model, rows, slot)  # it is narrower since others were settled
             if own and own[slot] != bounds[slot]:
                 bounds |= own
@@ -64,6 +66,7 @@ def plainest(model: Model, slot: int, least: float, most: float, rows: LogRows) 
     """The plainest number in an interval, and how many digits it is short of what chance would give."""
     width = most - least
     room = ROOM if model.roles[slot] == "time" else ROUNDED * rows.peak
+    # The ends of an interval are computed: a number exactly at an end must still lie inside
     least, most = least - room, most + room
     if model.roles[slot] != "extra" and (known := stated_between(least, most)) is not None:
         size = 1.0 if model.roles[slot] == "time" else rows.peak

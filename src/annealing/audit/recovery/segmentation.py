@@ -28,7 +28,7 @@ LOOSE = 1.6  # a least-squares fit is within this many times the tolerance where
 
 @dataclass(frozen=True, eq=False)
 class Phase:
-    """Rows first..stop - 1 on one curve; lags: (row, updates) from which the clock stands back; odd: rows left out."""
+    """Rows first..stop - 1 on one curve; lags: (row, updates) from which the clock is behind; odd: outliers."""
 
     first: int
     stop: int
@@ -62,7 +62,7 @@ def phases(t: Array, y: Array, slack: Array) -> list[Phase] | None:
 
 
 def _connected(t: Array, y: Array, slack: Array) -> list[Phase] | None:
-    """The phases of least cost that begin at such places, or None: clean curves first, then with lags and odd rows."""
+    """The phases of least cost that begin at such places, or None: clean curves first, then with lags and outliers."""
     late, kept = t.copy(), np.arange(len(t))
     for _ in range(ROUNDS):
         rows = late[kept], y[kept], slack[kept]
@@ -82,7 +82,7 @@ def _connected(t: Array, y: Array, slack: Array) -> list[Phase] | None:
 
 
 def _whole(phase: Phase, kept: NDArray[np.int64], behind: Array) -> Phase:
-    """A phase of the kept rows among all rows, with its lags and the odd rows within it."""
+    """A phase of the kept rows among all rows, with its lags and the outliers within it."""
     first, stop = int(kept[phase.first]), int(kept[phase.stop]) if phase.stop < len(kept) else len(behind)
     lags = [(row, int(behind[row] - behind[row - 1])) for row in range(max(first, 1), stop)]
     odd = np.setdiff1d(np.arange(first, stop), kept).tolist()
@@ -139,6 +139,7 @@ class _Places:
             for phase in self._leaving(first):
                 if so_far + phase.cost < cost.get(phase.stop, np.inf):
                     cost[phase.stop], before[phase.stop] = so_far + phase.cost, phase
+                    # A lower bound on what is left makes the search reach the end without visiting every place
                     least = 0.0 if phase.stop == end else FAMILIES[0].cost  # what is left costs at least that
                     heapq.heappush(waiting, (so_far + phase.cost + least, phase.stop))
         return None
@@ -193,6 +194,7 @@ def _places(t: Array, y: Array, slack: Array) -> tuple[list[int], list[int]]:
     places = {0, len(y)} | {row + by for row in turns for by in (-1, 0, 1)}
     edges = np.flatnonzero(np.diff(np.concatenate([[1], (way != 0).astype(int), [1]])))
     equal = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))  # rows a..b are equal
+    # Rounded curves have many short equal stretches near their turns: only long ones are holds
     longest = sorted(equal, key=lambda ends: ends[0] - ends[1])[:MOST_EQUAL]
     longest += [ends for ends in (equal[:1] + equal[-1:]) if ends[0] == 0 or ends[1] == len(y) - 1]
     for a, b in longest:
@@ -210,6 +212,7 @@ def _bends(t: Array, y: Array, slack: Array) -> list[int]:
     slope = np.diff(y) / span
     bend = np.diff(slope)
     noise = (slack[2:] + slack[1:-1]) / span[1:] + (slack[1:-1] + slack[:-2]) / span[:-1]
+    # Curves bend everywhere: only what differs from the bend two rows away is a place
     around = np.pad(bend, 2, mode="reflect")
     apart = np.abs(bend - (around[:-4] + around[4:]) / 2)
     near = np.lib.stride_tricks.sliding_window_view(np.pad(apart, NEAR, mode="reflect"), 2 * NEAR + 1)
@@ -228,5 +231,6 @@ def jumps(t: Array, y: Array, slack: Array) -> list[int]:
     moved = np.abs(np.diff(y))
     speed = moved / np.diff(t)
     around = np.maximum(speed[:-2], speed[2:])
+    # Warm-ups are steep too, but their neighbours are as steep: a jump is not
     fast = (speed[1:-1] > 8 * around) & (moved[1:-1] > 8 * np.maximum(slack[1:-2], slack[2:-1]))
     return [int(row) for row in np.flatnonzero(fast) + 2]

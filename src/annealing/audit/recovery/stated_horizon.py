@@ -30,6 +30,7 @@ def late_by_horizon(clock: Array, rate: Array, slack: Array, horizon: float) -> 
     low = float(clock[top - 1]) - MOST_LATE if top else 0.0
     high = float(clock[min(top + 1, len(clock) - 1)])
     lengths = np.arange(max(math.floor(low), 0), math.ceil(high) + 1) if top else np.array([0])
+    # A stated warm-up leaves nothing to try
     known = stated_between(float(lengths[0]), float(lengths[-1]))
     if known:
         lengths = np.array([round(known)])

@@ -83,6 +83,7 @@ def _late(model: Model, clock: Array, rate: Array, slack: Array) -> Steps | None
 
 def _lags(model: Model, clock: Array, rate: Array, slack: Array) -> tuple[Steps, int]:
     """The least lags, which only grow, with which rows are on a model, and how many rows from the first on are."""
+    # Every lag at once for all rows: the loop below only has to choose
     near = np.stack([model(clock - late) for late in range(-1, MOST_LATE + 1)])
     step = np.minimum(np.abs(np.diff(near, axis=0))[:-1], np.abs(np.diff(near, axis=0))[1:])
     on = np.abs(near[1:-1] - rate) <= 2 * slack + CLEAR * step
@@ -103,6 +104,7 @@ def _here_and_there(model: Model, clock: Array, rate: Array, slack: Array, loose
         if not fit(model, LogRows(clock + by, rate, loose)) <= max(OFF) + 1:
             return None
         steps, told = _steps(model, clock, rate, slack)
+        # All rows may share a part of a step, which the loose fit could not see
         turn = np.angle(np.exp(2j * np.pi * steps[told]).mean()) / (2 * np.pi) if told.any() else 0.0
         off = np.abs(np.stack([model(clock + turn + each) for each in OFF]) - rate)
         by = np.where(told, np.array(OFF)[off.argmin(0)], 0).astype(np.int64)

@@ -48,6 +48,7 @@ def recipes_of(
 ) -> list[Candidate]:
     """The schedules of one warm-up and one decay of some bodies that give every row, the plainest first."""
     seen = outline(clock, rate, slack)
+    # A log whose last row is its greatest may rise further: what comes then cannot be told
     if seen is None or len(clock) < 4 or seen.top == len(clock) - 1:  # it may rise further
         return []
     found: list[Candidate] = []
@@ -190,6 +191,7 @@ def _ended(model: Model, rows: LogRows) -> Iterator[Model]:
         yield from _at_plain_floors(model, *bounds[part.last], rows)
     elif part.shape in (shapes.linear, root, shapes.exponential) and n[part.first] > 0:
         doubt = WHOLE + float(np.ptp(bounds.get(part.end, (0.0, 0.0))))
+        # A line that stops before its end has the same rates with any floor: whole lengths tell plain floors
         for share in FLOORS[1:]:
             new, end = _stopped(model, share)
             if end >= model.seen and abs(end - round(end)) <= doubt:
@@ -217,6 +219,7 @@ def _one_cycle(model: Model, rows: LogRows) -> Iterator[Model]:
         or rise.first in model.fixed
     ):
         return
+    # Of a line only the slope is known: the end for the usual floor follows from it
     new = model.copy() if fall.shape is shapes.cosine else _stopped(model, 1 / 25e4)[0]
     new.parts[0].first = new.tied({fall.first: 1 / 25}, "value")
     new.parts[-1].last = new.tied({fall.first: 1 / 25e4}, "value")

@@ -57,6 +57,7 @@ def trace(log: Log, group: int, unit: str) -> Trace:
     clock, rate, half = clock[good], rate[good], half[good]
     lags: tuple[tuple[float, int], ...] = ()
     if log.skipped is not None and unit == log.unit == "update":
+        # Rows that do not say are taken as not skipped: a lag is then found like any other
         skipped = np.nan_to_num(log.skipped[good])
         changes = np.flatnonzero(np.diff(skipped, prepend=0))
         lags = tuple((float(clock[row]), int(skipped[row])) for row in changes)

@@ -21,7 +21,7 @@ def doubts(found: Candidate) -> tuple[str, ...]:
                 f"a change lies after {gap[0]:g} and by {gap[1]:g} (no row between); {model.numbers[part.start]:g} is "
                 "the roundest time there"
             )
-        for slot, what in ((part.end, "end"), (part.begin, "begin")):
+        for slot, what in ((part.end, "end"), (part.begin, "start")):
             if model.roles[slot] != "time" or slot not in found.bounds or (i and slot == part.start):
                 continue
             least, most = found.bounds[slot]
@@ -43,8 +43,8 @@ def doubts(found: Candidate) -> tuple[str, ...]:
     last = model.parts[-1]
     if last.shape is shapes.linear and model.numbers[last.end] > model.seen:
         sentences.append(
-            f"the log stops at {model.seen:g}, before the line ends: a line to another value at another time is the "
-            "same numbers"
+            f"the log stops at {model.seen:g}, before the line ends: a line to another value at another time gives "
+            "the same rates"
         )
     if len(model.parts) == 1 and last.flat:
         sentences.append("a constant rate: when it began, and whether it would have changed later, cannot be told")
