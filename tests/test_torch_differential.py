@@ -33,7 +33,7 @@ def steps(r: random.Random, zero: bool = False) -> Any:
 
 
 def arguments(r: random.Random, name: str) -> dict[str, Any]:
-    low = r.choice([0.0, 0.001, 0.2, 0.01])
+    low = r.choice([0.0, 0.001, 0.001, 0.2, 0.01])
     return {
         "StepLR": lambda: {"step_size": steps(r), "gamma": r.choice([0.1, 0.5, 0.9, 1.0, 1.1])},
         "MultiStepLR": lambda: {"milestones": sorted(r.randint(0, 40) for _ in range(r.randint(1, 4))), "gamma": 0.3},
@@ -69,6 +69,8 @@ class Pair:
         self.random = r = random.Random(seed)
         self.tensor, self.rates = r.random() < 0.3, [r.choice([0.1, 0.05, 0.001]) for _ in range(r.randint(1, 3))]
         names = r.sample(NAMES[:7], 2) if r.random() < 0.3 else [r.choice(NAMES)]
+        if r.random() < 0.1:  # an ordinary warm-up, which may begin at the eta_min of the cosine
+            names, self.rates = ["LinearLR", "CosineAnnealingLR"], [0.1]
         self.given = [(name, arguments(r, name)) for name in names]
         self.form = r.choice(["by hand", "chained"]) if len(names) > 1 else "alone"
         self.added = 0
