@@ -93,7 +93,7 @@ class Hyperparameter:
         """
         if self.which is not None:
             self._count(all_groups)
-        groups = self.of(all_groups)
+        groups = all_groups if self.mine is None else self.of(all_groups)  # a call less, in a step of 2 microseconds
         place, factors = position - self._ahead.begin, None if self.scale is None else self.factors(groups, now)
         # A block whose extremes are in range needs no look at its single values; other factors may take them out.
         if type(place) is not int or not 0 <= place < BLOCK or factors is not self._ranged:
@@ -120,7 +120,7 @@ class Hyperparameter:
 
     def write(self, values: list[float], all_groups: Groups) -> None:
         """Write them: numbers are replaced, tensors filled in place."""
-        groups = self.of(all_groups)
+        groups = all_groups if self.mine is None else self.of(all_groups)
         if self.scale == "base" and (self._restored or None in self._known_factors[0]):
             self._restored = None
             for group, factor in zip(groups, self._known_factors[1], strict=True):

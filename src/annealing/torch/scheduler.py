@@ -123,9 +123,10 @@ class Scheduler(LRScheduler):
         elif not updated:
             self._before = self.last_epoch
         else:
-            before = self.last_epoch
-            self._put(self._hyperparameters, before + 1)
-            self._before, self._built = before, False
+            state = self.__dict__
+            before = state["last_epoch"]
+            self._put(state["_hyperparameters"], before + 1)
+            state["_before"], state["_built"] = before, False
             if self.snapshots is not None and self.snapshot_due:
                 self.snapshots(self)
 
@@ -283,8 +284,14 @@ class Scheduler(LRScheduler):
         self._snapshots = [Snapshots(schedule) for one in steered if one.name == "lr" for schedule in one.distinct]
 
     def _put(self, steered: list[Hyperparameter], position: float) -> None:
-        groups = self.optimizer.param_groups
-        now = self.__dict__.get("last_epoch", position)
+        state = self.__dict__
+        groups, now = state["optimizer"].param_groups, state.get("last_epoch", position)
+        if len(steered) == 1:  # the most frequent case, in which a list and a loop take a third of the step
+            one = steered[0]
+            found = one.values(position, groups, now)
+            one.write(found, groups)
+            state["_rates"], state["last_epoch"] = found if one.name == "lr" and one.mine is None else None, position
+            return
         values = [one.values(position, groups, now) for one in steered]
         self._rates = None
         for one, found in zip(steered, values):  # noqa: B905 (a strict one takes longer)
