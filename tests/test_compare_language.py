@@ -13,7 +13,8 @@ from compare_cases import files
 from annealing import ScheduleError
 from annealing.compare import Experiment, Gpt, Text, Trial, compare, read_experiment
 from annealing.compare.language import Windows
-from annealing.compare.store import open_store
+from annealing.compare.report import finished
+from annealing.compare.store import load_store, open_store
 from annealing.compare.tasks import text_bytes
 from annealing.compare.trials import run_trial
 
@@ -171,6 +172,14 @@ def test_bad_values(changes, said):
 
 
 def test_another_text_than_the_recorded_one_is_refused_before_training(tmp_path):
-    experiment = Experiment({"name": "python-topics", "sha256": "00" * 32}, {"c": "constant(0.1)"}, "c", epochs=1)
+    task = {"name": "python-topics", "sha256": "00" * 32, "size": 466_117}
+    experiment = Experiment(task, {"c": "constant(0.1)"}, "c", epochs=1)
     with pytest.raises(ScheduleError, match=r"task.sha256: python-topics of Python 3.* is another text, with SHA-256"):
         compare(tmp_path / "out", experiment)
+
+
+def test_the_tables_of_a_kept_comparison_do_not_need_the_text(monkeypatch):
+    """Another version of Python has other help topics."""
+    monkeypatch.setattr("annealing.compare.tasks.text_bytes", lambda name: b"another text")
+    kept = load_store(Path(__file__).parent.parent / "experiments" / "language-cpu")
+    assert finished(kept).experiment.updates_per_epoch == 208

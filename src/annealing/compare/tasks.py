@@ -133,14 +133,15 @@ class Text:
     """Prediction of the next byte of `python-topics`, the help topics that ship with Python: about 460,000 bytes.
 
     context: how many bytes a prediction sees at most. test: how many bytes are held out, the last ones; the result is
-    the bits per byte that they take. sha256: of the text, which depends on the version of Python; that of this machine
-    unless given. held_out: how many of the bytes before these are tested on instead, to tune.
+    the bits per byte that they take. sha256, size: of the text and its bytes, which depend on the version of Python;
+    those of this machine unless given. held_out: how many of the bytes before these are tested on instead, to tune.
     """
 
     name: str = "python-topics"
     context: int = 128
     test: int = 40_000
     sha256: str = ""
+    size: int = 0
     held_out: int | None = None
 
     metric: ClassVar[str] = "bits_per_byte"
@@ -153,17 +154,22 @@ class Text:
         if not isinstance(self.sha256, str):
             raise ScheduleError(f"sha256 must be text, got {self.sha256!r}")
         whole(self.test, "test", self.context + 1)
+        whole(self.size, "size", 0)
+        if not (self.sha256 and self.size):  # a kept comparison has both, so that its tables do not need the text
+            content = text_bytes(self.name)
+            if self.sha256 not in ("", sha256(content)):
+                raise ScheduleError(f"size must be given with the sha256 of another text, got {self.sha256!r}")
+            object.__setattr__(self, "sha256", sha256(content))
+            object.__setattr__(self, "size", len(content))
         if self.held_out is not None:
             whole(self.held_out, "held_out", self.context + 1)
         if self.examples < 1:
             raise ScheduleError(f"test must leave a window of {self.context} bytes to train on, got {self.test!r}")
-        if not self.sha256:
-            object.__setattr__(self, "sha256", sha256(text_bytes(self.name)))
 
     @property
     def examples(self) -> int:
         """The windows of an epoch."""
-        return (len(text_bytes(self.name)) - self.test - (self.held_out or 0)) // self.context - 1
+        return (self.size - self.test - (self.held_out or 0)) // self.context - 1
 
     @property
     def tokens(self) -> int:
