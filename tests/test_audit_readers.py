@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 
 from annealing.audit import Log, LogError, formats, read
+from annealing.audit.readers.formats import TEXTS
+from annealing.audit.readers.recognition import WORDS
+from annealing.audit.readers.regex_reader import Finder
 
 LOGS = Path(__file__).parents[2] / "shared" / "data" / "logs"
 SAMPLES = {
@@ -482,3 +485,18 @@ def test_rows_that_stand_latest_first_are_turned_round(tmp_path: Path) -> None:
     assert "the rows were in reverse order, and were turned around" in log.repairs
     file.write_text("step,lr\n30,0.1\n20,0.2\n20,0.2\n10,0.3\n")
     assert read(file).clock.tolist() == [30, 20, 20, 10]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_pattern_finds_more_rates_than_there_are_words_for_one(name: str) -> None:
+    """Recognition stops early once no pattern can find more: that is right as long as this is."""
+    text = SAMPLES[name].lower()
+    for row in TEXTS:
+        assert row.named or Finder(row).count(SAMPLES[name]) <= sum(map(text.count, WORDS)), row.form.words
+
+
+def test_a_clear_table_is_recognised_without_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "log.csv"
+    file.write_text("step,lr\n" + "".join(f"{n},{1 / n}\n" for n in range(1, 50)))
+    monkeypatch.setattr("annealing.audit.readers.recognition.Finder", None)
+    assert read(file).format == "csv"

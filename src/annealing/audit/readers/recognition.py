@@ -12,6 +12,7 @@ from .regex_reader import Finder
 from .text_file import TextFile
 
 HEAD, TAIL = 1 << 15, 1 << 17  # characters of the beginning that are looked at, and of what comes later
+WORDS = ("lr", "l.r.", "rate")  # each pattern of a rate has one of them
 
 
 def format_of(source: TextFile, name: str | None, columns: Roles | None) -> Format | TextFormat:
@@ -51,9 +52,22 @@ def _most(
 ) -> Format | TextFormat | None:
     """The first format that has at least half as many rates as the one with the most; None if none has any."""
     found: list[tuple[Format | TextFormat, int]] = [(form, count) for form, count in tables if form is not None]
+    named = is_rate(source.path.name)
+    # Patterns are slow and words are fast. Each rate in a text is told by one of these words, or by the file's name, so
+    # no pattern finds more, and most files are known before all patterns have been tried.
+    lower = sample.lower()
+    limit = sum(map(lower.count, WORDS)) + named * (sample.count("\n") + 1)
     for row in rows:
-        if (not row.named or is_rate(source.path.name)) and (not row.sign or re.search(row.sign, sample, re.MULTILINE)):
+        if _winner(found, limit):
+            break
+        if (not row.named or named) and (not row.sign or re.search(row.sign, sample, re.MULTILINE)):
             found.append((row, Finder(row).count(sample)))
+    return _winner(found, 0)
+
+
+def _winner(found: list[tuple[Format | TextFormat, int]], limit: int) -> Format | TextFormat | None:
+    """The first format with at least half of the most rates, if one with up to `limit` rates cannot come before it."""
     most = max((count for _, count in found), default=0)
     # A known format comes before any text, which may count a few rates in settings too.
-    return next((form for form, count in found if most and 2 * count >= most), None)
+    form, count = next(((form, count) for form, count in found if most and 2 * count >= most), (None, 0))
+    return form if 2 * count >= limit else None
