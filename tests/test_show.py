@@ -210,7 +210,7 @@ def test_a_picture_without_matplotlib_says_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "annealing.plots", raising=False)
     monkeypatch.delattr(annealing, "plots", raising=False)
     result = run("show", DOUBLING, "--out", "curve.png")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr == "Error: a picture needs matplotlib: pip install 'annealing[plot]'\n"
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import inspect
 import json
+import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -10,9 +14,15 @@ from typing import Any, cast
 import click
 
 from . import ScheduleError, __version__
-from .options import plan_options, planned
+from .calls import did_you_mean, shown
+from .exact import positive
+from .options import annotation, plan_options, planned
+from .recipes import named
+from .schedule.base import Schedule
 
 LATE = ("audit", "compare")  # each a package with a module `NAME_command`
+MOST_ROWS_OF_CSV = 1_000_000
+EXTRAS = {"jinja2", "matplotlib", "pooch", "ray", "safetensors", "scipy", "sklearn", "torch", "yaml"}
 
 
 class Group(click.Group):
@@ -32,6 +42,19 @@ class Group(click.Group):
             return super().invoke(ctx)
         except ScheduleError as error:
             raise click.UsageError(str(error)) from None
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            # Any other module is missing from somebody's own code, and that is shown whole.
+            if missing not in EXTRAS:
+                raise
+            command = ctx.invoked_subcommand or ""
+            extra = "ray" if missing == "ray" else command if command in LATE else "plot"
+            what = "a picture" if missing == "matplotlib" else command
+            raise click.UsageError(f"{what} needs {missing}: pip install 'annealing[{extra}]'") from None
+        except KeyboardInterrupt:
+            # Click's own status would be 1, which has a meaning in audit and lint.
+            click.echo("Interrupted.", err=True)
+            ctx.exit(130)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,23 +67,43 @@ def main() -> None:
 @click.argument("notations", metavar="NOTATION...", nargs=-1, required=True)
 @click.option("--until", type=float, metavar="TIME", help="By default the end, or where most of it is over.")
 @click.option("--out", type=Path, metavar="FILE", help="Write a picture (.png, .svg or .pdf) and print no curve.")
+@click.option("--yscale", type=click.Choice(["linear", "log"]), help="The axis of learning rates in a picture.")
+@click.option("--at", type=float, multiple=True, metavar="TIME", help="Print the rate at a time; repeatable.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a table of times and rates: every whole time, or --at.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each schedule, and no curve.")
 @click.option("--width", type=click.IntRange(min=40), help="In characters; by default the terminal's, else 80.")
 @plan_options
 def show(
-    notations: tuple[str, ...], until: float | None, out: Path | None, as_json: bool, width: int | None, **plan: Any
+    notations: tuple[str, ...],
+    until: float | None,
+    out: Path | None,
+    yscale: str | None,
+    at: tuple[float, ...],
+    as_csv: bool,
+    as_json: bool,
+    width: int | None,
+    **plan: Any,
 ) -> None:
     """Show the curves of schedules, and for each a table of its cycles.
 
-    NOTATION is a schedule as it is printed, such as "warm_restarts(0.1, T_0=10, T_mult=2)", or its JSON. One with
-    durations such as "10ep" or "5%" needs the options of a plan, and is shown in updates.
+    NOTATION is a schedule as it is printed, such as "warm_restarts(0.1, T_0=10, T_mult=2)", or its JSON; @FILE reads
+    it from a file, and - from standard input. One with durations such as "10ep" or "5%" needs the options of a plan,
+    and is shown in updates.
     """
+    if yscale and not out:
+        raise click.UsageError("--yscale belongs to a picture: give --out FILE")
+    if as_json and (as_csv or at):
+        raise click.UsageError("give --json or a table (--csv, --at), not both")
     schedules, _ = planned(notations, plan)
     if out:
-        plots = _plots()
+        from . import plots
+
         plots.picture_path(out)
-        _save(plots.plot(schedules, until, plots.new_figure((7.5, 3.5 + 0.2 * len(schedules))).subplots()).figure, out)
-    if as_json:
+        axes = plots.new_figure((7.5, 3.5 + 0.2 * len(schedules))).subplots()
+        _save(plots.plot(schedules, until, axes, yscale=yscale or "linear").figure, out)
+    if as_csv or at:
+        _table(schedules, until, at, "," if as_csv else "\t")
+    elif as_json:
         from .terminal import record
 
         for schedule in schedules:
@@ -69,6 +112,64 @@ def show(
         from . import terminal
 
         terminal.show(schedules, until, width)
+
+
+def _table(schedules: list[Schedule], until: float | None, at: tuple[float, ...], separator: str) -> None:
+    """Print times and the rates at them, with every digit."""
+    from .sampling import default_until
+
+    times: Any = at
+    if not at:
+        last = default_until(schedules) if until is None else positive(until, "until")
+        if last >= MOST_ROWS_OF_CSV:
+            raise ScheduleError(f"a table has at most {MOST_ROWS_OF_CSV:,} rows; give --until or --at")
+        times = range(int(last) + 1)
+    rows = csv.writer(sys.stdout, delimiter=separator, lineterminator="\n")
+    table = [[time, *(float(schedule(time)) for schedule in schedules)] for time in times]
+    if separator == ",":
+        rows.writerow(["time", *schedules])
+    rows.writerows([f"{time:.17g}", *map(repr, rates)] for time, *rates in table)
+
+
+def _complete(_ctx: Any, _parameter: Any, start: str) -> list[str]:
+    return [name for name in named if name.startswith(start)]
+
+
+@main.command()
+@click.argument("name", required=False, shell_complete=_complete)
+def recipes(name: str | None) -> None:
+    """List the recipes, or explain one: its arguments, formula, source, and the curve of an example."""
+    if name is None:
+        width = max(map(len, named))
+        for key, make in named.items():
+            click.echo(f"{key:<{width}}  {(inspect.getdoc(make) or '').splitlines()[0]}")
+        return
+    if name not in named:
+        raise ScheduleError(f"unknown recipe {name!r}{did_you_mean(name, named) or '; `annealing recipes` lists them'}")
+    page = inspect.getdoc(named[name]) or ""
+    click.echo(f"{shown(name, inspect.signature(named[name]))}\n\n{page}")
+    if example := _example(name, page):
+        from . import terminal
+
+        click.echo()
+        terminal.show([example])
+
+
+def _example(name: str, page: str) -> Schedule | None:
+    """The first schedule that the examples of a recipe make by a call of it with plain arguments."""
+    import ast
+    import doctest
+
+    from .notation import parse
+
+    for example in doctest.DocTestParser().get_examples(page):
+        for node in ast.walk(ast.parse(example.source)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                # Some calls have variables or durations with units, which are nothing to draw.
+                with suppress(ScheduleError):
+                    if not (schedule := parse(ast.unparse(node))).pending:
+                        return schedule
+    return None
 
 
 @main.command()
@@ -81,7 +182,8 @@ def figure(name: str, out: Path | None, together: bool) -> None:
     classic: four schedules from rate 2 over 100 steps. paper: the seven schedules that the paper on warm restarts
     compares over 200 epochs.
     """
-    plots = _plots()
+    from . import plots
+
     out = plots.picture_path(out or f"{name}.png")
     _save(plots.paper(together) if name == "paper" else plots.classic(), out)
 
@@ -91,6 +193,7 @@ def figure(name: str, out: Path | None, together: bool) -> None:
 @click.option("--updates", type=click.IntRange(min=1), metavar="N", help="How many updates will be made.")
 @click.option("--ignore", multiple=True, metavar="RULE", help="A rule to leave out; may be given several times.")
 @click.option("--explain", metavar="RULE", help="Say what a rule finds and why it matters, and check nothing.")
+@click.option("--format", "form", type=click.Choice(["text", "github"]), help="github: annotations for its Actions.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line for each finding.")
 @plan_options
 def lint(
@@ -98,6 +201,7 @@ def lint(
     updates: int | None,
     ignore: tuple[str, ...],
     explain: str | None,
+    form: str | None,
     as_json: bool,
     **plan: Any,
 ) -> None:
@@ -123,23 +227,19 @@ def lint(
         else:
             which = f"{schedule}: " if len(schedules) > 1 else ""
             place = f"{finding.name} at {finding.time} ({finding.severity})"
-            click.echo(f"{which}{place}: {finding.message}; {finding.remedy}")
+            line = f"{which}{place}: {finding.message}; {finding.remedy}"
+            kind = "notice" if finding.severity == "note" else finding.severity
+            click.echo(annotation(kind, "title=annealing lint", line) if form == "github" else line)
     if not found and not as_json:
         click.echo("nothing found")
     click.get_current_context().exit(1 if any(finding.severity == "error" for _, finding in found) else 0)
 
 
-def _plots() -> Any:
-    try:
-        from . import plots
-    except ModuleNotFoundError as error:
-        raise click.ClickException(f"a picture needs {error.name}: pip install 'annealing[plot]'") from None
-    return plots
-
-
 def _save(figure: Any, out: Path) -> None:
+    from . import plots
+
     try:
-        _plots().save(figure, out)
+        plots.save(figure, out)
     except OSError as error:
         raise click.FileError(str(out), error.strerror or str(error)) from None
     click.echo(out, err=True)

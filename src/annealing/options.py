@@ -73,7 +73,23 @@ def planned(
     return [plan.resolve(schedule, beyond="hold") for schedule in schedules], plan.steps
 
 
+def annotation(kind: str, properties: str, text: str) -> str:
+    """One line by which GitHub Actions shows an error, a warning or a notice."""
+    # The format's own escapes; a line break would end the annotation.
+    said = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::{kind} {properties}::{said}"
+
+
 def _read(name: str, text: str) -> Schedule:
+    if text == "-" or text.startswith("@"):
+        try:
+            with click.open_file(text if text == "-" else text[1:], encoding="utf-8") as file:
+                text = file.read().strip()
+        except (OSError, ValueError) as error:  # a ValueError where it is not UTF-8
+            reason = getattr(error, "strerror", None) or "not a text file in UTF-8"
+            raise ScheduleError(f"{name}: {text!r} cannot be read: {reason}") from None
+    if not text.strip():
+        raise ScheduleError(f'{name} is empty; a schedule is expected, such as "cosine(0.1, 0, 100)"')
     try:
         return from_json(text) if text.lstrip().startswith("{") else parse(text)
     except ScheduleError as error:

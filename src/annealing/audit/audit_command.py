@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from ..errors import ScheduleError
-from ..options import plan_options, planned
+from ..options import annotation, plan_options, planned
 from . import Log, LogError, Recovered, Verdict, formats, read, recover
 from . import audit as held_against
 
@@ -82,7 +82,8 @@ def audit(
         raise click.UsageError(f"no verdict, since something unexpected happened: {error!r}") from error
     click.echo(json.dumps(told[0], allow_nan=False) if as_json else told[1])
     if github and status:
-        click.echo(annotation(logs[0], status, told[1]))
+        kind = "error" if status == 1 else "warning"
+        click.echo(annotation(kind, f"file={logs[0]},title=annealing audit", told[1]))
     if out is not None:
         _draw(log, number, recovered if intended is None else verdict, out)
     click.get_current_context().exit(status)
@@ -97,14 +98,6 @@ def in_unit(log: Log, unit: str | None) -> Log:
     return replace(log, clock=log.epochs, unit="epoch", shift=None, slack=0, skipped=None)
 
 
-def annotation(file: Path, status: int, text: str) -> str:
-    """One line by which GitHub Actions marks a file: an error where the run departs, else a warning."""
-    kind = "error" if status == 1 else "warning"
-    # The format's own escapes; a line break would end the annotation.
-    said = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{kind} file={file},title=annealing audit::{said}"
-
-
 def _draw(log: Log, number: int, found: Recovered | Verdict, out: Path) -> None:
     from ..plots import save
     from .picture import draw, draw_recovered
@@ -112,7 +105,8 @@ def _draw(log: Log, number: int, found: Recovered | Verdict, out: Path) -> None:
     try:
         save(draw_recovered(log, number, found) if isinstance(found, Recovered) else draw(found), out)
     except OSError as error:
-        raise click.FileError(str(out), error.strerror or str(error)) from None
+        # Not click.FileError: its exit status 1 means that the run departs.
+        raise click.UsageError(f"{out} cannot be written: {error.strerror or error}") from None
     click.echo(out, err=True)
 
 
