@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from test_audit_readers import LOGS, SAMPLES
 
 from annealing.audit import LogError, formats, read
-from annealing.audit.readers.formats import TEXTS
+from annealing.audit.readers.log_formats import TEXTS
 from annealing.audit.readers.regex_reader import combined
 from annealing.audit.readers.tfrecord import masked_checksum
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from annealing.audit import Log, LogError, formats, read
-from annealing.audit.readers.formats import TEXTS
+from annealing.audit.readers.log_formats import TEXTS
 from annealing.audit.readers.recognition import WORDS
 from annealing.audit.readers.regex_reader import Finder
 

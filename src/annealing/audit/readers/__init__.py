@@ -10,7 +10,7 @@ from pathlib import Path
 from ..log import Log, LogError
 from . import csv_reader, json_reader, regex_reader, tensorboard, transformers_console
 from .column_names import Roles
-from .formats import TABLES, TEXTS, Format, TextFormat
+from .log_formats import TABLES, TEXTS, Format, TextFormat
 from .recognition import format_of
 from .rows import Rows
 from .text_file import Progress, TextFile

@@ -10,7 +10,7 @@ from itertools import islice
 
 from ..log import LogError
 from .column_names import Roles, is_rate, rate_names, roles
-from .formats import TABLES, Format
+from .log_formats import TABLES, Format
 from .precision import NUMBER
 from .rows import Rows
 from .text_file import TextFile

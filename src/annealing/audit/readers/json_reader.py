@@ -11,7 +11,7 @@ from typing import Any
 
 from ..log import LogError
 from .column_names import Roles, is_rate, roles
-from .formats import TABLES, Format
+from .log_formats import TABLES, Format
 from .rows import Rows, counted
 from .text_file import PIECE, TextFile
 

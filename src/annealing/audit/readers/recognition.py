@@ -7,7 +7,7 @@ import re
 from ..log import LogError
 from . import csv_reader, json_reader, tensorboard
 from .column_names import Roles, is_rate
-from .formats import TABLES, TEXTS, Format, TextFormat
+from .log_formats import TABLES, TEXTS, Format, TextFormat
 from .regex_reader import Finder
 from .text_file import TextFile
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..log import LogError
 from .column_names import LESSER, is_rate
-from .formats import TEXTS, Format, TextFormat
+from .log_formats import TEXTS, Format, TextFormat
 from .precision import Booleans, Floats, Texts, bytes_of
 from .rows import Rows, floats
 from .text_file import TextFile

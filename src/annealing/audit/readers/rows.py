@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..log import Log, LogError
-from .formats import Format
+from .log_formats import Format
 from .precision import Booleans, Cells, Floats, Printed, Texts, bytes_of, values_of
 from .row_clock import RowClock, Said, begins_again, clock_of, in_epochs, in_turn, printed_before
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .formats import TextFormat
+from .log_formats import TextFormat
 from .precision import Cells, Floats
 from .regex_reader import Finder, settings_of
 from .rows import Rows, floats
