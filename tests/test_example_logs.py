@@ -1,0 +1,48 @@
+"""The logs in examples/logs, whose faults are known; the README shows what the audit of one of them prints."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from annealing import parse
+from annealing.audit import audit, read
+from annealing.cli import main
+
+ROOT = Path(__file__).parent.parent
+LOGS = ROOT / "examples" / "logs"
+INTENDED = parse("linear(0, 5e-4, 20) >> cosine(5e-4, 0, 180)")
+
+
+@pytest.mark.parametrize(
+    ("log", "faults"),
+    [
+        ("correct/trainer_state.json", []),
+        ("wrong_horizon/trainer_state.json", ["schedule-shorter-than-the-run", "rebound-after-the-end"]),
+        ("stepped_twice.csv", ["stepped-too-often", "rebound-after-the-end"]),
+        ("restarted_on_resume.csv", ["restart-after-resume"]),
+    ],
+)
+def test_the_fault_is_named(log: str, faults: list[str]) -> None:
+    verdict = audit(read(LOGS / log), INTENDED)
+    assert verdict.follows == (not faults)
+    assert [fault.name for fault in verdict.faults] == faults
+
+
+def test_the_right_log_gives_its_schedule_back() -> None:
+    result = CliRunner().invoke(main, ["audit", str(LOGS / "correct" / "trainer_state.json")])
+    assert result.exit_code == 0
+    assert "linear(0, 0.0005, 20) >> cosine(0.0005, 0, 180)" in result.output
+
+
+def test_the_readme_shows_what_the_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (block,) = re.findall(r"```text\n\$ annealing (.*?)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    command, shown = block
+    result = CliRunner().invoke(main, shlex.split(command))
+    assert result.exit_code == 1
+    assert result.stdout.split() == shown.split()
