@@ -19,18 +19,18 @@ FEW = 1500  # rows that a search looks at; what it finds is held against all of 
 LATE = ((0, -1, 1), (-1, 0, 1))  # shifts of the clock to try, for logs that count from 0 and from 1
 
 
-class Rows(NamedTuple):
+class RowTimes(NamedTuple):
     """Times at which the schedule was to be called, and the number of each row in the log."""
 
     t: Array
     row: NDArray[np.int64]
 
-    def at(self, t: Array) -> Rows:
+    def at(self, t: Array) -> RowTimes:
         """The same rows with other times."""
-        return Rows(whole_times(t), np.broadcast_to(self.row, t.shape))
+        return RowTimes(whole_times(t), np.broadcast_to(self.row, t.shape))
 
 
-Rates = Callable[[Rows], Array]
+Rates = Callable[[RowTimes], Array]
 
 
 def whole_times(t: Array) -> Array:
@@ -46,7 +46,7 @@ class Evidence:
     slack: by how many updates the time of each row may be off.
     """
 
-    rows: Rows
+    rows: RowTimes
     logged: Array
     allowed: Array
     slack: int = 0
@@ -55,12 +55,12 @@ class Evidence:
         return len(self.logged)
 
     def __getitem__(self, which: Any) -> Evidence:
-        rows = Rows(self.rows.t[which], self.rows.row[which])
+        rows = RowTimes(self.rows.t[which], self.rows.row[which])
         return Evidence(rows, self.logged[which], self.allowed[which], self.slack)
 
     def later(self, by: float) -> Evidence:
         """The same rows, the schedule asked so much later."""
-        return replace(self, rows=Rows(self.rows.t + by, self.rows.row))
+        return replace(self, rows=RowTimes(self.rows.t + by, self.rows.row))
 
     def blocks(self) -> Iterator[tuple[slice, Evidence]]:
         for begin in range(0, len(self), BLOCK):
@@ -123,7 +123,7 @@ def evidence(log: Log, group: int, peak: float) -> Evidence:
     time = log.clock[known]
     if log.skipped is not None:
         time = time - np.nan_to_num(log.skipped[known])
-    return Evidence(Rows(time, row), logged, allowed)
+    return Evidence(RowTimes(time, row), logged, allowed)
 
 
 def shifts(log: Log) -> list[int]:

@@ -18,7 +18,7 @@ MOST_SETS = 4000  # intervals kept; more mean that the rows say little
 HALVINGS = 60  # leave less than one float64 spacing of an interval's ends
 
 
-class Images:
+class Preimages:
     """The times at which a schedule has a rate: one interval in each monotone piece, and what lies beyond a time."""
 
     def __init__(self, schedule: Schedule, reach: float) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..schedule.base import Schedule
 from . import faults as f
 from .candidates import Faults, plain
-from .evidence import Array, Evidence, Rates, Rows
+from .evidence import Array, Evidence, Rates, RowTimes
 from .faults import Fault
 from .intervals import shortest
 from .landmarks import Landmarks
@@ -190,7 +190,7 @@ def _between(low: float, high: float) -> list[float]:
     return [float(length) for length in lengths[:MOST_LENGTHS]]
 
 
-def _target(rates: Rates, rows: Rows, rest: str) -> Array:
+def _target(rates: Rates, rows: RowTimes, rest: str) -> Array:
     """What the line rises to: the schedule's rate at that time, or its first."""
     return rates(rows) if rest == "multiplies" else rates(rows.at(np.zeros_like(rows.t)))
 
@@ -218,7 +218,7 @@ def _likely(rates: Rates, rows: Evidence, marks: Landmarks, rest: str, lengths: 
     return [lengths[i] for i in np.argsort(counts)[::-1][:3] if counts[i] >= LEAST_ROWS]
 
 
-def _at(rates: Rates, times: Array, rows: Rows) -> Array:
+def _at(rates: Rates, times: Array, rows: RowTimes) -> Array:
     return rates(rows.at(times))
 
 
@@ -233,7 +233,7 @@ def _warmups(rates: Rates, rows: Evidence, marks: Landmarks, rest: str, lengths:
         low, high = float(np.max(ends[0])), float(np.min(ends[1]))
         if not low <= high or low <= 1 <= high or high < 0:
             continue  # no line, none that rises, or one that would start below 0
-        top = float(rates(Rows(np.zeros(1), rows.rows.row[:1]))[0])
+        top = float(rates(RowTimes(np.zeros(1), rows.rows.row[:1]))[0])
         start = 0.0 if low <= 0 <= high else roundest_rate(low, high, top)
         given = {"length": plain(length), "start": start, "then": "on time" if rest == "multiplies" else rest}
         given["then"] = "begins later" if rest == "later" else given["then"]

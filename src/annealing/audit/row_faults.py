@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..schedule.base import Schedule
 from . import faults as f
 from .candidates import plain
-from .evidence import Array, Evidence, Rates, Rows, run_begins
+from .evidence import Array, Evidence, Rates, RowTimes, run_begins
 from .faults import Fault
 from .intervals import digits_of, roundest, shortest
 from .landmarks import Landmarks
@@ -29,7 +29,7 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class FollowedRates:
     """What the rows of a log follow: schedules, each from a row on; by how many steps late; and rates of their own."""
 
     schedules: tuple[tuple[int, Schedule], ...]
@@ -41,7 +41,7 @@ class Course:
         """The schedule of the last row."""
         return self.schedules[-1][1]
 
-    def __call__(self, rows: Rows) -> Array:
+    def __call__(self, rows: RowTimes) -> Array:
         if self.lags is not None:
             place = np.searchsorted(self.lags[0], rows.row, side="right") - 1
             rows = rows.at(rows.t - np.where(place >= 0, self.lags[1][np.maximum(place, 0)], 0))
@@ -53,8 +53,8 @@ class Course:
             rates = np.where(self.own[0][place] == rows.row, self.own[1][place], rates)
         return rates
 
-    def after(self, fault: Fault) -> Course:
-        """The course with one fault more."""
+    def after(self, fault: Fault) -> FollowedRates:
+        """These rates with one fault more."""
         if isinstance(fault, RowFault):
             own, lags = fault.own or self.own, fault.lags or self.lags
             return replace(self, own=own, lags=lags)
@@ -71,9 +71,9 @@ class RowFault(Fault):
     own: tuple[Numbers, Array] | None = None
 
 
-def course(schedule: Schedule, faults: tuple[Fault, ...] = ()) -> Course:
+def course(schedule: Schedule, faults: tuple[Fault, ...] = ()) -> FollowedRates:
     """What rows follow after one fault after another; a schedule that refuses what is after its end holds."""
-    found = Course(((0, schedule.beyond("hold")),))
+    found = FollowedRates(((0, schedule.beyond("hold")),))
     for fault in faults:
         found = found.after(fault)
     return found
@@ -108,7 +108,7 @@ def skipped(rates: Rates, rows: Evidence) -> Iterator[tuple[Fault, ...]]:
         gap = min(times[0] + 1, FIRST_LAG) if place == 0 else times[place] - times[place - 1]
         one = rows[place : place + 1]
         lags = lag + np.arange(1, int(min(AT_ONCE, gap)) + 1)
-        tried = rates(Rows(one.rows.t - lags, np.repeat(one.rows.row, len(lags))))
+        tried = rates(RowTimes(one.rows.t - lags, np.repeat(one.rows.row, len(lags))))
         fits = np.flatnonzero(np.abs(one.logged - tried) <= one.allowed)
         most = (
             gap

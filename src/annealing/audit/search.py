@@ -13,13 +13,13 @@ import numpy as np
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .candidates import Faults, Kind, Resume, from_a_row, from_the_start, is_whole, resume_times, wholes
-from .evidence import Array, Evidence, Rates, Rows, run_begins
+from .evidence import Array, Evidence, Rates, RowTimes, run_begins
 from .intervals import digits_of
-from .inverse import Images, slopes, solved
+from .inverse import Preimages, slopes, solved
 from .landmarks import Landmarks
 from .lowest import lowest
 from .rate_faults import Scale, added, after_the_end, changes, constant, factors, scaled, scales
-from .row_faults import Course, course, edited, outliers, several, skipped
+from .row_faults import FollowedRates, course, edited, outliers, several, skipped
 
 SPREAD = 1.0  # explanations that cost so much more than the best are not listed
 ALIKE = 3  # explanations listed that differ in parameters alone
@@ -84,7 +84,7 @@ class Search:
         if (used := self.followed(faults)) is not None and self.evidence.first_wrong(used) is None:
             self.found.append(Explanation(faults, None))
 
-    def followed(self, faults: Faults) -> Course | None:
+    def followed(self, faults: Faults) -> FollowedRates | None:
         """What rows follow after faults, or None where they make no schedule."""
         try:
             return course(self.schedule, faults)
@@ -115,8 +115,8 @@ class Search:
         return [best] if best and (best.until or 0) > max(self.begin + 3, 0.5 * len(self.few)) else []
 
     def single(self) -> None:
-        Trial(self, self.base).whole()
-        Trial(self, self.base).resumed(self.begin)
+        FaultTrial(self, self.base).whole()
+        FaultTrial(self, self.base).resumed(self.begin)
         self._of_rows(())
         if self.marks.ends and self.marks.horizon is not None and self.last > self.marks.horizon:
             self.built(after_the_end(self.schedule, self.last))
@@ -132,13 +132,13 @@ class Search:
                 self.built(several(used, self.evidence))
 
     def double(self) -> None:
-        Trial(self, self.base).with_factor(self.begin)
+        FaultTrial(self, self.base).with_factor(self.begin)
         for base in self._bases():
             used = self.followed(base.faults)
             if used is not None and base.until is not None:
                 if (end := used.schedule.duration) is not None and end <= float(self.few.rows.t[base.until]):
                     self.built(after_the_end(used.schedule, self.last), base.faults)
-                Trial(self, used, base.faults).resumed(base.until)
+                FaultTrial(self, used, base.faults).resumed(base.until)
                 self._of_rows(base.faults)
 
     def _bases(self) -> list[Explanation]:
@@ -152,10 +152,10 @@ class Search:
         return [*alone[:BASES], *[one for one in kept.values() if len(one.faults) > 1][:PAIRS]]
 
 
-class Trial:
+class FaultTrial:
     """Kinds of faults after others (`before`), tried on the rows of a search."""
 
-    def __init__(self, search: Search, used: Course, before: Faults = ()) -> None:
+    def __init__(self, search: Search, used: FollowedRates, before: Faults = ()) -> None:
         self.search, self.used, self.before = search, used, before
         self.few, self.marks = search.few, search.marks
         self.schedule = used.schedule
@@ -263,7 +263,7 @@ class Trial:
     def _values(self, kind: Kind, columns: list[Array], some: Evidence) -> tuple[Array, Array]:
         shape = (len(columns[0]), len(some))
         times = np.broadcast_to(kind.times(*columns, some.rows.t), shape)
-        rows = Rows(times, np.broadcast_to(some.rows.row, shape)).at(times)
+        rows = RowTimes(times, np.broadcast_to(some.rows.row, shape)).at(times)
         return self.used(rows), rows.t
 
     def _explained(self, kind: Kind, columns: list[Array], some: Evidence, values: Array) -> Any:
@@ -305,7 +305,7 @@ class Trial:
         """The rates of a fault of the clock from a place on, perhaps with a factor."""
         first = int(self.few.rows.row[onset]) if onset else -1
 
-        def rates(rows: Rows) -> Array:
+        def rates(rows: RowTimes) -> Array:
             moved = rows.at(np.where(rows.row < first, rows.t, kind.times(*unknowns, rows.t)))
             values = self.used(moved)
             if scaled_by is None:
@@ -323,7 +323,7 @@ class Trial:
             # All windows together, since a call for two hundred rows takes as long as one for ten.
             rows = np.unique(np.concatenate([probes(begin, stop) for stop in self.windows(begin)]))
             reach = max(self.search.last, self.marks.horizon or 0.0) * (1 if self.marks.ends else MOST_REACH)
-            images = Images(self.schedule, reach).of(self.few[rows])
+            images = Preimages(self.schedule, reach).of(self.few[rows])
             self.images_from[begin] = dict(zip(rows.tolist(), images, strict=True))
         return [self.images_from[begin][place] for place in places.tolist()]
 

@@ -18,7 +18,7 @@ from .landmarks import Landmarks, landmarks
 from .log import Log
 from .messages import sentences
 from .param_groups import beside
-from .row_faults import Course, course, several_runs
+from .row_faults import FollowedRates, course, several_runs
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Verdict:
     followed: Schedule | None
     notes: tuple[str, ...]
     evidence: Evidence
-    course: Course
+    course: FollowedRates
 
     @property
     def follows(self) -> bool:
@@ -205,7 +205,7 @@ def _doubt(log: Log, covered: Coverage, first: Departure | None) -> str:
 
 
 def _unexplained(
-    faults: tuple[Named, ...], used: Course, rows: Evidence, marks: Landmarks, first: Departure
+    faults: tuple[Named, ...], used: FollowedRates, rows: Evidence, marks: Landmarks, first: Departure
 ) -> tuple[Named, ...]:
     """Faults that explain a part of the rows, and that the rest is unknown."""
     residual = rows.residual(used, marks.peak)
@@ -230,7 +230,9 @@ def _update(t: float) -> float | int:
     return int(t) + 1 if float(t).is_integer() else t + 1
 
 
-def _notes(log: Log, number: int, rows: Evidence, marks: Landmarks, meant: Course, follows: bool) -> tuple[str, ...]:
+def _notes(
+    log: Log, number: int, rows: Evidence, marks: Landmarks, meant: FollowedRates, follows: bool
+) -> tuple[str, ...]:
     notes = [*log.repairs, *filter(None, [beside(log, number)])]
     if rows.slack and follows:
         moved = int(replace(rows, slack=0).wrong(meant).sum())
