@@ -308,3 +308,11 @@ def test_mutated_text_gives_a_schedule_or_the_declared_error(data: st.DataObject
 def test_any_json_gives_a_schedule_or_the_declared_error(tree: object) -> None:
     with pytest.raises(ScheduleError):
         from_json(json.dumps(tree).replace("NaN", "1").replace("-Infinity", "2").replace("Infinity", "3"))
+
+
+def test_a_quotient_of_whole_numbers_is_an_exact_time() -> None:
+    schedule = parse("linear(0, 1, 50/3).shifted(-5/6) * linear(0.01, 1e-4, 30)")
+    assert schedule == linear(0, 1, Fraction(50, 3)).shifted(Fraction(-5, 6)) * linear(0.01, 1e-4, 30)
+    assert parse(str(schedule)) == schedule
+    with pytest.raises(ScheduleError, match="/ needs a schedule beside it"):
+        parse("linear(0, 1, 50/0)")

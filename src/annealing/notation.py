@@ -147,6 +147,8 @@ class _Reader:
 
     def combined(self, which: tuple[str, Callable[[Any, Any], Any]], one: Any, two: Any, node: ast.expr) -> Any:
         symbol, operation = which
+        if symbol == "/" and type(one) is type(two) is int and two:
+            return Fraction(one, two)  # 50/3 of an epoch, as people write it: exact, where Python's float is not
         schedules = [isinstance(side, Schedule) for side in (one, two)]
         if not any(schedules) or (symbol == ">>" and not all(schedules)):
             raise self.error(f"{symbol} needs {'schedules' if symbol == '>>' else 'a schedule'} beside it", node)
