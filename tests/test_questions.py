@@ -309,6 +309,13 @@ def test_wrong_plans(updates: Any) -> None:
         lint(linear(0.1, 0, 10), updates=updates)
 
 
+@pytest.mark.parametrize("wrong", [None, "cosine(0.1, 0, 10)", 0.1, [cosine(0.1, 0, 10)]])
+def test_a_question_about_no_schedule(wrong: Any) -> None:
+    for question in (jumps, budget, lint, lambda s: diff(s, cosine(0.1, 0, 5)), lambda s: diff(cosine(0.1, 0, 5), s)):
+        with pytest.raises(ScheduleError, match="must be a schedule, got"):
+            question(wrong)
+
+
 def test_the_command() -> None:
     def run(*words: str) -> tuple[int, str]:
         result = CliRunner().invoke(main, ["lint", *words])

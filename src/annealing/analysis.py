@@ -14,6 +14,7 @@ from .cycles import Cycle
 from .errors import ScheduleError, whole
 from .exact import positive
 from .linting import RULES, Finding, findings
+from .recipes.registry import a_schedule
 from .schedule.base import Schedule
 
 MOST_UPDATES = 10**8  # more rates than this are not added up
@@ -50,6 +51,7 @@ def jumps(schedule: Schedule, until: Any = None) -> list[Jump]:
     >>> jumps(linear(0, 0.1, 5) >> step(0.2, step_size=30, gamma=0.5), until=40)
     [Jump(time=5, before=0.1, after=0.2), Jump(time=35, before=0.2, after=0.1)]
     """
+    a_schedule(schedule, "schedule")
     found, end = list(schedule.cycles(schedule.horizon(until), included=True)), schedule.exact_duration
     if end is not None and end <= schedule.horizon(until):
         found.append(Cycle(end, math.inf, schedule(end), schedule(end)))
@@ -67,7 +69,7 @@ def budget(schedule: Schedule, until: Any = None) -> Budget:
     >>> budget(linear(1, 0, 8))
     Budget(sum=4.5, mean=0.5625, share_near_peak=0.125)
     """
-    if (count := math.ceil(positive(schedule.horizon(until), "until"))) > MOST_UPDATES:
+    if (count := math.ceil(positive(a_schedule(schedule, "schedule").horizon(until), "until"))) > MOST_UPDATES:
         raise ScheduleError(f"until must be at most 10^8 to add up the rates of its updates, got {count}")
     largest = max(float(block.max()) for block in _rates(schedule, count))
     # fsum rounds once, so the sum does not depend on the blocks, nor on the processor.
@@ -95,7 +97,7 @@ def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
     """
     if one == two:
         return "equal"
-    both = (one, two)
+    both = (a_schedule(one, "one"), a_schedule(two, "two"))
     last = max(positive(s.horizon(until), "until") for s in both)
     found = [list(s.cycles(last, included=True)) for s in both]
     whole_times = range(min(math.floor(last), MOST_WHOLE) + 1)
@@ -157,6 +159,7 @@ def lint(
     error never-reaches-floor 79
     error longer-than-the-plan 80
     """
+    a_schedule(schedule, "schedule")
     for name in ignore:
         known_rule(name)
     planned = None if updates is None else whole(updates, "updates")
