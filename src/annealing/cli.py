@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import inspect
 import json
+import os
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -48,7 +49,9 @@ class Group(click.Group):
             if missing not in EXTRAS:
                 raise
             command = ctx.invoked_subcommand or ""
-            extra = "ray" if missing == "ray" else command if command in LATE else "plot"
+            extra = (
+                "ray" if missing == "ray" else command if command in LATE else "torch" if missing == "torch" else "plot"
+            )
             what = "a picture" if missing == "matplotlib" else command
             raise click.UsageError(f"{what} needs {missing}: pip install 'annealing[{extra}]'") from None
         except KeyboardInterrupt:
@@ -233,6 +236,55 @@ def lint(
     if not found and not as_json:
         click.echo("nothing found")
     click.get_current_context().exit(1 if any(finding.severity == "error" for _, finding in found) else 0)
+
+
+@main.command()
+@click.argument("function", metavar="MODULE:FUNCTION")
+@click.option("--start", type=float, default=1e-7, show_default=True, help="The first learning rate.")
+@click.option("--end", type=float, default=10.0, show_default=True, help="The last learning rate.")
+@click.option("--steps", type=int, default=100, show_default=True, help="Number of updates.")
+@click.option("--ramp", default="exponential", show_default=True, help="exponential or linear.")
+@click.option("--accumulation", type=int, default=1, show_default=True, help="Batches for an update.")
+@click.option("--out", type=Path, metavar="FILE", help="Write a picture (.png, .svg or .pdf).")
+@click.option("--json", "as_json", is_flag=True, help="Print the suggestions, rates and losses as JSON.")
+def find(function: str, out: Path | None, as_json: bool, **options: Any) -> None:
+    """Run the learning-rate range test on your model, and suggest learning rates.
+
+    FUNCTION takes no arguments and returns model, optimizer, batches and loss; MODULE is also looked for in the current
+    directory.
+    """
+    if out:
+        from . import plots
+
+        plots.picture_path(out)
+    from .torch import range_test
+
+    parts = _function(function)()
+    if not isinstance(parts, tuple | list) or len(parts) != 4:
+        got = f"{len(parts)} values" if isinstance(parts, tuple | list) else f"a {type(parts).__name__}"
+        raise click.UsageError(f"{function} must return model, optimizer, batches and loss, got {got}")
+    result = range_test.find(*parts, **options)
+    if as_json:
+        numbers = {name: getattr(result, name).tolist() for name in ("rates", "losses", "smoothed")}
+        click.echo(json.dumps({**result.suggestions, "diverged": result.diverged, **numbers}))
+    else:
+        click.echo(result)
+    if out:
+        _save(result.plot(plots.new_figure((7.5, 3.7)).subplots()).figure, out)
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(":")
+    # A console script does not look in the current directory, where the user's module is.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise click.UsageError(f"MODULE:FUNCTION must name a function, got {name!r}: {error}") from None
+    if not callable(found):
+        raise click.UsageError(f"MODULE:FUNCTION must name a function, got {name!r}, a {type(found).__name__}")
+    return found
 
 
 def _save(figure: Any, out: Path) -> None:

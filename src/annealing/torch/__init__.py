@@ -1,5 +1,7 @@
 """Schedules in PyTorch: the native Scheduler, a watch, and drop-ins for the classes of torch.optim.lr_scheduler."""
 
+from typing import TYPE_CHECKING, Any
+
 from torch.optim.lr_scheduler import LRScheduler
 
 from .averaging import SWALR
@@ -11,6 +13,10 @@ from .lambdas import LambdaLR, MultiplicativeLR, ReduceLROnPlateau
 from .periodic import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from .scheduler import Scheduler
 from .watch import RateError, Watch
+
+if TYPE_CHECKING:
+    from .range_test import RangeTest as RangeTest
+    from .range_test import find as find
 
 __all__ = [
     "SWALR",
@@ -28,13 +34,23 @@ __all__ = [
     "OnDevice",
     "OneCycleLR",
     "PolynomialLR",
+    "RangeTest",
     "RateError",
     "ReduceLROnPlateau",
     "Scheduler",
     "SequentialLR",
     "StepLR",
     "Watch",
+    "find",
     "on_device",
 ]
 
 allow_schedules()
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("RangeTest", "find"):
+        from . import range_test  # when asked for: training needs none of it
+
+        return getattr(range_test, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
