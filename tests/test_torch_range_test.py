@@ -314,6 +314,22 @@ def test_an_update_that_the_scaler_skips_is_made_again() -> None:
     assert run(torch.amp.GradScaler("cpu", enabled=False)).losses.tolist() == run(None).losses.tolist()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_float16_on_a_gpu_is_put_back_bit_for_bit() -> None:
+    model, optimizer, batches = trained(torch.optim.AdamW, 3, fused=True)
+    scaler = torch.amp.GradScaler("cuda", init_scale=2.0**40)  # too large for float16: the first updates are skipped
+
+    def loss(model: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cuda", torch.float16):
+            return noisy_loss(model, batch)
+
+    before, scaling = everything(model, optimizer), copy.deepcopy(vars(scaler))
+    result = find(model, optimizer, batches, loss, steps=20, start=1e-5, end=1e-2, scaler=scaler, accumulation=2)
+    assert len(result.losses) == 20
+    assert everything(model, optimizer) == before
+    assert vars(scaler) == scaling
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no model": ({"model": 3}, "model must be a torch Module, got a int"),
     "no optimizer": ({"optimizer": "SGD"}, "optimizer must be a torch Optimizer, got a str"),
