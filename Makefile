@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all hosts docs check clean
+.PHONY: demo test test-all hosts versions docs check clean
 demo: .venv/ready
 	$(BIN)/annealing compare --out demo
 
@@ -24,6 +24,10 @@ hosts: .venv-hosts/ready
 	.venv-hosts/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tests/requirements-hosts-alone.txt
 	touch $@
 
+# The core and PyTorch tests on older and newer versions, each in an environment of its own; the result is in the docs.
+versions:
+	$(PYTHON) benchmarks/versions.py --write
+
 docs: .venv/ready
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
@@ -39,4 +43,4 @@ check: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-hosts demo build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-hosts .venv-versions demo build dist .mypy_cache .pytest_cache .ruff_cache

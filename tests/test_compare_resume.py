@@ -69,7 +69,9 @@ def test_the_record_of_an_undisturbed_trial(undisturbed):
     }
     identity = json.loads(undisturbed["trial.json"])
     assert identity["schedule"] == "warm_restarts(eta_max=0.05, T_0=0.2, T_mult=2)"
-    assert (identity["seed"], identity["threads"], identity["versions"]["torch"]) == (3, 1, torch.__version__)
+    assert (identity["seed"], identity["threads"]) == (3, 1)
+    # "+cu130" is in torch.__version__ where the metadata of the same package may lack it.
+    assert identity["versions"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
 
 
 def test_the_error_of_a_kept_model_is_that_of_its_row(undisturbed):

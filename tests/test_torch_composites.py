@@ -19,6 +19,7 @@ from torch_dropins_cases import (
     rounding_of_pytorch,
     saved,
     since_2_9,
+    since_2_13,
     walk,
 )
 
@@ -42,7 +43,7 @@ def test_a_sequence_as_a_part() -> None:
 @since_2_9
 @kinds
 @pytest.mark.parametrize("parts", SEQUENCES)
-@pytest.mark.parametrize("milestone", [0, 5])
+@pytest.mark.parametrize("milestone", [pytest.param(0, marks=since_2_13), 5])
 def test_in_a_sequence(parts: Any, milestone: int, tensor: bool) -> None:
     pair = []
     for library in (ours, pytorch):

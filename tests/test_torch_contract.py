@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch.optim import lr_scheduler as pytorch
+from torch_dropins_cases import epoch_warnings
 
 import annealing
 from annealing import ScheduleError, constant, cosine, linear, step, warm_restarts
@@ -76,6 +77,7 @@ def test_base_rates_can_be_set() -> None:
 
 
 @pytest.mark.parametrize("library", [pytorch, ours], ids=["PyTorch's", "ours"])
+@epoch_warnings
 class TestInASequence:
     def test_first(self, library: Any) -> None:
         o = sgd()

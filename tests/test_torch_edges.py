@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch_dropins_cases import CLASSES, optimizer, ours, pytorch, rates, walk
+from torch_dropins_cases import CLASSES, optimizer, ours, pytorch, rates, since_2_13, walk
 
 from annealing import ScheduleError
 
@@ -40,6 +40,7 @@ def test_the_steps_are_pytorch_s(name: str, arguments: dict[str, Any]) -> None:
     assert walked[0] == [pytest.approx(row, rel=1e-6 if tensors else 1e-12, abs=1e-16) for row in walked[1]]
 
 
+@since_2_13
 def test_a_warm_up_of_no_steps_is_left_out() -> None:
     walked = []
     for library in (ours, pytorch):

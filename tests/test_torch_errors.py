@@ -13,6 +13,7 @@ import torch
 from torch.optim import lr_scheduler as pytorch
 from torch_dropins_cases import (
     NAMES,
+    SINCE_2_9,
     Reads,
     build,
     cases,
@@ -103,7 +104,15 @@ def test_same_warnings(name: str, arguments: dict[str, Any]) -> None:
             scheduler.step()
             scheduler.step(3)
             outside.append(scheduler.get_lr())
-        seen.append([(str(w.message), w.category, w.filename) for w in caught])
+        # Before 2.9 PyTorch's own warnings, and that of get_lr, point into PyTorch's file; our steps' never do.
+        seen.append(
+            [
+                (str(w.message), w.category, w.filename)
+                if SINCE_2_9 or (library is ours and "get_last_lr" not in str(w.message))
+                else (str(w.message), w.category, __file__)
+                for w in caught
+            ]
+        )
     assert seen[0] == seen[1]
     assert len(seen[0]) == (1 if name == "CosineAnnealingWarmRestarts" else 3)
     assert outside[0] == pytest.approx(outside[1])

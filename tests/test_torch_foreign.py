@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch_dropins_cases import (
     NAMES,
+    VERSION,
     build,
     cases,
     change,
@@ -205,6 +206,7 @@ RESUMED = [
 ]
 
 
+@pytest.mark.skipif(VERSION < (2, 7), reason="PyTorch before 2.7 decays a resumed rate a second time")
 @pytest.mark.parametrize(("name", "arguments"), RESUMED)
 @pytest.mark.parametrize("found", [(0.02, 0.02), (0.0, 0.0), (0.05, 0.1)], ids=["a minimum", "zero", "swapped"])
 def test_resumed_at_rates_that_are_not_of_its_curve(

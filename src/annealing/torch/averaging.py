@@ -53,6 +53,19 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
         with kept_on_error(optimizer):
             super().__init__(optimizer, *args, **kwargs)
 
+    def state_dict(self) -> dict[str, Any]:
+        state = super().state_dict()
+        # Before 2.10 PyTorch puts a function there, which `torch.load` refuses with weights_only.
+        if state.pop("anneal_func", None) is not None:
+            state["_anneal_strategy"] = self._strategy
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        if "anneal_func" in vars(self) and "_anneal_strategy" in vars(self):
+            strategy = vars(self).pop("_anneal_strategy")
+            self.anneal_func = self._cosine_anneal if strategy == "cos" else self._linear_anneal
+
     def _update_lr(self, epoch: int | None = None) -> None:
         super()._update_lr(epoch)
         # PyTorch's steps count by _step_count, which begins anew with the constructor: so they anneal from the rate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,33 @@ from torch.optim.lr_scheduler import LRScheduler
 from ..frozen import Value
 
 is_dynamo_compiling: Any = getattr(torch.compiler, "is_dynamo_compiling", lambda: False)  # since 2.3
+
+
+class Rehearsal:
+    """What LRScheduler.step looks at before it updates the rates."""
+
+    def __init__(self, scheduler: LRScheduler) -> None:
+        real = scheduler.optimizer
+        # Without groups: PyTorch before 2.9 goes on to write them.
+        self.optimizer = SimpleNamespace(
+            step=real.step, _opt_called=getattr(real, "_opt_called", False), param_groups=list[Any]()
+        )
+        self._step_count, self.last_epoch = scheduler._step_count, 0
+
+    def _update_lr(self, epoch: int | None) -> None:
+        pass
+
+    def get_lr(self) -> list[Any]:
+        return []
+
+
+def forewarn(scheduler: LRScheduler, epoch: int | None, stacklevel: int = 4) -> None:
+    """Give the warnings of PyTorch's own step at the line that called the drop-in's."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        LRScheduler.step(Rehearsal(scheduler), epoch)  # type: ignore[arg-type]
+    for warning in caught:
+        warnings.warn(warning.message, warning.category, stacklevel=stacklevel)
 
 
 class Splitting(LRScheduler):
@@ -29,6 +57,9 @@ class Splitting(LRScheduler):
                 del self._is_initial  # states have what PyTorch's of this version have
 
     def step(self, epoch: int | None = None) -> None:
+        # The old step would warn inside `_update_lr`, at a line of this package.
+        if epoch is not None or self._step_count == 1:
+            forewarn(self, epoch, stacklevel=3)
         self._step_count += 1
         self._update_lr(epoch)
 

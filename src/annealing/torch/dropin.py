@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from fractions import Fraction
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
 from .blocks import Ahead, value
-from .compat import Updating, is_dynamo_compiling
+from .compat import Updating, forewarn, is_dynamo_compiling
 from .groups import Groups, Marks, checked, copied, eager, hold, joined, marks, rates, separate, unchanged
 from .writer import writer
 
@@ -322,30 +319,3 @@ def overridden(kind: type) -> bool:
         if not vars(parent).keys().isdisjoint({"get_lr", "_get_closed_form_lr"}):
             return True
     return False
-
-
-class Rehearsal:
-    """What LRScheduler.step looks at before it updates the rates."""
-
-    def __init__(self, scheduler: LRScheduler) -> None:
-        real = scheduler.optimizer
-        # Without groups: PyTorch before 2.9 goes on to write them.
-        self.optimizer = SimpleNamespace(
-            step=real.step, _opt_called=getattr(real, "_opt_called", False), param_groups=list[Any]()
-        )
-        self._step_count, self.last_epoch = scheduler._step_count, 0
-
-    def _update_lr(self, epoch: int | None) -> None:
-        pass
-
-    def get_lr(self) -> list[Any]:
-        return []
-
-
-def forewarn(scheduler: LRScheduler, epoch: int | None) -> None:
-    """Give the warnings of PyTorch's own step at the line that called the drop-in's."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        LRScheduler.step(Rehearsal(scheduler), epoch)  # type: ignore[arg-type]
-    for warning in caught:
-        warnings.warn(warning.message, warning.category, stacklevel=4)

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch.optim import lr_scheduler
 
-from .compat import Updating
-from .groups import joined, separate, shared
+from .compat import Splitting, Updating
+from .groups import copied, joined, separate, shared
 from .state_dicts import Loading
 
 
@@ -61,6 +61,12 @@ class MultiplicativeLR(Loading, lr_scheduler.MultiplicativeLR, Functions):
     Source: torch.optim.lr_scheduler.MultiplicativeLR.
     """
 
+    def get_lr(self) -> list[Any]:
+        # Before 2.7 PyTorch multiplies the rates that a resumed scheduler finds once more.
+        if Updating is Splitting and self._is_initial:
+            return copied([group["lr"] for group in self.optimizer.param_groups])
+        return super().get_lr()
+
 
 class ReduceLROnPlateau(Loading, lr_scheduler.ReduceLROnPlateau):
     """The rates are multiplied by `factor` when a metric has not improved for more than `patience` steps.
@@ -82,4 +88,7 @@ class ReduceLROnPlateau(Loading, lr_scheduler.ReduceLROnPlateau):
 
     def _reduce_lr(self, epoch: int) -> None:
         separate(self.optimizer)
+        missing = len(self.optimizer.param_groups) - len(self.min_lrs)
+        if missing > 0 and not hasattr(self, "default_min_lr"):  # such a PyTorch has no minimum for a group added later
+            self.min_lrs = [*self.min_lrs, *[shared(self.min_lrs, "min_lr")] * missing]
         super()._reduce_lr(epoch)
