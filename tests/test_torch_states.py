@@ -21,6 +21,7 @@ from torch_dropins_cases import (
     reference,
     rounding_of_pytorch,
     saved,
+    through_a_file,
     walk,
 )
 
@@ -187,3 +188,21 @@ def test_a_state_with_bad_arguments_changes_nothing() -> None:
     with pytest.raises(ScheduleError, match="T_max"):
         mine.load_state_dict({**mine.state_dict(), "T_max": 0})
     assert mine.T_max == 9
+
+
+def test_the_strategy_of_averaging_is_in_its_state() -> None:
+    """Into a scheduler that was built with the other one, twice, and on along foreign rates too."""
+    for strategy, other in (("linear", "cos"), ("cos", "linear")):
+        running = ours.SWALR(optimizer(), 0.02, 10, strategy)
+        walk(running, 3)
+        expected = ours.SWALR(optimizer(), 0.02, 10, strategy)
+        walk(expected, 3)
+        for _ in range(2):
+            moved = ours.SWALR(optimizer(), 0.02, 10, other)
+            moved.optimizer.load_state_dict(running.optimizer.state_dict())
+            moved.load_state_dict(through_a_file(running.state_dict()))
+            running = moved
+        assert walk(running, 3) == walk(expected, 3)
+        for one in (running, expected):
+            one.optimizer.param_groups[0]["lr"] = 0.05
+        assert walk(running, 3) == walk(expected, 3)

@@ -62,7 +62,7 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        if "anneal_func" in vars(self) and "_anneal_strategy" in vars(self):
+        if "_anneal_strategy" in vars(self) and not hasattr(self, "_set_anneal_func"):  # which makes it since 2.10
             strategy = vars(self).pop("_anneal_strategy")
             self.anneal_func = self._cosine_anneal if strategy == "cos" else self._linear_anneal
 
