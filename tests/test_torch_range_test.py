@@ -88,6 +88,7 @@ def everything(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> list
 
 def trained(kind: Any, steps: int, **options: Any) -> tuple[Noisy, torch.optim.Optimizer, list[torch.Tensor]]:
     torch.manual_seed(0)
+    random.seed(0), np.random.seed(0)  # noqa: NPY002
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = Noisy().to(device)
     groups = [{"params": model.layers[0].parameters(), "lr": 1e-3}, {"params": model.layers[1:].parameters()}]
@@ -162,10 +163,17 @@ def test_the_training_after_it_is_the_same() -> None:
             found.append(loss.item())
         return found
 
-    random.seed(1), np.random.seed(1)  # noqa: NPY002
     without = losses(False)
-    random.seed(1), np.random.seed(1)  # noqa: NPY002
     assert losses(True) == without
+
+
+def test_modes_that_the_loss_changes_are_put_back() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(0.1))
+    model[1].eval()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    find(model, optimizer, itertools.repeat(torch.ones(2)), lambda model, x: model.train()(x).square().sum())
+    assert [module.training for module in model.modules()] == [True, True, False]
+    assert not hasattr(optimizer, "_opt_called")
 
 
 def test_the_generator_of_a_loader_is_put_back() -> None:
@@ -374,7 +382,7 @@ def test_an_error_of_the_users_code_leaves_everything() -> None:
     model, optimizer, batches = trained(torch.optim.AdamW, 1)
     before = everything(model, optimizer)
     with pytest.raises(RuntimeError):
-        find(model, optimizer, [*batches[:20], torch.ones(3, 3)], noisy_loss, steps=21)
+        find(model, optimizer, [*batches[:20], torch.ones(3, 3)], noisy_loss, steps=21, end=1e-4, diverge=1e9)
     assert everything(model, optimizer) == before
 
 
