@@ -58,6 +58,50 @@ def test_without_an_expectation_it_recovers(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["schedule"] == "cosine(0.1, 0, 200)"
 
 
+def yolo_log(path: Path, bias: float, batches: int = 40, epochs: int = 100, late: int = 1, from_epoch: int = 0) -> str:
+    """YOLOv5's own loop: the warm-up computes the rate of each batch; the scheduler counts from -1."""
+    warm, lines, rate = max(3 * batches, 100), ["epoch,lr/pg0"], 0.0
+
+    def decay(epoch: int) -> float:
+        return 0.01 * ((1 - epoch / epochs) * (1 - 0.01) + 0.01)
+
+    scheduled = decay(0)
+    for epoch in range(epochs):
+        rate = scheduled
+        for ni in range(epoch * batches, (epoch + 1) * batches):
+            if ni <= warm:
+                rate = float(np.interp(ni, [0, warm], [bias, decay(epoch)]))
+        lines.append(f"{epoch + 1},{rate:.5g}")
+        scheduled = decay(epoch + 1 - (late if epoch >= from_epoch else 0))
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("bias", [0.0, 0.1])
+def test_the_schedule_that_is_printed_for_a_yolo_log_follows(bias: float, tmp_path: Path) -> None:
+    """Its decay is one epoch late after the warm-up: a habit of these trainers, not a step that was skipped."""
+    file = yolo_log(tmp_path / "results.csv", bias)
+    printed = run(file)
+    assert printed.exit_code == 0
+    assert "skipped" not in printed.output
+    answer = json.loads(run(file, "--json").stdout)
+    back = run(file, "--expect", answer["schedule"], "--unit", answer["unit"])
+    assert back.exit_code == 0, back.output
+    assert "After the warm-up the decay is 1 epoch late, as in YOLO's trainers." in back.output
+
+
+@pytest.mark.parametrize(("late", "from_epoch"), [(2, 0), (1, 20)])
+def test_a_yolo_log_that_is_late_in_another_way_departs(late: int, from_epoch: int, tmp_path: Path) -> None:
+    file = yolo_log(tmp_path / "results.csv", 0.0, late=late, from_epoch=from_epoch)
+    expect = "linear(0, 1, 3).shifted(Fraction(-39, 40)) * linear(0.01, 1e-4, 100)"
+    assert run(file, "--expect", expect).exit_code == 1
+
+
+def test_skipped_steps_are_said_of_the_schedule_that_is_printed(tmp_path: Path) -> None:
+    rates = [float(cosine(0.1, 0, 200)(n - (n >= 90) - (n >= 140))) for n in range(200)]
+    assert "with 2 skipped scheduler steps:" in run(log_file(tmp_path, rates)).output
+
+
 def test_pictures(tmp_path: Path) -> None:
     out = tmp_path / "audit.png"
     rates = train(PLAN, 200, resume=80, to=lambda _: 0)

@@ -165,7 +165,7 @@ def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str,
     """What a log follows, as an object and in words, and the exit status."""
     from .coverage import coverage, source, source_sentence
     from .evidence import evidence
-    from .landmarks import landmarks
+    from .landmarks import landmarks, multiplied_until
 
     known = found.schedule is not None
     rows = evidence(log, number, float(np.nanmax(np.abs(log.rates[:, number]))))
@@ -206,6 +206,9 @@ def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str,
         lines += ["", str(found.schedule), ""]
         clock = f"rate at {found.unit} c = schedule(c{shift})"
         lines.append(f"{clock}; largest difference: {percent(found.residual)} of the peak{exact}")
+        if found.lags and not (found.unit == "epoch" and multiplied_until(found.schedule)):
+            skipped = found.lags[-1][1]
+            lines.append(f"with {skipped} skipped scheduler step{'s' * (skipped > 1)}:")
         lines += [f"from {found.unit} {begin:g} on {lag} step{'s' * (lag > 1)} behind" for begin, lag in found.lags]
         lines += found.undetermined
     status = 2 if found.schedule is None else 0 if found.exact else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -13,12 +14,13 @@ from . import faults as f
 from .candidates import Faults, plain
 from .evidence import Evidence, evidence, run_begins, shifts
 from .faults import Fault
-from .landmarks import Landmarks, landmarks
+from .landmarks import Landmarks, landmarks, multiplied_until
 from .log import Log
 from .row_faults import RowFault, course, instead, several_runs, skipped
 from .search import CHEAP, Explanation, Search
 
 FIRM = 1.5  # one fault that costs no more is taken without trying other shifts
+AN_EPOCH_LATE = "After the warm-up the decay is 1 epoch late, as in YOLO's trainers."
 LEAST = 4  # rows that a part of a log has, and that follow after it
 # Bars that are one off are off here and there: rows that stay behind from some row on were skipped.
 STEADY = 8
@@ -34,6 +36,7 @@ class Account:
     shift: int
     rows: Evidence
     found: list[Explanation]
+    note: str = ""
 
     @property
     def full(self) -> bool:
@@ -57,6 +60,8 @@ def explain(log: Log, group: int, schedule: Schedule, marks: Landmarks) -> Accou
     following = [shift for shift, rows in held.items() if rows.first_wrong(meant) is None]
     if following and log.shift is not None:
         return Account(log.shift, held[log.shift], [_logged(log.shift, shift) for shift in following])
+    if log.unit == "epoch" and (late := _an_epoch_late(log, schedule, held)) is not None:
+        return late
     if log.slack and (found := _unsteady(log, schedule, held)) is not None:
         return found
     if all(len(rows) == 1 for rows in held.values()):
@@ -71,6 +76,18 @@ def explain(log: Log, group: int, schedule: Schedule, marks: Landmarks) -> Accou
         moved = [Explanation((*one.faults, *extra), None) for one in best.found]
         return Account(log.shift, held[log.shift], moved)
     return best
+
+
+def _an_epoch_late(log: Log, schedule: Schedule, held: dict[int, Evidence]) -> Account | None:
+    """Rows that follow if the decay is one epoch late once the warm-up that multiplies it is over."""
+    if (end := multiplied_until(schedule)) is None:
+        return None
+    for shift, rows in held.items():
+        # The warm-up computes the rate of its own epoch; the scheduler counts from -1, so it is one epoch late.
+        late = replace(rows, rows=rows.rows.at(rows.rows.t - (rows.rows.t > math.ceil(end))))
+        if log.shift in (None, shift) and late.first_wrong(course(schedule)) is None:
+            return Account(shift, late, [Explanation((), None)], AN_EPOCH_LATE)
+    return None
 
 
 def _unsteady(log: Log, schedule: Schedule, held: dict[int, Evidence]) -> Account | None:

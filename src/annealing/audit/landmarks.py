@@ -9,6 +9,7 @@ from typing import Any
 
 from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
+from ..schedule.operations import Product, Sum
 
 MOST = 2000  # cycles looked at
 MOST_STAIRS = 64  # of a staircase without an end
@@ -62,3 +63,12 @@ def landmarks(schedule: Schedule, until: float, part_of_more: bool = False) -> L
         levels=levels,
         milestones=tuple(float(span.begin) for span in spans[1:]) if flat else (),
     )
+
+
+def multiplied_until(schedule: Schedule) -> float | None:
+    """The end of a warm-up to 1 that multiplies the decay under it, as in YOLO's trainers; None without one."""
+    for product in schedule.parts if isinstance(schedule, Sum) else (schedule,):
+        for part in product.parts if isinstance(product, Product) else ():
+            if isinstance(part, Schedule) and part.duration and part(0) < part(part.duration) == 1:
+                return float(part.duration)
+    return None

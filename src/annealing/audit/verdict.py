@@ -189,7 +189,7 @@ def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account:
         alternatives=tuple(named[1:]),
         equivalent=tuple(same),
         followed=courses[0].schedule if explained or (first is None and not doubt) else None,
-        notes=_notes(log, number, rows, marks, meant, first is None),
+        notes=(*filter(None, [account.note]), *_notes(log, number, rows, marks, meant, first is None)),
         evidence=rows,
         course=courses[0],
     )
