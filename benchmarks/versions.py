@@ -22,10 +22,12 @@ PAGE = ROOT / "docs" / "versions.md"
 BEGIN, END = "<!-- the table of benchmarks/versions.py -->\n", "<!-- its end -->\n"
 INDEX = "https://download.pytorch.org/whl/cpu"  # the wheels of PyPI bring several GB of CUDA packages
 VERSIONS = [
-    *("3.11/2.4.1/1.26.4", "3.11/2.8.0/2.4.6", "3.11/2.11.0/2.4.6", "3.11/2.13.0/2.4.6", "3.11/2.14.1/2.4.6"),
-    *("3.12/-/2.4.6", "3.13/-/2.4.6"),
+    *("3.11/2.4.1/2.4.6", "3.11/2.8.0/2.4.6", "3.11/2.11.0/2.4.6", "3.11/2.13.0/2.4.6", "3.11/2.14.1/2.4.6"),
+    *("3.11/-/1.26.4", "3.12/-/2.4.6", "3.13/-/2.4.6"),
 ]
 TOOLS = ["click", "rich", "pytest>=8", "hypothesis>=6.100", "mpmath>=1.3"]
+# JAX, which tests of the core import, needs a newer NumPy than this package: these files need neither JAX nor PyTorch.
+ALONE = ["algebra", "recipe_ends", "presets", "plan_stages"]
 CORE = ["schedule", "notation"]
 # Without torch.compile, every point of resuming and random sequences: these take minutes on every version.
 TORCH = [
@@ -42,13 +44,14 @@ def environment(folder: Path, python: str, torch: str, numpy: str) -> Path:
         install = [found, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         if torch != "-":
             subprocess.run([*install, f"torch=={torch}", f"numpy=={numpy}", "--index-url", INDEX], check=True)
-        subprocess.run([*install, f"numpy=={numpy}", *TOOLS], check=True)
+        subprocess.run([*install, f"numpy=={numpy}", *TOOLS, *(["jax>=0.8"] if torch != "-" else [])], check=True)
     return found
 
 
 def tested(python: Path, torch: bool) -> tuple[dict[str, int], str]:
     """How many tests passed, were skipped and failed, and what pytest printed."""
-    files = [f"tests/test_{name}.py" for name in CORE] + [f"tests/test_torch_{name}.py" for name in TORCH if torch]
+    names = [*CORE, *(f"torch_{name}" for name in TORCH)] if torch else ALONE
+    files = [f"tests/test_{name}.py" for name in names]
     # One thread: PyTorch's own would only wait for each other in tests this small.
     settings = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     command = [python, "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=", "-m", "not slow and not thorough"]
