@@ -25,7 +25,7 @@ VERSIONS = [
     *("3.11/2.4.1/2.4.6", "3.11/2.8.0/2.4.6", "3.11/2.11.0/2.4.6", "3.11/2.13.0/2.4.6", "3.11/2.14.1/2.4.6"),
     *("3.11/-/1.26.4", "3.12/-/2.4.6", "3.13/-/2.4.6"),
 ]
-TOOLS = ["click", "rich", "pytest>=8", "hypothesis>=6.100", "mpmath>=1.3"]
+TOOLS = ["click", "rich", "pytest>=8", "hypothesis>=6.100", "mpmath>=1.3", "matplotlib>=3.8"]
 # JAX, which tests of the core import, needs a newer NumPy than this package: these files need neither JAX nor PyTorch.
 ALONE = ["algebra", "recipe_ends", "presets", "plan_stages"]
 CORE = ["schedule", "notation"]
