@@ -154,5 +154,5 @@ def test_formulas_of_schedules_stand_in_shapes_and_recipes_alone() -> None:
 
 def test_the_source_is_short_and_says_why() -> None:
     lines = [line for file in FILES for line in file.read_text().splitlines()]
-    assert len(lines) <= 26_700, 'delete before you add'
+    assert len(lines) <= 26_700, "delete before you add"
     assert 100 * sum(line.lstrip().startswith("#") for line in lines) >= len(lines)
