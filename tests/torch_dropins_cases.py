@@ -86,7 +86,7 @@ SINCE_2_9 = VERSION >= (2, 9)
 # Before, PyTorch's SequentialLR puts the initial tensor into the group: every later write changes the base rate.
 since_2_9 = pytest.mark.skipif(not SINCE_2_9, reason="PyTorch's SequentialLR before 2.9 is wrong for tensors")
 # Before, PyTorch's SequentialLR calls step(0) of its parts at a milestone, which warns that it is deprecated.
-epoch_warnings = pytest.mark.filterwarnings("ignore:The epoch parameter" if not SINCE_2_9 else "error")
+epoch_warnings = pytest.mark.filterwarnings(f"{'error' if SINCE_2_9 else 'ignore'}:The epoch parameter")
 # Before, a milestone of 0 leaves its first part in force at step 0, and enters the second one a step late.
 since_2_13 = pytest.mark.skipif(VERSION < (2, 13), reason="a milestone of 0 is wrong in PyTorch before 2.13")
 kinds = pytest.mark.parametrize("tensor", [False, True], ids=["float", "tensor"])
