@@ -161,8 +161,8 @@ BOUNDS = {
     "audit": 3_150,
     "audit/readers": 2_350,
     "audit/recovery": 3_400,
-    "translate": 1_700,
-    "explore": 900,
+    "translation": 1_700,
+    "explorer": 900,
 }
 
 
