@@ -68,7 +68,7 @@ class NumpyTime:
     half: int = 26  # products of two whole numbers of so many bits are exact in dtype
     # Whether the compiler adds constants of a table together, which would lose the low part of a boundary.
     merges_constants: bool = False
-    low: Any = 0.0
+    low: Any = None  # None where `high` is the time itself
     place: Any = "numpy"
     traced: bool = False  # whether the values are not known yet, so that none can be looked at
 
@@ -86,10 +86,12 @@ class NumpyTime:
         return value.astype(self.dtype)
 
     def divided(self, period: int) -> tuple[Any, Any, Any]:
-        """How often `period` fits into the whole part of the time (as a real number), the rest, and the fraction."""
+        """How often `period` fits into the whole part of the time, the rest, and the fraction (None: always 0)."""
         floor = self.xp.floor(self.key)
         whole = self.whole(floor)
-        return self.real(whole // period), whole % period, self.key - floor
+        # The rest by a product: NumPy's % takes five times as long as its //, which is vectorised.
+        turns = whole // period
+        return turns, whole - turns * period, self.key - floor
 
     @classmethod
     def bounds(cls, begins: list[Fraction]) -> Any:
@@ -194,7 +196,7 @@ class Jax32Steps(Jax32Time):
         self.key, self.high, self.low = whole, self.real(whole - fine), self.real(fine)
 
     def divided(self, period: int) -> tuple[Any, Any, Any]:
-        return self.real(self.key // period), self.key % period, np.float32(0)
+        return self.key // period, self.key % period, None
 
     @classmethod
     def bounds(cls, begins: list[Fraction]) -> Any:

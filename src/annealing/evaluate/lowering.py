@@ -99,7 +99,7 @@ def mirrored(lowered: Lowered, length: Fraction) -> Lowered:
             )
             for piece, stop in reversed(list(zip(there, [*(p.begin for p in there[1:]), length], strict=True)))
         ]
-        return Pieces((*there, *back), None, 2 * length, there[0].first)
+        return Pieces((*there, *back), None, 2 * length, there[0].ends.first)
 
     return lowered.each(change)
 

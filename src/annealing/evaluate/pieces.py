@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .. import shapes
 from ..errors import ScheduleError
@@ -20,6 +20,15 @@ Name = Literal["+", "*", "/", "minimum", "maximum"]
 
 def _same(value: float) -> float:
     return value
+
+
+class Ends(NamedTuple):
+    """The values that a piece goes between: the first, the lower and the higher one, and the last."""
+
+    first: Any
+    base: Any
+    top: Any
+    last: Any = None
 
 
 class Piece(NamedTuple):
@@ -39,14 +48,10 @@ class Piece(NamedTuple):
         return self.origin + self.length
 
     @property
-    def first(self) -> float:
-        """The value at its origin."""
-        return self._between(self.shape(0.0, 1.0))
-
-    @property
-    def last(self) -> float:
-        """The limit of the value as time goes to its stop."""
-        return self._between(self.shape(1.0, 0.0))
+    def ends(self) -> Ends:
+        """The value at its origin, the lower and the higher of start and end, and the limit at its stop."""
+        first, last = self._between(self.shape(0.0, 1.0)), self._between(self.shape(1.0, 0.0))
+        return Ends(first, min(self.start, self.end), max(self.start, self.end), last)
 
     def _between(self, weight: float) -> float:
         """The start or the end; for a piece that never ends, the value between them."""
@@ -123,6 +128,16 @@ class Copies(NamedTuple):
                 return (base * bottom + over * top) / (under * bottom)
 
             yield change
+
+    def later(self, copy: Any, part: Ends, xp: Any) -> Ends:
+        """The ends of a part of copy 0 in a later copy, in float arithmetic: for copies beyond those of a table."""
+        down = self.floor * self.floor_factor**copy
+        up = self.peak * self.peak_factor**copy
+        up = xp.where(up < down, down, up)
+        if self.floor == self.peak:
+            return Ends(*[up] * 4)
+        width = self.peak - self.floor
+        return Ends(*(v if v is None else down + (v - self.floor) / width * (up - down) for v in part))
 
     def settled(self, change: Callable[[float], float]) -> bool:
         """Whether all later copies are the same as one with this change."""

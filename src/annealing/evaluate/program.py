@@ -19,7 +19,7 @@ from .backends import Jax32Time, NumpyTime, array_time, library
 from .pieces import Lowered, Operation, Piece, Pieces
 from .scalars import Evaluator, LoopTable, Numbers
 
-BLOCK = 16_384  # NumPy computes so many times at once, which stay in the processor's cache
+BLOCK = 12_288  # NumPy computes so many times at once: enough to make calls cheap, few enough for the cache
 
 
 class Program(Protocol):
@@ -45,9 +45,10 @@ def program(lowered: Lowered) -> Program:
 def many(called: Program, t: Any) -> Any:
     """The values of a program at an array of times, in its own library."""
     if isinstance(t, np.ndarray) and t.size > BLOCK:
-        times = t.reshape(-1)
-        blocks = [many(called, times[i : i + BLOCK]) for i in range(0, t.size, BLOCK)]
-        return np.concatenate(blocks).reshape(t.shape)
+        times, found = t.reshape(-1), np.empty(t.size)
+        for i in range(0, t.size, BLOCK):
+            found[i : i + BLOCK] = many(called, times[i : i + BLOCK])
+        return found.reshape(t.shape)
     time = array_time(t)
     return time.result(called.values(time))
 

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backends import NumpyTime, PythonNumbers
-from .ends import ROWS, Ends, ends, later
-from .pieces import Loop, Piece
+from .pieces import Ends, Loop, Piece
+
+ROWS = 1024  # copies of a loop whose ends are tabulated; later ones follow the same rule in float arithmetic
 
 Evaluator = Callable[[int, int], float]
 
@@ -29,7 +30,7 @@ class Numbers(NamedTuple):
     def of(cls, piece: Piece, unit: int | None = None) -> Numbers:
         unit = unit or math.lcm(piece.origin.denominator, piece.length.denominator)
         weight = piece.shape.rise if piece.start < piece.end else piece.shape.fall
-        return cls(int(piece.origin * unit), int(piece.length * unit), unit, ends(piece), weight)
+        return cls(int(piece.origin * unit), int(piece.length * unit), unit, piece.ends, weight)
 
     def evaluator(self, ends: Ends, unit: int) -> Evaluator:
         """The value between `ends` at time top / bottom, which counts units of 1 / `unit` of the piece's own units.
@@ -81,7 +82,7 @@ class LoopTable:
         """Whether this copy is among the rows, which are written up to it."""
         while len(self.rows) <= copy and len(self.rows) < ROWS and not self.settled:
             change = next(self._changes)
-            row = [ends(piece.valued(change)) for piece in self.loop.pieces]
+            row = [piece.valued(change).ends for piece in self.loop.pieces]
             self.rows.append(row)
             self.evaluators.append(
                 [numbers.evaluator(ends, 1) for numbers, ends in zip(self.numbers, row, strict=True)]
@@ -97,7 +98,7 @@ class LoopTable:
     def ends(self, copy: int, j: int) -> Ends:
         if self.tabulated(copy):
             return self.rows[min(copy, len(self.rows) - 1)][j]
-        return later(self.loop.copies, copy, ends(self.loop.pieces[j]), PythonNumbers)
+        return self.loop.copies.later(copy, self.loop.pieces[j].ends, PythonNumbers)
 
     def evaluator(self) -> Evaluator:
         """The value at time top / bottom."""
