@@ -1,9 +1,11 @@
-"""Pages made from the code when the site is built: the gallery of recipes, the API, and every --help."""
+"""Pages made from the code when the site is built: the gallery of recipes, the API, every --help, and the notebooks."""
 
 from __future__ import annotations
 
 import doctest
 import inspect
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -11,13 +13,29 @@ from typing import Any
 
 import click
 import matplotlib.pyplot as plt
+from recipe_tables import FAMILIES
 
 import annealing
 from annealing import Schedule, cli, recipes
+from annealing.calls import shown
 from annealing.sampling import default_until
 
-WIDTH = 100  # characters of a help page
+WIDTH = 88  # characters of a help page
 MODULES = ("annealing", "annealing.shapes", "annealing.torch", "annealing.audit", "annealing.compare")
+EXAMPLES = Path(__file__).parents[1] / "examples"
+INTERNAL = {  # methods that other modules of the package call
+    *("tree", "written", "labelled", "cycles", "horizon", "pace", "counted", "in_updates", "rounded"),
+    *("made", "check", "make", "others", "marks", "description"),
+}
+TITLES = {
+    "classic": "Annealing, restarts, steps",
+    "decays": "Decays",
+    "cooldowns": "Cooldowns",
+    "stages": "Stages",
+    "cyclic": "Cycles",
+    "warmups": "Warm-ups",
+    "horizon": "A change of plan",
+}
 
 
 def write_pages(folder: Path) -> None:
@@ -26,19 +44,30 @@ def write_pages(folder: Path) -> None:
     (folder / "gallery.md").write_text(gallery(folder))
     (folder / "commands.md").write_text(commands())
     (folder / "api.md").write_text(api())
+    # The notebooks run where they are, beside the logs that they read.
+    shutil.copytree(EXAMPLES, folder / "examples", ignore=shutil.ignore_patterns("*.py", "*.md"), dirs_exist_ok=True)
 
 
 def gallery(folder: Path) -> str:
-    """A section for each recipe: its signature and docstring, and the curve of its example."""
-    parts = ["# Recipe gallery\n\nEvery recipe with its signature, its source and the curve of its first example.\n"]
-    for name, recipe in sorted(recipes.named.items()):
-        schedule = example(name, recipe)
-        axes = schedule.plot(until=default_until([schedule]))
-        axes.figure.set_size_inches(6, 2.2)
-        axes.figure.savefig(folder / f"{name}.svg", bbox_inches="tight")
-        plt.close(axes.figure)
-        parts += [described(name, recipe), f"![The curve of {name}]({name}.svg)\n"]
+    """A section for each recipe, by family: its signature and docstring, and the curve of its example."""
+    parts = [
+        "# Recipe gallery\n\nEvery recipe with its signature, an example, its source, and the curve of the example. "
+        "In a terminal, `annealing recipes NAME` shows the same. [One table](../recipes.md) has them all.\n"
+    ]
+    for family in FAMILIES:
+        parts.append(f"## {TITLES[family]}\n")
+        for name, recipe in recipes.named.items():
+            if recipe.__module__.endswith(f".{family}"):
+                draw(example(name, recipe), folder / f"{name}.svg")
+                parts += [described(name, recipe, level=3), f"![The curve of {name}]({name}.svg)\n"]
     return "\n".join(parts)
+
+
+def draw(schedule: Schedule, file: Path) -> None:
+    axes = schedule.plot(until=default_until([schedule]))
+    axes.figure.set_size_inches(6, 2.2)
+    axes.figure.savefig(file, bbox_inches="tight")
+    plt.close(axes.figure)
 
 
 def example(name: str, recipe: Callable[..., Schedule]) -> Schedule:
@@ -79,30 +108,58 @@ def api() -> str:
     for name in MODULES:
         module = import_module(name)
         parts.append(f"## {name}\n\n{inspect.getdoc(module)}\n")
-        own = [one for one in module.__all__ if one not in recipes.named and not inspect.ismodule(getattr(module, one))]
-        parts += [described(one, getattr(module, one), level=3) for one in own if inspect.getdoc(getattr(module, one))]
+        described_before: list[Any] = []
+        for one in module.__all__:
+            thing = getattr(module, one)
+            # Older names of the same thing have no section of their own.
+            if one in recipes.named or inspect.ismodule(thing) or not inspect.getdoc(thing) or thing in described_before:
+                continue
+            described_before.append(thing)
+            parts.append(described(one, thing, level=3))
     return "\n".join(parts)
 
 
 def described(name: str, thing: Any, level: int = 2) -> str:
     """A heading, the signature, and the docstring with its examples as code; of a class also its methods."""
     parts = [f"{'#' * level} {name}\n"]
-    if callable(thing) and not (isinstance(thing, type) and issubclass(thing, Exception)):
-        parts.append(f"```python\n{name}{inspect.signature(thing)}\n```\n")
-    parts.append(as_markdown(inspect.getdoc(thing) or ""))
+    if callable(thing) and not error(thing):
+        parts.append(f"```python\n{call(name, thing)}\n```\n")
+    parts.append(page(thing))
     if isinstance(thing, type):
         for method, member in vars(thing).items():
-            if not method.startswith("_") and inspect.isfunction(member) and member.__doc__:
-                parts.append(
-                    f"**`{name}.{method}{inspect.signature(member)}`**\n\n{as_markdown(inspect.getdoc(member) or '')}"
-                )
+            if method[0] != "_" and method not in INTERNAL and inspect.isfunction(member) and member.__doc__:
+                parts.append(f"**`.{call(method, member)}`**\n\n{page(member)}")
     return "\n".join(parts)
 
 
-def as_markdown(docstring: str) -> str:
-    """A docstring whose examples are fenced, and whose lines of arguments are paragraphs."""
+def error(thing: Any) -> bool:
+    """Whether a thing is a class of errors, which have no signature to show."""
+    return isinstance(thing, type) and issubclass(thing, Exception)
+
+
+def call(name: str, thing: Any) -> str:
+    """A call with its arguments and defaults, one a line where they do not fit into one."""
+    signature = inspect.signature(thing)
+    own = [parameter for key, parameter in signature.parameters.items() if key != "self"]
+    text = shown(name, signature.replace(parameters=own))
+    if len(text) <= WIDTH or not own:
+        return text
+    inner = shown("", signature.replace(parameters=own))[1:-1]
+    rows = inspect.cleandoc(inner).split(", ")
+    return f"{name}(\n" + "".join(f"    {row},\n" for row in rows) + ")"
+
+
+def page(thing: Any) -> str:
+    """A docstring as Markdown: its examples are fenced, and the arguments that it explains look like code."""
+    arguments = set(inspect.signature(thing).parameters) if callable(thing) and not error(thing) else set()
+
+    def as_code(found: re.Match[str]) -> str:
+        names = found[1].split(", ")
+        return ", ".join(f"`{name}`" for name in names) + ":" if arguments.issuperset(names) else found[0]
+
     parts = []
-    for paragraph in docstring.split("\n\n"):
+    for paragraph in (inspect.getdoc(thing) or "").split("\n\n"):
         code = paragraph.lstrip().startswith(">>>")
-        parts.append(f"```pycon\n{inspect.cleandoc(paragraph)}\n```" if code else inspect.cleandoc(paragraph))
+        text = inspect.cleandoc(paragraph)
+        parts.append(f"```pycon\n{text}\n```" if code else re.sub(r"\b((?:\w+, )*\w+):(?=\s)", as_code, text))
     return "\n\n".join(parts) + "\n"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RunSpan = Cycle  # its name in version 0.1
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # What is loaded when it is first used, so that importing annealing costs little more than importing NumPy.
 LATE = {

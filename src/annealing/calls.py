@@ -18,6 +18,7 @@ class Required:
 
 
 REQUIRED: Any = Required()
+STARS = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
 
 
 def bound(name: str, signature: Signature, args: Collection[Any], kwargs: Mapping[str, Any]) -> BoundArguments:
@@ -40,9 +41,12 @@ def shown(name: str, signature: Signature) -> str:
     """A signature as it is written in a call, without annotations."""
     parts: list[str] = []
     for parameter in signature.parameters.values():
-        if parameter.kind is Parameter.KEYWORD_ONLY and "*" not in parts:
+        star = STARS.get(parameter.kind, "")
+        # What follows a bare * is given by name; after *args it is in any case.
+        if parameter.kind is Parameter.KEYWORD_ONLY and not any(part[:1] == "*" for part in parts):
             parts.append("*")
-        parts.append(parameter.name + ("" if required(parameter) else f"={literal(parameter.default)}"))
+        default = "" if star or required(parameter) else f"={literal(parameter.default)}"
+        parts.append(f"{star}{parameter.name}{default}")
     return f"{name}({', '.join(parts)})"
 
 

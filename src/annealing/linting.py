@@ -32,7 +32,7 @@ RULES = {  # by name: what it finds and why it matters, for `annealing lint --ex
     "rises again, as PyTorch's CosineAnnealingLR does after T_max. What is repeated by Repeat is intended.",
     "never-reaches-floor": "An error: the last update is in a falling cycle that ends more than one update later, so "
     "the rate never comes down.",
-    "longer-than-the-plan": "An error: the schedule lasts longer than the updates that are planned.",
+    "longer-than-the-plan": "An error: the schedule is longer than the training, so its end is never reached.",
     "shorter-than-the-plan": "A warning: the schedule ends before the last planned update; its last value is held.",
 }
 
@@ -70,7 +70,7 @@ def _at_the_start(found: list[Cycle], limit: Fraction) -> Iterator[Finding]:
         remedy = "start above 0, or leave it: it costs one update"
         yield Finding("zero-first-update", 0, "update 1 uses rate 0 and changes nothing", remedy, severity)
     if one.direction > 0 and math.inf > one.end >= limit:
-        message = f"it only rises, from {one.first!r} to {one.last!r} at {plain(one.end)}"
+        message = f"the rate only rises, from {one.first:.6g} to {one.last:.6g} at {plain(one.end)}"
         remedy = "shorten the warm-up, or add what follows it"
         yield Finding("warm-up-as-long-as-the-run", 0, message, remedy, "warning")
 
@@ -80,7 +80,7 @@ def _peak(found: list[Cycle]) -> Iterator[Finding]:
         for time, value in ((cycle.begin, cycle.first), (cycle.end, cycle.last)):
             if value > LARGEST_USUAL and time < math.inf:
                 remedy = "check the unit of the rate; if it is intended, ignore this rule"
-                yield Finding("large-peak", plain(time), f"the rate is {value!r}", remedy, "warning")
+                yield Finding("large-peak", plain(time), f"the rate is {value:.6g}", remedy, "warning")
 
 
 def _below_the_floor(found: list[Cycle], limit: Fraction) -> Iterator[Finding]:
@@ -89,10 +89,10 @@ def _below_the_floor(found: list[Cycle], limit: Fraction) -> Iterator[Finding]:
         for time, value in ((cycle.begin, cycle.first), (cycle.end, cycle.last)):
             if value < 0 and time <= limit:
                 remedy = "raise it, or keep it at 0 or above with .clip"
-                yield Finding("below-the-floor", plain(time), f"the rate is {value!r}, below 0", remedy)
+                yield Finding("below-the-floor", plain(time), f"the rate is {value:.6g}, below 0", remedy)
         if cycle.direction < 0 and not (after and after.direction < 0 and not cycle.jumps_to(after)):
             if cycle.end <= limit and cycle.last < floor and not same(cycle.last, floor):
-                message = f"it comes down to {cycle.last!r}, below the later floor of {floor!r}"
+                message = f"the rate comes down to {cycle.last:.6g}, below the later floor of {floor:.6g}"
                 remedy = f"use one floor for both, for instance with maximum(schedule, {floor!r})"
                 yield Finding("below-the-floor", plain(cycle.end), message, remedy, "warning")
             floor = max(floor, cycle.last)
@@ -102,13 +102,13 @@ def _below_the_floor(found: list[Cycle], limit: Fraction) -> Iterator[Finding]:
 def _at_hand_overs(schedule: Schedule, found: list[Cycle], limit: Fraction) -> Iterator[Finding]:
     for one, two in pairwise(found):
         if one.direction > 0 and one.jumps_to(two) and not two.again:
-            message = f"a rising cycle reaches {one.last!r}, but the next one starts with {two.first!r}"
+            message = f"a rising cycle reaches {one.last:.6g}, but the next one starts with {two.first:.6g}"
             yield Finding("jump-at-hand-over", two.start, message, "use the same value for both")
         for time in (math.ceil(two.begin) - 1, math.ceil(two.begin)):
             if one.direction > 0 and 1 <= time < limit - 2:
                 before, once, twice, after = (schedule(time + i) for i in (-1, 0, 1, 2))
                 if before < once == twice == one.last > after:
-                    message = f"two updates use the peak {once!r}, at {time} and {time + 1}"
+                    message = f"two updates use the peak {once:.6g}, at {time} and {time + 1}"
                     yield Finding(
                         "peak-twice", time, message, "start the fall where the rise reaches the peak", "warning"
                     )
@@ -120,7 +120,7 @@ def _after_the_end(schedule: Schedule, found: list[Cycle], used: Fraction) -> It
         jump = before.jumps_to(cycle) and before.last < cycle.first
         if end <= cycle.begin <= used and (jump or (cycle.direction > 0 and cycle.begin < used)):
             highest = max(cycle.first, cycle.last)
-            message = f"it ends at {plain(end)}, but rises again to {highest!r} by policy {policy!r}"
+            message = f"the schedule ends at {plain(end)}, but rises again to {highest:.6g} by policy {policy!r}"
             yield Finding("rises-after-the-end", cycle.start, message, "end the training there, or hold the value")
 
 
@@ -146,11 +146,11 @@ def _against_the_plan(schedule: Schedule, planned: int) -> Iterator[Finding]:
     *_, cycle = schedule.cycles(planned)
     if cycle.direction < 0 and planned + 1 < cycle.end < math.inf:
         rate = schedule(planned - 1)
-        message = f"the last update uses {rate!r}, but the cycle goes on down to {cycle.last!r} at {plain(cycle.end)}"
+        message = f"the last update uses {rate:.6g}, but the cycle goes on down to {cycle.last:.6g} at {plain(cycle.end)}"
         if not same(rate, cycle.last):
             yield Finding("never-reaches-floor", planned - 1, message, f"end the cycle at {planned}")
     if (length := schedule.exact_duration) is not None and length != planned:
-        message = f"it lasts {plain(length)}, the plan is {planned} updates"
+        message = f"the schedule lasts {plain(length)}, the training {planned} updates"
         if length > planned:
             remedy = "end it there, for instance with change_horizon"
             yield Finding("longer-than-the-plan", planned, message, remedy)
