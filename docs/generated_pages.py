@@ -112,7 +112,12 @@ def api() -> str:
         for one in module.__all__:
             thing = getattr(module, one)
             # Older names of the same thing have no section of their own.
-            if one in recipes.named or inspect.ismodule(thing) or not inspect.getdoc(thing) or thing in described_before:
+            if (
+                one in recipes.named
+                or inspect.ismodule(thing)
+                or not inspect.getdoc(thing)
+                or thing in described_before
+            ):
                 continue
             described_before.append(thing)
             parts.append(described(one, thing, level=3))

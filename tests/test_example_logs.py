@@ -1,4 +1,4 @@
-"""The logs in examples/logs, whose faults are known; the README shows what the audit of one of them prints (test_docs)."""
+"""The logs in examples/logs, whose faults are known; test_docs checks what pages show of their audits."""
 
 from __future__ import annotations
 

@@ -146,7 +146,9 @@ def _against_the_plan(schedule: Schedule, planned: int) -> Iterator[Finding]:
     *_, cycle = schedule.cycles(planned)
     if cycle.direction < 0 and planned + 1 < cycle.end < math.inf:
         rate = schedule(planned - 1)
-        message = f"the last update uses {rate:.6g}, but the cycle goes on down to {cycle.last:.6g} at {plain(cycle.end)}"
+        message = (
+            f"the last update uses {rate:.6g}, but the cycle goes on down to {cycle.last:.6g} at {plain(cycle.end)}"
+        )
         if not same(rate, cycle.last):
             yield Finding("never-reaches-floor", planned - 1, message, f"end the cycle at {planned}")
     if (length := schedule.exact_duration) is not None and length != planned:
