@@ -18,7 +18,7 @@ class Required:
 
 
 REQUIRED: Any = Required()
-STARS = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
+STARS: dict[Any, str] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
 
 
 def bound(name: str, signature: Signature, args: Collection[Any], kwargs: Mapping[str, Any]) -> BoundArguments:
