@@ -24,6 +24,7 @@ LAYERS = [
     ["sgdr", "testing", "sampling", "analysis"],
     ["plots", "terminal", "torch", "options"],
     ["compare", "audit", "hosts"],
+    ["explorer"],
     ["cli", "__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -42,6 +43,10 @@ FRAMEWORKS = {
     "safetensors",
     "jinja2",
     "ray",
+    "starlette",
+    "uvicorn",
+    "anyio",
+    "anywidget",
 }
 
 
@@ -162,7 +167,7 @@ BOUNDS = {
     "audit/readers": 2_350,
     "audit/recovery": 3_400,
     "translation": 1_700,
-    "explorer": 900,
+    "explorer": 1_300,
 }
 
 

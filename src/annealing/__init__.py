@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .analysis import diff as diff
     from .analysis import jumps as jumps
     from .analysis import lint as lint
+    from .explorer import explore as explore
     from .notation import from_json as from_json
     from .notation import parse as parse
     from .plan import Plan as Plan
@@ -32,6 +33,7 @@ LATE = {
     "plan": ("Plan",),
     "plots": ("plot",),
     "presets": ("preset",),
+    "explorer": ("explore",),
     "analysis": ("budget", "diff", "jumps", "lint"),
 }
 

@@ -7,7 +7,6 @@ import inspect
 import json
 import os
 import sys
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -21,9 +20,10 @@ from .options import annotation, plan_options, planned
 from .recipes import named
 from .schedule.base import Schedule
 
-LATE = ("audit", "compare")  # each a package with a module `NAME_command`
+LATE = {"audit": "audit", "compare": "compare", "explore": "explorer"}  # each in a package, a module `NAME_command`
 MOST_ROWS_OF_CSV = 1_000_000
-EXTRAS = {"jinja2", "matplotlib", "pooch", "ray", "safetensors", "scipy", "sklearn", "torch", "yaml"}
+EXTRAS = {"anyio", "jinja2", "matplotlib", "pooch", "ray", "safetensors", "scipy", "sklearn", "starlette", "torch"}
+EXTRAS |= {"uvicorn", "yaml"}
 
 
 class Group(click.Group):
@@ -34,7 +34,7 @@ class Group(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in LATE:
-            module = import_module(f".{name}.{name}_command", __package__)
+            module = import_module(f".{LATE[name]}.{name}_command", __package__)
             return cast(click.Command, getattr(module, name))
         return super().get_command(ctx, name)
 
@@ -151,28 +151,13 @@ def recipes(name: str | None) -> None:
         raise ScheduleError(f"unknown recipe {name!r}{did_you_mean(name, named) or '; `annealing recipes` lists them'}")
     page = inspect.getdoc(named[name]) or ""
     click.echo(f"{shown(name, inspect.signature(named[name]))}\n\n{page}")
-    if example := _example(name, page):
+    from .explorer.gallery import example
+
+    if schedule := example(name, page):
         from . import terminal
 
         click.echo()
-        terminal.show([example])
-
-
-def _example(name: str, page: str) -> Schedule | None:
-    """The first schedule that the examples of a recipe make by a call of it with plain arguments."""
-    import ast
-    import doctest
-
-    from .notation import parse
-
-    for example in doctest.DocTestParser().get_examples(page):
-        for node in ast.walk(ast.parse(example.source)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-                # Some calls have variables or durations with units, which are nothing to draw.
-                with suppress(ScheduleError):
-                    if not (schedule := parse(ast.unparse(node))).pending:
-                        return schedule
-    return None
+        terminal.show([schedule])
 
 
 @main.command()

@@ -8,7 +8,12 @@ from typing import Any
 
 
 class ScheduleError(ValueError):
-    """A schedule, a time or a notation that cannot be accepted; the message says what is allowed."""
+    """A schedule, a time or a notation that cannot be accepted; the message says what is allowed.
+
+    place: where in a notation with single spaces the message points, if it is about one.
+    """
+
+    place: int | None = None
 
 
 def finite(value: Any, name: str) -> float:

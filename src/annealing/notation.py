@@ -181,7 +181,9 @@ class _Reader:
     def error(self, message: str, place: ast.expr | int) -> ScheduleError:
         column = place if isinstance(place, int) else len(self.text.encode()[: place.col_offset].decode())
         start = max(0, column - 60)
-        return ScheduleError(f"{message}\n  {self.text[start : start + 100]}\n  {' ' * (column - start)}^")
+        error = ScheduleError(f"{message}\n  {self.text[start : start + 100]}\n  {' ' * (column - start)}^")
+        error.place = column
+        return error
 
 
 def _name(function: ast.expr) -> str:

@@ -58,7 +58,7 @@ def planned(
     name: what the argument is called, for errors; several are numbered.
     """
     names = [name] if name.startswith("--") else [f"{name} {number}" for number in range(1, len(notations) + 1)]
-    schedules = [_read(name, text) for name, text in zip(names, notations, strict=True)]
+    schedules = [notation(name, text) for name, text in zip(names, notations, strict=True)]
     given = {name: value for name, value in options.items() if value is not None}
     if not given:
         for name, schedule in zip(names, schedules, strict=True):
@@ -80,7 +80,8 @@ def annotation(kind: str, properties: str, text: str) -> str:
     return f"::{kind} {properties}::{said}"
 
 
-def _read(name: str, text: str) -> Schedule:
+def notation(name: str, text: str) -> Schedule:
+    """The schedule of an argument, which is called `name` in errors."""
     if text == "-" or text.startswith("@"):
         try:
             with click.open_file(text if text == "-" else text[1:], encoding="utf-8") as file:

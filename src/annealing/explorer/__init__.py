@@ -1,0 +1,27 @@
+"""The explorer: a local page, and a widget in notebooks, that show the values that will be trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ScheduleError
+from ..notation import parse
+from ..schedule.base import Schedule
+
+
+def explore(schedules: Schedule | str | Sequence[Schedule | str] = (), plan: Any = None, log: Any = None) -> Any:
+    """The explorer as a widget in a notebook, in which schedules can be changed, compared and taken along.
+
+    schedules: one or several, or their notation. plan: an `annealing.Plan`, or a dict of its arguments. log: the path
+    of a run's log to lay over them. It needs the extra `explore`; outside a notebook use `annealing explore`.
+    """
+    from .widget import Explorer
+
+    given = [schedules] if isinstance(schedules, Schedule | str) else list(schedules)
+    if not all(isinstance(one, Schedule | str) for one in given):
+        raise ScheduleError(f"schedules must be schedules or their notation, got {schedules!r}")
+    return Explorer([str(parse(one)) for one in given], plan, log)
+
+
+__all__ = ["explore"]

@@ -1,0 +1,184 @@
+"""The questions of a page and their answers: a JSON object and an array of float64 beside it.
+
+The same for the local page and the widget in a notebook; JavaScript draws what comes back, and computes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..analysis import budget, diff, lint
+from ..audit.log import Log, LogError
+from ..errors import ScheduleError
+from ..schedule.base import Schedule
+from .controls import changed, controls
+from .curves import DrawnCurves, curves
+from .exports import exported
+from .gallery import fitted, gallery
+from .static_page import static_page
+from .time_axis import Array, units_of
+from .view import PageView, Shown, one_line, read_view
+
+MOST_UPDATES = 3_000_000  # whose rates are added up for a page, in about a second
+Answer = tuple[dict[str, Any], bytes]
+
+
+@dataclass
+class Page:
+    """The answers of one page. first: the view that it opens with. log: one that can be laid over."""
+
+    first: dict[str, Any] = field(default_factory=dict)
+    log: Log | None = None
+
+    def answer(self, question: Any) -> Answer:
+        """Answer a question, or say in one sentence why not."""
+        kinds = {"first": self._first, "draw": draw, "details": details, "gallery": pictures, "add": add}
+        kinds |= {"export": taken, "log": self._log}
+        try:
+            if not isinstance(question, Mapping) or question.get("kind") not in kinds:
+                raise ScheduleError(f"kind must be one of {', '.join(kinds)}")
+            return kinds[question["kind"]](question)
+        except (ScheduleError, LogError) as error:
+            return {"error": str(error)}, b""
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            return {"error": f"this question cannot be answered: {error!r}"}, b""
+
+    def _first(self, _question: Mapping[str, Any]) -> Answer:
+        return {"view": self.first, "log": self.log is not None}, b""
+
+    def _log(self, question: Mapping[str, Any]) -> Answer:
+        from .log_rows import laid_over, read_posted
+
+        if "content" in question:
+            self.log = read_posted(str(question.get("name", "log")), question["content"])
+        if self.log is None:
+            raise ScheduleError("there is no log: name one on the command line by --log, or choose a file")
+        return laid_over(self.log, question)
+
+
+def draw(question: Mapping[str, Any]) -> Answer:
+    """The curves of a view, perhaps after one of its controls has been moved."""
+    given = question["view"]
+    texts = [one_line(str(row["text"])) for row in given["schedules"]]
+    if change := question.get("change"):
+        texts[change["schedule"]] = changed(texts[change["schedule"]], change)
+    view = read_view(given, texts)
+    found = curves(list(view.drawn.values()), view.start, view.stop)
+    places = {number: row for row, number in enumerate(view.drawn)}
+    arrays = [view.axis.shown(found.times), *found.values]
+    both = view.difference
+    if both is not None and all(number in places for number in both):
+        arrays.append(found.values[places[both[0]]] - found.values[places[both[1]]])
+    else:
+        both = None
+    limits = [float(view.axis.shown(time)) for time in (0.0, view.until, view.start, view.stop)]
+    answer = {
+        "texts": texts,
+        "schedules": [_described(one, view, places.get(i), found) for i, one in enumerate(view.shown)],
+        "axis": {"unit": view.axis.unit, "units": units_of(view.plan), "begin": limits[0], "end": limits[1]},
+        "start": limits[2],
+        "stop": limits[3],
+        "plan": {"error": view.plan_error, "words": view.plan.explain() if view.plan else ""},
+        "points": len(found.times),
+        "at": _values_at(view),
+        "difference": both,
+    }
+    return answer, np.concatenate(arrays).astype("<f8").tobytes()
+
+
+def _described(one: Shown, view: PageView, row: int | None, found: DrawnCurves) -> dict[str, Any]:
+    if one.error is not None:
+        return {"text": one.text, "error": _error(one)}
+    assert one.schedule is not None
+    marks = found.marks[row] if row is not None else ([], [])
+    shown = [[[float(view.axis.shown(time)), value] for time, value in of_kind] for of_kind in marks]
+    described = {"text": one.text, "row": row, "joined": row is None or found.joined[row]}
+    peak = float(np.nanmax(np.abs(found.values[row]))) if row is not None else 1.0
+    return described | {
+        "restarts": shown[0],
+        "checkpoints": shown[1],
+        "controls": [control._asdict() for control in controls(one.text, peak or 1.0)],
+        "duration": one.schedule.duration,
+    }
+
+
+def _error(one: Shown) -> dict[str, Any]:
+    """An error with the place that it points at, and the notation that it proposes."""
+    message, _, excerpt = str(one.error).partition("\n")
+    proposed = re.search(r"did you mean ([\w.-]+)\?", message)
+    wrong = re.search(r"(?:unknown [\w ]+|no argument) '([^']+)'", message)
+    place = getattr(one.error, "place", None)
+    fix = None
+    if proposed and wrong and (at := one.text.find(wrong[1], place or 0)) >= 0:
+        fix = {"name": proposed[1], "text": one.text[:at] + proposed[1] + one.text[at + len(wrong[1]) :]}
+    return {"message": message, "excerpt": excerpt, "place": place, "fix": fix}
+
+
+def _values_at(view: PageView) -> dict[str, Any] | None:
+    """The values at one time, with every digit."""
+    if view.at is None:
+        return None
+    step = int(view.at) if view.at.is_integer() else view.at
+    values = [_value(one.schedule, step) if one.schedule is not None else None for one in view.shown]
+    return {"step": step, "time": float(view.axis.shown(step)), "values": values}
+
+
+def _value(schedule: Schedule, step: int | float) -> str:
+    try:
+        return repr(float(schedule(step)))
+    except ScheduleError:
+        return "none"
+
+
+def details(question: Mapping[str, Any]) -> Answer:
+    """What takes longer than a drag may: findings, budgets, and how two schedules differ."""
+    view = read_view(question["view"])
+    rows = [None if one.schedule is None else _facts(one.schedule, view) for one in view.shown]
+    words = ""
+    if view.difference is not None:
+        one, two = (view.shown[number].schedule for number in view.difference)
+        words = diff(one, two, view.until) if one is not None and two is not None else ""
+    return {"schedules": rows, "difference": words}, b""
+
+
+def _facts(schedule: Schedule, view: PageView) -> dict[str, Any]:
+    planned = view.plan.steps if view.plan else None
+    try:
+        found = [finding._asdict() for finding in lint(schedule, None if planned else view.until, planned)]
+    except ScheduleError as error:
+        found = [{"name": "", "time": 0, "message": str(error), "remedy": "", "severity": "note"}]
+    until = planned or (view.until if schedule.duration is None else schedule.duration)
+    spent = None
+    if 0 < until <= MOST_UPDATES:
+        spent = {name: f"{value:.6g}" for name, value in budget(schedule.beyond("hold"), until)._asdict().items()}
+    return {"findings": found, "budget": spent, "updates": until, "fingerprint": schedule.fingerprint}
+
+
+def taken(question: Mapping[str, Any]) -> Answer:
+    """What leaves the page; a page that opens offline holds the answers themselves."""
+    if question["form"] != "html":
+        return exported(question)
+    answers = {"draw": draw(question), "details": details(question)}
+    return {"file": "schedules.html", "type": "text/html"}, static_page(question["view"], answers).encode()
+
+
+def pictures(_question: Mapping[str, Any]) -> Answer:
+    """The gallery of recipes."""
+    entries = gallery()
+    rows: list[Array] = [entry.curve for entry in entries]
+    told = [{key: value for key, value in entry._asdict().items() if key != "curve"} for entry in entries]
+    return {"recipes": told, "points": len(rows[0])}, np.concatenate(rows).astype("<f8").tobytes()
+
+
+def add(question: Mapping[str, Any]) -> Answer:
+    """A recipe of the gallery as a notation that fits what is shown."""
+    view = read_view(question["view"])
+    shown = list(view.drawn.values())
+    peaks = [float(np.nanmax(row)) for row in curves(shown, 0.0, view.until, 200).values]
+    highest = max(peaks, default=0.0)
+    return {"text": fitted(str(question["name"]), view.until, highest if highest > 0 else 0.1)}, b""

@@ -1,0 +1,88 @@
+"""The points of a view: every schedule at the same times, the marks, and the difference of two."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import ScheduleError
+from ..schedule.base import Schedule
+from .time_axis import Array
+from .view import MOST_CYCLES, first_cycles
+
+POINTS = 2000
+MOST_SEEN = 500  # ends of cycles in the visible part; with more, a line through them would show nothing
+MOST_MARKS = 200
+
+
+class DrawnCurves(NamedTuple):
+    """Times in updates, a row of values for each schedule, which of them are lines, and the marks of each.
+
+    Marks are (time, value) of restarts and of checkpoints. At the end of a cycle the time occurs twice: first with the
+    limit from the left, then with the value.
+    """
+
+    times: Array
+    values: list[Array]
+    joined: list[bool]
+    marks: list[tuple[list[tuple[float, float]], list[tuple[float, float]]]]
+
+
+def curves(schedules: Sequence[Schedule], start: float, stop: float, points: int = POINTS) -> DrawnCurves:
+    """The exact values of schedules between two times."""
+    ends = [cycle_ends(schedule, start, stop) for schedule in schedules]
+    joined = [found is not None for found in ends]
+    if all(joined):
+        times = np.linspace(start, stop, points)
+    else:
+        # Times equally far apart would alias with the cycles: a curve that nobody wrote.
+        times = np.sort(np.random.default_rng(0).uniform(start, stop, points))
+    both = np.repeat(np.unique([time for found in ends if found for time, _, _ in found]), 2)
+    times = np.sort(np.concatenate([times, both]))
+    values = [_values(schedule, times, found or []) for schedule, found in zip(schedules, ends, strict=True)]
+    marks = [_marks(schedule, start, stop, ok) for schedule, ok in zip(schedules, joined, strict=True)]
+    return DrawnCurves(times, values, joined, marks)
+
+
+def cycle_ends(schedule: Schedule, start: float, stop: float) -> list[tuple[float, float, bool]] | None:
+    """Where cycles begin in a part of the axis: the time, the limit from the left, and whether the value jumps.
+
+    None where there are too many to be told apart.
+    """
+    found = first_cycles(schedule, stop)
+    if len(found) > MOST_CYCLES:
+        return None
+    inside = found[max(0, bisect.bisect_right(found, start, key=lambda cycle: cycle.start) - 1) :]
+    if len(inside) > MOST_SEEN:
+        return None
+    ends = [(float(two.start), one.last, one.jumps_to(two)) for one, two in pairwise(inside)]
+    last = inside[-1]
+    return [*ends, (float(last.end), last.last, False)] if last.end <= stop else ends
+
+
+def _values(schedule: Schedule, times: Array, ends: list[tuple[float, float, bool]]) -> Array:
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = np.array(schedule(times), np.float64)
+    except ScheduleError:  # it refuses the times after its end
+        values = np.full(len(times), np.nan)
+        allowed = times < (schedule.duration or 0)
+        values[allowed] = schedule(times[allowed])
+    for time, before, _ in ends:
+        values[np.searchsorted(times, time)] = before
+    return values
+
+
+def _marks(schedule: Schedule, start: float, stop: float, joined: bool) -> Any:
+    """Restarts and checkpoints; a decay without restarts needs no mark at its end."""
+    if not joined or not (restarts := [t for t in schedule.restarts(stop) if t >= start]):
+        return [], []
+    kept = [t for t in schedule.snapshots(stop) if t >= start]
+    before = {time: last for time, last, _ in cycle_ends(schedule, start, stop) or []}
+    shown = [(float(t), schedule(t)) for t in restarts]
+    checkpoints = [(float(t), before[float(t)]) for t in kept if float(t) in before]
+    return shown[:MOST_MARKS], checkpoints[:MOST_MARKS]

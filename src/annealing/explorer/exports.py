@@ -1,0 +1,99 @@
+"""What leaves the page: notation, JSON, code, pictures, tables and files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import ScheduleError
+from ..schedule.base import Schedule
+from .curves import curves
+from .view import PageView, read_view
+
+PICTURES = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
+MOST_ROWS = 100_000  # of a table of every step; a longer one has the points of the curve
+AXES = {"step": "step", "epoch": "epoch", "token": "token", "%": "%"}
+
+
+def exported(question: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """A view, or one schedule of it, in some form: text to copy, or a file."""
+    form, view = str(question["form"]), read_view(question["view"])
+    if not view.drawn:
+        raise ScheduleError("there is no schedule to take along: type one first")
+    if form in PICTURES:
+        return {"file": f"schedules.{form}", "type": PICTURES[form]}, _picture(view, form)
+    if form == "csv":
+        return {"file": "schedules.csv", "type": "text/csv"}, _table(view).encode()
+    if form == "yaml":
+        return {"text": comparison(view), "file": "comparison.yaml", "type": "application/yaml"}, b""
+    one = view.shown[int(question.get("schedule", 0))]
+    if one.written is None or one.schedule is None:
+        raise ScheduleError("this schedule has an error, which is named under it")
+    if form == "notation":
+        return {"text": str(one.written)}, b""
+    if form == "json":
+        return {"text": json.dumps(json.loads(one.written.to_json()), indent=2)}, b""
+    return {"text": code(one.schedule, form, view)}, b""
+
+
+def code(schedule: Schedule, framework: str, view: PageView) -> str:
+    """The schedule as code for a framework."""
+    raise ScheduleError(f"there is no code for {framework!r} yet")
+
+
+def _picture(view: PageView, form: str) -> bytes:
+    from ..plots import new_figure, plot
+
+    axes = new_figure((8, 4 + 0.2 * len(view.drawn))).subplots()
+    named = {view.shown[number].text: schedule for number, schedule in view.drawn.items()}
+    unit = AXES[view.axis.unit]
+    plot(named, view.stop, axes, time=unit, yscale=view.scale, plan=view.plan)
+    if view.start > 0:
+        axes.set_xlim(*(float(view.axis.shown(time)) for time in (view.start, view.stop)))
+    picture = io.BytesIO()
+    axes.figure.savefig(picture, format=form, dpi=150)
+    return picture.getvalue()
+
+
+def _table(view: PageView) -> str:
+    """Times and rates with every digit: every step where they are not too many."""
+    drawn = view.drawn
+    if view.stop - view.start <= MOST_ROWS:
+        times: Any = np.arange(np.ceil(view.start), np.floor(view.stop) + 1)
+        values = [schedule.beyond("hold")(times) for schedule in drawn.values()]
+    else:
+        found = curves(list(drawn.values()), view.start, view.stop)
+        times, values = found.times, found.values
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    unit = view.axis.unit
+    rows.writerow(["step", *([unit] if unit != "step" else []), *(view.shown[number].text for number in drawn)])
+    shown = [view.axis.shown(times).tolist()] if unit != "step" else []
+    columns = [*shown, *(row.tolist() for row in values)]
+    rows.writerows([f"{time:.17g}", *map(repr, row)] for time, *row in zip(times.tolist(), *columns, strict=True))
+    return text.getvalue()
+
+
+def comparison(view: PageView) -> str:
+    """The schedules as an experiment for `annealing compare`; their times are updates, which it counts in epochs."""
+    lines = ["# annealing compare comparison.yaml --out DIR", "task: digits", "seeds: 5", "schedules:"]
+    names = []
+    for number, schedule in enumerate(view.drawn.values(), start=1):
+        names.append(f"schedule-{number}")
+        length = schedule.duration if schedule.duration is not None else view.until
+        notation = f"({schedule.beyond('hold')}).stretched('1st')"
+        lines += [
+            f"  {names[-1]}:",
+            f"    schedule: {json.dumps(notation)}",
+            f"    epochs: {json.dumps(_steps(length))}",
+        ]
+    return "\n".join([*lines, f"baseline: {names[0]}", ""])
+
+
+def _steps(length: float) -> str:
+    return f"{length:g}st" if length < 1e15 and float(f"{length:g}") == length else f"{length!r}st"

@@ -1,0 +1,98 @@
+"""A run's log over the schedules of a page: its rows, the verdict, and the rows in question."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import tempfile
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..audit import Log, Recovered, Verdict, audit, read, recover
+from ..audit.messages import judged, read_and_covered
+from ..audit.row_faults import course
+from ..errors import ScheduleError
+from ..schedule.base import Schedule
+from .view import read_view
+
+MOST_BYTES = 16 * 2**20  # of a log that the page sends; one that the command line names may be larger
+MOST_POINTS = 4_000  # that are drawn
+MOST_ROWS = 1_000  # in question that are sent
+
+
+def read_posted(name: str, content: Any) -> Log:
+    """The log whose bytes a page sends."""
+    try:
+        data = base64.b64decode(content, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raise ScheduleError("the content of a log must be base64") from None
+    if len(data) > MOST_BYTES:
+        raise ScheduleError(f"a log that is sent may have at most {MOST_BYTES:,} bytes; name it by --log instead")
+    with tempfile.TemporaryDirectory() as folder:
+        # Only the end of the name is kept: it may not lead out of the folder.
+        file = Path(folder, "".join(c for c in Path(name).name if c.isalnum() or c in "._-")[-80:].lstrip(".") or "log")
+        file.write_bytes(data)
+        return read(file)
+
+
+def laid_over(log: Log, question: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """The rows of a log at the times of its schedule, and what the audit says of them."""
+    view, against = read_view(question["view"]), question.get("against")
+    intended = None
+    if against is not None and int(against) in range(len(view.shown)):
+        intended = view.shown[int(against)].schedule
+        if intended is None:
+            raise ScheduleError("the intended schedule has an error, which is named under it")
+    told, times, logged = _judged(log, intended) if intended is not None else _recovered(log)
+    some = np.unique(np.linspace(0, len(times) - 1, min(len(times), MOST_POINTS)).astype(np.int64))
+    for row in told["questioned"]:
+        row["time"] = float(view.axis.shown(row["time"]))
+    numbers = np.concatenate([view.axis.shown(times[some]), logged[some]]).astype("<f8")
+    return told | {"rows": len(some), "unit": view.axis.unit, "clock": log.unit}, numbers.tobytes()
+
+
+@lru_cache(maxsize=16)
+def _verdict(log: Log, intended: Schedule) -> Verdict:
+    return audit(log, intended)
+
+
+@lru_cache(maxsize=4)
+def _found(log: Log) -> Recovered:
+    return recover(log)
+
+
+def _judged(log: Log, intended: Schedule) -> tuple[dict[str, Any], Any, Any]:
+    verdict = _verdict(log, intended)
+    rows, rates = verdict.evidence, course(verdict.schedule)
+    wrong = np.flatnonzero(rows.wrong(rates))
+    expected = rates(rows.rows)
+    questioned = [_row(log, rows.rows.row[i], rows.rows.t[i], rows.logged[i], expected[i]) for i in wrong[:MOST_ROWS]]
+    sentences = [*read_and_covered(verdict), *judged(verdict), *verdict.notes]
+    schedule = None if verdict.followed is None else str(verdict.followed)
+    told = {"status": verdict.status, "sentences": sentences, "schedule": schedule, "recovered": False}
+    return told | {"questioned": questioned, "count": len(wrong)}, rows.rows.t, rows.logged
+
+
+def _recovered(log: Log) -> tuple[dict[str, Any], Any, Any]:
+    found = _found(log)
+    known = np.flatnonzero(np.isfinite(log.rates[:, 0]) & np.isfinite(log.clock))
+    clock = log.clock[known] if found.unit == log.unit or log.epochs is None else log.epochs[known]
+    logged = log.rates[known, 0]
+    sentences = [*found.undetermined, *log.repairs, *found.notes]
+    if found.schedule is None:
+        sentences.insert(0, "No schedule was found that these rates follow.")
+    outside = np.flatnonzero(np.isin(clock, found.outliers))
+    expected, times = found.rates(clock), clock + found.shift
+    questioned = [_row(log, known[i], times[i], logged[i], expected[i]) for i in outside[:MOST_ROWS]]
+    schedule = None if found.schedule is None else str(found.schedule)
+    told = {"status": "recovered" if schedule else "unknown", "sentences": sentences, "schedule": schedule}
+    return told | {"recovered": True, "questioned": questioned, "count": len(outside)}, times, logged
+
+
+def _row(log: Log, row: Any, time: float, logged: float, expected: float) -> dict[str, Any]:
+    numbers = {"clock": log.clock[row], "time": time, "logged": logged, "intended": expected}
+    return {name: float(value) if np.isfinite(value) else None for name, value in numbers.items()}

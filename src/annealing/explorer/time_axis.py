@@ -1,0 +1,94 @@
+"""The unit of the time axis: updates, or the epochs, tokens or per cent of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..calls import did_you_mean
+from ..errors import ScheduleError
+from ..plan import Plan
+
+Array = NDArray[np.float64]
+UNITS = ("step", "epoch", "token", "%")
+COUNTS = ("examples", "batch", "accumulation", "replicas", "steps")
+AMOUNTS = ("epochs", "tokens", "tokens_per_example")
+CHOICES = ("drop_last", "sharding", "leftover")
+FAR = 1024  # how many plans' lengths the axis reaches beyond its plan
+
+
+class TimeAxis(NamedTuple):
+    """Where whole numbers of a unit lie among the updates: a line through knots, as a plan may change on the way."""
+
+    unit: str
+    steps: Array
+    units: Array
+
+    def shown(self, steps: Any) -> Any:
+        return np.interp(steps, self.steps, self.units) if self.unit != "step" else steps
+
+    def in_steps(self, time: Any) -> Any:
+        return np.interp(time, self.units, self.steps) if self.unit != "step" else time
+
+
+STEPS = TimeAxis("step", np.zeros(0), np.zeros(0))
+
+
+def time_axis(unit: str, plan: Plan | None) -> TimeAxis:
+    """The axis in a unit, which all but steps need a plan for."""
+    if unit not in UNITS:
+        raise ScheduleError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
+    if unit == "step":
+        return STEPS
+    if plan is None:
+        raise ScheduleError(f"an axis in {unit} needs a plan")
+    stages = plan.stages
+    starts = [*(stage.start for stage in stages), plan.steps, FAR * plan.steps]
+    if unit == "%":
+        return TimeAxis(unit, np.array([0.0, 100.0]) * plan.steps, np.array([0.0, 100.0]) * 100)
+    owners = [*stages, stages[-1], stages[-1]]
+    clock = "epochs" if unit == "epoch" else "examples"
+    each = plan.tokens_per_example if unit == "token" else 1
+    if each is None or stages[0].plan.pace(clock) == 0:
+        needed = "examples and batch" if unit == "epoch" else "batch and tokens per example"
+        raise ScheduleError(f"an axis in {unit}s needs a plan with {needed}")
+    units = [float(stage.clock(clock, Fraction(start)) * each) for stage, start in zip(owners, starts, strict=True)]
+    return TimeAxis(unit, np.array(starts, np.float64), np.array(units))
+
+
+def units_of(plan: Plan | None) -> list[str]:
+    """The units in which a plan can show time."""
+    known = []
+    for unit in UNITS:
+        try:
+            time_axis(unit, plan)
+        except ScheduleError:
+            continue
+        known.append(unit)
+    return known
+
+
+def read_plan(given: Mapping[str, Any] | None) -> Plan | None:
+    """The plan of a page: text or numbers by the names of its arguments; None where nothing is filled in."""
+    filled = {name: value for name, value in (given or {}).items() if value not in (None, "")}
+    # A page that is still being filled in has no plan yet, which is not a mistake.
+    if not any(name in filled for name in ("epochs", "steps", "tokens")):
+        return None
+    return Plan(**{name: _read(name, value) for name, value in filled.items()})
+
+
+def _read(name: str, value: Any) -> Any:
+    known = (*COUNTS, *AMOUNTS, *CHOICES)
+    if name not in known:
+        raise ScheduleError(f"plan: unknown name {name!r}{did_you_mean(name, known)}")
+    if not isinstance(value, str) or name in CHOICES:
+        return value
+    try:
+        number = float(value.replace(",", "").replace("_", ""))
+    except ValueError:
+        raise ScheduleError(f"{name} must be a number, got {value!r}") from None
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,158 @@
+// The chart: it draws the arrays that Python sends, and says where the pointer is.
+
+const SPAN_OF_LOG = 1e-6; // the least value of a logarithmic axis, as a share of the largest
+
+/** A chart in an element. said: what it reports: zoomed(start, stop), picked(time), hovered(index or null). */
+function chart(place, said, height, label) {
+  let plot = null;
+  let shape = "";
+  let drawn = null;
+  const box = make("div", { class: "ae-canvas", role: "img", "aria-label": label });
+  place.append(box);
+  const style = (name) => getComputedStyle(box).getPropertyValue(name).trim();
+
+  function size() {
+    return { width: Math.max(260, box.clientWidth), height: height() };
+  }
+
+  /** What is kept of the values: a logarithmic axis has none at 0 and below. */
+  function column(values) {
+    const log = drawn.scale === "log";
+    return Array.from(values, (value) => (Number.isNaN(value) || (log && value <= 0) ? null : value));
+  }
+
+  function range(_plot, least, most) {
+    if (least === null || most === null) return drawn.scale === "log" ? [1e-6, 1] : [0, 1];
+    if (drawn.scale === "log") return [Math.max(least, most * SPAN_OF_LOG) / 1.3, most * 1.3];
+    const above = most > least ? (most - least) * 0.06 : Math.abs(most) * 0.1 || 1;
+    return [least >= 0 && least < 0.5 * most ? Math.min(0, least) - above * 0.3 : least - above, most + above];
+  }
+
+  function dots(plot, list, paint, radius, hollow) {
+    const context = plot.ctx;
+    const ratio = devicePixelRatio;
+    context.save();
+    context.beginPath();
+    context.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
+    context.clip();
+    context.lineWidth = 1.6 * ratio;
+    context.strokeStyle = paint;
+    context.fillStyle = hollow ? style("--ground") : paint;
+    for (const [time, value] of list) {
+      if (drawn.scale === "log" && value <= 0) continue;
+      context.beginPath();
+      context.arc(plot.valToPos(time, "x", true), plot.valToPos(value, "y", true), radius * ratio, 0, 2 * Math.PI);
+      context.fill();
+      if (hollow) context.stroke();
+    }
+    context.restore();
+  }
+
+  function overlay(plot) {
+    const ratio = devicePixelRatio;
+    if (drawn.at !== null && drawn.at !== undefined) {
+      const x = plot.valToPos(drawn.at, "x", true);
+      if (x >= plot.bbox.left && x <= plot.bbox.left + plot.bbox.width) {
+        plot.ctx.save();
+        plot.ctx.strokeStyle = style("--quiet");
+        plot.ctx.lineWidth = ratio;
+        plot.ctx.setLineDash([4 * ratio, 4 * ratio]);
+        plot.ctx.beginPath();
+        plot.ctx.moveTo(x, plot.bbox.top);
+        plot.ctx.lineTo(x, plot.bbox.top + plot.bbox.height);
+        plot.ctx.stroke();
+        plot.ctx.restore();
+      }
+    }
+    for (const curve of drawn.curves) {
+      dots(plot, curve.restarts, style(curve.paint), 3.6, false);
+      dots(plot, curve.checkpoints, style(curve.paint), 3.6, true);
+    }
+    dots(plot, drawn.logged, style("--logged"), 1.8, false);
+    dots(plot, drawn.wrong, style("--wrong"), 3, false);
+  }
+
+  function axis(label) {
+    const font = `12px ${style("font-family") || "sans-serif"}`;
+    const line = { stroke: style("--line"), width: 1 };
+    return { label, labelSize: 22, labelFont: font, font, stroke: style("--text"), grid: line, ticks: { ...line, size: 5 } };
+  }
+
+  function build() {
+    plot?.destroy();
+    const series = drawn.curves.map((curve) => ({
+      stroke: style(curve.paint),
+      width: curve.wide ? 5 : 2,
+      alpha: curve.wide ? 0.45 : 1,
+      dash: curve.dash,
+      spanGaps: false,
+      paths: curve.joined ? undefined : () => null,
+      points: { show: !curve.joined, size: 2.5, space: 0 },
+    }));
+    const y = { ...axis(drawn.label), size: 64, values: (_plot, ticks) => ticks.map((tick) => (tick === null ? "" : readable(tick))) };
+    const options = {
+      ...size(),
+      legend: { show: false },
+      cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 }, sync: { key: "annealing" } },
+      scales: { x: { time: false, range: () => [drawn.start, drawn.stop] }, y: { distr: drawn.scale === "log" ? 3 : 1, range } },
+      axes: [{ ...axis(drawn.unit), size: 36, values: (_plot, ticks) => ticks.map(readable) }, y],
+      series: [{}, ...series],
+      hooks: {
+        draw: [overlay],
+        setCursor: [(plot) => said.hovered(plot.cursor.idx ?? null, plot)],
+        setSelect: [zoomed],
+      },
+    };
+    plot = new uPlot(options, data(), box);
+    plot.over.addEventListener("click", (event) => {
+      if (Math.abs(event.clientX - pressed) < 4) said.picked(plot.posToVal(event.offsetX, "x"));
+    });
+    plot.over.addEventListener("mousedown", (event) => (pressed = event.clientX));
+    plot.over.addEventListener("dblclick", () => said.zoomed(null, null));
+  }
+
+  let pressed = 0;
+  function zoomed(plot) {
+    if (plot.select.width < 4) return;
+    const ends = [plot.select.left, plot.select.left + plot.select.width].map((x) => plot.posToVal(x, "x"));
+    plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+    said.zoomed(...ends);
+  }
+
+  function data() {
+    return [drawn.times, ...drawn.curves.map((curve) => column(curve.values))];
+  }
+
+  const watcher = new ResizeObserver(() => plot && box.clientWidth && plot.setSize(size()));
+  watcher.observe(box);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const recolour = () => drawn && build();
+  dark.addEventListener("change", recolour);
+  return {
+    box,
+    draw(next) {
+      drawn = next;
+      const now = JSON.stringify([next.scale, next.unit, next.label, next.curves.map((one) => [one.paint, one.dash, one.joined])]);
+      if (now !== shape || !plot) build();
+      else plot.setData(data());
+      shape = now;
+    },
+    close() {
+      watcher.disconnect();
+      dark.removeEventListener("change", recolour);
+      plot?.destroy();
+    },
+  };
+}
+
+/** The small curve of a recipe, as an SVG path through values from Python. */
+function smallCurve(values) {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const places = Array.from(values, (value, i) => {
+    const y = most > least ? 25 - (22 * (value - least)) / (most - least) : 14;
+    return `${(2 + (92 * i) / (values.length - 1)).toFixed(1)},${y.toFixed(1)}`;
+  });
+  const picture = svg("svg", { viewBox: "0 0 96 28", "aria-hidden": "true" });
+  picture.append(svg("polyline", { points: places.join(" ") }));
+  return picture;
+}

@@ -1,0 +1,402 @@
+// The page: it listens, asks Python, and draws the answer. No value of a schedule is computed here.
+
+const PLAN = [
+  ["epochs", "epochs"],
+  ["steps", "or steps"],
+  ["tokens", "or tokens"],
+  ["examples", "examples in the data set"],
+  ["batch", "batch"],
+  ["accumulation", "batches per update"],
+  ["replicas", "replicas"],
+  ["tokens_per_example", "tokens per example"],
+];
+const UNIT_NAMES = { step: "steps", epoch: "epochs", token: "tokens", "%": "% of the plan" };
+const FORMS = [
+  ["notation", "Notation"],
+  ["json", "JSON"],
+  ["yaml", "Comparison (YAML)"],
+  ["csv", "CSV"],
+  ["png", "PNG"],
+  ["svg", "SVG"],
+  ["pdf", "PDF"],
+  ["html", "Page that opens offline (HTML)"],
+];
+
+/** The page in an element. place: "page" has an address, "notebook" has none, "static" asks nobody. */
+function explorer(root, ask, place) {
+  const view = { schedules: [], plan: {}, unit: "step", scale: "linear", until: null, start: null, stop: null, at: 0, difference: null };
+  let answer = null;
+  let numbers = new Float64Array();
+  let log = null;
+  let cards = [];
+  let held = null;
+  let entries = null;
+  root.classList.add("annealing-explorer");
+  if (place === "static") root.classList.add("ae-static");
+
+  // Toolbar
+  const scale = make("select", { onchange: () => set({ scale: scale.value }) }, make("option", { value: "linear" }, "linear"), make("option", { value: "log" }, "logarithmic"));
+  const unit = make("select", { onchange: () => set({ unit: unit.value, until: null, start: null, stop: null }) });
+  const until = make("input", { type: "text", inputmode: "decimal", size: 9, onchange: () => set({ until: numeric(until.value), start: null, stop: null }) });
+  const zoom = (text, label, by) => make("button", { type: "button", "aria-label": label, title: label, onclick: () => move(...by) }, text);
+  const tools = make(
+    "div",
+    { class: "ae-tools" },
+    field("axis", scale),
+    field("time in", unit),
+    field("up to", until),
+    make("span", { class: "ae-zoom", role: "group", "aria-label": "Zoom" }, zoom("−", "Zoom out", [2, 0]), zoom("+", "Zoom in", [0.5, 0]), zoom("‹", "Earlier", [1, -0.25]), zoom("›", "Later", [1, 0.25]), make("button", { type: "button", onclick: () => set({ start: null, stop: null }) }, "All")),
+  );
+  const charts = make("div", { class: "ae-charts" });
+  const tip = make("div", { class: "ae-tip", "aria-hidden": "true", hidden: true });
+  const gap = make("div", { class: "ae-gap", hidden: true });
+  charts.append(tip);
+  const said = { zoomed: (start, stop) => set({ start, stop }), picked: (time) => set({ at: view.unit === "step" ? Math.max(0, Math.round(time)) : Math.max(0, time) }), hovered: hover };
+  const main = chart(charts, said, () => Math.max(240, Math.min(560, innerHeight * (innerWidth < 700 ? 0.36 : 0.52))), "Learning rates over time; the table below has the values");
+  charts.append(gap);
+  let below = null;
+  const keyline = make("p", { class: "ae-key" });
+  const at = make("input", { type: "number", min: 0, step: "any", "aria-label": "Time of the values", onchange: () => set({ at: numeric(at.value) ?? 0 }) });
+  const atUnit = make("span");
+  const values = make("tbody");
+  const readout = make(
+    "section",
+    { class: "ae-readout", "aria-label": "Values at a time" },
+    make("div", { class: "ae-row" }, make("label", {}, "Values at ", at, " ", atUnit)),
+    make("div", { class: "ae-scroll", tabindex: 0, role: "region", "aria-label": "Table of values" }, make("table", {}, make("thead", {}, make("tr", {}, ...["schedule", "learning rate"].map((text) => make("th", { scope: "col" }, text)))), values)),
+  );
+
+  // Schedules
+  const list = make("div", { class: "ae-list" });
+  const status = make("p", { class: "ae-status", role: "status" });
+  const addText = make("button", { type: "button", onclick: () => append("") }, "Type a schedule");
+  const addRecipe = make("button", { type: "button", "aria-expanded": "false", onclick: () => openGallery() }, "From the gallery");
+  const gallery = make("section", { class: "ae-gallery", "aria-label": "Gallery of recipes", hidden: true });
+  const left = make("section", { class: "ae-side", "aria-label": "Schedules" }, make("div", { class: "ae-row" }, make("h2", {}, "Schedules"), addText, addRecipe), gallery, list);
+
+  // Plan, difference, log, take along
+  const planFields = Object.fromEntries(PLAN.map(([name]) => [name, make("input", { type: "text", inputmode: "decimal", autocomplete: "off", onchange: planned })]));
+  const planWords = make("p", { class: "ae-words", role: "status" });
+  const plan = make("details", { class: "ae-panel" }, make("summary", {}, "Plan of the training"), make("p", {}, "It turns epochs, tokens and per cent into steps."), make("div", { class: "ae-grid" }, ...PLAN.map(([name, label]) => field(label, planFields[name]))), planWords);
+  const one = make("select", { onchange: compared, "aria-label": "First schedule" });
+  const two = make("select", { onchange: compared, "aria-label": "Second schedule" });
+  const differs = make("pre", { class: "ae-words", tabindex: 0, "aria-label": "How they differ" });
+  const difference = make("details", { class: "ae-panel" }, make("summary", {}, "Difference of two"), make("div", { class: "ae-row" }, one, "minus", two), differs);
+  const file = make("input", { type: "file", "aria-label": "Choose a log", onchange: chosen });
+  const against = make("select", { "aria-label": "Intended schedule", onchange: () => audit() });
+  const verdict = make("div", { role: "status", class: "ae-words" });
+  const overlay = make("details", { class: "ae-panel" }, make("summary", {}, "Log of a run"), make("p", {}, "Lay the learning rates that a run logged over the schedules."), make("div", { class: "ae-row" }, file, field("intended", against)), verdict);
+  const which = make("select", { "aria-label": "Schedule to take along" });
+  const form = make("select", { "aria-label": "Form" }, ...FORMS.map(([value, text]) => make("option", { value }, text)));
+  const text = make("textarea", { class: "ae-code", readonly: true, rows: 8, spellcheck: "false", "aria-label": "Text to copy", hidden: true });
+  const copied = make("span", { role: "status" });
+  const take = make("details", { class: "ae-panel" }, make("summary", {}, "Take it along"), make("div", { class: "ae-row" }, which, form, make("button", { type: "button", onclick: taken }, "Get"), make("button", { type: "button", onclick: () => copy(text.value) }, "Copy"), place === "page" ? make("button", { type: "button", onclick: () => copy(location.href) }, "Copy address") : null, copied), text);
+  const heading = place === "notebook" ? null : make("header", {}, make("h1", {}, "annealing explorer"), make("p", {}, place === "static" ? "The learning rates of this view, as they were computed" : "The very values that will be trained with"));
+  const right = make("div", { class: "ae-main" }, make("section", { "aria-label": "Chart" }, tools, charts, keyline), readout, status);
+  const panels = make("div", { class: "ae-panels" }, plan, difference, overlay, take);
+  root.replaceChildren(...[heading, make("div", { class: "ae-body" }, right, left, panels)].filter(Boolean));
+
+  const numeric = (text) => {
+    const value = Number(String(text).replace(/[,_ ]/g, ""));
+    return text === "" || !Number.isFinite(value) ? null : value;
+  };
+
+  /** Change the view, and draw it. */
+  function set(changes) {
+    Object.assign(view, changes);
+    redraw();
+  }
+
+  function move(by, along) {
+    const [begin, end] = [view.start ?? answer.axis.begin, view.stop ?? answer.axis.end];
+    const half = ((end - begin) * by) / 2;
+    const middle = (begin + end) / 2 + along * (end - begin);
+    const start = Math.max(answer.axis.begin, middle - half);
+    set(by > 1 && start <= answer.axis.begin && middle + half >= answer.axis.end ? { start: null, stop: null } : { start, stop: start + 2 * half });
+  }
+
+  const redraw = latest(async (change, keep) => {
+    const { told, bytes } = await ask("draw", { view, change });
+    if (told.error) {
+      status.textContent = told.error;
+      status.classList.add("ae-failed");
+      return;
+    }
+    status.textContent = "";
+    status.classList.remove("ae-failed");
+    answer = told;
+    numbers = new Float64Array(bytes.buffer, 0, bytes.byteLength / 8);
+    if (keep) told.texts.forEach((text, i) => (view.schedules[i].text = text));
+    held = change && !keep ? change : null;
+    show();
+    if (!held) settle();
+  });
+
+  const settle = settled(async () => {
+    if (place === "page") history.replaceState(null, "", toAddress(view));
+    const { told } = await ask("details", { view });
+    if (told.error || told.schedules.length !== cards.length) return;
+    told.schedules.forEach((facts, i) => cards[i].tell(facts));
+    differs.textContent = told.difference;
+    if (log) audit();
+  }, 250);
+
+  const column = (row) => numbers.subarray(row * answer.points, (row + 1) * answer.points);
+
+  /** Put an answer on the page. */
+  function show() {
+    while (cards.length > view.schedules.length) cards.pop().root.remove();
+    while (cards.length < view.schedules.length) addCard();
+    answer.schedules.forEach((told, i) => cards[i].show(told, Boolean(view.schedules[i].hidden), held && held.schedule === i ? held : null));
+    drawChart();
+    keyline.textContent = answer.schedules.some((one) => one.restarts?.length) ? "● restart   ○ checkpoint: keep the model from the end of the cycle" : "";
+    fillTools();
+    fillValues();
+  }
+
+  function drawChart() {
+    const curves = [];
+    answer.schedules.forEach((told, i) => {
+      if (told.row === null || told.row === undefined) return;
+      curves.push({ name: LETTERS[i], values: column(1 + told.row), paint: `--s${i % 8}`, dash: DASHES[Math.floor(i / 8)], joined: told.joined, restarts: told.restarts, checkpoints: told.checkpoints });
+    });
+    const [start, stop] = place === "static" ? [view.start ?? answer.axis.begin, view.stop ?? answer.axis.end] : [answer.start, answer.stop];
+    const recovered = log?.curve && log.unit === answer.axis.unit ? log.curve : null;
+    const common = { times: column(0), start, stop, unit: UNIT_NAMES[answer.axis.unit], at: place === "static" ? view.at : answer.at?.time };
+    const rows = log && log.unit === answer.axis.unit ? log : { points: [], wrong: [] };
+    main.draw({ ...common, curves, scale: view.scale, label: "learning rate", logged: rows.points, wrong: rows.wrong, recovered });
+    gap.hidden = !answer.difference;
+    if (!answer.difference) return;
+    below ??= chart(gap, { ...said, hovered: () => {} }, () => 150, "The difference of two schedules over time");
+    const last = numbers.length / answer.points - 1;
+    const gaps = { name: "difference", values: column(last), paint: "--text", dash: [], joined: true, restarts: [], checkpoints: [] };
+    below.draw({ ...common, curves: [gaps], scale: "linear", label: answer.difference.map((i) => LETTERS[i]).join(" − "), logged: [], wrong: [] });
+  }
+
+  function fillTools() {
+    const units = answer.axis.units;
+    if (unit.children.length !== units.length) unit.replaceChildren(...units.map((name) => make("option", { value: name }, UNIT_NAMES[name])));
+    view.unit = unit.value = answer.axis.unit;
+    scale.value = view.scale;
+    if (document.activeElement !== until) until.value = readable(answer.axis.end);
+    planWords.textContent = answer.plan.error || answer.plan.words;
+    planWords.classList.toggle("ae-failed", Boolean(answer.plan.error));
+    for (const [name] of PLAN) if (document.activeElement !== planFields[name]) planFields[name].value = view.plan[name] ?? "";
+    const names = view.schedules.map((_, i) => LETTERS[i]);
+    for (const select of [one, two, which, against]) {
+      const more = select === against ? [["", "none: find it"]] : select === which ? [] : [["", "–"]];
+      const wanted = [...more, ...names.map((name, i) => [String(i), name])];
+      if (select.children.length !== wanted.length) {
+        const before = select.value;
+        select.replaceChildren(...wanted.map(([value, name]) => make("option", { value }, name)));
+        if (wanted.some(([value]) => value === before) && (before || select !== against)) select.value = before;
+        else if (select === against && names.length) select.value = "0";
+      }
+    }
+    [one.value, two.value] = view.difference ? view.difference.map(String) : [one.value, two.value];
+  }
+
+  function fillValues() {
+    const now = answer.at;
+    if (document.activeElement !== at) at.value = view.at ?? 0;
+    atUnit.textContent = answer.axis.unit === "step" ? "steps" : `${UNIT_NAMES[answer.axis.unit]}${now ? ` = step ${readable(now.step)}` : ""}`;
+    const index = place === "static" ? nearest(view.at ?? 0) : null;
+    const rows = view.schedules.map((one, i) => {
+      const value = place === "static" ? String(column(1 + answer.schedules[i].row)[index]) : (now?.values[i] ?? "–");
+      return make("tr", { style: `--own: var(--s${i % 8})`, "data-schedule": i }, make("th", { scope: "row" }, make("span", { class: "ae-dot" }), LETTERS[i]), make("td", {}, make("output", {}, value)));
+    });
+    values.replaceChildren(...rows);
+  }
+
+  const nearest = (time) => {
+    const times = column(0);
+    let best = 0;
+    for (let i = 0; i < times.length; i += 1) if (Math.abs(times[i] - time) <= Math.abs(times[best] - time)) best = i;
+    return best;
+  };
+
+  function hover(index, plot) {
+    tip.hidden = index === null || !answer || plot.cursor.left < 0;
+    if (tip.hidden) return;
+    const time = column(0)[index];
+    const rows = answer.schedules.flatMap((told, i) => (told.row === null || told.row === undefined ? [] : [make("div", { style: `--own: var(--s${i % 8})` }, make("span", { class: "ae-dot" }), `${LETTERS[i]}  ${readable(column(1 + told.row)[index])}`)]));
+    tip.replaceChildren(make("div", {}, `${readable(time)} ${UNIT_NAMES[answer.axis.unit]}`), ...rows);
+    const right = plot.cursor.left > plot.over.clientWidth / 2;
+    tip.style.left = `${plot.over.offsetLeft + plot.cursor.left + (right ? -12 - tip.offsetWidth : 14)}px`;
+    tip.style.top = `${plot.over.offsetTop + 10}px`;
+  }
+
+  function addCard() {
+    const number = cards.length;
+    const made = card(number, {
+      typed: (text) => {
+        view.schedules[number].text = text;
+        redraw();
+      },
+      moved: (change, done) => redraw(change, done),
+      shown: () => {
+        view.schedules[number].hidden = !view.schedules[number].hidden;
+        redraw();
+      },
+      copied: () => append(view.schedules[number].text),
+      removed: () => {
+        view.schedules.splice(number, 1);
+        if (view.difference?.some((i) => i >= number)) view.difference = null;
+        rebuild();
+        addText.focus();
+      },
+    });
+    cards.push(made);
+    list.append(made.root);
+  }
+
+  function rebuild() {
+    for (const made of cards) made.root.remove();
+    cards = [];
+    redraw();
+  }
+
+  async function append(text) {
+    if (view.schedules.length >= 24) return;
+    view.schedules.push({ text });
+    await redraw();
+    cards.at(-1)?.focus();
+  }
+
+  async function openGallery() {
+    gallery.hidden = !gallery.hidden;
+    addRecipe.setAttribute("aria-expanded", String(!gallery.hidden));
+    if (gallery.hidden) return;
+    if (!entries) {
+      const { told, bytes } = await ask("gallery");
+      if (told.error) return;
+      const curves = new Float64Array(bytes.buffer, 0, bytes.byteLength / 8);
+      entries = told.recipes.map((recipe, i) => ({ ...recipe, curve: curves.subarray(i * told.points, (i + 1) * told.points) }));
+    }
+    const sought = make("input", { type: "search", placeholder: "name or word", "aria-label": "Search the gallery", oninput: () => fillGallery(sought.value) });
+    const grid = make("div", { class: "ae-recipes" });
+    gallery.replaceChildren(make("div", { class: "ae-row" }, sought, make("button", { type: "button", onclick: openGallery }, "Close")), grid);
+    const fillGallery = (word) => {
+      const parts = [];
+      let family = "";
+      for (const one of entries.filter((one) => `${one.name} ${one.sentence} ${one.family}`.toLowerCase().includes(word.toLowerCase()))) {
+        if (one.family !== family) parts.push(make("h3", {}, (family = one.family)));
+        parts.push(make("button", { type: "button", class: "ae-recipe", title: `${one.signature}\n${one.sentence}`, onclick: () => addFrom(one.name) }, smallCurve(one.curve), make("span", {}, one.name)));
+      }
+      grid.replaceChildren(...parts);
+    };
+    fillGallery("");
+    sought.focus();
+  }
+
+  async function addFrom(name) {
+    const { told } = await ask("add", { view, name });
+    if (told.text) append(told.text);
+  }
+
+  function planned() {
+    for (const [name] of PLAN) {
+      if (planFields[name].value.trim()) view.plan[name] = planFields[name].value.trim();
+      else delete view.plan[name];
+    }
+    redraw();
+  }
+
+  function compared() {
+    set({ difference: one.value !== "" && two.value !== "" && one.value !== two.value ? [Number(one.value), Number(two.value)] : null });
+  }
+
+  async function chosen() {
+    const given = file.files[0];
+    if (!given) return;
+    if (given.size > 16 * 2 ** 20) {
+      verdict.textContent = "A log that is chosen here may have at most 16 MB; name a larger one on the command line by --log.";
+      return;
+    }
+    const bytes = new Uint8Array(await given.arrayBuffer());
+    let letters = "";
+    for (let i = 0; i < bytes.length; i += 32768) letters += String.fromCharCode(...bytes.subarray(i, i + 32768));
+    await audit({ name: given.name, content: btoa(letters) });
+  }
+
+  const audit = latest(async (posted) => {
+    verdict.classList.add("ae-busy");
+    const content = posted?.content ? posted : {};
+    const { told, bytes } = await ask("log", { view, against: against.value === "" ? null : Number(against.value), ...content });
+    verdict.classList.remove("ae-busy");
+    if (told.error) {
+      verdict.replaceChildren(make("p", { class: "ae-failed" }, told.error));
+      return;
+    }
+    const all = new Float64Array(bytes.buffer, 0, bytes.byteLength / 8);
+    const points = [];
+    for (let i = 0; i < told.rows; i += 1) points.push([all[i], all[told.rows + i]]);
+    log = { unit: told.unit, points, wrong: told.questioned.map((row) => [row.time, row.logged]) };
+    const known = told.schedule ? [make("p", {}, told.recovered ? "Recovered: " : "Followed: ", make("code", {}, told.schedule)), make("button", { type: "button", onclick: () => append(told.schedule) }, "Add it to the page")] : [];
+    const rows = told.questioned.slice(0, 50).map((row) => make("tr", {}, ...[row.clock, row.logged, row.intended].map((value) => make("td", {}, readable(value)))));
+    const table = rows.length ? make("div", { class: "ae-scroll", tabindex: 0, role: "region", "aria-label": "Rows in question" }, make("table", {}, make("caption", {}, `Rows in question: ${told.count}`), make("thead", {}, make("tr", {}, ...[told.clock, "logged", told.recovered ? "recovered" : "intended"].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...rows))) : null;
+    verdict.replaceChildren(...[...told.sentences.map((sentence) => make("p", {}, sentence)), ...known, table].filter(Boolean));
+    drawChart();
+  });
+
+  async function taken() {
+    const { told, bytes } = await ask("export", { view, form: form.value, schedule: Number(which.value || 0) });
+    text.hidden = !told.text && !told.error;
+    text.value = told.error || told.text || "";
+    copied.textContent = "";
+    if (told.file) download(told.file, told.type, told.text ?? bytes);
+  }
+
+  async function copy(content) {
+    try {
+      await navigator.clipboard.writeText(content);
+      copied.textContent = "Copied.";
+    } catch {
+      text.hidden = false;
+      text.value = content;
+      text.select();
+      copied.textContent = "Press Ctrl-C to copy.";
+    }
+  }
+
+  async function open() {
+    const { told } = await ask("first");
+    if (told.error) return void (status.textContent = told.error);
+    for (const [value, name] of told.frameworks || []) form.append(make("option", { value }, name));
+    Object.assign(view, told.view, (place === "page" && fromAddress(location.hash)) || {});
+    plan.open = Object.keys(view.plan).length > 0;
+    difference.open = Boolean(view.difference);
+    await redraw();
+    if (told.log) {
+      overlay.open = true;
+      await audit();
+    }
+  }
+  if (place === "page") addEventListener("hashchange", () => {
+    const next = fromAddress(location.hash);
+    if (!next) return;
+    Object.assign(view, { unit: "step", scale: "linear", until: null, start: null, stop: null, at: 0, difference: null }, next);
+    rebuild();
+  });
+  open();
+  return () => {
+    main.close();
+    below?.close();
+  };
+}
+
+/** The answers of a page that was written into a file. */
+function kept(data) {
+  return async (kind) => {
+    if (kind === "first") return { told: { view: data.view }, bytes: new Uint8Array() };
+    const found = data.answers[kind];
+    return { told: found.told, bytes: Uint8Array.from(atob(found.numbers), (letter) => letter.charCodeAt(0)) };
+  };
+}
+
+const pagePlace = document.querySelector("[data-annealing-page]");
+if (pagePlace) explorer(pagePlace, questions(pageModel()), "page");
+const staticPlace = document.querySelector("[data-annealing-static]");
+if (staticPlace) explorer(staticPlace, kept(JSON.parse(document.getElementById("annealing-data").textContent)), "static");
+
+export default { render: ({ model, el }) => explorer(el.appendChild(make("div")), questions(model), "notebook") };

@@ -1,0 +1,108 @@
+"""The local page of the explorer: who may ask, how much, and what becomes of nonsense."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from explorer_browser import served
+
+import annealing
+
+VIEW = {"schedules": [{"text": "linear(0, 0.1, 5) >> cosine(0.1, 0, 195)"}]}
+
+
+def asked(address: str, question: Any, **headers: str) -> tuple[int, dict[str, Any], Any]:
+    """Status, JSON and numbers of an answer."""
+    place = urlsplit(address)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port)
+    body = question if isinstance(question, bytes) else json.dumps(question).encode()
+    connection.request("POST", "/ask", body, {"Content-Type": "application/json", **headers})
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    if response.status != 200:
+        return response.status, {}, None
+    (length,) = struct.unpack_from("<I", content)
+    return 200, json.loads(content[4 : 4 + length]), np.frombuffer(content[4 + length :], "<f8")
+
+
+def test_curves_arrive_as_exact_float64() -> None:
+    with served() as address:
+        status, told, numbers = asked(address, {"kind": "draw", "view": VIEW | {"at": 77}})
+    times, values = numbers.reshape(-1, told["points"])
+    schedule = annealing.parse(VIEW["schedules"][0]["text"])
+    assert status == 200
+    assert np.array_equal(values, schedule(times))
+    assert float(told["at"]["values"][0]) == schedule(77)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 400),
+        ({"Host": "evil.example:80"}, 400),
+        ({"Host": "127.0.0.1.evil.example"}, 400),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1:1"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+    ],
+)
+def test_others_are_refused(headers: dict[str, str], status: int) -> None:
+    with served() as address:
+        assert asked(address, {"kind": "draw", "view": VIEW}, **headers)[0] == status
+        assert asked(address, {"kind": "draw", "view": VIEW}, Origin=address.rstrip("/"))[0] == 200
+
+
+def test_it_listens_on_this_machine_alone() -> None:
+    with served() as address:
+        port = urlsplit(address).port
+        others = {found[4][0] for found in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+        for other in others - {"127.0.0.1", "127.0.1.1"}:
+            with pytest.raises(OSError, match=r"refused|unreachable|timed out"):
+                socket.create_connection((other, port), timeout=2)
+
+
+def test_a_question_has_a_bounded_size_and_nonsense_an_answer() -> None:
+    with served() as address:
+        assert asked(address, b"x" * (25 * 2**20))[0] == 413
+        assert asked(address, b"{")[0] == 400
+        assert asked(address, b"[" * 100_000)[0] == 400
+        for question in ([], 1, None, {"kind": "eval"}, {"kind": "draw"}, {"kind": "draw", "view": {"schedules": 3}}):
+            status, told, _ = asked(address, question)
+            assert status == 200
+            assert told["error"]
+        many = {"schedules": [{"text": "cosine(1, 0, 9)"}] * 25}
+        assert "at most 24" in asked(address, {"kind": "draw", "view": many})[1]["error"]
+
+
+def test_the_command_says_where_it_is_and_ends_with_control_c() -> None:
+    command = [sys.executable, "-m", "annealing", "explore", "cosine(0.1, 0, 9)", "--port", "0", "--no-browser"]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
+        assert child.stdout
+        assert child.stderr
+        line = child.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+        assert found, line
+        assert asked(found[0], {"kind": "first"})[1]["view"]["schedules"] == [{"text": "cosine(0.1, 0, 9)"}]
+        taken = [*command[:-3], "--port", found[1], "--no-browser"]
+        second = subprocess.run(taken, capture_output=True, text=True)
+        assert second.returncode == 2
+        assert f"port {found[1]} cannot be used" in second.stderr
+        child.send_signal(signal.SIGINT)
+        assert child.wait(10) == 0
+        assert child.stdout.read() == "Ended.\n"
+        assert child.stderr.read() == ""
