@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import click
@@ -143,15 +144,10 @@ def error(thing: Any) -> bool:
 
 
 def call(name: str, thing: Any) -> str:
-    """A call with its arguments and defaults, one a line where they do not fit into one."""
+    """A call with its arguments and defaults, wrapped."""
     signature = inspect.signature(thing)
-    own = [parameter for key, parameter in signature.parameters.items() if key != "self"]
-    text = shown(name, signature.replace(parameters=own))
-    if len(text) <= WIDTH or not own:
-        return text
-    inner = shown("", signature.replace(parameters=own))[1:-1]
-    rows = inspect.cleandoc(inner).split(", ")
-    return f"{name}(\n" + "".join(f"    {row},\n" for row in rows) + ")"
+    own = signature.replace(parameters=[one for key, one in signature.parameters.items() if key != "self"])
+    return "\n".join(wrap(shown(name, own), WIDTH, subsequent_indent="    ", break_long_words=False))
 
 
 def page(thing: Any) -> str:

@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 SHOWN = {
     "audit": ["The run follows the schedule", "restart-after-resume", "stepped-too-often {'k': 2", "image/png"],
-    "compare": ["no schedule is significantly better", "image/png"],
+    "compare": ["'text': 'With 10 epochs and 3 seeds", "image/png"],
     "quickstart": ["(0.0, 0.1, 0.099", "longer-than-the-plan", "(True, 'an1:2268da21f3258ab4')", "image/png"],
 }
 

@@ -49,6 +49,8 @@ def _plain(shown: RenderableType) -> str:
         width=WIDTH,
         color_system=None,
         force_terminal=False,
+        # In a notebook rich would show the text below the cell and write nothing.
+        force_jupyter=False,
         legacy_windows=False,
         markup=False,
         emoji=False,
