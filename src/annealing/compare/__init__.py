@@ -9,7 +9,7 @@ from ..errors import whole
 from .engine import Listener, WorkerError, processors, run
 from .entries import Arm
 from .experiment import Experiment, Trial
-from .models import Cnn, Gpt, Wrn
+from .models import Cnn, Gpt, ResNet9, Wrn
 from .optimizers import Sgd, TorchOptimizer
 from .paper import sgdr
 from .session import Session
@@ -29,6 +29,7 @@ __all__ = [
     "Function",
     "Gpt",
     "Images",
+    "ResNet9",
     "Session",
     "Sgd",
     "Text",
@@ -58,14 +59,14 @@ def compare(
     """Train what is missing of an experiment, write the report into the directory, and return its table.
 
     out: a new or empty directory, or one where the same experiment was begun, perhaps with fewer seeds: its finished
-    trials are kept. experiment: sgdr() unless given; one with an
-    argument to tune has that tuned first. workers: processes, each with as many threads as the experiment
-    says (None: as many as this machine has processors for). ray: the address of a Ray cluster ("auto", "HOST:PORT",
-    "ray://HOST:PORT") that trains instead of this machine; all its nodes must see `out` under the same path. watch:
-    called with a trial and "begin", "row", "note ...", "died", "failed" or "done" (at once if it is kept), from several
-    threads. command: a text for the manifest. A ScheduleError names an argument that is wrong, or data that are
-    missing; a WorkerError the trials that could not be finished. After either, or an interruption, the same call
-    continues where this one stopped. `.plain()` gives the table as plain data.
+    trials are kept. experiment: sgdr() unless given; one with an argument to tune has that tuned first. workers:
+    processes, each with as many threads as the experiment says (None: as many as this machine has processors for, one
+    on a GPU). ray: the address of a Ray cluster ("auto", "HOST:PORT", "ray://HOST:PORT") that trains instead of this
+    machine; all its nodes must see `out` under the same path. watch: called with a trial and "begin", "row", "note
+    ...", "died", "failed" or "done" (at once if it is kept), from several threads. command: a text for the manifest. A
+    ScheduleError names an argument that is wrong, or data that are missing; a WorkerError the trials that could not be
+    finished. After either, or an interruption, the same call continues where this one stopped. `.plain()` gives the
+    table as plain data.
 
     >>> compare("demo", sgdr(budget=40, seeds=5))  # doctest: +SKIP
     """
@@ -76,7 +77,9 @@ def compare(
     if experiment.optimizer is not None:
         experiment.optimizer.check()
     # a wrong number of workers is named before anything is written
-    count = max(1, processors() // experiment.threads) if workers is None else whole(workers, "workers")
+    # several trials on one GPU take as long as one after another
+    free = 1 if experiment.device == "cuda" else max(1, processors() // experiment.threads)
+    count = free if workers is None else whole(workers, "workers")
     store = open_store(out, experiment, command)
     missing = store.missing()
     if watch:

@@ -32,8 +32,9 @@ class Clock:
         self._add("note", text=text)
         self.tell(f"note {text}")
 
-    def end(self) -> None:
-        self._add("end", seconds=self._seconds())
+    def end(self, **speed: float) -> None:
+        """Note the end, and what a GPU did: images a second, and the share of the time spent outside its graph."""
+        self._add("end", seconds=self._seconds(), **speed)
 
     def _seconds(self) -> float:
         return round(time.perf_counter() - self.began, 3)

@@ -18,7 +18,7 @@ from .. import Schedule, ScheduleError
 from ..errors import whole
 from ..printing import time_json
 from .entries import Arm, Units, read_arms
-from .models import Cnn, Gpt, Model, read_model
+from .models import LEAST_SIDE, Cnn, Gpt, Model, ResNet9, read_model
 from .optimizers import Optimizer, Sgd, TorchOptimizer, read_optimizer
 from .tasks import Function, Images, Task, Text, read_task
 from .validation import choice, duration, number
@@ -38,17 +38,17 @@ class Trial(NamedTuple):
 class Experiment:
     """Schedules trained on one task with the same seeds; a seed fixes initial weights and data for all of them.
 
-    task: `digits`, `fashion-mnist`, `cifar10`, `cifar100`, `python-topics`, or a mapping with `name` and the fields
-    of `Images`; or a mapping with the fields of `Function`, for a training function of your own. schedules: names
-    (lower-case letters, digits, dots, hyphens) with a schedule in epochs, its notation, or a mapping with
-    `schedule`, `epochs`, `title`, and schedules of `weight_decay` and `momentum`. baseline: the name of the one
-    that the others are compared with, and whose final error is the level. epochs: how long each is trained, unless
-    it says so itself. seeds: how many (0, 1, ...), or which. model: a mapping with `name` and the fields of `Cnn`
-    or `Wrn`. optimizer: the same for `Sgd`, or the name of one of torch.optim with its arguments. batch: images an
-    update. threads: of the processor, for each trial. device: `cpu` or `cuda`. evaluate_every: epochs between
-    evaluations; the ends of cycles and of training are always evaluated. snapshots: whether the models there are
-    kept. ensemble: how many of the last of them predict together. checkpoint_seconds: about how much training a
-    kill may cost at most. data: the directory with the images; it is no part of the records.
+    task: `digits`, `fashion-mnist`, `cifar10`, `cifar100`, `python-topics`, or a mapping with `name` and the fields of
+    `Images`; or a mapping with the fields of `Function`, for a training function of your own. schedules: names
+    (lower-case letters, digits, dots, hyphens) with a schedule in epochs, its notation, or a mapping with `schedule`,
+    `epochs`, `title`, and schedules of `weight_decay` and `momentum`. baseline: the name of the one that the others are
+    compared with, and whose final error is the level. epochs: how long each is trained, unless it says so itself.
+    seeds: how many (0, 1, ...), or which. model: a mapping with `name` and the fields of `Cnn`, `Wrn` or `ResNet9`.
+    optimizer: the same for `Sgd`, or the name of one of torch.optim with its arguments. batch: images an update.
+    threads: of the processor, for each trial. device: `cpu` or `cuda`. evaluate_every: epochs between evaluations; the
+    ends of cycles and of training are always evaluated. snapshots: whether the models there are kept. ensemble: how
+    many of the last of them predict together. checkpoint_seconds: about how much training a kill may cost at most.
+    data: the directory with the images; it is no part of the records.
 
     A ScheduleError names the key, its value and what is allowed.
 
@@ -72,6 +72,7 @@ class Experiment:
     batch: int | None
     threads: int
     device: str
+    precision: str
     evaluate_every: Fraction
     snapshots: bool
     ensemble: int
@@ -90,6 +91,7 @@ class Experiment:
         batch: int | None = None,
         threads: int = 1,
         device: str = "cpu",
+        precision: str = "float32",
         evaluate_every: int | float | Fraction = 1,
         snapshots: bool = True,
         ensemble: int = 3,
@@ -105,6 +107,8 @@ class Experiment:
             if model is None and defaults[0] is None:
                 raise ScheduleError("model must be given, such as {name: wrn, depth: 10, width: 1}")
             model = read_model(defaults[0] if model is None else model)
+            if isinstance(model, ResNet9) and isinstance(task, Images) and task.side < LEAST_SIDE:
+                raise ScheduleError(f"size must be at least {LEAST_SIDE} for the model {model.name}, got {task.side}")
             if isinstance(task, Text) != isinstance(model, Gpt):
                 raise ScheduleError(f"model of the task {task.name} must not be {model.name}")
             optimizer = read_optimizer(defaults[1] if optimizer is None else optimizer)
@@ -123,6 +127,7 @@ class Experiment:
             **_built(model, optimizer, batch),
             "threads": whole(threads, "threads"),
             "device": choice(device, "device", ["cpu", "cuda"]),
+            "precision": choice(precision, "precision", ["float32", "bf16"]),
             "evaluate_every": duration(evaluate_every, "evaluate_every"),
             "snapshots": choice(snapshots, "snapshots", [True, False]),
             "ensemble": whole(ensemble, "ensemble", 2),
@@ -223,9 +228,12 @@ class Experiment:
         return tuple(sorted(regular | {*self.ends(key)}))
 
     def trials(self) -> list[Trial]:
-        """What has to be trained, the longest first."""
+        """What has to be trained, the longest first; on a GPU seed after seed."""
         # the longest first, so that the last trials to end are short ones and all workers stay busy
         keys = [key for key, source in self.sources.items() if key == source]
+        if self.device == "cuda":
+            # one at a time: whole seeds come first, so that a comparison that is cut short has them to show
+            return [Trial(key, seed) for seed in self.seeds for key in keys]
         return [Trial(key, seed) for key in keys for seed in self.seeds]
 
     def description(self) -> dict[str, Any]:
@@ -239,6 +247,8 @@ class Experiment:
             "baseline": self.baseline,
             "threads": self.threads,
             "device": self.device,
+            # it came later, and is left out where older records know nothing of it
+            **({} if self.precision == "float32" else {"precision": self.precision}),
             "evaluate_every": time_json(self.evaluate_every),
             "snapshots": self.snapshots,
             "ensemble": self.ensemble,

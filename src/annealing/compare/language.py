@@ -35,6 +35,7 @@ class Windows:
         if task.held_out is not None:
             self.train, self.test = self.train[: -task.held_out], self.train[-task.held_out :]
         self.device = self.train.device
+        self._places = torch.arange(task.context + 1, device=self.device)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -51,15 +52,22 @@ class Windows:
         A batch is windows of the text, and the byte that follows each byte of them. An epoch cuts the text at another
         place each time, and takes its windows in another order.
         """
-        context, count = self.task.context, self.task.examples
+        (starts,) = self.plan(seed, epoch)
+        for number in range(begin, self.task.examples // size):
+            yield self.batch(starts[number * size : (number + 1) * size])
+
+    def plan(self, seed: int, epoch: int) -> tuple[torch.Tensor, ...]:
+        """Where the windows of an epoch begin, one after another."""
+        context = self.task.context
         random = np.random.default_rng([seed, epoch])
         # one byte less than a window is left free, so that each offset has as many windows
         first = random.integers(0, context)
-        starts = torch.from_numpy(first + context * random.permutation(count)).to(self.device)
-        places = torch.arange(context + 1, device=self.device)
-        for number in range(begin, count // size):
-            cut = self.train[starts[number * size : (number + 1) * size, None] + places]
-            yield cut[:, :-1], cut[:, 1:]
+        return (torch.from_numpy(first + context * random.permutation(self.task.examples)).to(self.device),)
+
+    def batch(self, starts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The windows that begin at some places, and the byte after each of theirs; nothing is read on the host."""
+        cut = self.train[starts[:, None] + self._places]
+        return cut[:, :-1], cut[:, 1:]
 
     def measure(self, model: nn.Module) -> float:
         """Bits per byte of the text that was held out; the model is left in the mode for training."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -70,6 +71,33 @@ class Wrn:
 
 
 @dataclass(frozen=True)
+class ResNet9:
+    """Eight convolutions and a linear layer: a small network that trains fast on a GPU.
+
+    channels: of the first convolution, and of three stages that each halve the side; the first and the last stage
+    have a residual of two convolutions. The largest of 2 x 2 is taken before batch normalisation and ReLU, where it is
+    cheaper than after them.
+
+    Source: Page 2019, How to train your ResNet, parts 4 and 8, with fewer channels in the last stage.
+    """
+
+    channels: tuple[int, ...] = (64, 128, 256, 256)
+
+    name: ClassVar[str] = "resnet9"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.channels, list | tuple) or len(self.channels) != 4:
+            raise ScheduleError(f"channels must be a list of 4 whole numbers, got {self.channels!r}")
+        object.__setattr__(self, "channels", tuple(whole(count, "channels") for count in self.channels))
+
+    def description(self) -> dict[str, Any]:
+        return {"name": self.name, "channels": [*self.channels]}
+
+    def build(self, seed: int, shape: tuple[int, ...], classes: int) -> nn.Module:
+        return seeded(seed, lambda: resnet9(self.channels, shape[0], classes))
+
+
+@dataclass(frozen=True)
 class Gpt:
     """A small decoder-only transformer over bytes: learned places, layer norm before each part, GELU, no dropout.
 
@@ -96,8 +124,9 @@ class Gpt:
         return seeded(seed, lambda: gpt(self.layers, self.width, self.heads, shape[0], classes))
 
 
-Model = Cnn | Wrn | Gpt
-MODELS: dict[str, type] = {"cnn": Cnn, "wrn": Wrn, "gpt": Gpt}
+Model = Cnn | Wrn | ResNet9 | Gpt
+MODELS: dict[str, type] = {"cnn": Cnn, "wrn": Wrn, "resnet9": ResNet9, "gpt": Gpt}
+LEAST_SIDE = 8  # of the images of a ResNet9, which halves it three times
 
 
 def read_model(value: Any) -> Model:
@@ -177,6 +206,27 @@ def _block(before: int, after: int, stride: int, shortcut: str) -> nn.Module:
             return inner + past
 
     return Block()
+
+
+def resnet9(channels: Sequence[int], colours: int, classes: int) -> nn.Module:
+    """The fast network, with He's normal initial weights."""
+    from torch import nn
+
+    def layer(before: int, after: int, *smaller: nn.Module) -> list[nn.Module]:
+        return [_convolution(before, after, 3), *smaller, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+
+    class Residual(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            added: torch.Tensor = x + super().forward(x)  # type: ignore[no-untyped-call]
+            return added
+
+    first, *stages = channels
+    layers = layer(colours, first)
+    for number, (before, after) in enumerate(itertools.pairwise([first, *stages])):
+        layers += layer(before, after, nn.MaxPool2d(2))
+        if number != 1:
+            layers.append(Residual(*layer(after, after), *layer(after, after)))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(stages[-1], classes))
 
 
 def _convolution(before: int, after: int, side: int, stride: int = 1) -> nn.Conv2d:

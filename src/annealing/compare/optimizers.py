@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -57,7 +58,8 @@ class Sgd:
         parameters = groups(model, self.weight_decay, self.decay_form)
         if self.momentum_form == "paper":
             return velocity_sgd(parameters, lr, self.momentum)
-        return torch.optim.SGD(parameters, lr=lr, momentum=self.momentum, nesterov=self.nesterov)
+        options = _on_device(model, torch.optim.SGD)
+        return torch.optim.SGD(parameters, lr=lr, momentum=self.momentum, nesterov=self.nesterov, **options)
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,11 @@ class TorchOptimizer:
 
         # YAML has lists where torch wants pairs
         lists = {name: tuple(value) if isinstance(value, list) else value for name, value in self.arguments.items()}
+        kind = getattr(torch.optim, self.name)
+        # which of its forms is taken is left to whoever names one
+        options = {} if {"foreach", "fused", "capturable"} & {*lists} else _on_device(model, kind)
         try:
-            made: torch.optim.Optimizer = getattr(torch.optim, self.name)(model.parameters(), lr=lr, **lists)
+            made: torch.optim.Optimizer = kind(model.parameters(), lr=lr, **lists, **options)
         except (TypeError, ValueError) as error:
             raise ScheduleError(f"optimizer {self.name} refuses its arguments: {error}") from None
         return made
@@ -147,6 +152,15 @@ def read_optimizer(value: Any) -> Optimizer:
         return TorchOptimizer(name, arguments)
     except ScheduleError as error:
         raise ScheduleError(f"optimizer.{error}") from None
+
+
+def _on_device(model: torch.nn.Module, kind: type) -> dict[str, bool]:
+    """The options with which an optimizer on a GPU reads nothing on the host."""
+    if next(model.parameters()).device.type != "cuda":
+        return {}
+    # Adagrad takes `fused` as well, but on processors alone
+    names = {"capturable", *(["fused"] if kind.__name__ in ("SGD", "Adam", "AdamW") else [])}
+    return {name: True for name in names if name in inspect.signature(kind).parameters}
 
 
 def groups(model: torch.nn.Module, weight_decay: float, form: str) -> list[dict[str, Any]]:

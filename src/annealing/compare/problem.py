@@ -16,7 +16,8 @@ from torch.nn import functional
 from .data import Pictures, load
 from .tasks import Images
 
-TESTED_AT_ONCE = 250  # more do not fit the caches of a processor
+# images at once: more do not fit the caches of a processor, while a GPU has nothing to do with few
+TESTED_AT_ONCE = {"cpu": 250, "cuda": 2_500}
 
 
 @lru_cache(maxsize=1)
@@ -63,8 +64,16 @@ class Problem:
 
         seed, epoch: fix the order, the mirrored images and the cuts. size: of a batch.
         """
-        task, count = self.task, self.task.epoch_images or 0
-        # all of an epoch is drawn at its beginning, also by a trial that resumes in its middle
+        columns = self.plan(seed, epoch)
+        for first in range(begin * size, self.task.examples - size + 1, size):
+            yield self.batch(*(column[first : first + size] for column in columns))
+
+    def plan(self, seed: int, epoch: int) -> tuple[torch.Tensor, ...]:
+        """What an epoch takes, image after image: which one, the row and the column of its cut, whether it is mirrored.
+
+        All of an epoch is drawn at its beginning, also by a trial that resumes in its middle.
+        """
+        task, count = self.task, self.task.examples
         random = np.random.default_rng([seed, epoch])
         order = random.permutation(count)
         places = random.integers(0, 2 * (task.crop or 0) + 1, size=(2, count, 1))[..., 0]
@@ -72,18 +81,20 @@ class Problem:
             order, mirrored = order % task.train_images, order >= task.train_images
         else:
             mirrored = random.integers(0, 2, size=count) > 0 if task.flip else np.zeros(count, bool)
-        device = self.images.device
-        images, rows, columns, flips = (
-            torch.from_numpy(column).to(device) for column in (order, places[0], places[1], mirrored)
-        )
-        for first in range(begin * size, count - size + 1, size):
-            part = slice(first, first + size)
-            batch = self.normal(self.images[images[part]])
-            if task.flip:
-                batch = torch.where(flips[part, None, None, None], batch.flip(-1), batch)
-            if task.crop:
-                batch = cut(batch, task.crop, task.padding, rows[part], columns[part])
-            yield batch.contiguous(memory_format=self.memory_format), self.labels[images[part]]
+        columns = (order, places[0], places[1], mirrored)
+        return tuple(torch.from_numpy(column).to(self.device) for column in columns)
+
+    def batch(
+        self, images: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor, flips: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Some images of a plan as the network sees them, and their classes; nothing is read on the host."""
+        task = self.task
+        batch = self.normal(self.images[images])
+        if task.flip:
+            batch = torch.where(flips[:, None, None, None], batch.flip(-1), batch)
+        if task.crop:
+            batch = cut(batch, task.crop, task.padding, rows, columns)
+        return batch.contiguous(memory_format=self.memory_format), self.labels[images]
 
     def normal(self, images: torch.Tensor) -> torch.Tensor:
         """Images as the network sees them."""
@@ -96,7 +107,7 @@ class Problem:
         with torch.no_grad():
             parts = [
                 model(self.normal(images).contiguous(memory_format=self.memory_format))
-                for images in torch.split(self.test_images, TESTED_AT_ONCE)
+                for images in torch.split(self.test_images, TESTED_AT_ONCE[self.device.type])
             ]
         model.train()
         return torch.cat(parts)

@@ -30,7 +30,7 @@ class Session:
 
     schedule: in epochs. seed: should decide all that is random. length: in epochs. updates, updates_per_epoch: the
     same in updates. parameters: those of the task. tuning: whether to test on data that are held out of training.
-    step: how many updates are made; a resumed trial begins with more than 0.
+    step: how many updates are made; a resumed trial begins with more than 0. speed: what a graph on a GPU did.
     A training function makes its model and optimizer, then `scheduler` and `restore`, and goes through `steps` or
     `epochs`; after updates at which `due` holds it calls `report`, and then `checkpoint`.
     """
@@ -46,6 +46,7 @@ class Session:
         self.step = 0
         self.rows: list[Row] = []
         self.snapshots: dict[int, str] = {}
+        self.speed: dict[str, float] = {}
         self._schedulers: list[TrialScheduler] = []
         self._rates, self._others = experiment.rates(arm), experiment.others(arm)
         self._marks = {*experiment.marks(trial.arm)}
@@ -176,10 +177,14 @@ class Session:
         state |= {"snapshots": self.snapshots, "objects": objects, "random": _random_states()}
         self._checkpoints.save(self.step, state)
 
-    def made(self, lr: float) -> None:
-        """Count an update, made with a rate."""
-        self.step += 1
+    def made(self, lr: float, updates: int = 1) -> None:
+        """Count updates, the last of them made with a rate."""
+        self.step += updates
         self._lr = lr
+
+    def until_due(self) -> int:
+        """How many updates follow until a report is due."""
+        return min(mark for mark in self._marks if mark > self.step) - self.step
 
     def _add(self, row: Row) -> None:
         self.rows.append(row)

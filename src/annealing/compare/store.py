@@ -12,8 +12,9 @@
         snapshots/STEP.safetensors   the model after update STEP, at the ends of cycles and of training; the last end
                                 of a cycle (without cycles, the end) gives the model to keep
         clock.jsonl             wall time: begin (time, host, pid), row (step, seconds since begin), note (text), end
-                                (seconds); several begins where it was interrupted. The only record that differs
-                                between two runs of an experiment
+                                (seconds; on a GPU images_per_second, and outside_graph, the share of the time
+                                outside the captured graph); several begins where it was interrupted. The only record
+                                that differs between two runs of an experiment
         checkpoints/            only until it is finished
     tuning/                     where an argument is tuned: a comparison of its values, with records of its own
     tuning.json                 what was chosen by it: `argument`, `chosen` by schedule, `results` of every value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from safetensors.torch import load
 from torch.nn.functional import cross_entropy
 
+from .device_training import DeviceUpdate, fits, train_on_device
 from .experiment import Experiment, Trial
 from .files import sha256
 from .language import Windows
@@ -42,6 +44,12 @@ def train(experiment: Experiment, session: Session, problem: Problem | Windows) 
     optimizer = experiment.optimizer.make(model, session.rate())
     losses = Losses()
     state = {"model": model, "optimizer": optimizer, "losses": losses}
+    if on_device(problem, optimizer, session):
+        update = DeviceUpdate(session, problem, model, optimizer, experiment.batch)
+        session.restore(**state)
+        model.train()
+        train_on_device(session, update, losses, state)
+        return
     scheduler = session.scheduler(optimizer)
     session.restore(**state)
     model.train()
@@ -68,6 +76,11 @@ def train(experiment: Experiment, session: Session, problem: Problem | Windows) 
             session.checkpoint(**state)
             if session.over:
                 return
+
+
+def on_device(problem: Problem | Windows, optimizer: torch.optim.Optimizer, session: Session) -> bool:
+    """Whether a trial is trained without a word to the host, which on a processor would gain nothing."""
+    return problem.device.type == "cuda" and fits(optimizer, session)
 
 
 def kept_models(
@@ -112,4 +125,17 @@ def _model(experiment: Experiment, seed: int, problem: Problem | Windows) -> tor
     placed: torch.nn.Module = model.to(  # type: ignore[call-overload]
         device=problem.device, memory_format=problem.memory_format
     )
+    if experiment.precision == "bf16":
+        placed.forward = _in_bf16(placed.forward, problem.device.type)
     return placed
+
+
+def _in_bf16(forward: Callable[..., torch.Tensor], device: str) -> Callable[..., torch.Tensor]:
+    """A forward pass in bfloat16 where that is precise enough; weights and scores stay in float32."""
+
+    def cast(*inputs: torch.Tensor) -> torch.Tensor:
+        # weights that were cast in one replay of a graph must not be taken for those of the next
+        with torch.autocast(device, torch.bfloat16, cache_enabled=False):
+            return forward(*inputs).float()
+
+    return cast

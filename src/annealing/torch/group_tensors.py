@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -40,9 +41,9 @@ def check_tensors(optimizer: Optimizer, steered: list[Hyperparameter]) -> None:
 
     Its own step on a small parameter tells, beside a step where lr alone is a tensor.
     """
-    expected = _reads(optimizer, [])
+    expected = host_reads(optimizer)
     for one in filter(moves, steered):
-        found = _reads(optimizer, [] if one.name == "lr" else [one])
+        found = host_reads(optimizer, [] if one.name == "lr" else [one])
         if expected is not None and found is not None and found > expected:
             raise ScheduleError(
                 f"{type(optimizer).__name__} reads {one.key} on the host, so that it cannot be a tensor that changes "
@@ -50,8 +51,11 @@ def check_tensors(optimizer: Optimizer, steered: list[Hyperparameter]) -> None:
             )
 
 
-def _reads(optimizer: Optimizer, tensors: list[Hyperparameter]) -> int | None:
-    """How many values an update of such an optimizer reads; None if one cannot be built."""
+def host_reads(optimizer: Optimizer, tensors: Sequence[Hyperparameter] = ()) -> int | None:
+    """How many values an update of such an optimizer reads on the host, where its lr and `tensors` are tensors.
+
+    None if none like it can be built.
+    """
     group = optimizer.param_groups[0]
     like = group["params"][0]
     parameter = torch.nn.Parameter(torch.ones(2, 2, dtype=like.dtype, device=like.device))
