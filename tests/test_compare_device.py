@@ -82,9 +82,10 @@ def test_a_trial_that_is_stopped_goes_on_bit_for_bit(stop, on_device, tmp_path, 
         if next(saves, None) is None:
             raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Session, "save", saved)
-        run_trial(opened, TRIAL)
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(opened, TRIAL)
     run_trial(opened, TRIAL)
     assert "continues after update" in (opened.path(TRIAL) / "clock.jsonl").read_text()
     assert files(opened.path(TRIAL)) == files(whole.path(TRIAL))
