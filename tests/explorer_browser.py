@@ -15,6 +15,7 @@ import uvicorn
 from annealing.explorer.local_server import application, bound_socket
 from annealing.explorer.opening import first_page
 
+READY = ".ae-readout tbody tr"  # what a page has once it has drawn
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -52,7 +53,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-def opened(browser: Any, address: str, width: int = 1280, height: int = 800, **options: Any) -> Any:
+def opened(browser: Any, address: str, width: int = 1280, height: int = 800, ready: str = READY, **options: Any) -> Any:
     """A page of the explorer that has drawn its first view; its errors are kept in `page.mistakes`."""
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
@@ -61,7 +62,7 @@ def opened(browser: Any, address: str, width: int = 1280, height: int = 800, **o
     page.on("request", lambda request: page.mistakes.append(request.url) if elsewhere(request.url) else None)
     page.set_default_timeout(15_000)
     page.goto(address)
-    page.wait_for_selector(".ae-readout tbody tr")
+    page.wait_for_selector(ready)
     return page
 
 

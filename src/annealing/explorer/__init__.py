@@ -16,8 +16,11 @@ def explore(schedules: Schedule | str | Sequence[Schedule | str] = (), plan: Any
     schedules: one or several, or their notation. plan: an `annealing.Plan`, or a dict of its arguments. log: the path
     of a run's log to lay over them. It needs the extra `explore`; outside a notebook use `annealing explore`.
     """
-    from .widget import Explorer
-
+    try:
+        from .widget import Explorer
+    except ModuleNotFoundError as error:
+        missing = f"annealing.explore needs {error.name}: pip install 'annealing[explore]'"
+        raise ModuleNotFoundError(missing, name=error.name) from None
     given = [schedules] if isinstance(schedules, Schedule | str) else list(schedules)
     if not all(isinstance(one, Schedule | str) for one in given):
         raise ScheduleError(f"schedules must be schedules or their notation, got {schedules!r}")

@@ -5,6 +5,7 @@ The same for the local page and the widget in a notebook; JavaScript draws what 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .controls import changed, controls
 from .curves import DrawnCurves, curves
-from .exports import exported
+from .exports import exported, frameworks
 from .gallery import fitted, gallery
 from .static_page import static_page
 from .time_axis import Array, units_of
@@ -49,7 +50,7 @@ class Page:
             return {"error": f"this question cannot be answered: {error!r}"}, b""
 
     def _first(self, _question: Mapping[str, Any]) -> Answer:
-        return {"view": self.first, "log": self.log is not None}, b""
+        return {"view": self.first, "log": self.log is not None, "frameworks": frameworks()}, b""
 
     def _log(self, question: Mapping[str, Any]) -> Answer:
         from .log_rows import laid_over, read_posted
@@ -153,10 +154,12 @@ def _facts(schedule: Schedule, view: PageView) -> dict[str, Any]:
     except ScheduleError as error:
         found = [{"name": "", "time": 0, "message": str(error), "remedy": "", "severity": "note"}]
     until = planned or (view.until if schedule.duration is None else schedule.duration)
-    spent = None
+    words = ""
     if 0 < until <= MOST_UPDATES:
-        spent = {name: f"{value:.6g}" for name, value in budget(schedule.beyond("hold"), until)._asdict().items()}
-    return {"findings": found, "budget": spent, "updates": until, "fingerprint": schedule.fingerprint}
+        spent = budget(schedule.beyond("hold"), until)
+        share = f"{100 * spent.share_near_peak:.3g} % of them near the peak"
+        words = f"Over {math.ceil(until):,} updates: sum {spent.sum:.6g}, mean {spent.mean:.6g}, {share}."
+    return {"findings": found, "budget": words, "fingerprint": schedule.fingerprint}
 
 
 def taken(question: Mapping[str, Any]) -> Answer:

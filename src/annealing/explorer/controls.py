@@ -10,6 +10,7 @@ import inspect
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .. import recipes
@@ -54,14 +55,15 @@ class Control(NamedTuple):
     given: bool = True
 
 
-def controls(text: str, peak: float = 1.0) -> list[Control]:
+@lru_cache(maxsize=256)
+def controls(text: str, peak: float = 1.0) -> tuple[Control, ...]:
     """The controls of a notation with single spaces, in the order of its text; peak: its largest rate."""
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+        return ()
     found = [control for node in ast.walk(tree) for control in _of_node(node, text, peak)]
-    return sorted(found, key=lambda control: (control.start, not control.given))[:MOST_CONTROLS]
+    return tuple(sorted(found, key=lambda control: (control.start, not control.given))[:MOST_CONTROLS])
 
 
 def _of_node(node: ast.AST, text: str, peak: float) -> Iterator[Control]:

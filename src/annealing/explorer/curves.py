@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -77,6 +78,7 @@ def _values(schedule: Schedule, times: Array, ends: list[tuple[float, float, boo
     return values
 
 
+@lru_cache(maxsize=256)
 def _marks(schedule: Schedule, start: float, stop: float, joined: bool) -> Any:
     """Restarts and checkpoints; a decay without restarts needs no mark at its end."""
     if not joined or not (restarts := [t for t in schedule.restarts(stop) if t >= start]):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from .. import recipes
 from ..errors import ScheduleError
-from ..schedule.base import Schedule
+from ..notation import NODES
+from ..plan import Plan
+from ..printing import time_json
 from .curves import curves
 from .view import PageView, read_view
 
@@ -38,12 +43,25 @@ def exported(question: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"text": str(one.written)}, b""
     if form == "json":
         return {"text": json.dumps(json.loads(one.written.to_json()), indent=2)}, b""
-    return {"text": code(one.schedule, form, view)}, b""
+    if form == "python":
+        return {"text": python(str(one.written), view.plan)}, b""
+    raise ScheduleError(f"unknown form {form!r}")
 
 
-def code(schedule: Schedule, framework: str, view: PageView) -> str:
-    """The schedule as code for a framework."""
-    raise ScheduleError(f"there is no code for {framework!r} yet")
+def python(notation: str, plan: Plan | None) -> str:
+    """The schedule as Python that runs as it is."""
+    known = {*recipes.named, *NODES, "shapes"} - {"Fraction"}
+    names = sorted({node.id for node in ast.walk(ast.parse(notation)) if isinstance(node, ast.Name)} & known)
+    planned = [] if plan is None else [f"plan = {plan}"]
+    lines = ["from fractions import Fraction\n"] if "Fraction(" in notation else []
+    lines += [f"from annealing import {', '.join([*(['Plan'] if plan else []), *names])}", "", *planned]
+    resolved = notation if plan is None else f'plan.resolve({notation}, beyond="hold")'
+    return "\n".join([*lines, f"schedule = {resolved}", ""])
+
+
+def frameworks() -> list[tuple[str, str]]:
+    """The names of the frameworks that a schedule can be translated for, with their titles."""
+    return []
 
 
 def _picture(view: PageView, form: str) -> bytes:
@@ -80,20 +98,21 @@ def _table(view: PageView) -> str:
 
 
 def comparison(view: PageView) -> str:
-    """The schedules as an experiment for `annealing compare`; their times are updates, which it counts in epochs."""
-    lines = ["# annealing compare comparison.yaml --out DIR", "task: digits", "seeds: 5", "schedules:"]
-    names = []
+    """The schedules as an experiment for `annealing compare`, which counts in epochs."""
+    plan = view.plan
+    known = plan is not None and plan.examples is not None and len(plan.stages) == 1
+    per_epoch = Fraction(plan.steps_per_epoch) if plan is not None and known else Fraction(1)
+    counted = f"an epoch is {per_epoch} updates, as planned" if known else "every step of the page is an epoch here"
+    lines = [
+        "# annealing compare comparison.yaml --out DIR",
+        f"# Times are epochs; {counted}.",
+        "task: digits",
+        "seeds: 5",
+    ]
+    lines += ["schedules:"]
     for number, schedule in enumerate(view.drawn.values(), start=1):
-        names.append(f"schedule-{number}")
-        length = schedule.duration if schedule.duration is not None else view.until
-        notation = f"({schedule.beyond('hold')}).stretched('1st')"
-        lines += [
-            f"  {names[-1]}:",
-            f"    schedule: {json.dumps(notation)}",
-            f"    epochs: {json.dumps(_steps(length))}",
-        ]
-    return "\n".join([*lines, f"baseline: {names[0]}", ""])
-
-
-def _steps(length: float) -> str:
-    return f"{length:g}st" if length < 1e15 and float(f"{length:g}") == length else f"{length!r}st"
+        notation = str(schedule if per_epoch == 1 else schedule.stretched(1 / per_epoch))
+        length = Fraction(view.until) if schedule.exact_duration is None else schedule.exact_duration
+        epochs = f"{time_json(length / per_epoch)}ep"
+        lines += [f"  schedule-{number}:", f"    schedule: {json.dumps(notation)}", f"    epochs: {json.dumps(epochs)}"]
+    return "\n".join([*lines, "baseline: schedule-1", ""])

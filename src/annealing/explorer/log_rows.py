@@ -17,6 +17,7 @@ from ..audit.messages import judged, read_and_covered
 from ..audit.row_faults import course
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
+from .time_axis import Array
 from .view import read_view
 
 MOST_BYTES = 16 * 2**20  # of a log that the page sends; one that the command line names may be larger
@@ -47,11 +48,11 @@ def laid_over(log: Log, question: Mapping[str, Any]) -> tuple[dict[str, Any], by
         intended = view.shown[int(against)].schedule
         if intended is None:
             raise ScheduleError("the intended schedule has an error, which is named under it")
-    told, times, logged = _judged(log, intended) if intended is not None else _recovered(log)
+    told, times, logged, followed = _judged(log, intended) if intended is not None else _recovered(log)
     some = np.unique(np.linspace(0, len(times) - 1, min(len(times), MOST_POINTS)).astype(np.int64))
     for row in told["questioned"]:
         row["time"] = float(view.axis.shown(row["time"]))
-    numbers = np.concatenate([view.axis.shown(times[some]), logged[some]]).astype("<f8")
+    numbers = np.concatenate([view.axis.shown(times[some]), logged[some], followed[some]]).astype("<f8")
     return told | {"rows": len(some), "unit": view.axis.unit, "clock": log.unit}, numbers.tobytes()
 
 
@@ -65,7 +66,7 @@ def _found(log: Log) -> Recovered:
     return recover(log)
 
 
-def _judged(log: Log, intended: Schedule) -> tuple[dict[str, Any], Any, Any]:
+def _judged(log: Log, intended: Schedule) -> tuple[dict[str, Any], Array, Array, Array]:
     verdict = _verdict(log, intended)
     rows, rates = verdict.evidence, course(verdict.schedule)
     wrong = np.flatnonzero(rows.wrong(rates))
@@ -74,10 +75,10 @@ def _judged(log: Log, intended: Schedule) -> tuple[dict[str, Any], Any, Any]:
     sentences = [*read_and_covered(verdict), *judged(verdict), *verdict.notes]
     schedule = None if verdict.followed is None else str(verdict.followed)
     told = {"status": verdict.status, "sentences": sentences, "schedule": schedule, "recovered": False}
-    return told | {"questioned": questioned, "count": len(wrong)}, rows.rows.t, rows.logged
+    return told | {"questioned": questioned, "count": len(wrong)}, rows.rows.t, rows.logged, verdict.course(rows.rows)
 
 
-def _recovered(log: Log) -> tuple[dict[str, Any], Any, Any]:
+def _recovered(log: Log) -> tuple[dict[str, Any], Array, Array, Array]:
     found = _found(log)
     known = np.flatnonzero(np.isfinite(log.rates[:, 0]) & np.isfinite(log.clock))
     clock = log.clock[known] if found.unit == log.unit or log.epochs is None else log.epochs[known]
@@ -90,7 +91,7 @@ def _recovered(log: Log) -> tuple[dict[str, Any], Any, Any]:
     questioned = [_row(log, known[i], times[i], logged[i], expected[i]) for i in outside[:MOST_ROWS]]
     schedule = None if found.schedule is None else str(found.schedule)
     told = {"status": "recovered" if schedule else "unknown", "sentences": sentences, "schedule": schedule}
-    return told | {"recovered": True, "questioned": questioned, "count": len(outside)}, times, logged
+    return told | {"recovered": True, "questioned": questioned, "count": len(outside)}, times, logged, expected
 
 
 def _row(log: Log, row: Any, time: float, logged: float, expected: float) -> dict[str, Any]:

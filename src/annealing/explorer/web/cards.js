@@ -45,6 +45,7 @@ function card(number, act) {
   );
   let rows = new Map();
   let controls = [];
+  let last = "";
 
   /** The field is as high as its text. */
   function fit() {
@@ -102,10 +103,15 @@ function card(number, act) {
     rows = new Map();
     const parts = [];
     let call = null;
+    let seen = new Set();
     next.forEach((control, i) => {
-      const of = `${control.function}`;
-      if (of !== call && control.given) parts.push(make("h3", {}, of || "numbers"));
-      if (control.given) call = of;
+      // A name that comes again belongs to the next call of the same recipe.
+      if (control.function !== call || seen.has(control.name)) {
+        parts.push(make("h3", {}, control.function || "numbers"));
+        call = control.function;
+        seen = new Set();
+      }
+      seen.add(control.name);
       parts.push(row(control, named[i]));
     });
     list.replaceChildren(...parts);
@@ -117,6 +123,9 @@ function card(number, act) {
     focus: () => notation.focus(),
     /** Show what Python says of this schedule; held: the change that is being dragged. */
     show(told, hidden, held) {
+      const now = held ? "" : JSON.stringify([told, hidden]);
+      if (now && now === last && notation.value === told.text) return;
+      last = now;
       if (document.activeElement !== notation || held) notation.value = told.text;
       else if (notation.value.trim() === "") notation.value = told.text;
       fit();
@@ -148,7 +157,7 @@ function card(number, act) {
 
   function wrong(one) {
     const parts = [make("p", {}, one.message)];
-    if (one.excerpt) parts.push(make("pre", { tabindex: 0, "aria-label": "Where in the notation" }, one.excerpt));
+    if (one.excerpt) parts.push(make("pre", { tabindex: 0, role: "region", "aria-label": "Where in the notation" }, one.excerpt));
     if (one.fix) {
       const take = () => {
         notation.value = one.fix.text;
@@ -166,10 +175,9 @@ function card(number, act) {
       const place = found.name ? `${found.name} at ${readable(found.time)}: ` : "";
       parts.push(make("li", { class: `ae-${found.severity}` }, make("strong", {}, `${found.severity} `), `${place}${found.message}${found.remedy ? `; ${found.remedy}` : ""}`));
     }
-    const spent = one.budget && `Over ${readable(one.updates)} updates: sum ${one.budget.sum}, mean ${one.budget.mean}, ${readable(100 * Number(one.budget.share_near_peak))} % of them near the peak.`;
     return [
       parts.length ? make("ul", { "aria-label": `What lint says of ${name}` }, ...parts) : null,
-      spent ? make("p", { class: "ae-budget" }, spent) : null,
+      one.budget ? make("p", { class: "ae-budget" }, one.budget) : null,
       make("p", { class: "ae-print" }, one.fingerprint),
     ].filter(Boolean);
   }

@@ -48,6 +48,25 @@ function chart(place, said, height, label) {
     context.restore();
   }
 
+  /** The dashed line of the schedule that a log follows. */
+  function path(plot, list, paint) {
+    const ratio = devicePixelRatio;
+    const context = plot.ctx;
+    context.save();
+    context.beginPath();
+    context.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
+    context.clip();
+    context.strokeStyle = paint;
+    context.lineWidth = ratio;
+    context.setLineDash([4 * ratio, 3 * ratio]);
+    context.beginPath();
+    for (const [time, value] of list) {
+      if (!Number.isNaN(value) && (drawn.scale !== "log" || value > 0)) context.lineTo(plot.valToPos(time, "x", true), plot.valToPos(value, "y", true));
+    }
+    context.stroke();
+    context.restore();
+  }
+
   function overlay(plot) {
     const ratio = devicePixelRatio;
     if (drawn.at !== null && drawn.at !== undefined) {
@@ -68,7 +87,8 @@ function chart(place, said, height, label) {
       dots(plot, curve.restarts, style(curve.paint), 3.6, false);
       dots(plot, curve.checkpoints, style(curve.paint), 3.6, true);
     }
-    dots(plot, drawn.logged, style("--logged"), 1.8, false);
+    path(plot, drawn.followed, style("--logged"));
+    dots(plot, drawn.logged, style("--logged"), 2.6, false);
     dots(plot, drawn.wrong, style("--wrong"), 3, false);
   }
 

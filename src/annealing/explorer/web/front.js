@@ -4,7 +4,7 @@ const PLAN = [
   ["epochs", "epochs"],
   ["steps", "or steps"],
   ["tokens", "or tokens"],
-  ["examples", "examples in the data set"],
+  ["examples", "examples"],
   ["batch", "batch"],
   ["accumulation", "batches per update"],
   ["replicas", "replicas"],
@@ -13,6 +13,7 @@ const PLAN = [
 const UNIT_NAMES = { step: "steps", epoch: "epochs", token: "tokens", "%": "% of the plan" };
 const FORMS = [
   ["notation", "Notation"],
+  ["python", "Python"],
   ["json", "JSON"],
   ["yaml", "Comparison (YAML)"],
   ["csv", "CSV"],
@@ -28,6 +29,7 @@ function explorer(root, ask, place) {
   let answer = null;
   let numbers = new Float64Array();
   let log = null;
+  let hasLog = false;
   let cards = [];
   let held = null;
   let entries = null;
@@ -80,7 +82,7 @@ function explorer(root, ask, place) {
   const plan = make("details", { class: "ae-panel" }, make("summary", {}, "Plan of the training"), make("p", {}, "It turns epochs, tokens and per cent into steps."), make("div", { class: "ae-grid" }, ...PLAN.map(([name, label]) => field(label, planFields[name]))), planWords);
   const one = make("select", { onchange: compared, "aria-label": "First schedule" });
   const two = make("select", { onchange: compared, "aria-label": "Second schedule" });
-  const differs = make("pre", { class: "ae-words", tabindex: 0, "aria-label": "How they differ" });
+  const differs = make("pre", { class: "ae-words", tabindex: 0, role: "region", "aria-label": "How they differ" });
   const difference = make("details", { class: "ae-panel" }, make("summary", {}, "Difference of two"), make("div", { class: "ae-row" }, one, "minus", two), differs);
   const file = make("input", { type: "file", "aria-label": "Choose a log", onchange: chosen });
   const against = make("select", { "aria-label": "Intended schedule", onchange: () => audit() });
@@ -138,7 +140,7 @@ function explorer(root, ask, place) {
     if (told.error || told.schedules.length !== cards.length) return;
     told.schedules.forEach((facts, i) => cards[i].tell(facts));
     differs.textContent = told.difference;
-    if (log) audit();
+    if (hasLog) audit();
   }, 250);
 
   const column = (row) => numbers.subarray(row * answer.points, (row + 1) * answer.points);
@@ -149,7 +151,8 @@ function explorer(root, ask, place) {
     while (cards.length < view.schedules.length) addCard();
     answer.schedules.forEach((told, i) => cards[i].show(told, Boolean(view.schedules[i].hidden), held && held.schedule === i ? held : null));
     drawChart();
-    keyline.textContent = answer.schedules.some((one) => one.restarts?.length) ? "● restart   ○ checkpoint: keep the model from the end of the cycle" : "";
+    const marked = answer.schedules.some((one) => one.restarts?.length);
+    keyline.replaceChildren(...(marked ? ["● restart   ○ checkpoint: keep the model from the end of the cycle   "] : []), ...(log ? [make("span", { class: "ae-logged" }, "●"), " logged   ", make("span", { class: "ae-failed" }, "●"), " in question"] : []));
     fillTools();
     fillValues();
   }
@@ -161,16 +164,15 @@ function explorer(root, ask, place) {
       curves.push({ name: LETTERS[i], values: column(1 + told.row), paint: `--s${i % 8}`, dash: DASHES[Math.floor(i / 8)], joined: told.joined, restarts: told.restarts, checkpoints: told.checkpoints });
     });
     const [start, stop] = place === "static" ? [view.start ?? answer.axis.begin, view.stop ?? answer.axis.end] : [answer.start, answer.stop];
-    const recovered = log?.curve && log.unit === answer.axis.unit ? log.curve : null;
     const common = { times: column(0), start, stop, unit: UNIT_NAMES[answer.axis.unit], at: place === "static" ? view.at : answer.at?.time };
-    const rows = log && log.unit === answer.axis.unit ? log : { points: [], wrong: [] };
-    main.draw({ ...common, curves, scale: view.scale, label: "learning rate", logged: rows.points, wrong: rows.wrong, recovered });
+    const rows = log && log.unit === answer.axis.unit ? log : { points: [], wrong: [], followed: [] };
+    main.draw({ ...common, curves, scale: view.scale, label: "learning rate", logged: rows.points, wrong: rows.wrong, followed: rows.followed });
     gap.hidden = !answer.difference;
     if (!answer.difference) return;
     below ??= chart(gap, { ...said, hovered: () => {} }, () => 150, "The difference of two schedules over time");
     const last = numbers.length / answer.points - 1;
     const gaps = { name: "difference", values: column(last), paint: "--text", dash: [], joined: true, restarts: [], checkpoints: [] };
-    below.draw({ ...common, curves: [gaps], scale: "linear", label: answer.difference.map((i) => LETTERS[i]).join(" − "), logged: [], wrong: [] });
+    below.draw({ ...common, curves: [gaps], scale: "linear", label: answer.difference.map((i) => LETTERS[i]).join(" − "), logged: [], wrong: [], followed: [] });
   }
 
   function fillTools() {
@@ -256,11 +258,11 @@ function explorer(root, ask, place) {
     redraw();
   }
 
-  async function append(text) {
+  async function append(text, focused = true) {
     if (view.schedules.length >= 24) return;
     view.schedules.push({ text });
     await redraw();
-    cards.at(-1)?.focus();
+    if (focused) cards.at(-1)?.focus();
   }
 
   async function openGallery() {
@@ -322,6 +324,7 @@ function explorer(root, ask, place) {
   const audit = latest(async (posted) => {
     verdict.classList.add("ae-busy");
     const content = posted?.content ? posted : {};
+    hasLog = true;
     const { told, bytes } = await ask("log", { view, against: against.value === "" ? null : Number(against.value), ...content });
     verdict.classList.remove("ae-busy");
     if (told.error) {
@@ -329,14 +332,15 @@ function explorer(root, ask, place) {
       return;
     }
     const all = new Float64Array(bytes.buffer, 0, bytes.byteLength / 8);
-    const points = [];
-    for (let i = 0; i < told.rows; i += 1) points.push([all[i], all[told.rows + i]]);
-    log = { unit: told.unit, points, wrong: told.questioned.map((row) => [row.time, row.logged]) };
+    const pairs = (row) => Array.from(all.subarray(0, told.rows), (time, i) => [time, all[row * told.rows + i]]);
+    log = { unit: told.unit, points: pairs(1), followed: pairs(2), wrong: told.questioned.map((row) => [row.time, row.logged]) };
     const known = told.schedule ? [make("p", {}, told.recovered ? "Recovered: " : "Followed: ", make("code", {}, told.schedule)), make("button", { type: "button", onclick: () => append(told.schedule) }, "Add it to the page")] : [];
     const rows = told.questioned.slice(0, 50).map((row) => make("tr", {}, ...[row.clock, row.logged, row.intended].map((value) => make("td", {}, readable(value)))));
     const table = rows.length ? make("div", { class: "ae-scroll", tabindex: 0, role: "region", "aria-label": "Rows in question" }, make("table", {}, make("caption", {}, `Rows in question: ${told.count}`), make("thead", {}, make("tr", {}, ...[told.clock, "logged", told.recovered ? "recovered" : "intended"].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...rows))) : null;
     verdict.replaceChildren(...[...told.sentences.map((sentence) => make("p", {}, sentence)), ...known, table].filter(Boolean));
-    drawChart();
+    // A page that was opened with a log alone shows what the log follows.
+    if (told.schedule && !view.schedules.length) await append(told.schedule, false);
+    else show();
   });
 
   async function taken() {
@@ -367,7 +371,8 @@ function explorer(root, ask, place) {
     plan.open = Object.keys(view.plan).length > 0;
     difference.open = Boolean(view.difference);
     await redraw();
-    if (told.log) {
+    hasLog = told.log;
+    if (hasLog) {
       overlay.open = true;
       await audit();
     }

@@ -39,7 +39,8 @@ function readable(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (Number.isInteger(value)) return value.toLocaleString("en");
   const size = Math.abs(value);
-  return size >= 1e-4 && size < 1e7 ? String(Number(value.toPrecision(6))) : value.toExponential(4);
+  const short = Number(value.toPrecision(6));
+  return size >= 1e-4 && size < 1e7 ? String(short) : short.toExponential();
 }
 
 /** Questions to Python through what anywidget calls a model: `send`, and an event for what comes back. */
