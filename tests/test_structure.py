@@ -167,7 +167,7 @@ BOUNDS = {
     "audit/readers": 2_350,
     "audit/recovery": 3_400,
     "translation": 1_700,
-    "explorer": 1_300,
+    "explorer": 1_340,
 }
 
 

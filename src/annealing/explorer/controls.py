@@ -84,7 +84,8 @@ def _of_node(node: ast.AST, text: str, peak: float) -> Iterator[Control]:
     end = _place(text, node.end_lineno, node.end_col_offset) - 1
     for parameter in parameters:
         usual = parameter.default
-        if parameter.name not in given and not required(parameter) and isinstance(usual, bool | int | float | str):
+        plain = usual is None or isinstance(usual, bool | int | float | str)
+        if parameter.name not in given and not required(parameter) and plain:
             made = ast.parse(literal(usual), mode="eval").body
             absent = _control(name, parameter.name, made, literal(usual), peak)
             before = f"{', ' if given else ''}{parameter.name}={absent.before}"
