@@ -6,8 +6,6 @@ held against what was done.
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from annealing import Schedule, cosine, linear, multistep, warm_restarts
+from logging_programs import PROGRAMS, write_log
+
+from annealing import Schedule, constant, cosine, linear, multistep, one_cycle, warm_restarts, warmup
 
 Parameters = dict[str, Any]
 
@@ -24,7 +24,8 @@ Parameters = dict[str, Any]
 class Plan:
     """A schedule with a warm-up: what a trainer is configured with. `notation` says the same to the audit.
 
-    kind: of the decay. T: the updates in all. floor: the last rate of a cosine or a linear decay.
+    kind: of the decay; "product" is a line times its warm-up, "sum" the rate of YOLO's biases. T: the updates in all.
+    floor: the last rate of a cosine or a linear decay. given: a schedule of another kind.
     """
 
     kind: str = "cosine"
@@ -33,17 +34,26 @@ class Plan:
     warmup: int = 0
     floor: float = 0.0
     milestones: tuple[int, ...] = (300, 600, 800)
+    given: Schedule | None = None
 
     @cached_property
     def schedule(self) -> Schedule:
-        rest = self.T - self.warmup
+        rest, W = self.T - self.warmup, self.warmup
+        if self.given is not None:
+            return self.given
+        line = linear(self.peak, self.floor, self.T)
+        if self.kind == "product":
+            return warmup(line, W, place="times") if W else line
+        if self.kind == "sum":
+            return linear(10 * self.peak, 0, W) + linear(0, 1, W) * line
         decay = {
             "cosine": lambda: cosine(self.peak, self.floor, rest),
             "linear": lambda: linear(self.peak, self.floor, rest),
             "multistep": lambda: multistep(self.peak, [m - self.warmup for m in self.milestones]),
             "restarts": lambda: warm_restarts(self.peak, T_0=self.T // 10, T_mult=2),
+            "one cycle": lambda: one_cycle(self.peak, rest),
         }[self.kind]()
-        return linear(0, self.peak, self.warmup) >> decay if self.warmup else decay
+        return linear(0, self.peak, W) >> decay if W else decay
 
     @property
     def notation(self) -> str:
@@ -188,6 +198,63 @@ def doubles(plan: Plan, t: int = 437) -> Iterator[Case]:
         yield case(train(plan, n, used=replace(small, T=1417)), peak, ("wrong-horizon", {"horizon": 1417}))
 
 
+def composed() -> Iterator[Case]:
+    """Faults as frameworks and configurations make them: what comes after the end, sums, products, sizes of any kind."""
+
+    def case(plan: Plan, rates: list[float], *truth: tuple[str, Parameters]) -> Case:
+        return Case(plan, [float(i) for i in range(1, len(rates) + 1)], rates, truth)
+
+    def again(plan: Plan, k: float, policy: str, n: int) -> list[float]:
+        """The rates of a schedule stepped k times, which rises or begins again after its end."""
+        beyond = plan.schedule.beyond(policy)
+        return [float(beyond(k * i)) for i in range(n)]
+
+    rebound = ("rebound-after-the-end", {"policy": "mirror"})
+    for k in (2, 3, 4, 8):
+        plan = Plan("cosine", 1e-4, 1000)
+        yield case(plan, again(plan, k, "mirror", 1000), ("stepped-too-often", {"k": k}), rebound)
+    for kind in ("cosine", "one cycle"):
+        plan, short = Plan(kind, 1e-3), ("schedule-shorter-than-the-run", {"horizon": 250})
+        yield case(plan, again(plan, 4, "repeat", 1000), short, ("rebound-after-the-end", {"policy": "repeat"}))
+    for k in (65, 100, 391, 1563):
+        for kind, marks in (("cosine", ()), ("linear", ()), ("multistep", (10 * k, 20 * k))):
+            plan = Plan(kind, T=30 * k, milestones=marks)
+            yield case(plan, train(plan, 90, steps=k), ("stepped-too-often", {"k": k}))
+    for horizon in (31, 370, 3001, 120_000, 10_000_000):
+        plan = Plan("cosine" if horizon % 2 else "linear", floor=0.001)
+        name = "wrong-horizon" if horizon > plan.T else "schedule-shorter-than-the-run"
+        yield case(plan, train(plan, plan.T, used=replace(plan, T=horizon)), (name, {"horizon": horizon}))
+    for plan in (Plan("linear", 0.02, 811), Plan("cosine", 0.3, 400, floor=0.1)):
+        yield case(plan, [plan.rate(plan.T - i) for i in range(plan.T)], ("reversed", {"total": plan.T}))
+    plan = Plan("product", 0.01, 1000, 30, 1e-4)
+    for length, name in ((120, "warm-up-stretched"), (10, "warm-up-clipped"), (0, "warm-up-missing")):
+        given = {"length": length} if length else {}
+        yield case(plan, train(plan, plan.T, used=replace(plan, warmup=length)), (name, given))
+    yield case(
+        plan, train(plan, plan.T, used=replace(plan, peak=0.03, floor=3e-4)), ("wrong-peak", {"peak": 0.03 * 0.9703})
+    )
+    plan = Plan("sum", 0.01, 1000, 30, 1e-4)
+    yield case(plan, train(plan, plan.T, steps=2), ("stepped-too-often", {"k": 2}))
+    shorter = ("schedule-shorter-than-the-run", {"horizon": 500})
+    yield case(plan, train(plan, plan.T, used=replace(plan, T=500)), shorter)
+    for peak, T in ((1e-3, 500), (0.5, 313)):
+        plan = Plan("linear", peak, T)
+        yield case(plan, [peak * (1 - i / T) for i in range(2 * T)], ("goes-on-after-the-end", {}))
+    plan = Plan("linear", 1e-5, 1500, 50)
+    yield case(plan, train(plan, 600, skip=(1, 2, 9, 300)), ("skipped-scheduler-steps", {"lag": 4}))
+    plan = Plan(given=linear(0, 1, 30) >> constant(1, 70) >> constant(0.1))
+    yield case(plan, [plan.rate(i) if i < 150 else 1.0 for i in range(200)], ("constant", {"at": 150, "rate": 1}))
+    plan = Plan("multistep", 0.04, 500, milestones=(390, 400))
+    for edited, levels in (
+        ((390, 400, 410), (4e-3, 4e-4, 4e-5)),
+        ((210, 320), (4e-3, 0.04)),
+        ((100, 390), (0.02, 4e-3)),
+    ):
+        used = [0.04, *levels]
+        rates = [used[sum(i >= m for m in edited)] for i in range(plan.T)]
+        yield case(plan, rates, ("milestones-edited", {"milestones": edited}))
+
+
 def thinned(case: Case, every: int) -> Case:
     """The same run, of which only some updates are logged."""
     kept = [i for i in range(len(case.clock)) if case.clock[i] % every == 0]
@@ -195,22 +262,9 @@ def thinned(case: Case, every: int) -> Case:
 
 
 def write(case: Case, path: Path, form: str, digits: int = 17) -> Path:
-    """Write the rates as a real log: "trainer_state", "csv", "jsonl" or "console"; returns the path of the file."""
-    rows = [(int(c), float(f"{r:.{digits - 1}e}")) for c, r in zip(case.clock, case.rates, strict=True)]
-    if form == "trainer_state":
-        history = [{"step": step, "epoch": step / 100, "loss": 1.0, "learning_rate": rate} for step, rate in rows]
-        path.write_text(json.dumps({"global_step": rows[-1][0], "log_history": history}))
-    elif form == "csv":
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["step", "lr"])
-            writer.writerows(rows)
-    elif form == "jsonl":
-        path.write_text("".join(json.dumps({"step": step, "lr": rate}) + "\n" for step, rate in rows))
-    else:
-        lines = (f"step {step} | loss 1.0000 | lr {rate:.{digits - 1}e}\n" for step, rate in rows)
-        path.write_text("".join(lines))
-    return path
+    """Write the rates as the log of one of the programs in `logging_programs`; returns the path of the file."""
+    rows = [(int(c), r) for c, r in zip(case.clock, case.rates, strict=True)]
+    return write_log(PROGRAMS[form], path, rows, per=100, total=case.plan.T, digits=digits)
 
 
 def named(case: Case, faults: Any) -> bool:
@@ -241,7 +295,9 @@ def visible(case: Case) -> bool:
 
 
 def _agrees(found: dict[str, Any], wanted: dict[str, Any], gap: float, every: float) -> bool:
-    def close(name: str, got: float, value: float) -> bool:
+    def close(name: str, got: Any, value: Any) -> bool:
+        if isinstance(value, str):
+            return bool(got == value)
         slack = every if name == "until" else gap if name in ("at", "by", "milestones") else 1e-12
         return math.isclose(got, value, rel_tol=1e-6, abs_tol=slack)
 

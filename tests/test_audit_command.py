@@ -24,7 +24,7 @@ PLAN = Plan("cosine", T=200)
 
 def log_file(folder: Path, rates: list[float]) -> str:
     clock = [float(n) for n in range(1, len(rates) + 1)]
-    return str(write(Case(PLAN, clock, rates, ()), folder / "log.csv", "csv"))
+    return str(write(Case(PLAN, clock, rates, ()), folder / "log.csv", "CSV"))
 
 
 TWO_UNITS = 2 * np.spacing(0.1)  # a cosine of NumPy's against one of Python's

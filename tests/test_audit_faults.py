@@ -12,13 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from faulty_logs import Case, Plan, doubles, named, singles, thinned, write
+from faulty_logs import Case, Plan, composed, doubles, named, singles, thinned, write
 
 from annealing import ScheduleError, constant, cosine, linear, multistep, parse, warm_restarts
 from annealing.audit import Log, Verdict, audit, read
 
 WARM = Plan("cosine", warmup=50, floor=0.001)
-LOGS = [("trainer_state", 17, 1), ("csv", 17, 10), ("jsonl", 6, 1), ("console", 7, 5)]
+LOGS = [
+    ("Transformers' trainer_state.json", 17, 1),
+    ("CSV", 17, 10),
+    ("JSON lines", 6, 1),
+    ("a console", 7, 5),
+    ("TensorBoard", 17, 1),
+]
 REAL = Path(__file__).parents[2] / "shared" / "data" / "logs"
 
 
@@ -47,8 +53,15 @@ def check(case: Case, verdict: Verdict) -> None:
 )
 def test_single_faults_are_named(number: int, case: Case, tmp_path: Path) -> None:
     form, digits, every = LOGS[number % len(LOGS)]
-    log = replace(read(write(thinned(case, every), tmp_path / "log", form, digits)), shift=-1)
+    case = thinned(case, every)
+    log = replace(read(write(case, tmp_path / "log", form, digits)), shift=-1)
     check(case, audit(log, parse(case.plan.notation)))
+
+
+@pytest.mark.parametrize("case", list(composed())[::3], ids=lambda case: " and ".join(n for n, _ in case.truth))
+def test_what_frameworks_and_configurations_do_is_named(case: Case) -> None:
+    verdict = audit(by_hand(case.rates), case.plan.schedule)
+    check(case, verdict)
 
 
 ADDED = [case for plan in (Plan(), Plan("multistep"), Plan("restarts")) for case in singles(plan)]
@@ -60,13 +73,14 @@ ADDED = [case for case in ADDED if case.truth[0][0] == "warm-up-added"]
 )
 def test_a_warm_up_that_was_added_is_named(number: int, case: Case, tmp_path: Path) -> None:
     form, digits, every = LOGS[number % len(LOGS)]
-    log = replace(read(write(thinned(case, every), tmp_path / "log", form, digits)), shift=-1)
+    case = thinned(case, every)
+    log = replace(read(write(case, tmp_path / "log", form, digits)), shift=-1)
     check(case, audit(log, parse(case.plan.notation)))
 
 
 @pytest.mark.parametrize("case", list(doubles(Plan()))[::3], ids=lambda case: " and ".join(n for n, _ in case.truth))
 def test_double_faults_are_named(case: Case, tmp_path: Path) -> None:
-    log = replace(read(write(case, tmp_path / "log.json", "trainer_state")), shift=-1)
+    log = replace(read(write(case, tmp_path / "log.json", "Transformers' trainer_state.json")), shift=-1)
     check(case, audit(log, parse(case.plan.notation)))
 
 

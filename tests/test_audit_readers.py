@@ -53,6 +53,11 @@ lr_scheduler_type=SchedulerType.LINEAR,
 {"acc/top1": 0.0, "data_time": 0.04, "step": 1}
 {"lr": 0.009990133642141357, "data_time": 0.1, "epoch": 2, "iter": 30, "memory": 8164, "step": 30}
 """,
+    "mmcv_json": """{"env_info": "sys.platform: linux", "seed": 0}
+{"mode": "train", "epoch": 1, "iter": 50, "lr": 0.00123, "memory": 6504, "data_time": 0.2, "loss": 2.2}
+{"mode": "val", "epoch": 1, "iter": 625, "lr": 0.00123, "bbox_mAP": 0.3}
+{"mode": "train", "epoch": 2, "iter": 100, "lr": 0.0012, "memory": 6504, "data_time": 0.2, "loss": 2.2}
+""",
     "mmengine": """    optimizer=dict(lr=0.001, momentum=0.9, type='SGD'))
     max_epochs=45, type='EpochBasedTrainLoop')
 2024/10/10 17:09:41 - mmengine - INFO - Epoch(train)  [1][ 20/597]  base_lr: 5.0000e-03 lr: 1.0000e-03  eta: 2:40:15
@@ -130,6 +135,7 @@ EXPECTED = {
     "ultralytics": ("epoch", [1, 2], [0.0973, 0.0947], [5e-07, 5e-07], None, {}),
     "yolov5": ("epoch", [0, 1], [0.0033315, 0.0066], [5e-08, 5e-08], None, {}),
     "mmengine_json": ("update", [15, 30], [0.01, 0.009990133642141357], [2**-60, 2**-60], -1, {}),
+    "mmcv_json": ("update", [50, 100], [0.00123, 0.0012], [5e-06, 5e-06], -1, {}),
     "mmengine": ("update", [20, 637], [0.001, 0.0009999], [5e-08, 5e-09], -1, {"max_epochs": 45}),
     "detectron2_json": ("update", [9, 19], [0.000225025, 0.00025], [2**-66, 2**-65], 0, {}),
     "detectron2": ("update", [19, 39], [0.01019, 2.5373e-05], [5e-07, 5e-10], 0, {"STEPS": [60000, 80000]}),

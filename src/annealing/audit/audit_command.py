@@ -66,7 +66,7 @@ def audit(
         picture_path(out)
     github = "github" in forms
     try:
-        log = _read(logs, next((form for form in forms if form != "github"), None), _columns(columns))
+        log = _read(logs, next((form for form in forms if form != "github"), None), _columns(columns), unit)
         number = _number(log, group)
         if intended is None:
             recovered = recover(log, number, unit)
@@ -120,7 +120,7 @@ def _columns(given: tuple[str, ...]) -> dict[str, Any] | None:
     return {kind: names if kind == "rate" else names[-1] for kind, names in named.items()} or None
 
 
-def _read(logs: tuple[Path, ...], form: str | None, columns: dict[str, Any] | None) -> Log:
+def _read(logs: tuple[Path, ...], form: str | None, columns: dict[str, Any] | None, unit: str | None) -> Log:
     """The log, with a bar on a terminal while it is read."""
     from rich.console import Console
     from rich.progress import Progress
@@ -133,7 +133,8 @@ def _read(logs: tuple[Path, ...], form: str | None, columns: dict[str, Any] | No
         def progress(done: int, total: int) -> None:
             bars.update(bar, completed=done, total=total)
 
-        return read(logs, form, columns, progress=progress)
+        # Epochs are taken of the log that was read, since a schedule may well be in the other unit.
+        return read(logs, form, columns, progress=progress, unit="update" if unit == "update" else None)
 
 
 def _number(log: Log, group: str) -> int:
@@ -211,5 +212,7 @@ def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str,
             lines.append(f"with {skipped} skipped scheduler step{'s' * (skipped > 1)}:")
         lines += [f"from {found.unit} {begin:g} on {lag} step{'s' * (lag > 1)} behind" for begin, lag in found.lags]
         lines += found.undetermined
-    status = 2 if found.schedule is None else 0 if found.exact else 1
+    # Where the clock is not known, a schedule that is near the rows may be any number of others.
+    unclear = found.schedule is None or (log.length is not None and not found.exact)
+    status = 2 if unclear else 0 if found.exact else 1
     return (record, "\n".join([*lines, *notes])), status

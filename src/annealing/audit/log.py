@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,14 @@ from numpy.typing import NDArray
 
 class LogError(ValueError):
     """A file that holds no readable log; the message names the file and says what was expected."""
+
+
+class EpochLength(NamedTuple):
+    """How many updates an epoch is taken to have, and the least and most that it may have."""
+
+    taken: int
+    least: int
+    most: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +44,9 @@ class Log:
         step the scheduler, so rate at clock c is schedule(c - skipped + shift)); NaN where a row does not; else None.
     left_out: how many rows with a rate were left out, and why: pairs of a number and a reason.
     file: the path that was read, or the first of several.
+    most: (n, groups) float64 where it is in doubt how many digits the program prints: `half` if it prints no more than
+        the few that are there; else None.
+    length: where the clock depends on the updates in an epoch and nothing in the log tells them, how many they may be.
     """
 
     format: str
@@ -55,6 +66,8 @@ class Log:
     skipped: NDArray[np.float64] | None = None
     left_out: tuple[tuple[int, str], ...] = ()
     file: str = ""
+    length: EpochLength | None = None
+    most: NDArray[np.float64] | None = None
 
     @property
     def stated(self) -> dict[str, Any]:

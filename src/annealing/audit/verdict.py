@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .coverage import Coverage, coverage, source
-from .evidence import Evidence, group_number, run_begins
+from .epoch_lengths import UNTOLD, of_followed_length
+from .evidence import Evidence, evidence, group_number, run_begins
 from .explain import Account, explain, follows_from
 from .faults import ADVICE, Fault
 from .landmarks import Landmarks, landmarks
@@ -19,6 +20,8 @@ from .log import Log
 from .messages import sentences
 from .param_groups import beside
 from .row_faults import FollowedRates, course, several_runs
+
+SHORT = "the rates that were logged have so few digits that they may have been rounded"
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,7 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
             f"a log needs a learning rate in group {log.groups[number]!r}, but none of its rows has one"
         )
     marks = landmarks(expect, float(np.nanmax(log.clock)))
+    log = of_followed_length(log, expect, number, marks.peak)
     return _verdict(log, expect, number, marks, explain(log, number, expect, marks))
 
 
@@ -170,6 +174,9 @@ def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account:
         named = [_unexplained(named[0], courses[0], rows, marks, first)]
     covered = coverage(expect, rows, marks)
     doubt = _doubt(log, covered, first)
+    if not doubt and first is not None and log.most is not None:
+        loose = evidence(replace(log, half=log.most), number, marks.peak).later(account.shift)
+        doubt = SHORT if loose.first_wrong(meant) is None else ""
     same = [other for other, used in zip(named[1:], courses[1:], strict=False) if used.schedule == courses[0].schedule]
     explained = bool(named[0]) and named[0][-1].name != "unknown"
     return Verdict(
@@ -201,6 +208,8 @@ def _doubt(log: Log, covered: Coverage, first: Departure | None) -> str:
         return covered.why
     if log.counted:
         return "the log has no clock, so that its rows were only counted"
+    if log.length is not None:
+        return UNTOLD
     return "" if covered.enough else covered.why
 
 

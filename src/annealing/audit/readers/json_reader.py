@@ -53,6 +53,8 @@ def _kind(record: Mapping[str, Any]) -> str:
         return "detectron2_json"
     if {"lr", "step", "iter", "data_time"} <= keys:
         return "mmengine_json"
+    if {"mode", "epoch", "iter", "lr"} <= keys:
+        return "mmcv_json"
     return "wandb" if keys & {"_step", "_timestamp", "_runtime"} else "json"
 
 

@@ -29,7 +29,7 @@ def then(begin: str, found: str, letters: str) -> str:
 class Format(NamedTuple):
     """A kind of log.
 
-    style: how rates are printed, as in `Printed`.
+    style: how rates are printed, as in `Printed`; -5 is round(rate, 5).
     shift: rate at clock c is schedule(c + shift), where the format decides it.
     double: whether rates are known to be float64 when they are printed; others may have been float32.
     """
@@ -74,6 +74,7 @@ TABLES = {
         Format("ultralytics", "Ultralytics' results.csv", 5, "epoch", double=True),
         Format("yolov5", "YOLOv5's results.csv", 5, "epoch", double=True),
         Format("mmengine_json", "mmengine's scalars (vis_data/*.json)", "full", None, -1),
+        Format("mmcv_json", "mmcv's .log.json", -5, None, -1),
         Format("detectron2_json", "detectron2's metrics.json", "full", None, 0),
         Format("detr", "log.txt of DETR, DeiT and MAE", "mean", "epoch"),
         Format("wandb", "a Weights & Biases history as CSV or JSON lines", None),

@@ -58,7 +58,8 @@ class Printed:
 
     style: "full" where the writer prints every float in full, "single" where it keeps float32, "mean" where it prints
         the mean of many equal floats, "digits" where it prints a fixed number of decimals, a number where it prints so
-        many significant digits and leaves zeros out; None finds it from the numbers.
+        many significant digits and leaves zeros out, a negative one where it rounds to so many decimals; None finds it
+        from the numbers.
     double: whether the numbers were float64 when they were printed; otherwise they may have been float32.
     """
 
@@ -67,6 +68,7 @@ class Printed:
         self.parts: list[Cells] = []
         self.count = 0
         self.parsed = False  # whether a parser read the numbers, so that zeros at their end are lost
+        self.unsure = False  # whether numbers are so short that they may be full, or rounded to the digits they have
 
     def add(self, cells: Cells) -> None:
         self.parts.append(cells)
@@ -90,8 +92,11 @@ class Printed:
         found = found[found > 0]
         return len(found) > 1 and bool(found[-1] < found[:-1].min())
 
-    def column(self, keep: Booleans) -> tuple[Floats, Floats]:
-        """All values, and the tolerance of each, by the digits of those that are kept."""
+    def column(self, keep: Booleans) -> tuple[Floats, Floats, Floats]:
+        """All values, and the tolerance of each, by the digits of those that are kept.
+
+        The last column is the tolerance if the digits that are there are all that the writer prints.
+        """
         columns: list[Any] = [np.concatenate(parts) for parts in zip(*self.parts, strict=True)]
         cells = Cells(*columns)
         self.parts.clear()
@@ -105,12 +110,21 @@ class Printed:
             if short is not None:
                 rest = _half(short, cells.values, cells.last, self.double)
                 half = np.where(cells.significant >= FULL, half, rest)
-        return cells.values, half
+            if not self.unsure:
+                return cells.values, half, half
+            # Nobody prints a rate to one digit: 0.1 is far more often a tenth, or 0.100.
+            most = int(cells.significant[some].max(initial=0))
+            cells.last[cells.significant < 2] = -FULL
+            rounded = np.maximum(_half(most, cells.values, cells.last), _half("digits", cells.values, cells.last))
+            return cells.values, half, rounded if most > 1 else half
 
     def _styles(self, cells: Cells, some: Booleans) -> tuple[str | int, str | int | None]:
         """How numbers of many digits were printed, and how the others; None where those were printed alike."""
         if self.style in ("single", "mean"):
             return self.style, None
+        if isinstance(self.style, int) and self.style < 0:
+            cells.last[:] = self.style
+            return "full", "digits"
         if self.style is not None and self.style != "full":
             most = int(cells.significant[some].max(initial=0))
             return "full", self.style if isinstance(self.style, str) else max(most, self.style)
@@ -119,15 +133,25 @@ class Printed:
         if self.style == "full":
             return full, None
         short = cells.at(some & ~long)
-        fixed = self._fixed(short)
         # A full float that is short by luck is written as any other; one long number among many that are cut to
         # a few digits is from somewhere else, such as a printed optimizer.
-        if long.any() and not (fixed or _is_outlier(cells.values[long], short)):
+        if long.any() and not (self._is_padded(short) or _is_outlier(cells.values[long], short)):
             return "single, full" if _all_single(cells.values[some]) else full, None
+        fixed = self._fixed(short)
         if not fixed and _is_rounded(short):
             return full, "rounded"
         most = int(short.significant.max(initial=0))
-        return full, "digits" if fixed else max(most, most if most > 3 else GENERAL)
+        if fixed or most > 3 or _is_cut(short, most):
+            return full, "digits" if fixed else most
+        self.unsure = True
+        return full, GENERAL
+
+    def _is_padded(self, cells: Cells) -> bool:
+        """Whether numbers have zeros at their end, or a mantissa where the shortest form has none."""
+        # repr never writes 9.9e-04: below 1e-4 alone it uses an exponent
+        mantissa = cells.powers & (cells.values >= 1e-4) & (cells.values < 1)
+        same = mantissa.any() and np.ptp(cells.decimals[cells.powers]) == 0
+        return not self.parsed and bool(cells.padded.any() or same)
 
     def _fixed(self, cells: Cells) -> bool:
         """Whether numbers have a fixed number of decimals, in a mantissa or without one."""
@@ -135,10 +159,7 @@ class Printed:
             return False
         varied = bool(np.ptp(cells.values) > 0)
         plain = not cells.powers.any() and cells.significant.max() > 1
-        same = plain and varied and np.ptp(cells.decimals) == 0
-        # repr never writes 9.9e-04: below 1e-4 alone it uses an exponent
-        mantissa = cells.powers & (cells.values >= 1e-4) & (cells.values < 1)
-        return bool(cells.padded.any() or same or (mantissa.any() and np.ptp(cells.decimals[cells.powers]) == 0))
+        return self._is_padded(cells) or bool(plain and varied and np.ptp(cells.decimals) == 0)
 
 
 def _is_rounded(cells: Cells) -> bool:
@@ -149,6 +170,14 @@ def _is_rounded(cells: Cells) -> bool:
     # Nine numbers in ten do not end with a zero, so most show where they were rounded.
     decimals = np.mean(there.last == there.last.min())
     return bool(decimals > 0.5 and decimals > np.mean(there.significant == there.significant.max()))
+
+
+def _is_cut(cells: Cells, most: int) -> bool:
+    """Whether numbers of a few digits are rounded to these, and not short by themselves as 0.1 and 0.01 are."""
+    _, first = np.unique(cells.values[cells.significant > 0], return_index=True)
+    digits = cells.significant[cells.significant > 0][first]
+    # Nine numbers in ten do not end with a zero, while round numbers mostly do.
+    return most > 1 and len(digits) > 3 and bool(np.mean(digits == most) > 0.85)
 
 
 def _is_outlier(long: Floats, short: Cells) -> bool:

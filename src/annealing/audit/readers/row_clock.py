@@ -6,7 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..log import EpochLength
 from .precision import Booleans, Floats
+
+AGREEING = 0.75  # of the epochs whose rates show a length that must show the same one
 
 
 @dataclass(frozen=True)
@@ -31,23 +34,37 @@ class Said:
 
 @dataclass(frozen=True)
 class RowClock:
-    """The clock of each row, its epoch, its unit, whether rows were only counted, and what is worth saying about it."""
+    """The clock of each row, its epoch, its unit, whether rows were only counted, and what is worth saying about it.
+
+    length: the updates in an epoch, where neither the log nor its rates tell them for certain.
+    """
 
     values: Floats
     epochs: Floats
     unit: str = "update"
     counted: bool = False
     notes: list[str] = field(default_factory=list)
+    length: EpochLength | None = None
 
 
-def clock_of(
-    said: Said, rates: Floats, keep: Booleans, first: int | None, restarts: bool, epochs_last: bool
-) -> RowClock:
-    """The clock of rows: updates where there are any, else epochs, else the number of the row.
+@dataclass(frozen=True)
+class Habits:
+    """What is known of a log besides its rows.
 
-    rates: of one group. first: the number of the first epoch where the format decides it. restarts: whether an
-    iteration is always one within an epoch. epochs_last: whether rows are counted rather than given by their epochs.
+    first: the number of the first epoch where the format decides it. restarts: whether an iteration is always one
+    within an epoch. epochs_last: whether rows are counted rather than given by their epochs. batch: the examples in an
+    update, by the settings. in_updates: whether updates were asked for, though epochs may say as much.
     """
+
+    first: int | None = None
+    restarts: bool = False
+    epochs_last: bool = False
+    batch: int | None = None
+    in_updates: bool = False
+
+
+def clock_of(said: Said, rates: Floats, keep: Booleans, habits: Habits) -> RowClock:
+    """The clock of rows: updates where there are any, else epochs, else the number of the row; rates of one group."""
     has = {name: bool((np.isfinite(column) & keep).any()) for name, column in vars(said).items()}
     if has["update"] and (not has["iter"] or np.isfinite(said.update[keep]).mean() >= 0.5):
         return RowClock(said.update, said.epoch)
@@ -55,12 +72,12 @@ def clock_of(
         said = replace(said, epoch=said.iter, iter=said.per, per=np.full(len(keep), np.nan))
         has |= {"epoch": True, "per": False}
     if has["iter"]:
-        if has["epoch"] and (restarts or begins_again(said.iter[keep], said.epoch[keep])):
-            return _within_epochs(said, rates, keep, first, has)
+        if has["epoch"] and (habits.restarts or begins_again(said.iter[keep], said.epoch[keep])):
+            return _within_epochs(said, rates, keep, habits, has)
         return RowClock(np.where(np.isnan(said.iter), said.update, said.iter - _half_window(said)), said.epoch)
     if has["samples"] and has["epoch"]:
-        return _by_samples(said, keep, first)
-    if has["epoch"] and not epochs_last:
+        return _by_samples(said, rates, keep, habits)
+    if has["epoch"] and not habits.epochs_last:
         return RowClock(said.epoch, said.epoch, "epoch")
     if has["place"] and _is_count(said.place[keep], said.total[keep]):
         return RowClock(
@@ -116,60 +133,78 @@ def printed_before(said: Said, keep: Booleans, last: float) -> Floats:
     return said.epoch
 
 
-def _within_epochs(said: Said, rates: Floats, keep: Booleans, first: int | None, has: dict[str, bool]) -> RowClock:
+def _within_epochs(said: Said, rates: Floats, keep: Booleans, habits: Habits, has: dict[str, bool]) -> RowClock:
     """Update numbers from iterations within an epoch, if the length of an epoch is known or can be derived."""
     told = keep & np.isfinite(said.iter) & np.isfinite(said.epoch)
-    if np.unique(said.iter[told]).size == 1 < np.unique(said.epoch[told]).size:
+    if np.unique(said.iter[told]).size == 1 < np.unique(said.epoch[told]).size and not habits.in_updates:
         return RowClock(said.epoch, said.epoch, "epoch")
-    origin = _first_epoch(said.epoch[keep]) if first is None else first
-    notes, per = [], said.per
+    origin = _first_epoch(said.epoch[keep]) if habits.first is None else habits.first
+    notes, per, length = [], said.per, None
     if not has["per"]:
-        if _one_rate_each(said.epoch[told], rates[told]):
-            return RowClock(
-                said.epoch,
-                said.epoch,
-                "epoch",
-                notes=[
-                    "the log does not say how many updates an epoch has, and each epoch has one rate: epochs are used"
-                ],
-            )
-        most = _evenly_spaced(said.iter[told])
-        per = np.full(len(keep), float(most))
-        notes = [
-            f"the log does not say how many updates an epoch has: taken as {most:,}, so that rows are evenly spaced"
-        ]
-    return RowClock((said.epoch - origin) * per + said.iter - _half_window(said), said.epoch, notes=notes)
+        if _one_rate_each(said.epoch[told], rates[told]) and not habits.in_updates:
+            note = "the log does not say how many updates an epoch has, and each epoch has one rate: epochs are used"
+            return RowClock(said.epoch, said.epoch, "epoch", notes=[note])
+        length = _possible_lengths(said.iter[told])
+        shown = _length_by_rates(said.iter[told], said.epoch[told], rates[told], length)
+        why = "as its rates show" if shown else "so that rows are evenly spaced"
+        length = length._replace(taken=shown or length.taken)
+        notes = [f"the log does not say how many updates an epoch has: taken as {length.taken:,}, {why}"]
+        per = np.full(len(keep), float(length.taken))
+        if shown or length.least == length.most:
+            length = None
+    clock = (said.epoch - origin) * per + said.iter - _half_window(said)
+    return RowClock(clock, said.epoch, notes=notes, length=length)
 
 
-def _evenly_spaced(iters: Floats) -> int:
-    """How many updates an epoch has if rows keep their distance from one epoch to the next."""
+def _possible_lengths(iters: Floats) -> EpochLength:
+    """How many updates an epoch may have: from the last that was logged to one before the next that would be."""
     # The distance is a common divisor, since a row may be missing and the first of an epoch may be an extra one.
     seen = np.unique(iters).astype(np.int64)
-    return int(seen[-1] - seen[0] + max(1, np.gcd.reduce(np.diff(seen)))) if len(seen) > 1 else int(seen[0])
+    every = int(max(1, np.gcd.reduce(np.diff(seen)))) if len(seen) > 1 else 1
+    least = int(seen[-1]) + int(seen[0] % every != 0 or seen[0] == 0)  # counts such as 49, 99 and 0, 50 are from 0
+    return EpochLength(int(seen[-1] - seen[0]) + every, least, least + every - 1)
 
 
-def _by_samples(said: Said, keep: Booleans, first: int | None) -> RowClock:
-    """Updates from examples seen, where the rows show how many one update takes; otherwise parts of epochs."""
+def _length_by_rates(iters: Floats, epochs: Floats, rates: Floats, length: EpochLength) -> int | None:
+    """The updates in an epoch with which rates go on smoothly from one epoch to the next, if they show one number."""
+    last = np.flatnonzero(np.diff(epochs) == 1)
+    last = last[(last > 0) & (last + 2 < len(epochs))]
+    before, after = iters[last] - iters[last - 1], iters[last + 2] - iters[last + 1]
+    last = last[(before > 0) & (after > 0)]
+    if not last.size:
+        return None
+    before, after = iters[last] - iters[last - 1], iters[last + 2] - iters[last + 1]
+    # The mean of the slopes on both sides is that in between for any parabola, and cosines are nearly that.
+    slopes = np.stack([(rates[last] - rates[last - 1]) / before, (rates[last + 2] - rates[last + 1]) / after])
+    with np.errstate(all="ignore"):
+        found = (rates[last + 1] - rates[last]) / slopes.mean(axis=0) + iters[last] - iters[last + 1]
+    # Corners and rounded rates give slopes that differ, and lengths that are no whole numbers.
+    found = found[(found > length.least - 1) & (found < length.most + 1)]
+    found = found[np.abs(found - np.rint(found)) < 0.1]
+    whole, times = np.unique(np.rint(found), return_counts=True)
+    most = int(times.max(initial=0))
+    return int(whole[np.argmax(times)]) if most > 1 and most >= AGREEING * last.size else None
+
+
+def _by_samples(said: Said, rates: Floats, keep: Booleans, habits: Habits) -> RowClock:
+    """Updates from examples seen, where settings or rows show how many one update takes; else parts of epochs."""
     told = keep & np.isfinite(said.samples) & np.isfinite(said.of) & np.isfinite(said.epoch)
-    origin = _first_epoch(said.epoch[keep]) if first is None else first
-    samples = np.unique(said.samples[told & (said.samples > 0)]).astype(np.int64)
-    batch = int(np.gcd.reduce(samples)) if samples.size else 0
-    gaps = np.diff(samples)
+    if _one_rate_each(said.epoch[told], rates[told]) and not habits.in_updates:
+        return RowClock(said.epoch, said.epoch, "epoch")
+    since = said.epoch - (_first_epoch(said.epoch[keep]) if habits.first is None else habits.first)
+    seen = np.unique(said.samples[told & (said.samples > 0)]).astype(np.int64)
+    common, gaps = int(np.gcd.reduce(seen)) if seen.size else 0, np.diff(seen)
+    if habits.batch and common and common % habits.batch == 0:
+        batch, why = habits.batch, "as the log's settings say"
     # The first line of an epoch is that of its first update, and later ones are many updates apart: then the
     # greatest common divisor is one update. Otherwise it may be any number of them.
-    if gaps.size and samples[0] == batch and gaps.min() > batch:
-        per = np.floor(said.of / batch)
-        return RowClock(
-            (said.epoch - origin) * per + said.samples / batch,
-            said.epoch,
-            notes=[f"an update is taken as {batch:,} examples, which all counts of examples are multiples of"],
-        )
-    return RowClock(
-        said.epoch - origin + said.samples / said.of,
-        said.epoch,
-        "epoch",
-        notes=["the log counts examples and does not say how many an update takes: its clock is in epochs"],
-    )
+    elif gaps.size and seen[0] == common and gaps.min() > common:
+        batch, why = common, "which all counts of examples are multiples of"
+    else:
+        note = "the log counts examples and does not say how many an update takes: its clock is in epochs"
+        return RowClock(since + said.samples / said.of, said.epoch, "epoch", notes=[note])
+    note = f"an update is taken as {batch:,} examples, {why}"
+    return RowClock(since * np.floor(said.of / batch) + said.samples / batch, said.epoch, notes=[note])
 
 
 def _first_epoch(epochs: Floats) -> int:

@@ -10,10 +10,18 @@ import numpy as np
 from ..log import Log, LogError
 from .log_formats import Format
 from .precision import Booleans, Cells, Floats, Printed, Texts, bytes_of, values_of
-from .row_clock import RowClock, Said, begins_again, clock_of, in_epochs, in_turn, printed_before
+from .row_clock import Habits, RowClock, Said, begins_again, clock_of, in_epochs, in_turn, printed_before
 
 MOST_GROUPS = 256
-GENERAL = {"text", "patterns", "tqdm", "csv", "json", "wandb"}  # whose updates may be counted in all or in an epoch
+GENERAL = {
+    "text",
+    "patterns",
+    "tqdm",
+    "csv",
+    "json",
+    "mmcv_json",
+    "wandb",
+}  # whose updates may be counted in all or in an epoch
 PLAIN = {int, float, type(None)}
 FEWEST = 3  # rates without any clock that make a series
 MANY = 10  # rates that are a series whatever their lines look like
@@ -117,8 +125,7 @@ class Rows:
             raise LogError(f"{where}: no row has a finite rate; expected {expected}")
         if not self._is_series(keep, clock):
             raise LogError(f"{where}: no series of learning rates: {counted(int(keep.sum()), 'rate')} in the file")
-        values, half = self._table(names, keep)
-        return self._log(names, keep, clock, values, half)
+        return self._log(names, keep, clock, self._table(names, keep))
 
     def _finite(self) -> Booleans:
         """Which rows have a rate, in each group."""
@@ -175,24 +182,38 @@ class Rows:
         rates = np.concatenate([part.values for part in next(iter(self.rates.values())).parts])
         if (unit or self.unit) == "epoch" and told["epoch"] is not None:
             return RowClock(in_epochs(said, rates, keep), said.epoch, "epoch")
-        clock = clock_of(said, rates, keep, self.first, self.restarts, self.epochs_last)
+        habits = Habits(self.first, self.restarts, self.epochs_last, self._examples(), unit == "update")
+        clock = clock_of(said, rates, keep, habits)
         if unit is not None and clock.unit != unit:
             raise LogError(f"{where}: unit must be {clock.unit!r}, since this log counts no other, got {unit!r}")
         for note in clock.notes:
             self.repair(note)
         return clock
 
-    def _table(self, names: list[str], keep: Booleans) -> tuple[Floats, Floats]:
-        """The rates of every group and their tolerances, NaN where a row has none."""
-        values, half = np.empty((self.count, len(names))), np.empty((self.count, len(names)))
-        for place, name in enumerate(names):
-            values[:, place], half[:, place] = self.rates.pop(name).column(keep)
-        # Numbers beyond float64 are infinite by now, and no rate is.
-        none = ~np.isfinite(values)
-        values[none], half[none] = np.nan, np.nan
-        return values, half
+    def _examples(self) -> int | None:
+        """The examples in an update, where the log states them."""
+        # OpenCLIP counts the examples of all processes; programs that state no world size count those of one.
+        parts = [self.settings.get(name, 1) for name in ("batch_size", "world_size", "accum_freq")]
+        known = "batch_size" in self.settings and all(type(part) is int and part > 0 for part in parts)
+        return int(np.prod(parts)) if known else None
 
-    def _log(self, names: list[str], keep: Booleans, clock: RowClock, values: Floats, half: Floats) -> Log:
+    def _table(self, names: list[str], keep: Booleans) -> list[Floats]:
+        """The rates of every group and their tolerances, NaN where a row has none; and those of digits in doubt."""
+        table, unsure = [np.empty((self.count, len(names))) for _ in range(2)], False
+        for place, name in enumerate(names):
+            column = self.rates.pop(name)
+            found = column.column(keep)
+            if column.unsure and not unsure:
+                table, unsure = [*table, table[1].copy()], True
+            for part, values in zip(table, found, strict=False):
+                part[:, place] = values
+        # Numbers beyond float64 are infinite by now, and no rate is.
+        none = ~np.isfinite(table[0])
+        for part in table:
+            part[none] = np.nan
+        return table
+
+    def _log(self, names: list[str], keep: Booleans, clock: RowClock, table: list[Floats]) -> Log:
         process = np.zeros(self.count, np.int64)
         for begin in self.starts[1:]:
             process[begin:] += 1
@@ -200,14 +221,14 @@ class Rows:
         if process[-1] == 0 and len(kept) > 2 and bool(np.all(np.diff(clock.values[kept]) < 0)):
             kept = kept[::-1]
             self.repair("the rows were in reverse order, and were turned around")
-        times = in_turn(clock.values[kept], values[kept]) if clock.unit == "update" and not clock.counted else 1
+        times = in_turn(clock.values[kept], table[0][kept]) if clock.unit == "update" and not clock.counted else 1
         if times > 1:
             # Each turn becomes columns of its own; the clock is that of the first.
             self.leave_out(len(kept) % times, "at the end without the others of its update")
             kept = kept[: len(kept) // times * times]
             self.repair(f"{times} logs take turns at every update: read as groups of one row")
-        values, half = (part[kept].reshape(len(kept) // times, -1) for part in (values, half))
-        used = np.flatnonzero(np.isfinite(values).any(axis=0))
+        table = [part[kept].reshape(len(kept) // times, -1) for part in table]
+        used = np.flatnonzero(np.isfinite(table[0]).any(axis=0))
         plain = [names[place % len(names)].strip() for place in used]
         turns = [place // len(names) + 1 for place in used]
         groups = [
@@ -222,8 +243,8 @@ class Rows:
         return Log(
             format=self.form.name,
             clock=clock.values[kept],
-            rates=values[:, used],
-            half=half[:, used],
+            rates=table[0][:, used],
+            half=table[1][:, used],
             process=process[kept],
             groups=tuple(groups),
             unit=clock.unit,
@@ -237,6 +258,8 @@ class Rows:
             skipped=skipped[kept] if skipped is not None else None,
             left_out=tuple((lost, reason) for reason, lost in self.left_out.items()),
             file=self.path,
+            length=clock.length,
+            most=table[2][:, used] if len(table) > 2 else None,
         )
 
 

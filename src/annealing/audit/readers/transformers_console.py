@@ -15,10 +15,8 @@ from .text_file import TextFile
 
 OFF = 2  # steps that a bar may be late or early
 MOST_EVERY = 100_000  # steps between rows
-SUMMARY = re.compile(
-    r"'train_runtime': '?(?P<train_runtime>[0-9.]{1,20})'?,[^{}\n]{0,400}?"
-    r"'train_steps_per_second': '?(?P<train_steps_per_second>[0-9.]{1,20})'?[,}]"
-)
+SUMMARY = re.compile(r"\{'train_runtime': [^{}\n]{1,1000}\}")
+SUMMED = re.compile(r"'(train_runtime|train_steps_per_second|epoch)': '?([0-9.]{1,20})'?[,}]")
 
 
 def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
@@ -30,7 +28,7 @@ def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
     count = 0
     for piece in source.pieces():
         if summary := SUMMARY.search(piece):
-            rows.settings |= {name: float(text) for name, text in summary.groupdict().items()}
+            rows.settings |= {name: float(number) for name, number in SUMMED.findall(summary[0])}
         if (found := finder.find(piece)) is None:
             continue
         number, total, rate, epoch = (found.columns[name] for name in ("update", "total", "rate", "epoch"))
@@ -90,7 +88,9 @@ def _updates_in_an_epoch(settings: dict[str, Any], update: Floats, epochs: Float
         (settings[key] for key in ("Total optimization steps", "total_steps", "max_steps") if key in settings), None
     )
     length = next((settings[key] for key in ("Num Epochs", "num_train_epochs") if key in settings), None)
-    last = float(np.nanmax(epochs, initial=0))
+    last, over = float(np.nanmax(epochs, initial=0)), settings.get("epoch")
+    if isinstance(total, int) and total > 0 and isinstance(over, float) and over >= last > 0:
+        return total / (round(over) if abs(over - round(over)) <= 0.01 else over)
     if isinstance(total, int) and total > 0 and isinstance(length, int | float) and length >= last - 0.01 > 0:
         return total / length
     if isinstance(total, int) and total > 0 and last > 0.9 and abs(last - round(last)) <= 0.01:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import ScheduleError
 from ...schedule.base import Schedule
+from ..epoch_lengths import is_told
 from ..log import Log
 from .best_first import search
 from .candidate import Candidate, configured
@@ -88,7 +89,8 @@ def _recovered(log: Log, group: int, unit: str) -> Recovered:
     if log.averaged and not found.exact:
         found = replace(found, notes=(*found.notes, "each rate is the mean of the rates of an epoch"))
     # A schedule that gives the rows that were kept, but not the others, does not give the log
-    return replace(found, exact=found.exact and not rows.other)
+    told = unit != log.unit or is_told(log, found.schedule, found.shift, group)
+    return replace(found, exact=found.exact and not rows.other and told)
 
 
 def _sought(rows: Trace, unit: str, shift: int | None, horizon: float | None) -> Recovered:

@@ -1,0 +1,48 @@
+"""Logs that count the iterations of an epoch and do not say how many it has: every number of them is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from ..schedule.base import Schedule
+from .evidence import evidence, shifts
+from .log import Log
+from .row_faults import course
+
+MOST = 1000  # lengths to try
+UNTOLD = "the log does not say how many updates an epoch has"
+
+
+def with_every_length(log: Log) -> Iterator[tuple[int, Log]]:
+    """The log with each number of updates that an epoch may have, what it was taken to have first."""
+    assert log.length is not None
+    assert log.epochs is not None
+    taken, least, most = log.length
+    before = log.epochs - np.nanmin(log.epochs)
+    for updates in dict.fromkeys((taken, *range(least, min(most, least + MOST) + 1))):
+        yield updates, replace(log, clock=log.clock + (updates - taken) * before)
+
+
+def of_followed_length(log: Log, expect: Schedule, group: int, peak: float) -> Log:
+    """The log with the first number of updates in an epoch with which its rates are the schedule's, if there is one."""
+    if log.length is None or log.unit != "update":
+        return log
+    intended = course(expect)
+    for updates, one in with_every_length(log):
+        rows = evidence(one, group, peak)
+        if any(rows.later(shift).first_wrong(intended) is None for shift in shifts(one)):
+            note = f"the rates are the schedule's if an epoch has {updates:,} updates, which the log does not say"
+            return replace(one, length=None, repairs=(*log.repairs, note))
+    return log
+
+
+def is_told(log: Log, schedule: Schedule | None, shift: int, group: int) -> bool:
+    """Whether a schedule gives the rates of a log however many updates an epoch has."""
+    if log.length is None or schedule is None:
+        return True
+    used, peak = course(schedule), float(np.nanmax(np.abs(log.rates[:, group])))
+    every = (evidence(one, group, peak).later(shift) for _, one in with_every_length(log))
+    return all(rows.first_wrong(used) is None for rows in every)

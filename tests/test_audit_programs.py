@@ -1,0 +1,94 @@
+"""Logs as programs write them: every row, at its own update, with a tolerance that the true rate keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faulty_logs import Plan
+from logging_programs import PROGRAMS, updates_logged, write_log
+
+from annealing import Schedule, constant, cosine, linear, multistep
+from annealing.audit import audit, read, recover
+
+SCHEDULE = linear(0, 0.05, 60) >> cosine(0.05, 0, 540)
+TOTAL = 600
+
+
+def rows(name: str, schedule: Schedule, per: int, every: int) -> list[tuple[int, float]]:
+    program = PROGRAMS[name]
+    return [(n, float(schedule(n + program.shift))) for n in updates_logged(program, TOTAL, per, every)]
+
+
+@pytest.mark.parametrize(("per", "every"), [(83, 10), (100, 20), (97, 1)])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_logs_of_programs_are_read_and_follow(name: str, per: int, every: int, tmp_path: Path) -> None:
+    if PROGRAMS[name].form == "tensorboard":
+        pytest.importorskip("tensorboard")
+    program, told = PROGRAMS[name], rows(name, SCHEDULE, per, every)
+    log = read(write_log(program, tmp_path / program.name, told, per, TOTAL))
+    assert (log.format, log.unit) == (program.form, "epoch" if program.by_epoch else "update")
+    assert len(log) == len(told)
+    assert (np.abs(log.rates[:, 0] - [rate for _, rate in told]) <= log.half[:, 0] * (1 + 1e-9) + 1e-18).all()
+    if log.length is None:
+        off = log.clock - [n for n, _ in told]
+        assert np.ptp(off) == 0  # some count from 0
+        assert off[0] in (-1, 0)
+    else:
+        assert program.derived
+        assert log.length.least <= per <= log.length.most
+    verdict = audit(log, SCHEDULE)
+    assert verdict.follows, str(verdict)
+    assert verdict.source["rows"] == len(told)
+
+
+DERIVED = [name for name, program in PROGRAMS.items() if program.derived]
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_an_epoch_length_that_is_derived(name: str, tmp_path: Path) -> None:
+    """The rates show it where they have digits enough; otherwise there is a verdict only if no length changes it."""
+    program, per = PROGRAMS[name], 83
+    file = write_log(program, tmp_path / program.name, rows(name, SCHEDULE, per, 10), per, TOTAL)
+    log = read(file)
+    assert any("does not say how many updates an epoch has" in one for one in log.repairs)
+    wrong = audit(log, linear(0, 0.05, 60) >> cosine(0.05, 0, 2000))
+    assert wrong.status == ("departs" if log.length is None else "no verdict")
+    # Rates that change within the first epoch alone are told whatever its length is.
+    early = linear(0, 0.05, 40) >> constant(0.05)
+    log = read(write_log(program, tmp_path / program.name, rows(name, early, per, 10), per, TOTAL))
+    assert log.length is not None
+    assert (log.length.least, log.length.most) == (80, 89)
+    assert audit(log, early).follows
+    assert recover(log).exact
+    # And rates that are too coarse to show it give no schedule that would be exact.
+    coarse = linear(0.003, 0, TOTAL) if name == "mmcv's .log.json" else linear(3e-5, 0, TOTAL)
+    log = read(write_log(program, tmp_path / program.name, rows(name, coarse, per, 10), per, TOTAL))
+    assert log.length is None or not recover(log).exact
+
+
+def test_rows_that_end_an_epoch_each_have_two_clocks(tmp_path: Path) -> None:
+    """A row for each epoch, 64 of 64 iterations: its clock is the epoch, and the update where that is asked for."""
+    program = PROGRAMS["YOLOX"]
+    file = write_log(program, tmp_path / "log", rows("YOLOX", SCHEDULE, 64, 64), 64, TOTAL)
+    assert (read(file).unit, read(file).clock.tolist()) == ("epoch", list(range(1, 10)))
+    log = read(file, unit="update")
+    assert log.clock.tolist() == [64 * n for n in range(1, 10)]
+    assert audit(log, SCHEDULE).follows
+
+
+@pytest.mark.parametrize("digits", [3, 4, 6, 9, 17])
+@pytest.mark.parametrize(
+    "schedule", [SCHEDULE, multistep(0.0123, [200, 400], 0.1), Plan("sum", warmup=30).schedule], ids=str
+)
+@pytest.mark.parametrize("name", ["CSV", "JSON lines", "a console", "W&B"])
+def test_digits_are_found(name: str, schedule: Schedule, digits: int, tmp_path: Path) -> None:
+    """Whatever number of digits a program chose: a clean log is never said to depart."""
+    program = PROGRAMS[name]
+    for updates in (TOTAL, 60, 20):
+        told = [row for row in rows(name, schedule, 100, 5) if row[0] <= updates]
+        log = read(write_log(program, tmp_path / program.name, told, 100, TOTAL, digits))
+        assert audit(log, schedule).status != "departs", updates
+        if updates == TOTAL:
+            assert np.median(log.half[:, 0] / log.rates[:, 0]) < 10.0 ** (1 - min(digits, 6))
