@@ -199,7 +199,7 @@ def doubles(plan: Plan, t: int = 437) -> Iterator[Case]:
 
 
 def composed() -> Iterator[Case]:
-    """Faults as frameworks and configurations make them: what comes after the end, sums, products, sizes of any kind."""
+    """Faults as frameworks and configurations make them: after the end, in sums and products, of any size."""
 
     def case(plan: Plan, rates: list[float], *truth: tuple[str, Parameters]) -> Case:
         return Case(plan, [float(i) for i in range(1, len(rates) + 1)], rates, truth)

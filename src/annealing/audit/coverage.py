@@ -176,7 +176,8 @@ def source_sentence(told: dict[str, Any]) -> str:
     named = f" from {told['file']}" if told["file"] else ""
     counted = ", counted since the log has no clock" if clock["counted"] else ""
     text = f"Read as {told['format']}{named}: {count} row{'s' * (count != 1)}, {clock['unit']}s "
-    text += f"{_number(clock['first'])} to {_number(clock['last'])}{counted}, {told['digits']} digit{'s' * (told['digits'] != 1)}"
+    digits = f"{told['digits']} digit{'s' * (told['digits'] != 1)}"
+    text += f"{_number(clock['first'])} to {_number(clock['last'])}{counted}, {digits}"
     left = "; ".join(f"{number} left out ({why})" for number, why in told["left_out"])
     return f"{text}{'; ' + left if left else ''}."
 
