@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from copy import copy as shallow_copy
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +16,9 @@ from .scalars import ROWS, LoopTable
 Weight = Callable[[Any, Any, Any], Any]
 
 
-class Located(NamedTuple):
-    """For every time its entry, the time since its origin and until its stop, and its copy where these differ."""
-
-    entry: Any
-    since: Any
-    until: Any
-    copy: Any = None
+# For every time its entry, the time since its origin and until its stop, and its copy where these differ, else None:
+# a plain tuple, as every NamedTuple adds to the time that importing annealing takes.
+Located = tuple[Any, Any, Any, Any]
 
 
 class Columns:
@@ -73,7 +68,8 @@ class Columns:
 
     def placed(self, time: NumpyTime) -> Columns:
         """The same in the library of a time and where that is; it is given the arrays always in the same order."""
-        found = shallow_copy(self)
+        found = Columns.__new__(Columns)
+        found.__dict__.update(self.__dict__)
         for name in self.ARRAYS:
             value = getattr(self, name)
             change = time.boundaries if name in ("bound", "offset") else time.table
@@ -86,36 +82,35 @@ class Columns:
 
     def values(self, time: NumpyTime) -> Any:
         xp = time.xp
-        place = self._in_loop(time) if self.outside == 0 else self._among_all(time)
-        entry = 0 if len(self.length) == 1 or self.single else place.entry
+        entry, since, until, copy = self._in_loop(time) if self.outside == 0 else self._among_all(time)
+        entry = 0 if len(self.length) == 1 else entry
         part = _of_entry(self.ends, entry)
-        if place.copy is not None:
-            part = self._in_copy(time, entry, place.copy, part)
+        if copy is not None:
+            part = self._in_copy(time, entry, copy, part)
         length = self.length[entry]
-        done, left = place.since / length, place.until / length
+        done, left = since / length, until / length
         weight = self.weights[0](done, left, xp)
         for number, other in enumerate([] if self.single else self.weights[1:], start=1):
             weight = xp.where(self.kind[entry] == number, other(done, left, xp), weight)
         # The sum may round above the higher end, and base + width * 1 need not be the start: both are put right.
         value = xp.minimum(part.base + (part.top - part.base) * weight, part.top)
-        value = xp.where(place.since == 0, part.first, value)
+        value = xp.where(since == 0, part.first, value)
         return xp.where(time.key < self.bound[1], value, self.ends.first[1]) if self.single else value
 
     def _among_all(self, time: NumpyTime) -> Located:
         if self.single:
-            return Located(0, *self._around(time, 0))
+            return 0, *self._around(time, 0), None
         xp = time.xp
         place = xp.searchsorted(self.bound, time.key, side="right") - 1
         entry = place if self.loop_place is None else xp.where(place > self.loop_place, place - 1, place)
         entry = xp.where(entry < self.outside, entry, self.outside - 1)
         since, until = self._around(time, entry)
         if self.loop is None:
-            return Located(entry, since, until)
+            return entry, since, until, None
         inside = place == self.loop_place
-        found = self._in_loop(time)
-        copy = None if found.copy is None else xp.where(inside, found.copy, 0)
-        chosen = [xp.where(inside, a, b) for a, b in zip(found[:3], (entry, since, until), strict=True)]
-        return Located(chosen[0], chosen[1], chosen[2], copy)
+        *found, copy = self._in_loop(time)
+        entry, since, until = (xp.where(inside, a, b) for a, b in zip(found, (entry, since, until), strict=True))
+        return entry, since, until, None if copy is None else xp.where(inside, copy, 0)
 
     def _around(self, time: NumpyTime, entry: Any) -> tuple[Any, Any]:
         """The time since the origin and until the stop of an entry outside the loop."""
@@ -142,9 +137,9 @@ class Columns:
             if part is not None:
                 since, until = since + part, until - part
         if self.rows is None:
-            return Located(self.outside + j, since, until)
+            return self.outside + j, since, until, None
         copy = time.real(quotient) * unit - before
-        return Located(self.outside + j, since, until, copy if turns is None else copy + time.real(turns))
+        return self.outside + j, since, until, copy if turns is None else copy + time.real(turns)
 
     def _in_copy(self, time: NumpyTime, entry: Any, copy: Any, part: Ends) -> Ends:
         """The ends of the pieces in their copy of the loop; entries outside the loop keep theirs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -260,8 +259,10 @@ def cycles(lowered: Lowered) -> Iterator[tuple[Fraction, Fraction | None, bool, 
     Each with its end (None: it has none), whether a repeated part starts again there, and whether its start is only
     the next stair of a staircase.
     """
+    from heapq import merge  # here, as it would be a tenth of what importing annealing adds to importing NumPy
+
     begin, again, stair = Fraction(0), False, True
-    for time, restart, held in heapq.merge(*map(_begins, lowered.leaves)):
+    for time, restart, held in merge(*map(_begins, lowered.leaves)):
         if time == begin:
             again, stair = again or restart, stair and held
         elif time != lowered.end:

@@ -7,7 +7,7 @@ import operator
 from bisect import bisect_right
 from fractions import Fraction
 from functools import reduce
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -22,23 +22,8 @@ from .scalars import Evaluator, LoopTable, Numbers
 BLOCK = 12_288  # NumPy computes so many times at once: enough to make calls cheap, few enough for the cache
 
 
-class Program(Protocol):
-    """A lowered schedule, ready to be called."""
-
-    packed: dict[str, Any]  # its tables for graphs of torch.compile
-    fits_float32: bool  # whether JAX without 64 bits can tell its runs apart
-
-    def at(self, t: Any) -> float:
-        """The value at a Python number."""
-
-    def left(self, t: Any) -> float:
-        """The limit of the value from the left; at 0 the value itself."""
-
-    def values(self, time: NumpyTime) -> Any:
-        """The values at many times, in their library and not yet in the type of the result."""
-
-
 def program(lowered: Lowered) -> Program:
+    """A lowered schedule, ready to be called."""
     return PieceTable(lowered) if isinstance(lowered, Pieces) else Combination(lowered)
 
 
@@ -58,9 +43,9 @@ class Combination:
 
     def __init__(self, operation: Operation) -> None:
         self.name = operation.name
-        self.packed: dict[str, Any] = {}
+        self.packed: dict[str, Any] = {}  # its tables for graphs of torch.compile
         self.parts = [program(part) for part in operation.parts]
-        self.fits_float32 = all(part.fits_float32 for part in self.parts)
+        self.fits_float32: bool = all(part.fits_float32 for part in self.parts)
 
     def at(self, t: Any) -> float:
         return float(self._combined([part.at(t) for part in self.parts]))
@@ -77,7 +62,7 @@ class Combination:
 
 
 class PieceTable:
-    """Pieces as columns: the runs in order (with None at the place of the loop), and at last what is held."""
+    """Pieces as columns: those before the loop (and None at its place), and at last what is held."""
 
     def __init__(self, pieces: Pieces) -> None:
         self.pieces = pieces
@@ -95,19 +80,22 @@ class PieceTable:
             begins.append(pieces.end)
         self.begins = begins
         self.bounds = [ceiling(begin) for begin in begins]
-        self.numbers = [Numbers.of(entry) if entry else None for entry in self.entries]
+        self.numbers = [Numbers(entry) if entry else None for entry in self.entries]
         self.evaluators = [self._evaluator(numbers) for numbers in self.numbers]
         self.last = pieces.end if pieces.strict and pieces.end is not None else END_OF_TIME
+        # Whether JAX without 64 bits can tell its pieces apart.
         self.fits_float32 = self.loop is None or self.loop.fits(Jax32Time)
         self._columns: dict[Any, Columns] = {}  # by the form of the numbers in them, or by where they are
 
     def at(self, t: Any) -> float:
+        """The value at a Python number."""
         if not 0 < t <= self.last:
             t = self._within(t)
         place = bisect_right(self.bounds, t) - 1 if type(t) is not Fraction else self._place(t)
         return self.evaluators[place](*t.as_integer_ratio())
 
     def left(self, t: Any) -> float:
+        """The limit of the value from the left; at 0 the value itself."""
         t = self._within(t)
         place = self._place(t)
         top, bottom = t.as_integer_ratio()
@@ -149,6 +137,7 @@ class PieceTable:
         return numbers.evaluator(numbers.ends, numbers.unit)
 
     def values(self, time: NumpyTime) -> Any:
+        """The values at many times, in their library and not yet in the type of the result."""
         exact = self.loop is None or self.loop.fits(time)
         value = self._placed(time).values(time) if exact else self._one_by_one(time)
         return self._checked(time, value) if self.pieces.strict else value
@@ -187,3 +176,6 @@ class PieceTable:
         times = time.key.reshape(-1).tolist()
         values = [math.nan if math.isnan(t) else self.at(t) for t in times]
         return time.table(np.array(values).reshape(time.key.shape))
+
+
+Program = PieceTable | Combination

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,20 +16,14 @@ ROWS = 1024  # copies of a loop whose ends are tabulated; later ones follow the 
 Evaluator = Callable[[int, int], float]
 
 
-class Numbers(NamedTuple):
+class Numbers:
     """A piece in whole numbers: its origin and length in units of 1 / `unit`."""
 
-    origin: int
-    length: int
-    unit: int
-    ends: Ends
-    weight: Callable[[Any, Any, Any], Any]
-
-    @classmethod
-    def of(cls, piece: Piece, unit: int | None = None) -> Numbers:
-        unit = unit or math.lcm(piece.origin.denominator, piece.length.denominator)
-        weight = piece.shape.rise if piece.start < piece.end else piece.shape.fall
-        return cls(int(piece.origin * unit), int(piece.length * unit), unit, piece.ends, weight)
+    def __init__(self, piece: Piece, unit: int | None = None) -> None:
+        self.unit = unit = unit or math.lcm(piece.origin.denominator, piece.length.denominator)
+        self.origin, self.length = int(piece.origin * unit), int(piece.length * unit)
+        self.ends = piece.ends
+        self.weight = piece.shape.rise if piece.start < piece.end else piece.shape.fall
 
     def evaluator(self, ends: Ends, unit: int) -> Evaluator:
         """The value between `ends` at time top / bottom, which counts units of 1 / `unit` of the piece's own units.
@@ -72,7 +65,7 @@ class LoopTable:
         self.unit = math.lcm(*(time.denominator for time in times))
         self.origin, self.period = int(loop.origin * self.unit), int(loop.period * self.unit)
         self.offsets = [int(piece.begin * self.unit) for piece in loop.pieces]
-        self.numbers = [Numbers.of(piece, self.unit) for piece in loop.pieces]
+        self.numbers = [Numbers(piece, self.unit) for piece in loop.pieces]
         self.rows: list[list[Ends]] = []
         self.evaluators: list[list[Evaluator]] = []  # one for each of the rows
         self.settled = False  # whether every later copy is the same as the last row

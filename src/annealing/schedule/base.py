@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
@@ -335,8 +334,8 @@ class Schedule(Algebra, Value):
 
     def labelled(self, label: str) -> Schedule:
         """The same schedule, printed as `label`."""
-        named = copy.copy(self)
-        named._set(_label=label)
+        named: Schedule = object.__new__(type(self))
+        named._set(**self.__dict__ | {"_label": label})
         return named
 
 

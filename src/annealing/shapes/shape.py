@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 from ..errors import ScheduleError
@@ -45,7 +44,7 @@ class Shape(Value):
 
     @property
     def name(self) -> str:
-        return re.sub("(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+        return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(self).__name__)[1:]
 
     def tree(self) -> Any:
         """The shape as JSON knows it: its name, or an object of its name and its arguments."""
