@@ -79,7 +79,7 @@ def test_commands_run(page: Path, words: list[str], tmp_path: Path, monkeypatch:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     _, name, *arguments = words
-    if name == "compare":  # training takes minutes
+    if name in ("compare", "explore"):  # training takes minutes, and a page is served until Ctrl-C
         check_that_it_parses(name, arguments)
         return
     result = CliRunner().invoke(main, [name, *arguments])

@@ -85,7 +85,7 @@ def test_dragging_an_argument_changes_the_notation_and_the_values(page: Any) -> 
 
 
 def test_a_gallery_recipe_is_added_in_proportion_to_what_is_shown(page: Any) -> None:
-    page.get_by_role("button", name="From the gallery").click()
+    page.get_by_role("button", name="Gallery", exact=True).click()
     page.get_by_label("Search the gallery").fill("one cycle")
     page.get_by_role("button", name="one_cycle", exact=True).click()
     page.get_by_label("Notation of schedule C").wait_for()
@@ -245,7 +245,7 @@ def test_nobody_is_shut_out(browser: Any, scheme: str) -> None:
     """axe-core objects to nothing, with everything open and a mistake shown, on a screen and on a phone."""
     with served([FIRST, SECOND, "cosin(1, 0, 9)"], log=LOGS / "restarted_on_resume.csv") as address:
         page = opened(browser, address, width=360 if scheme == "dark" else 1280, color_scheme=scheme, bypass_csp=True)
-        page.get_by_role("button", name="From the gallery").click()
+        page.get_by_role("button", name="Gallery", exact=True).click()
         page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
         page.get_by_text("Rows in question").wait_for()
         found = Axe().run(page)

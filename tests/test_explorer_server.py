@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,3 +107,12 @@ def test_the_command_says_where_it_is_and_ends_with_control_c() -> None:
         assert child.wait(10) == 0
         assert child.stdout.read() == "Ended.\n"
         assert child.stderr.read() == ""
+
+
+def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("annealing.explorer.local_server.SECONDS", 0.2)
+    monkeypatch.setattr("annealing.explorer.answers.Page.answer", lambda page, question: time.sleep(1) or ({}, b""))
+    with served() as address:
+        begun = time.monotonic()
+        assert "given up" in asked(address, {"kind": "first"})[1]["error"]
+        assert time.monotonic() - begun < 0.9

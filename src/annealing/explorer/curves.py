@@ -74,7 +74,9 @@ def _values(schedule: Schedule, times: Array, ends: list[tuple[float, float, boo
         allowed = times < (schedule.duration or 0)
         values[allowed] = schedule(times[allowed])
     for time, before, _ in ends:
-        values[np.searchsorted(times, time)] = before
+        first = np.searchsorted(times, time)
+        # A restart at the very edge of the picture belongs to the next picture.
+        values[first : len(times) if time == times[-1] else first + 1] = before
     return values
 
 

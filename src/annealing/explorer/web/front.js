@@ -71,8 +71,8 @@ function explorer(root, ask, place) {
   // Schedules
   const list = make("div", { class: "ae-list" });
   const status = make("p", { class: "ae-status", role: "status" });
-  const addText = make("button", { type: "button", onclick: () => append("") }, "Type a schedule");
-  const addRecipe = make("button", { type: "button", "aria-expanded": "false", onclick: () => openGallery() }, "From the gallery");
+  const addText = make("button", { type: "button", onclick: () => append("") }, "Type one");
+  const addRecipe = make("button", { type: "button", "aria-expanded": "false", onclick: () => openGallery() }, "Gallery");
   const gallery = make("section", { class: "ae-gallery", "aria-label": "Gallery of recipes", hidden: true });
   const left = make("section", { class: "ae-side", "aria-label": "Schedules" }, make("div", { class: "ae-row" }, make("h2", {}, "Schedules"), addText, addRecipe), gallery, list);
 
