@@ -11,12 +11,14 @@ from compare_cases import files, trained
 
 from annealing import ScheduleError
 from annealing.compare import Experiment, ResNet9, Trial, training
-from annealing.compare.device_training import fits
+from annealing.compare.clock import Clock
+from annealing.compare.device_training import DeviceUpdate, fits
 from annealing.compare.optimizers import velocity_sgd
 from annealing.compare.problem import problem as loaded
 from annealing.compare.session import Session
 from annealing.compare.store import open_store
-from annealing.compare.trials import run_trial
+from annealing.compare.trials import _problem, run_trial
+from annealing.torch.group_tensors import HostReads
 
 TRIAL = Trial("restarts", 3)
 
@@ -46,6 +48,18 @@ def one_thread():
 def on_device(monkeypatch):
     monkeypatch.setattr(training, "on_device", lambda *_: True)
     monkeypatch.setattr("annealing.compare.session.LEAST_SHARE", 0)
+
+
+@pytest.fixture
+def opened_session(tmp_path):
+    """A session of an experiment that is not trained, and its data."""
+
+    def opened(made):
+        data = _problem(made, None)
+        with open(tmp_path / "clock.jsonl", "w") as file:
+            return Session(made, Trial("restarts", 0), tmp_path, None, Clock(file, print)), data
+
+    return opened
 
 
 @pytest.mark.parametrize(
@@ -118,6 +132,28 @@ def test_batches_are_those_of_the_plan():
     images, classes = next(problem.batches(3, 1, 60, begin=1))
     assert torch.equal(batch[0][0], images)
     assert torch.equal(batch[1][1], classes)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [digits(model="resnet9", epochs=0.3), digits(model={"name": "wrn", "depth": 10, "width": 1}), topics()],
+    ids=["resnet9", "wrn", "text"],
+)
+def test_an_update_reads_nothing_on_the_host(made, opened_session):
+    """What a capture would refuse, or silently freeze: a value that is read, a shape that depends on data."""
+    session, problem = opened_session(made)
+    model = training._model(made, 0, problem)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, fused=True)
+    update = DeviceUpdate(session, problem, model, optimizer, made.batch)
+    update.load(0, 0)
+    update.make()
+    with HostReads() as reads:
+        update.make()
+    assert reads.count == 0
+    assert update.number.item() == int(update.rates.position) == 2
+    with HostReads() as reads:
+        problem.measure(model)
+    assert reads.count > 0
 
 
 def test_what_reads_on_the_host_keeps_the_ordinary_loop():
