@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -156,3 +158,64 @@ def test_findings_as_annotations() -> None:
     assert kinds == ["::notice", "::error"]
     assert all(line.count("::") == 2 for line in result.stdout.splitlines())
     assert annotation("error", "title=x", "50%\nof it") == "::error title=x::50%25%0Aof it"
+
+
+def shell(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A command in bash, where `annealing` is this one."""
+    program = f"annealing() {{ {shlex.quote(sys.executable)} -m annealing \"$@\"; }}; {command}"
+    environment = {**os.environ, **variables}
+    return subprocess.run(["bash", "-c", program], capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("recipes warm", ["warm_restarts", "warmup", "warmup_restarts"]), ("recipes cosine_l", ["cosine_linear"]), ("sho", ["show"])],
+)
+def test_names_are_completed_in_bash(words: str, offered: list[str]) -> None:
+    # What bash's completion function runs: the words so far, and the number of the one that is completed.
+    asked = {"COMP_WORDS": f"annealing {words}", "COMP_CWORD": str(len(words.split()))}
+    program = [sys.executable, "-c", "from annealing.cli import main; main(prog_name='annealing')"]
+    done = subprocess.run(
+        program, capture_output=True, text=True, env={**os.environ, "_ANNEALING_COMPLETE": "bash_complete", **asked}
+    )
+    assert sorted(line.partition(",")[2] for line in done.stdout.splitlines()) == offered
+
+
+@pytest.mark.parametrize("columns", ["1", "40", "55"])
+def test_a_narrow_terminal_loses_nothing(columns: str) -> None:
+    shown = shell("annealing show 'linear(0, 0.1, 5) >> warm_restarts(0.123456, T_0=10, T_mult=2)'", COLUMNS=columns)
+    assert shown.returncode == 0, shown.stderr
+    assert max(map(len, shown.stdout.splitlines())) <= max(40, int(columns)) or "warm_restarts(" in shown.stdout
+    assert "…" not in shown.stdout
+    assert shown.stdout.count("0.123456") == 4  # three cycles, and the notation
+
+
+def test_colours_are_for_terminals_alone() -> None:
+    for variables in ({}, {"NO_COLOR": "1"}):
+        assert "\x1b" not in shell("annealing show 'cosine(1, 0, 9)'", **variables).stdout
+
+
+@pytest.mark.parametrize("command", ["show 'cosine(1, 0, 100000)' --csv", "recipes", "lint 'cosine(1, 0, 100)'"])
+def test_a_closed_pipe_is_no_error(command: str) -> None:
+    # 1 would say of lint that it found an error, and of audit that the run departs.
+    closed = shell(f"set -o pipefail; annealing {command} | true; exit ${{PIPESTATUS[0]}}")
+    assert (closed.returncode in (0, 141), closed.stderr) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("show cosine", "cosine needs its arguments: cosine(eta_max, eta_min=0, T_max)"),
+        ("show 5", "a schedule is expected here: constant(5) is one"),
+        ("show cosin(1,0,9)", "did you mean cosine?"),
+        ("lint constant(1)", "this schedule never ends: give --updates N"),
+        ("audit nofile.csv", "Error: nofile.csv: No such file or directory"),
+        ("audit nofile.csv --format lightnin", "did you mean lightning?"),
+        ("shwo", "Did you mean 'show'?"),
+    ],
+)
+def test_a_typo_is_told_in_one_line(words: str, said: str) -> None:
+    result = run(*words.split())
+    assert result.exit_code == 2
+    (line,) = (line for line in result.stderr.splitlines() if line.startswith("Error: "))
+    assert said in line

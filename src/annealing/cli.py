@@ -9,6 +9,8 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any, cast
 
 import click
@@ -16,7 +18,7 @@ import click
 from . import ScheduleError, __version__
 from .calls import did_you_mean, shown
 from .exact import positive
-from .options import annotation, plan_options, planned
+from .options import InputError, annotation, plan_options, planned
 from .recipes import named
 from .schedule.base import Schedule
 
@@ -27,7 +29,7 @@ EXTRAS |= {"uvicorn", "yaml"}
 
 
 class Group(click.Group):
-    """Commands whose ScheduleError is a usage error: one line, exit status 2; some are loaded when asked for."""
+    """Commands whose ScheduleError is one line with exit status 2; some are loaded when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *LATE])
@@ -42,7 +44,7 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except ScheduleError as error:
-            raise click.UsageError(str(error)) from None
+            raise InputError(str(error)) from None
         except ModuleNotFoundError as error:
             missing = (error.name or "").partition(".")[0]
             # Any other module is missing from somebody's own code, and that is shown whole.
@@ -53,17 +55,22 @@ class Group(click.Group):
                 "ray" if missing == "ray" else command if command in LATE else "torch" if missing == "torch" else "plot"
             )
             what = "a picture" if missing == "matplotlib" else command
-            raise click.UsageError(f"{what} needs {missing}: pip install 'annealing[{extra}]'") from None
+            raise InputError(f"{what} needs {missing}: pip install 'annealing[{extra}]'") from None
         except KeyboardInterrupt:
             # Click's own status would be 1, which has a meaning in audit and lint.
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
+        except BrokenPipeError:
+            # So is its status where a reader such as `head` has closed the pipe. Nothing more can be written, not even
+            # by Python at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(141)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="annealing")
 def main() -> None:
-    """Learning-rate schedules as values: see them, compare them by training."""
+    """Learning-rate schedules as values: see them, check them, compare them by training, audit logs."""
 
 
 @main.command()
@@ -87,7 +94,7 @@ def show(
     width: int | None,
     **plan: Any,
 ) -> None:
-    """Show the curves of schedules, and for each a table of its cycles.
+    """Show the curves of schedules, and a table of their cycles.
 
     NOTATION is a schedule as it is printed, such as "warm_restarts(0.1, T_0=10, T_mult=2)", or its JSON; @FILE reads
     it from a file, and - from standard input. One with durations such as "10ep" or "5%" needs the options of a plan,
@@ -134,6 +141,15 @@ def _table(schedules: list[Schedule], until: float | None, at: tuple[float, ...]
     rows.writerows([f"{time:.17g}", *map(repr, rates)] for time, *rates in table)
 
 
+def _wrapped(text: str, indent: int = 0) -> str:
+    """Text in lines that fit the terminal; as it is where the output is none."""
+    if not sys.stdout.isatty():
+        return text
+    width = max(40, get_terminal_size().columns)
+    flowing = text if indent else " ".join(text.split())  # what is indented is one line, and may be aligned
+    return fill(flowing, width, subsequent_indent=" " * (indent if indent < width / 2 else 4), break_on_hyphens=False)
+
+
 def _complete(_ctx: Any, _parameter: Any, start: str) -> list[str]:
     return [name for name in named if name.startswith(start)]
 
@@ -141,16 +157,19 @@ def _complete(_ctx: Any, _parameter: Any, start: str) -> list[str]:
 @main.command()
 @click.argument("name", required=False, shell_complete=_complete)
 def recipes(name: str | None) -> None:
-    """List the recipes, or explain one: its arguments, formula, source, and the curve of an example."""
+    """List the recipes, or explain one."""
     if name is None:
-        width = max(map(len, named))
+        width = max(map(len, named)) + 2
         for key, make in named.items():
-            click.echo(f"{key:<{width}}  {(inspect.getdoc(make) or '').splitlines()[0]}")
+            click.echo(_wrapped(f"{key:<{width}}{(inspect.getdoc(make) or '').splitlines()[0]}", width))
         return
     if name not in named:
         raise ScheduleError(f"unknown recipe {name!r}{did_you_mean(name, named) or '; `annealing recipes` lists them'}")
     page = inspect.getdoc(named[name]) or ""
-    click.echo(f"{shown(name, inspect.signature(named[name]))}\n\n{page}")
+    click.echo(_wrapped(shown(name, inspect.signature(named[name])), 4))
+    for paragraph in page.split("\n\n"):
+        code = paragraph.startswith((">>>", "- "))
+        click.echo("\n" + (paragraph if code else _wrapped(paragraph)))
     from .explorer.gallery import example
 
     if schedule := example(name, page):
@@ -193,11 +212,12 @@ def lint(
     as_json: bool,
     **plan: Any,
 ) -> None:
-    """Check schedules for common mistakes; exit status 1 if there is an error among the findings.
+    """Check schedules for common mistakes.
 
-    NOTATION is a schedule as it is printed, or its JSON; its time is in updates. --updates is needed where it never
-    ends, and compares the schedule with the plan; so do the options of a plan, which durations such as "10ep" need.
-    Warnings and notes do not change the exit status.
+    NOTATION is a schedule as it is printed, or its JSON; @FILE reads it from a file, and - from standard input. Its time
+    is in updates. --updates is needed where it never ends, and compares the schedule with the training; so do the
+    options of a plan, which durations such as "10ep" need. Exit status: 1 if an error is found; warnings and notes do
+    not change it.
     """
     from .analysis import known_rule, lint
 
@@ -208,6 +228,8 @@ def lint(
         raise click.UsageError("Missing argument 'NOTATION...'.")
     schedules, steps = planned(notations, plan)
     updates = updates or steps
+    if updates is None and (endless := [schedule for schedule in schedules if schedule.duration is None]):
+        raise click.UsageError(f"this schedule never ends: give --updates N; it is {endless[0]}")
     found = [(schedule, finding) for schedule in schedules for finding in lint(schedule, None, updates, ignore)]
     for schedule, finding in found:
         if as_json:
@@ -233,9 +255,9 @@ def lint(
 @click.option("--out", type=Path, metavar="FILE", help="Write a picture (.png, .svg or .pdf).")
 @click.option("--json", "as_json", is_flag=True, help="Print the suggestions, rates and losses as JSON.")
 def find(function: str, out: Path | None, as_json: bool, **options: Any) -> None:
-    """Run the learning-rate range test on your model, and suggest learning rates.
+    """Suggest learning rates by a range test on your model.
 
-    FUNCTION takes no arguments and returns model, optimizer, batches and loss; MODULE is also looked for in the current
+    The learning rate rises while the model trains, and the loss shows where it is too low or too high. FUNCTION takes no arguments and returns model, optimizer, batches and loss; MODULE is also looked for in the current
     directory.
     """
     if out:

@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 from . import recipes, shapes
-from .calls import bound, did_you_mean
+from .calls import bound, did_you_mean, shown
 from .errors import ScheduleError
 from .schedule.base import Schedule
 from .schedule.nodes import Join, Repeat, Run, Tail
@@ -92,7 +92,8 @@ class _Reader:
             raise ScheduleError(f"this is no notation of a schedule: {_shortened(self.text)}") from None
         value = self.read(tree.body, 0)
         if not isinstance(value, Schedule):
-            raise self.error("a schedule is expected here", tree.body)
+            hint = f": constant({value}) is one" if isinstance(value, int | float) else ""
+            raise self.error(f"a schedule is expected here{hint}", tree.body)
         return value
 
     def read(self, node: ast.expr, depth: int) -> Any:
@@ -127,6 +128,9 @@ class _Reader:
                 if not isinstance(schedule, Schedule):
                     raise self.error(f".{name} needs a schedule before it", inner)
                 return self.called(getattr(schedule, name), node, deeper)
+            case ast.Name(id=name) if name in recipes.named:
+                call = shown(name, inspect.signature(recipes.named[name]))
+                raise self.error(f"{name} needs its arguments: {call}", node)
             case ast.Name(id=name):
                 raise self.error(unknown("name", name, recipes.named | NODES), node)
         raise self.error("only recipes, nodes, numbers, lists, >>, +, -, * and / may stand in a notation", node)
@@ -196,7 +200,7 @@ def unknown(kind: str, name: str, known: Mapping[str, Any]) -> str:
     """The message about a name that is not known: the nearest one that is, or if the list is short all of them."""
     hint = did_you_mean(name, known)
     if not hint:
-        hint = f": known are {', '.join(known)}" if len(known) <= 20 else ": help(annealing.recipes) lists the recipes"
+        hint = f": known are {', '.join(known)}" if len(known) <= 20 else ": `annealing recipes` lists the recipes"
     return f"unknown {kind} {_shortened(repr(name))}{hint}"
 
 

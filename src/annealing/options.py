@@ -14,6 +14,12 @@ from .plan import Plan
 from .schedule.base import Schedule
 
 
+class InputError(click.ClickException):
+    """What is wrong with a schedule, a file or the installation: one line, and an exit status that is no answer."""
+
+    exit_code = 2
+
+
 class Changes(click.ParamType[Any]):
     """A count, or its changes: "8", or "8,10%:16,2e9tok:32"."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # 
 DIGITS = "123456789abcdefghijklmnopqrstuvwxyz"
 COLOURS = ("cyan", "yellow", "magenta", "green", "red", "blue")
 FIXED_WIDTH, FIXED_HEIGHT = 80, 15  # where no terminal says
+LEAST_WIDTH, NARROW = 40, 64  # below the first lines wrap; below the second the table of cycles has fewer columns
+HEADINGS = ("cycle", "start", "end", "length", "rate at start", "rate at end", "marks")
+NARROW_HEADINGS = ("", "start", "end", None, "from", "to", "marks")
 
 
 def record(schedule: Schedule, until: Any = None) -> dict[str, Any]:
@@ -44,8 +48,10 @@ def show(schedules: Sequence[Schedule], until: Any = None, width: int | None = N
     where the output is no terminal). Where the output cannot take braille, the curves are made of ASCII characters.
     """
     console = Console(highlight=False, markup=False)
-    if width or not console.is_terminal:
+    # Where the output is no terminal, rich takes COLUMNS if it is set, else a width that depends on where it runs.
+    if width or not (console.is_terminal or "COLUMNS" in os.environ):
         console.width = width or FIXED_WIDTH
+    console.width = max(console.width, LEAST_WIDTH)
     height = max(9, min(25, console.height // 2)) // 2 * 2 + 1 if console.is_terminal else FIXED_HEIGHT
     until = default_until(schedules) if until is None else plain(positive(until, "until"))
     curves = [traced(schedule, until, points=8 * console.width) for schedule in schedules]
@@ -58,7 +64,7 @@ def show(schedules: Sequence[Schedule], until: Any = None, width: int | None = N
         ends = "no end" if schedule.duration is None else f"ends at {_time(schedule.duration)}"
         console.print(f"{schedule.fingerprint}, {ends}", style="dim")
         if curve.joined:
-            console.print(run_table(schedule, until))
+            console.print(run_table(schedule, until, console.width))
         else:
             console.print(
                 f"more than {MOST_RUNS:,} cycles before {_time(until)}: no table of them, and points for a curve"
@@ -118,8 +124,9 @@ def _pixels(x: Any, y: Any, joined: bool) -> Points:
     return np.rint(x).astype(int), np.rint(y).astype(int)
 
 
-def run_table(schedule: Schedule, until: int | float) -> Table:
+def run_table(schedule: Schedule, until: int | float, width: int = FIXED_WIDTH) -> Table:
     """The cycles that start before `until`, one a row; the middle of a long table is left out."""
+    headings = HEADINGS if width >= NARROW else NARROW_HEADINGS
     restarts, snapshots = set(schedule.restarts(until)), set(schedule.snapshots(until))
     rows = []
     for number, span in enumerate(schedule.runs(until), start=1):
@@ -131,11 +138,11 @@ def run_table(schedule: Schedule, until: int | float) -> Table:
     if len(rows) > MOST_ROWS:
         left_out = len(rows) - MOST_ROWS
         rows[MOST_ROWS // 2 : -MOST_ROWS // 2] = [["...", *[""] * 5, f"{left_out:,} cycles left out"]]
-    table = Table("cycle", "start", "end", "length", "rate at start", "rate at end", "marks", box=None)
+    table = Table(*filter(lambda heading: heading is not None, headings), box=None)
     for column in table.columns[:-1]:
-        column.justify = "right"
+        column.justify, column.no_wrap = "right", True
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(cell for cell, heading in zip(row, headings, strict=True) if heading is not None))
     return table
 
 

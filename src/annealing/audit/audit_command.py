@@ -10,8 +10,9 @@ from typing import Any
 import click
 import numpy as np
 
+from ..calls import did_you_mean
 from ..errors import ScheduleError
-from ..options import annotation, plan_options, planned
+from ..options import InputError, annotation, plan_options, planned
 from . import Log, LogError, Recovered, Verdict, formats, read, recover
 from . import audit as held_against
 
@@ -52,7 +53,7 @@ def audit(
     out: Path | None,
     **plan: Any,
 ) -> None:
-    """Check the learning rates that a run logged against the intended schedule.
+    """Check the learning rates of a log against a schedule.
 
     Several LOGs are those of one resumed run, in order. Exit status: 0 the run follows the schedule, 1 it departs, 2
     there is no verdict. Without --expect, print the schedule that the log follows, if one is found.
@@ -75,11 +76,11 @@ def audit(
             verdict = held_against(in_unit(log, unit), intended, group=number)
             told, status = (json.loads(verdict.to_json()), _text(verdict)), STATUS[verdict.status]
     except (LogError, ScheduleError) as error:
-        raise click.UsageError(str(error)) from None
+        raise InputError(str(error)) from None
     except click.ClickException:
         raise
     except Exception as error:  # whatever happens, exit status 1 means that the run departs
-        raise click.UsageError(f"no verdict, since something unexpected happened: {error!r}") from error
+        raise InputError(f"no verdict, since something unexpected happened: {error!r}") from error
     click.echo(json.dumps(told[0], allow_nan=False) if as_json else told[1])
     if github and status:
         kind = "error" if status == 1 else "warning"
@@ -106,7 +107,7 @@ def _draw(log: Log, number: int, found: Recovered | Verdict, out: Path) -> None:
         save(draw_recovered(log, number, found) if isinstance(found, Recovered) else draw(found), out)
     except OSError as error:
         # Not click.FileError: its exit status 1 means that the run departs.
-        raise click.UsageError(f"{out} cannot be written: {error.strerror or error}") from None
+        raise InputError(f"{out} cannot be written: {error.strerror or error}") from None
     click.echo(out, err=True)
 
 
@@ -126,7 +127,8 @@ def _read(logs: tuple[Path, ...], form: str | None, columns: dict[str, Any] | No
     from rich.progress import Progress
 
     if form is not None and form not in formats():
-        raise click.UsageError(f"--format must be one of {', '.join(formats())}, github; got {form!r}")
+        hint = did_you_mean(form, formats()) or f"; known are {', '.join(formats())}, github"
+        raise click.UsageError(f"--format: unknown format {form!r}{hint}")
     with Progress(console=Console(stderr=True), transient=True, disable=not Console(stderr=True).is_terminal) as bars:
         bar = bars.add_task("reading", total=None)
 

@@ -38,7 +38,7 @@ def compare(
     ray: str | None,
     as_json: bool,
 ) -> None:
-    """Train a model under several schedules with the same seeds, and say which is better.
+    """Train a model under several schedules and say which is better.
 
     EXPERIMENT.yaml describes what is trained. Without it, the schedules of the SGDR paper are compared on
     scikit-learn's digits: step decay, warm restarts and single cosines (cosine-200 is the paper's T_0 = 200). DIR gets
