@@ -153,7 +153,10 @@ def test_a_picture_of_what_was_recovered() -> None:
     [
         (["{log}", "--expect", "cosine(1"], "--expect"),
         (["{log}", "--expect", "constant(0.1)", "--group", "3"], "group must be one of 0"),
-        (["{log}", "--expect", "constant(0.1)", "--format", "tape"], "unknown format 'tape'; known are trainer_state, "),
+        (
+            ["{log}", "--expect", "constant(0.1)", "--format", "tape"],
+            "unknown format 'tape'; known are trainer_state, ",
+        ),
         (["{log}", "--expect", "constant(0.1)", "--columns", "lr"], "--columns must be"),
         (["{log}", "--out", "picture.doc"], "must end in .png, .svg or .pdf"),
         (["{log}", "--expect", "constant(0.1)", "--out", "picture.doc"], "must end in .png, .svg or .pdf"),

@@ -162,14 +162,18 @@ def test_findings_as_annotations() -> None:
 
 def shell(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A command in bash, where `annealing` is this one."""
-    program = f"annealing() {{ {shlex.quote(sys.executable)} -m annealing \"$@\"; }}; {command}"
+    program = f'annealing() {{ {shlex.quote(sys.executable)} -m annealing "$@"; }}; {command}'
     environment = {**os.environ, **variables}
     return subprocess.run(["bash", "-c", program], capture_output=True, text=True, env=environment)
 
 
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [("recipes warm", ["warm_restarts", "warmup", "warmup_restarts"]), ("recipes cosine_l", ["cosine_linear"]), ("sho", ["show"])],
+    [
+        ("recipes warm", ["warm_restarts", "warmup", "warmup_restarts"]),
+        ("recipes cosine_l", ["cosine_linear"]),
+        ("sho", ["show"]),
+    ],
 )
 def test_names_are_completed_in_bash(words: str, offered: list[str]) -> None:
     # What bash's completion function runs: the words so far, and the number of the one that is completed.

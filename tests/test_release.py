@@ -26,7 +26,9 @@ USES = {  # what must work with an extra and nothing else
     "jax": ["import jax; from annealing import cosine; assert jax.jit(cosine(1, 0, 10))(5) == 0.5"],
     "plot": [ANNEALING, "show", SCHEDULE, "--out", "curve.pdf"],
     "ray": ["import ray, annealing.compare.ray_engine"],
-    "torch": ["import torch, annealing.torch as t; t.Scheduler(torch.optim.SGD([torch.ones(1)]), lr='cosine(1, 0, 9)')"],
+    "torch": [
+        "import torch, annealing.torch as t; t.Scheduler(torch.optim.SGD([torch.ones(1)]), lr='cosine(1, 0, 9)')"
+    ],
 }
 
 

@@ -214,8 +214,8 @@ def lint(
 ) -> None:
     """Check schedules for common mistakes.
 
-    NOTATION is a schedule as it is printed, or its JSON; @FILE reads it from a file, and - from standard input. Its time
-    is in updates. --updates is needed where it never ends, and compares the schedule with the training; so do the
+    NOTATION is a schedule as it is printed, or its JSON; @FILE reads it from a file, and - from standard input. Its
+    time is in updates. --updates is needed where it never ends, and compares the schedule with the training; so do the
     options of a plan, which durations such as "10ep" need. Exit status: 1 if an error is found; warnings and notes do
     not change it.
     """
@@ -257,8 +257,8 @@ def lint(
 def find(function: str, out: Path | None, as_json: bool, **options: Any) -> None:
     """Suggest learning rates by a range test on your model.
 
-    The learning rate rises while the model trains, and the loss shows where it is too low or too high. FUNCTION takes no arguments and returns model, optimizer, batches and loss; MODULE is also looked for in the current
-    directory.
+    The learning rate rises while the model trains, and the loss shows where it is too low or too high. FUNCTION takes
+    no arguments and returns model, optimizer, batches and loss; MODULE is also looked for in the current directory.
     """
     if out:
         from . import plots
