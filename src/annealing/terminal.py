@@ -138,7 +138,7 @@ def run_table(schedule: Schedule, until: int | float, width: int = FIXED_WIDTH) 
     if len(rows) > MOST_ROWS:
         left_out = len(rows) - MOST_ROWS
         rows[MOST_ROWS // 2 : -MOST_ROWS // 2] = [["...", *[""] * 5, f"{left_out:,} cycles left out"]]
-    table = Table(*filter(lambda heading: heading is not None, headings), box=None)
+    table = Table(*(heading for heading in headings if heading is not None), box=None)
     for column in table.columns[:-1]:
         column.justify, column.no_wrap = "right", True
     for row in rows:
