@@ -165,7 +165,7 @@ BOUNDS = {
     "compare": 6_000,
     "audit": 3_200,
     "audit/readers": 2_430,
-    "audit/recovery": 3_400,
+    "audit/recovery": 3_100,
     "translation": 1_700,
     "explorer": 1_340,
 }

@@ -16,6 +16,7 @@ MOST_ROWS = 240
 MOST_STEPS = 16  # of least squares
 MISSED = 12  # rows that are looked at besides, where a fit misses them
 AGAIN = 3  # least squares, the rows that they miss taken in
+NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are plain
 WITHIN_REACH = 12.0  # of the slack: no nearest fit is sought where the least squares are further off
 
 
@@ -174,7 +175,9 @@ def intervals(model: Model, rows: LogRows, only: int | None = None) -> dict[int,
         return {}
     free, some, columns, norms = normed
     residual, reach = some.off(model), 1e4 * np.sqrt(len(some.u))
-    sides, limits = np.concatenate([-columns, columns]), np.concatenate([1 - residual, 1 + residual])
+    # Rows on the very edge of their last digit leave hardly any room, which rounding in the program may take away
+    within = max(1.0, 1.001 * float(np.abs(residual).max())) if np.abs(residual).max() < NEARLY else 1.0
+    sides, limits = np.concatenate([-columns, columns]), np.concatenate([within - residual, within + residual])
     found = {}
     for i, slot in enumerate(free):
         if only not in (None, slot):

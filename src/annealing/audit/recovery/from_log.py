@@ -15,9 +15,9 @@ from ...errors import ScheduleError
 from ...schedule.base import Schedule
 from ..epoch_lengths import is_told
 from ..log import Log
-from .best_first import search
 from .candidate import Candidate, configured
 from .curve_families import Array
+from .joins import joins_of
 from .levels import held, stairs, steps_of
 from .multiplied_warmup import product
 from .recovered import Recovered
@@ -39,6 +39,7 @@ NEAR = 1e-3  # of the peak: rows are never looked at more loosely than that
 MOST_SHOWN = 4
 COARSE = 0.8
 MUCH_LONGER = 3.5  # an alternative is at most that much longer
+MOST_ODD = 0.05  # of the rows may be outliers
 ROUNDING = 1e-6  # of the tolerance: half a digit is computed in binary
 Recipes = Callable[[Array, Array, Array, int | None], list[Candidate]]
 
@@ -128,7 +129,7 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, horizon: floa
     yield first
     if unit == "epoch":
         yield _in_part(partial(_warmed_up, some, rows, unit, shift))
-    for recipes in (steps_of, cycles_of):
+    for recipes in (steps_of, cycles_of, joins_of):
         yield _in_part(partial(_of_recipes, recipes, some, rows, unit, shift))
     if whole:
         yield _in_part(partial(_steadied, unsteady, some, unit, shift))
@@ -136,12 +137,22 @@ def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, horizon: floa
         if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
             every, begins, rates, slacks = levels
             plain = [one for one in recipes_of(begins, rates, slacks, 0) if one.shift == 0]
-            for found in (plain or search(begins, rates, slacks, 0))[:2]:
+            for found in plain[:2]:
                 if found.shift == 0 and not len(found.odd) and not found.lags:
                     yield _results(replace(found, shift=moved), rows, unit, every)
     if unit == "update":
         yield _in_part(partial(_warmed_up, some, rows, unit, shift))
-    yield _all(search(some.clock, some.rate, some.slack, shift), rows, unit)
+    yield _in_part(partial(_without_outliers, some, rows, unit, shift))
+
+
+def _without_outliers(some: Trace, rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
+    odd = some.outliers()
+    if not 0 < len(odd) <= MOST_ODD * len(some.clock):
+        return []
+    kept = np.delete(np.arange(len(some.clock)), odd)
+    columns = some.clock[kept], some.rate[kept], some.slack[kept]
+    found = [one for recipes in (recipes_of, cycles_of, joins_of) for one in recipes(*columns, shift)]
+    return _all([replace(one, odd=some.clock[odd]) for one in found], rows, unit)
 
 
 def _in_whole_epochs(found: Recovered) -> bool:

@@ -14,10 +14,10 @@ from ..intervals import roundest, shortest
 from .candidate import Candidate, made_plain, shifts
 from .change_times import even
 from .curve_families import Array
-from .fitting import LogRows, fits
+from .fitting import NEARLY, LogRows, fits
 from .model import FittedPart, Model
 from .outline import Outline, outline, ways
-from .templates import NEARLY, begun
+from .templates import begun
 from .work_budget import Exhausted
 
 MOST_LEVELS = 100

@@ -13,6 +13,7 @@ from .curve_fit import fitted
 LOOSE = 3.0  # of the slack: a curve through the fall alone is a first guess
 A_PART = 0.01
 LEAST_CHANGE = 0.9  # of a unit of the last digit
+WAVE = next(family for family in FAMILIES if family.name == "wave")
 BODIES: tuple[CurveFamily, ...] = tuple(family for family in FAMILIES if family.name != "flat")
 
 
@@ -40,6 +41,13 @@ class Outline:
         if self.rest - self.fall < family.numbers + 1:
             return None
         return fitted(family, self.t[rows], self.y[rows], self.slack[rows] * LOOSE)
+
+    def rising_curve(self) -> FittedCurve | None:
+        """The wave through the rows that rise."""
+        rows = slice(0, self.top + 1)
+        if self.top < 5:
+            return None
+        return fitted(WAVE, self.t[rows], self.y[rows], self.slack[rows] * LOOSE)
 
     def rests(self, curve: FittedCurve) -> bool:
         """Whether the last rows no longer follow the curve of the fall."""

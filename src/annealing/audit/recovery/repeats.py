@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from ... import shapes
 from ..intervals import shortest
-from .assemble import part_of
 from .candidate import Candidate, made_plain, shifts
 from .curve_families import FAMILIES, Array
 from .curve_fit import fitted
-from .fitting import LogRows, fits
+from .curve_parts import part_of
+from .fitting import NEARLY, LogRows, fits
 from .model import FittedPart, Model
 from .outline import LOOSE, outline, ways
-from .templates import NEARLY, begun
+from .templates import begun
 from .work_budget import Exhausted
 
 LEAST_ROWS = 5  # of a run that is fitted by itself
@@ -50,6 +50,8 @@ def cyclic(rows: LogRows) -> Iterator[Model]:
     if len(falling) and len(rising) and rising[-1] > falling[0]:
         again = rising[rising > falling[0]] + 1
         yield from _restarts(rows, again) if (np.diff(again) > 2).all() else _triangles(rows, way)
+    elif len(falling) and len(rising) > 2:
+        yield from _three_phases(rows)
 
 
 def _restarts(rows: LogRows, again: NDArray[np.int64]) -> Iterator[Model]:
@@ -133,6 +135,27 @@ def _repeated(
         model.parts.append(FittedPart(shapes.cosine, at, at, until, top, low))
         at = until
     return model
+
+
+def _three_phases(rows: LogRows) -> Iterator[Model]:
+    """Models of one cycle whose fall is as long as its rise, with a further fall after it."""
+    seen = outline(rows.u, rows.y, rows.slack)
+    assert seen is not None
+    for model, until, peak in begun(seen, 0):
+        if not model.parts or model.told > 1 or model.parts[0].first in model.fixed:
+            continue
+        rise, n = model.parts[0], model.numbers
+        down = model.tied({until: 2.0}, "time")
+        later = np.flatnonzero(rows.u > n[down])
+        if len(later) < 2:
+            continue
+        t, y = rows.u[later], rows.y[later]
+        # Where the rows reach the end itself the curve bends: a fit that starts beside it would be led astray
+        end = model.slot(round(t[-1] + (t[-1] - t[0]) * y[-1] / max(y[0] - y[-1], 1e-300)), "time")
+        model.parts.append(FittedPart(rise.shape, until, until, down, peak, rise.first))
+        model.parts.append(FittedPart(rise.shape, down, down, end, rise.first, model.tied({rise.first: 1e-4}, "value")))
+        model.told += 2.0
+        yield model
 
 
 def _triangles(rows: LogRows, way: NDArray[np.int64]) -> Iterator[Model]:

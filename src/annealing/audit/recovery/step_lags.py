@@ -5,6 +5,7 @@ A recipe is fitted to the first rows, or to all loosely; then each row is moved 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,20 +14,23 @@ from numpy.typing import NDArray
 
 from .candidate import Candidate, shifts
 from .curve_families import Array
-from .fitting import LogRows, fit
+from .fitting import NEARLY, LogRows, fit
+from .joins import joined, joins_of
 from .model import Model
 from .outline import outline
 from .repeats import cycles_of, cyclic
 from .stated_horizon import late_by_horizon
-from .templates import NEARLY, curves_of, models, recipes_of
+from .templates import curves_of, models, recipes_of
 
 Steps = NDArray[np.int64]
 LEAST_ROWS = 12
 OFF = (0, -1, 1, -2, 2)  # steps by which a progress bar may be off
 MOST_LATE = 64
+MOST_AT_ONCE = 9  # beyond a turn that is not known well, any rate is that of some other step
 CLEAR = 0.2  # of a step, by which a row may be off a whole step
 CLOSE = 1e-3  # of a step: a row so short of a jump is after it
-BEGINNINGS = (0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08)  # shares of the rows that may all be before the first lag
+FEWER = 0.7  # of the rows are taken where more are not on one curve
+LEAST_KNOWN = 5  # rows, from which a curve that begins after the known ones is guessed
 ROUNDS = 3
 
 
@@ -47,7 +51,7 @@ def unsteady(clock: Array, rate: Array, slack: Array, preferred: int | None) -> 
         steep = np.abs(np.diff(rate) / np.diff(clock))
         loose = slack + np.maximum(np.append(steep, 0), np.insert(steep, 0, 0))
         for shift, _ in shifts(preferred):
-            for model in _loosely(clock + shift, rate, loose):
+            for model in _loosely(clock + shift, rate, slack, loose):
                 rows = clock + shift, rate, slack
                 for by in (_late(model.copy(), *rows), _here_and_there(model, *rows, loose)):
                     found = [] if by is None else _plain(clock + by, rate, slack, preferred)
@@ -58,7 +62,7 @@ def unsteady(clock: Array, rate: Array, slack: Array, preferred: int | None) -> 
 
 def _plain(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
     """The recipes of steps that were moved, where their numbers can hardly be chance."""
-    for recipes in (recipes_of, cycles_of):
+    for recipes in (recipes_of, cycles_of, joins_of):
         if found := [one for one in recipes(clock, rate, slack, preferred) if one.sure]:
             return found
     return []
@@ -66,19 +70,23 @@ def _plain(clock: Array, rate: Array, slack: Array, preferred: int | None) -> li
 
 def _late(model: Model, clock: Array, rate: Array, slack: Array) -> Steps | None:
     """The steps, always more, by which rows are late to a model that fits the first ones."""
-    n = len(clock)
-    if fit(model, LogRows(clock, rate, slack)) <= NEARLY:
-        return None
-    for share in BEGINNINGS:
-        known, by = int(n * share), np.zeros(n, np.int64)
-        while known >= LEAST_ROWS and fit(model, LogRows((clock + by)[:known], rate[:known], slack[:known])) <= NEARLY:
-            model.cuts = {slot: model.numbers[slot] - CLOSE for slot in model.cuts}  # rows are moved over those
-            before, (by, known) = known, _lags(model, clock, rate, slack)
-            if known == n and by.any():
-                return by
-            if known <= before:
+    known, by = 0, np.zeros(len(clock), np.int64)
+    while known < len(clock):
+        # The rows to come may all be as late as the last known one, or only the next of them
+        rest = len(clock) - known
+        for power in range(1 + int(math.log(max(rest / LEAST_KNOWN, 1), 1 / FEWER))):
+            some, before = slice(0, known + math.ceil(rest * FEWER**power)), model.numbers
+            if some.stop >= LEAST_ROWS and fit(model, LogRows((clock + by)[some], rate[some], slack[some])) <= NEARLY:
                 break
-    return None
+            model.numbers = before  # too many rows lead it astray
+        else:
+            return None
+        model.cuts = {slot: model.numbers[slot] - CLOSE for slot in model.cuts}  # rows are moved over those
+        by, reached = _lags(model, clock, rate, slack)
+        if reached <= known:
+            return None
+        known = reached
+    return by if by.any() else None
 
 
 def _lags(model: Model, clock: Array, rate: Array, slack: Array) -> tuple[Steps, int]:
@@ -90,9 +98,9 @@ def _lags(model: Model, clock: Array, rate: Array, slack: Array) -> tuple[Steps,
     by, late = np.zeros(len(clock), np.int64), 0
     for row in range(len(clock)):
         if not on[late, row]:
-            if not on[late:, row].any():
+            if not on[late : late + MOST_AT_ONCE, row].any():
                 return by, row
-            late += int(on[late:, row].argmax())
+            late += int(on[late : late + MOST_AT_ONCE, row].argmax())
         by[row:] = -late
     return by, len(clock)
 
@@ -122,14 +130,13 @@ def _steps(model: Model, clock: Array, rate: Array, slack: Array) -> tuple[Array
     return np.where(told, (rate - model(clock)) / np.where(told, slope, 1), 0), told
 
 
-def _loosely(clock: Array, rate: Array, loose: Array) -> Iterator[Model]:
+def _loosely(clock: Array, rate: Array, slack: Array, loose: Array) -> Iterator[Model]:
     """Models of recipes as they begin."""
-    seen = outline(clock, rate, loose)
-    if seen is None:
-        yield from cyclic(LogRows(clock, rate, loose))
-    else:
-        for curve in curves_of(seen):
+    if (seen := outline(clock, rate, slack) or outline(clock, rate, loose)) is not None:
+        for curve in curves_of(replace(seen, slack=loose)):
             yield from models(seen, curve, 0)
+    yield from cyclic(LogRows(clock, rate, loose))
+    yield from joined(LogRows(clock, rate, slack), loose)
 
 
 def _lagging(found: Candidate, by: Steps, clock: Array) -> Candidate:

@@ -13,19 +13,22 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ... import shapes
-from ..intervals import shortest
-from .assemble import part_of
+from ..intervals import digits_of, roundest, shortest
 from .candidate import Candidate, made_plain, shifts
 from .curve_families import Array, CurveFamily, FittedCurve
-from .fitting import LogRows, around, fit, fits
+from .curve_parts import part_of
+from .fitting import NEARLY, LogRows, around, fit, fits
 from .model import FittedPart, Model, root
 from .outline import BODIES, Outline, outline
+from .stated import is_stated, stated_between
 from .work_budget import Exhausted
 
 FLOORS = (0.0, 0.1, 0.01, 0.05, 0.001, 0.2, 0.5, 0.02, 1e-4)  # shares of the peak at which a decay may end
 WHOLE = 0.3  # updates by which the end of a decay may be off a whole number, besides what digits leave open
+LEAST_ROWS = 4  # any three lie on some curve
 OPEN = 1e-3  # of the peak: a floor that digits leave open by more may be a plain share of it
 MOST_FLOORS = 3
+MOST_RISE = 30.0  # how far above the last row the peak of a warm-up may lie
 ONE_CYCLE = 1.5  # how long it is to say so
 SHARES = {"from 0": 0.0, "from a third": 1 / 3, "from a tenth": 0.1, "from a thousandth": 0.001}
 KINDS = (  # warm-ups to try where no row rises, one, two, or more
@@ -35,7 +38,6 @@ KINDS = (  # warm-ups to try where no row rises, one, two, or more
     ("from 0", "linear", "cosine"),
 )
 LAST = ("shifted geometric", "power", "raised power")  # tried where no other curve fits
-NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are plain
 
 
 def recipes_of(
@@ -48,8 +50,7 @@ def recipes_of(
 ) -> list[Candidate]:
     """The schedules of one warm-up and one decay of some bodies that give every row, the plainest first."""
     seen = outline(clock, rate, slack)
-    # A log whose last row is its greatest may rise further: what comes then cannot be told
-    if seen is None or len(clock) < 4 or seen.top == len(clock) - 1:  # it may rise further
+    if seen is None or (len(clock) < LEAST_ROWS and np.ptp(rate)):
         return []
     found: list[Candidate] = []
     with contextlib.suppress(Exhausted):  # what was found before is kept
@@ -70,7 +71,7 @@ def _add(
     moved: bool,
 ) -> None:
     """Add the recipes of a warm-up and of one decay, up to those whose numbers can hardly be chance."""
-    for model in models(seen, curve, shift[0], moved):
+    for model in models(seen, curve, shift[0], 0.0 if moved else None):
         with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
             if seen.rest < len(seen.t) and model.parts[-1].last in model.fixed:
                 fit(model, rows.only(np.arange(seen.rest)))  # the last rows may be at the end, where the curve bends
@@ -91,10 +92,13 @@ def curves_of(seen: Outline, bodies: Sequence[CurveFamily] = BODIES) -> Iterator
         yield from (curve for body in bodies if (curve := seen.curve(body)) is not None)
 
 
-def models(seen: Outline, curve: FittedCurve | None, shift: int, moved: bool = False) -> Iterator[Model]:
-    """Models of a warm-up and a decay, those with fewest numbers first."""
+def models(seen: Outline, curve: FittedCurve | None, shift: int, origin: float | None = None) -> Iterator[Model]:
+    """Models of a warm-up and a decay, those with fewest numbers first; origin: a guess of its start, 0 by default."""
+    if seen.top == len(seen.t) - 1 and seen.top:
+        yield from _rising(seen, shift, origin)
+        return
     for stable in (False, True) if curve is not None else (False,):
-        for model, start, peak in begun(seen, shift, moved):
+        for model, start, peak in begun(seen, shift, origin):
             if stable:
                 begin = model.slot(float(seen.t[seen.fall - 1]) + shift, "time")
                 model.parts.append(FittedPart(shapes.flat, start, start, start, peak, peak))
@@ -115,16 +119,20 @@ def _on_line(model: Model, line: FittedCurve, seen: Outline, start: int, peak: i
     model.fixed.add(peak)
 
 
-def begun(seen: Outline, shift: int, moved: bool = False) -> Iterator[tuple[Model, int, int]]:
-    """Models of a warm-up alone, with the slots of its end and of the peak; moved: it need not begin at 0."""
+def begun(seen: Outline, shift: int, origin: float | None = None) -> Iterator[tuple[Model, int, int]]:
+    """Models of a warm-up alone, with the slots of its end and of the peak; origin: where it starts, 0 by default."""
     u = seen.t + shift
     for kind in KINDS[min(seen.top, len(KINDS) - 1)]:
         model = Model(seen=float(u[-1]))
-        zero, peak = model.slot(0.0, "time", fixed=not moved), model.slot(seen.peak, "value")
+        zero, peak = model.slot(origin or 0.0, "time", fixed=origin is None), model.slot(seen.peak, "value")
         if kind == "none":
             yield model, zero, peak
             continue
-        guess = (float(seen.y[0]), float(u[seen.top])) if kind == "cosine" else _risen(seen, u, SHARES.get(kind))
+        guess = (
+            (float(seen.y[0]), float(u[seen.top]))
+            if kind == "cosine"
+            else _risen(seen, u, SHARES.get(kind), origin or 0.0)
+        )
         if guess is None:
             continue
         first, end = guess
@@ -138,11 +146,11 @@ def begun(seen: Outline, shift: int, moved: bool = False) -> Iterator[tuple[Mode
         yield model, until, peak
 
 
-def _risen(seen: Outline, u: Array, share: float | None) -> tuple[float, float] | None:
+def _risen(seen: Outline, u: Array, share: float | None, origin: float) -> tuple[float, float] | None:
     """The first value and the end of a line through the rows that rise; share: the first value in peaks, if known."""
     if not seen.top:  # no row lies in the warm-up
-        return (0.0, float(u[0]) / 2) if u[0] > 0 else None
-    t, y = u[: seen.top], seen.y[: seen.top]
+        return (0.0, origin + float(u[0] - origin) / 2) if u[0] > origin else None
+    t, y = u[: seen.top] - origin, seen.y[: seen.top]
     if share is not None:
         inside, first = t > 0, share * seen.peak
         if not inside.any():
@@ -152,7 +160,46 @@ def _risen(seen: Outline, u: Array, share: float | None) -> tuple[float, float] 
         return None
     else:
         slope, first = (float(number) for number in np.polyfit(t, y, 1))
-    return (first, (seen.peak - first) / slope) if slope > 0 else None
+    return (first, origin + (seen.peak - first) / slope) if slope > 0 else None
+
+
+def _rising(seen: Outline, shift: int, origin: float | None) -> Iterator[Model]:
+    """Models of a warm-up that is not over at the last row."""
+    for model, until, peak in begun(seen, shift, origin):
+        part, n = model.parts[0] if model.parts else None, model.numbers
+        if part is None or peak in model.ties or model.told > 1:
+            continue
+        if part.shape is shapes.linear:
+            slope = (n[peak] - n[part.first]) / (n[until] - n[part.begin])
+            n[until], n[peak] = _plainest_rise(seen, n[part.begin], n[part.first], slope)
+            model.fixed |= {until}  # only the slope is known
+        elif (wave := seen.rising_curve()) is None:
+            continue
+        else:
+            own = seen.t + shift
+            guess = part_of(model, wave.later(shift), own, part.start)
+            n[until], n[peak], n[part.first] = n[guess.end], n[guess.last], n[guess.first]
+        yield model
+
+
+def _plainest_rise(seen: Outline, begin: float, level: float, slope: float) -> tuple[float, float]:
+    """The end and the peak of a line, of which only the slope is known, that together have the fewest digits."""
+    top, last = seen.peak, float(seen.t[-1]) - begin
+    doubt = 2 * float(seen.slack.max()) / (slope * last) + 1e-11
+    # Peaks of two digits, since people write those; the length must then be a whole number
+    power = math.floor(math.log10(top)) - 1
+    peaks = [float(f"{digits}e{power + more}") for more in (0, 1, 2) for digits in range(10, 100)]
+    best, least = (begin + last, top), math.inf
+    for peak in (peak for peak in peaks if top <= peak <= MOST_RISE * top):
+        length = (peak - level) / slope
+        span = max(length * (1 - doubt), last), length * (1 + doubt)
+        known = stated_between(begin + span[0], begin + span[1])
+        end = roundest(*span) if known is None else round(known - begin)
+        if isinstance(end, int):
+            told = sum(0.5 if is_stated(number) else digits_of(number) for number in (peak, begin + end))
+            if told < least:
+                best, least = (begin + end, peak), told
+    return best
 
 
 def _with_body(model: Model, curve: FittedCurve, seen: Outline, shift: int, start: int, peak: int) -> bool:

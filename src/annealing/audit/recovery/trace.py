@@ -14,6 +14,8 @@ from .curve_families import Array
 
 SHORT = 0.005  # half a unit of the third digit: rates with fewer are short by themselves
 USUAL = 0.2  # of the rows have at least the digits that a log prints: one in ten ends with a zero, which is not printed
+MOST_APART = 2  # neighbouring rows that may be outliers
+FAR = 8.0  # times as far as their neighbours are apart
 NEAR = 1e-3  # of the peak: a row that another start goes back over has the same rate
 
 
@@ -41,6 +43,16 @@ class Trace:
         edges = np.unique(np.concatenate([change, change + 1])) if len(change) <= most // 4 else np.array([], int)
         rows = np.unique(np.concatenate([edges, np.linspace(0, n - 1, most).astype(int)]))
         return Trace(self.clock[rows], self.rate[rows], self.slack[rows], self.lags, self.other, self.notes)
+
+    def outliers(self) -> NDArray[np.int64]:
+        """One row, or two, far away from those before and after, which are near each other."""
+        y, found = self.rate, []
+        for width in range(1, 1 + MOST_APART):
+            before, after = y[: -width - 1], y[width + 1 :]
+            near = np.abs(before - after) + self.slack[width + 1 :]
+            far = [np.abs(y[i : len(y) - width - 1 + i] - before) > FAR * near for i in range(1, width + 1)]
+            found += [np.flatnonzero(np.all(far, axis=0)) + i for i in range(1, width + 1)]
+        return np.unique(np.concatenate(found))
 
 
 def trace(log: Log, group: int, unit: str) -> Trace:
