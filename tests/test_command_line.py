@@ -47,10 +47,12 @@ def log(tmp_path: Path) -> str:
         ("compare --out x --budget 1 --seeds 2", "compare"),
         ("compare --list x", "compare"),
         ("compare --report x", "compare"),
+        ("explore --no-browser", "explore"),
     ],
 )
 def test_a_missing_extra_is_one_line(words: str, extra: str, log: str, tmp_path: Path) -> None:
     names = ["matplotlib", "scipy", "sklearn", "torch", "yaml", "pooch", "safetensors", "jinja2", "ray"]
+    names += ["starlette", "uvicorn", "anyio"]
     program = WITHOUT.format(names=names, words=[log if word == "LOG" else word for word in words.split()])
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
     last = done.stderr.splitlines()[-1]

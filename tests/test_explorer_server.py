@@ -20,6 +20,10 @@ import pytest
 from explorer_browser import served
 
 import annealing
+from annealing.explorer.answers import Page, draw
+from annealing.explorer.controls import changed, controls
+from annealing.explorer.gallery import gallery
+from annealing.explorer.static_page import SCRIPTS, front_file
 
 VIEW = {"schedules": [{"text": "linear(0, 0.1, 5) >> cosine(0.1, 0, 195)"}]}
 
@@ -116,3 +120,49 @@ def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPat
         begun = time.monotonic()
         assert "given up" in asked(address, {"kind": "first"})[1]["error"]
         assert time.monotonic() - begun < 0.9
+
+
+def test_a_widget_answers_as_the_page_does() -> None:
+    widget = annealing.explore(annealing.cosine(0.1, 0, 9), plan=annealing.Plan(steps=20))
+    sent: list[Any] = []
+    widget.send = lambda content, buffers: sent.append((content, buffers))
+    first = widget.page.answer({"kind": "first"})[0]["view"]
+    assert (first["schedules"], first["plan"]["steps"]) == ([{"text": "cosine(0.1, 0, 9)"}], 20)
+    widget._asked(widget, {"kind": "draw", "number": 7, "view": first | {"unit": "%", "at": 25}}, [])
+    ((content, (numbers,)),) = sent
+    assert content["number"] == 7
+    assert content["told"]["at"]["step"] == 5
+    assert len(numbers) == 16 * content["told"]["points"]
+    assert "render" in widget._esm
+
+
+def test_the_front_end_has_no_formula_of_a_schedule() -> None:
+    own = [file for file in SCRIPTS if not file.startswith("uplot")]
+    used = set(re.findall(r"Math\.(\w+)", "".join(map(front_file, own))))
+    assert len(own) == 4
+    assert used <= {"max", "min", "abs", "round", "floor", "PI"}
+
+
+def test_every_recipe_of_the_gallery_fits_into_a_page() -> None:
+    view = {"schedules": [{"text": "linear(0, 3e-4, 500) >> cosine(3e-4, 0, 9500)"}]}
+    for entry in gallery():
+        told, _ = Page().answer({"kind": "add", "view": view, "name": entry.name})
+        made = annealing.parse(told["text"])
+        assert draw({"view": {"schedules": [{"text": str(made)}]}})[0]["schedules"][0]["row"] == 0
+        # A schedule whose times are all arguments fills the page that it is added to.
+        if entry.family == "decays" and annealing.parse(entry.text).duration and "runs" not in told["text"]:
+            assert made.duration == pytest.approx(10_000, rel=0.01), told
+
+
+def test_a_control_is_moved_by_python() -> None:
+    text = "0.5 * linear(0, 0.1, '5%') >> warm_restarts(eta_max=0.1, T_0=10)"
+    found = {f"{one.function}.{one.name}": one for one in controls(text)}
+    assert {"linear.end", "linear.length", ".factor", "warm_restarts.T_0", "warm_restarts.T_mult"} <= set(found)
+    change = found["linear.length"]._asdict()
+    assert changed(text, change | {"position": 0.25}) == text.replace("'5%'", '"25%"')
+    assert changed(text, change | {"typed": "2ep"}) == text.replace("'5%'", "'2ep'")
+    assert changed(text, found["warm_restarts.T_mult"]._asdict() | {"position": 1 / 3}).endswith("T_0=10, T_mult=2)")
+    for one in found.values():
+        if one.kind not in ("text", "flag"):
+            back = changed(text, one._asdict() | {"position": one.position})
+            assert annealing.parse(back) == annealing.parse(text), one

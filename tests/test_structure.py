@@ -167,7 +167,7 @@ BOUNDS = {
     "audit/readers": 2_430,
     "audit/recovery": 3_100,
     "translation": 1_700,
-    "explorer": 1_340,
+    "explorer": 1_360,
 }
 
 

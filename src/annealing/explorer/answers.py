@@ -46,6 +46,7 @@ class Page:
             return kinds[question["kind"]](question)
         except (ScheduleError, LogError) as error:
             return {"error": str(error)}, b""
+        # What a page of ours never sends: whoever does gets an answer, and the server goes on.
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             return {"error": f"this question cannot be answered: {error!r}"}, b""
 
@@ -78,6 +79,7 @@ def draw(question: Mapping[str, Any]) -> Answer:
     else:
         both = None
     limits = [float(view.axis.shown(time)) for time in (0.0, view.until, view.start, view.stop)]
+    # One answer for everything that a drag changes: a second request would double the time until it is seen.
     answer = {
         "texts": texts,
         "schedules": [_described(one, view, places.get(i), found) for i, one in enumerate(view.shown)],

@@ -81,6 +81,7 @@ def _of_node(node: ast.AST, text: str, peak: float) -> Iterator[Control]:
         fraction = isinstance(value, ast.Call) and _called(value.func) == "Fraction"
         if fraction or not isinstance(value, ast.Call | ast.BinOp | ast.Attribute):
             yield _control(name, key, value, text, peak)
+    # What was not given is written before the closing bracket once it is moved.
     end = _place(text, node.end_lineno, node.end_col_offset) - 1
     for parameter in parameters:
         usual = parameter.default
@@ -116,6 +117,7 @@ def _control(function: str, name: str, value: ast.expr, text: str, peak: float) 
 
 def _ranged(control: Control, value: float, kind: str, peak: float, whole: bool = False) -> Control:
     """The control with a range that suits its value: a rate and a time on a logarithmic scale."""
+    # Powers of ten, so that the range stays the same while a time is moved a little.
     if kind == "time":
         top = 10.0 ** math.ceil(math.log10(SPAN * value)) if value > 0 else 1000.0
         made = control._replace(kind=kind, scale="log0", low=1.0 if top >= 100 else top / 1000, high=top, whole=whole)
@@ -154,6 +156,7 @@ def moved(control: Mapping[str, Any]) -> str:
         value = 0.0
     else:
         value = low * (high / low) ** share
+    # Three digits: nobody means 0.0999873 who lets go of a slider.
     rounded = float(f"{value:.3g}")
     return literal(round(rounded) if control["whole"] else rounded)
 

@@ -42,6 +42,7 @@ def curves(schedules: Sequence[Schedule], start: float, stop: float, points: int
     else:
         # Times equally far apart would alias with the cycles: a curve that nobody wrote.
         times = np.sort(np.random.default_rng(0).uniform(start, stop, points))
+    # At a jump a line needs both values at the same time, or it would lean.
     both = np.repeat(np.unique([time for found in ends if found for time, _, _ in found]), 2)
     times = np.sort(np.concatenate([times, both]))
     values = [_values(schedule, times, found or []) for schedule, found in zip(schedules, ends, strict=True)]

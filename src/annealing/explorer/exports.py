@@ -71,6 +71,7 @@ def _picture(view: PageView, form: str) -> bytes:
     named = {view.shown[number].text: schedule for number, schedule in view.drawn.items()}
     unit = AXES[view.axis.unit]
     plot(named, view.stop, axes, time=unit, yscale=view.scale, plan=view.plan)
+    # A picture is drawn from 0 on, so that its cycles are whole; what is zoomed into is cut from it.
     if view.start > 0:
         axes.set_xlim(*(float(view.axis.shown(time)) for time in (view.start, view.stop)))
     picture = io.BytesIO()

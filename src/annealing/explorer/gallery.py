@@ -51,8 +51,10 @@ def gallery() -> tuple[Entry, ...]:
         schedule = example(name, page)
         assert schedule is not None, name
         times = np.linspace(0, float(default_until([schedule])), POINTS)
+        curve = schedule(times)
+        curve[-1] = schedule.left(float(times[-1]))  # a restart at the edge belongs to the next picture
         family, signature = make.__module__.rpartition(".")[2], shown(name, inspect.signature(make))
-        entries.append(Entry(name, family, page.splitlines()[0], signature, str(schedule), schedule(times)))
+        entries.append(Entry(name, family, page.splitlines()[0], signature, str(schedule), curve))
     return tuple(entries)
 
 
@@ -87,9 +89,10 @@ def fitted(name: str, until: float, peak: float) -> str:
             value = _number(control.text) * factors[control.kind]
             short = f"{round(value) if control.whole and value >= 1 else float(f'{value:.3g}')}"
             made = changed(made, control._asdict() | {"typed": short})
+    # An argument may have a rule of its own, such as a power of 2.
     try:
         return str(parse(made))
-    except ScheduleError:  # an argument with a rule of its own, such as a power of 2
+    except ScheduleError:
         return text
 
 

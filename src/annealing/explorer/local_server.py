@@ -62,6 +62,7 @@ def application(page: Page, port: int) -> Starlette:
         return served
 
     async def ask(request: Request) -> Response:
+        # A form of another site may post text without asking first, but no JSON.
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             return Response("a question must be JSON", 415)
         body = bytearray()
@@ -101,6 +102,7 @@ def framed(told: dict[str, Any], numbers: bytes) -> bytes:
 def bound_socket(port: int) -> socket.socket:
     """A socket of this machine alone; 0 takes any free port."""
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Else a page that was just ended would hold its port for a minute.
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((HOST, port))

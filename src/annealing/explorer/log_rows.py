@@ -49,6 +49,7 @@ def laid_over(log: Log, question: Mapping[str, Any]) -> tuple[dict[str, Any], by
         if intended is None:
             raise ScheduleError("the intended schedule has an error, which is named under it")
     told, times, logged, followed = _judged(log, intended) if intended is not None else _recovered(log)
+    # A spread of the rows is enough for the eye; those in question are sent beside it, all of them.
     some = np.unique(np.linspace(0, len(times) - 1, min(len(times), MOST_POINTS)).astype(np.int64))
     for row in told["questioned"]:
         row["time"] = float(view.axis.shown(row["time"]))

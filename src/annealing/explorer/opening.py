@@ -21,6 +21,7 @@ def first_page(notations: Sequence[str], plan: Any = None, log: Any = None) -> P
         from ..audit import read as read_log
 
         read = read_log(log)
+    # A log alone opens an empty page, to which the schedule that it follows is added.
     if not notations and read is None:
         notations = [START]
     return Page({"schedules": [{"text": text} for text in notations], "plan": _plan(plan)}, read)

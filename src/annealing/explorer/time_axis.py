@@ -50,6 +50,7 @@ def time_axis(unit: str, plan: Plan | None) -> TimeAxis:
     starts = [*(stage.start for stage in stages), plan.steps, FAR * plan.steps]
     if unit == "%":
         return TimeAxis(unit, np.array([0.0, 100.0]) * plan.steps, np.array([0.0, 100.0]) * 100)
+    # The last stage also says how time goes on after the plan, for schedules that are longer.
     owners = [*stages, stages[-1], stages[-1]]
     clock = "epochs" if unit == "epoch" else "examples"
     each = plan.tokens_per_example if unit == "token" else 1

@@ -60,6 +60,7 @@ def read_view(given: Mapping[str, Any], texts: list[str] | None = None) -> PageV
     if not isinstance(rows, list) or len(rows) > MOST_SCHEDULES:
         raise ScheduleError(f"a page shows at most {MOST_SCHEDULES} schedules")
     texts = [str(row["text"]) for row in rows] if texts is None else texts
+    # A plan that is wrong costs the schedules that need it, not the page.
     try:
         plan, plan_error = read_plan(given.get("plan")), ""
     except ScheduleError as error:
@@ -70,6 +71,7 @@ def read_view(given: Mapping[str, Any], texts: list[str] | None = None) -> PageV
     except ScheduleError:
         axis = time_axis("step", None)
     schedules = [one.schedule for one in shown if one.schedule is not None and one.visible]
+    # With a plan the whole training is in sight, also where every schedule is over before its end.
     usual = max(float(default_until(schedules)) if schedules else 100.0, float(plan.steps) if plan else 0.0)
     until = float(axis.in_steps(given["until"])) if _positive(given.get("until")) else usual
     start, stop = (
@@ -120,7 +122,8 @@ def read_notation(text: str, plan: Plan | None) -> tuple[Schedule, Schedule]:
     if plan is None and written.pending:
         raise ScheduleError("this has durations with units: fill in the plan to show it")
     schedule = written if plan is None else plan.resolve(written, beyond="hold")
-    schedule(0)  # a schedule that cannot be lowered is an error of its notation
+    # Lowered now, so that one which cannot be is an error of its notation, shown under its field.
+    schedule(0)
     return written, schedule
 
 

@@ -24,6 +24,7 @@ class Explorer(anywidget.AnyWidget):
         self.on_msg(self._asked)
 
     def _asked(self, _widget: Any, question: Any, _buffers: Any) -> None:
+        # Buffers go beside the JSON, as bytes: a list of numbers would be written out and read again.
         told, numbers = self.page.answer(question)
         self.notations = told.get("texts", self.notations)
         self.send({"number": question.get("number"), "told": told}, buffers=[numbers])

@@ -77,7 +77,7 @@ function explorer(root, ask, place) {
   const left = make("section", { class: "ae-side", "aria-label": "Schedules" }, make("div", { class: "ae-row" }, make("h2", {}, "Schedules"), addText, addRecipe), gallery, list);
 
   // Plan, difference, log, take along
-  const planFields = Object.fromEntries(PLAN.map(([name]) => [name, make("input", { type: "text", inputmode: "decimal", autocomplete: "off", onchange: planned })]));
+  const planFields = Object.fromEntries(PLAN.map(([name]) => [name, make("input", { type: "text", inputmode: "decimal", autocomplete: "off", onchange: () => planned(name) })]));
   const planWords = make("p", { class: "ae-words", role: "status" });
   const plan = make("details", { class: "ae-panel" }, make("summary", {}, "Plan of the training"), make("p", {}, "It turns epochs, tokens and per cent into steps."), make("div", { class: "ae-grid" }, ...PLAN.map(([name, label]) => field(label, planFields[name]))), planWords);
   const one = make("select", { onchange: compared, "aria-label": "First schedule" });
@@ -102,6 +102,9 @@ function explorer(root, ask, place) {
     const value = Number(String(text).replace(/[,_ ]/g, ""));
     return text === "" || !Number.isFinite(value) ? null : value;
   };
+
+  /** A count of the plan, or its changes as the command line writes them. */
+  const written = (count) => (Array.isArray(count) ? count.map(([when, many], i) => (i ? `${when}:${many}` : many)).join(",") : count);
 
   /** Change the view, and draw it. */
   function set(changes) {
@@ -183,7 +186,7 @@ function explorer(root, ask, place) {
     if (document.activeElement !== until) until.value = readable(answer.axis.end);
     planWords.textContent = answer.plan.error || answer.plan.words;
     planWords.classList.toggle("ae-failed", Boolean(answer.plan.error));
-    for (const [name] of PLAN) if (document.activeElement !== planFields[name]) planFields[name].value = view.plan[name] ?? "";
+    for (const [name] of PLAN) if (document.activeElement !== planFields[name]) planFields[name].value = written(view.plan[name] ?? "");
     const names = view.schedules.map((_, i) => LETTERS[i]);
     for (const select of [one, two, which, against]) {
       const more = select === against ? [["", "none: find it"]] : select === which ? [] : [["", "–"]];
@@ -296,11 +299,10 @@ function explorer(root, ask, place) {
     if (told.text) append(told.text);
   }
 
-  function planned() {
-    for (const [name] of PLAN) {
-      if (planFields[name].value.trim()) view.plan[name] = planFields[name].value.trim();
-      else delete view.plan[name];
-    }
+  function planned(name) {
+    const text = planFields[name].value.trim();
+    if (text) view.plan[name] = text;
+    else delete view.plan[name];
     redraw();
   }
 
