@@ -2,7 +2,7 @@
 
     python benchmarks/explore_drag.py
 
-Prints the time from the event of a slider to the frame after the answer was drawn, and the part of it that Python needs.
+Prints the time from the event of a slider to the frame after the answer was drawn, and how much of it Python needs.
 """
 
 from __future__ import annotations
