@@ -166,3 +166,15 @@ def test_a_control_is_moved_by_python() -> None:
         if one.kind not in ("text", "flag"):
             back = changed(text, one._asdict() | {"position": one.position})
             assert annealing.parse(back) == annealing.parse(text), one
+
+
+def test_a_notation_cannot_break_out_of_an_exported_page() -> None:
+    hostile = ["</script><script>alert(1)</script>", "/*SCRIPT*/", "<!--<script>"]
+    view = {"schedules": [{"text": text} for text in ["cosine(0.1, 0, 9)", *hostile]]}
+    told, content = Page().answer({"kind": "export", "form": "html", "view": view})
+    page = content.decode()
+    assert told["type"] == "text/html"
+    assert page.count("<script") == page.count("</script>") == 2
+    kept = re.search(r'id="annealing-data">(.*?)</script>', page, re.S)
+    assert kept
+    assert json.loads(kept[1])["view"] == view

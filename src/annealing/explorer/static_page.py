@@ -33,5 +33,6 @@ def static_page(view: Mapping[str, Any], answers: Mapping[str, tuple[Any, bytes]
     coded = {name: {"told": told, "numbers": base64.b64encode(raw).decode()} for name, (told, raw) in answers.items()}
     # A notation must not be able to end the script that holds it.
     data = json.dumps({"view": dict(view), "answers": coded}).replace("<", "\\u003c")
-    page = front_file("static.html").replace("/*STYLE*/", stylesheet()).replace("/*DATA*/", data)
-    return page.replace("/*SCRIPT*/", script())
+    # The data last: a notation may hold what stands for the script.
+    page = front_file("static.html").replace("/*STYLE*/", stylesheet()).replace("/*SCRIPT*/", script())
+    return page.replace("/*DATA*/", data)

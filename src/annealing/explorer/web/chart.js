@@ -93,7 +93,8 @@ function chart(place, said, height, label) {
   }
 
   function axis(label) {
-    const font = `${0.8 * parseFloat(style("font-size"))}px ${style("font-family")}`;
+    // uPlot reads whole pixels alone.
+    const font = `${Math.round(0.8 * parseFloat(style("font-size")))}px ${style("font-family")}`;
     const line = { stroke: style("--line"), width: 1 };
     return { label, labelSize: 22, labelFont: font, font, stroke: style("--text"), grid: line, ticks: { ...line, size: 5 } };
   }

@@ -65,7 +65,7 @@ function explorer(root, ask, place) {
     "section",
     { class: "ae-readout", "aria-label": "Values at a time" },
     make("div", { class: "ae-row" }, make("label", {}, "Values at ", at, " ", atUnit)),
-    make("div", { class: "ae-scroll", tabindex: 0, role: "region", "aria-label": "Table of values" }, make("table", {}, make("thead", {}, make("tr", {}, ...["schedule", "learning rate"].map((text) => make("th", { scope: "col" }, text)))), values)),
+    make("div", { class: "ae-scroll", tabindex: 0, role: "region", "aria-label": "Table of values" }, make("table", {}, make("thead", {}, make("tr", {}, ...["schedule", "learning rate", "notation"].map((text) => make("th", { scope: "col" }, text)))), values)),
   );
 
   // Schedules
@@ -208,7 +208,7 @@ function explorer(root, ask, place) {
     const index = place === "static" ? nearest(view.at ?? 0) : null;
     const rows = view.schedules.map((one, i) => {
       const value = place === "static" ? String(column(1 + answer.schedules[i].row)[index]) : (now?.values[i] ?? "–");
-      return make("tr", { style: `--own: var(--s${i % 8})`, "data-schedule": i }, make("th", { scope: "row" }, make("span", { class: "ae-dot" }), LETTERS[i]), make("td", {}, make("output", {}, value)));
+      return make("tr", { style: `--own: var(--s${i % 8})`, "data-schedule": i }, make("th", { scope: "row" }, make("span", { class: "ae-dot" }), LETTERS[i]), make("td", {}, make("output", {}, value)), make("td", {}, make("code", {}, answer.schedules[i].text)));
     });
     values.replaceChildren(...rows);
   }
