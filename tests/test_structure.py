@@ -23,6 +23,7 @@ LAYERS = [
     ["linting"],
     ["sgdr", "testing", "sampling", "analysis"],
     ["plots", "terminal", "torch", "options"],
+    ["translation"],
     ["compare", "audit", "hosts"],
     ["explorer"],
     ["cli", "__main__"],

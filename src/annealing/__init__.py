@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .plan import Plan as Plan
     from .plots import plot as plot
     from .presets import preset as preset
+    from .translation import from_framework as from_framework
+    from .translation import translate as translate
 
 RunSpan = Cycle  # its name in version 0.1
 
@@ -36,6 +38,7 @@ LATE = {
     "plots": ("plot",),
     "presets": ("preset",),
     "explorer": ("explore",),
+    "translation": ("from_framework", "translate"),
     "analysis": ("budget", "diff", "jumps", "lint"),
 }
 

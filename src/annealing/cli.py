@@ -22,7 +22,8 @@ from .options import InputError, annotation, plan_options, planned
 from .recipes import named
 from .schedule.base import Schedule
 
-LATE = {"audit": "audit", "compare": "compare", "explore": "explorer"}  # each in a package, a module `NAME_command`
+# The package of each module `NAME_command`.
+LATE = {"audit": "audit", "compare": "compare", "explore": "explorer", "translate": "translation"}
 MOST_ROWS_OF_CSV = 1_000_000
 EXTRAS = {"anyio", "jinja2", "matplotlib", "pooch", "ray", "safetensors", "scipy", "sklearn", "starlette", "torch"}
 EXTRAS |= {"uvicorn", "yaml"}

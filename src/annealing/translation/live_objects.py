@@ -1,0 +1,128 @@
+"""Schedules of live objects: the attributes of another framework's scheduler, read by the names of its class."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from ..errors import ScheduleError
+from ..schedule.base import Schedule
+from .forms import FORMS, Arguments, find_form, one_after_another
+from .transformers_forms import trainer_arguments
+
+LAMBDAS = {  # the functions that Transformers and torchtitan give to LambdaLR, and the forms that they are
+    "_get_constant_schedule_with_warmup_lr_lambda": "constant_with_warmup",
+    "_get_linear_schedule_with_warmup_lr_lambda": "linear",
+    "_get_cosine_schedule_with_warmup_lr_lambda": "cosine",
+    "_get_cosine_with_hard_restarts_schedule_with_warmup_lr_lambda": "cosine_with_restarts",
+    "_get_polynomial_decay_schedule_with_warmup_lr_lambda": "polynomial",
+    "_get_inverse_sqrt_schedule_lr_lambda": "inverse_sqrt",
+    "_get_cosine_with_min_lr_schedule_with_warmup_lr_rate_lambda": "cosine_warmup_with_min_lr",
+    "_get_wsd_scheduler_lambda": "warmup_stable_decay",
+}
+
+
+def read_live(given: Any, group: int) -> Schedule:
+    """The schedule of an object of PyTorch, Keras, timm or Transformers; a ScheduleError says what it is else."""
+    root, name = type(given).__module__.partition(".")[0], type(given).__name__
+    if hasattr(given, "lr_scheduler_type") and hasattr(given, "learning_rate"):
+        kind, arguments = trainer_arguments(vars(given))
+        return find_form("transformers", kind).schedule(arguments)
+    if hasattr(given, "get_config") and name in FORMS["keras"]:
+        return find_form("keras", name).schedule(given.get_config())
+    if root == "timm":
+        return find_form("timm", name).schedule(_attributes("timm", name, given, {"lr": given.base_values[group]}))
+    if hasattr(given, "base_lrs") or hasattr(given, "_schedulers"):
+        return _torch(given, group)
+    if callable(given):
+        raise ScheduleError(
+            f"{name} is a function, whose arguments cannot be read (an Optax schedule is one): give its name and "
+            f"arguments, as in from_framework('optax', 'cosine_decay_schedule', init_value=0.1, decay_steps=100)"
+        )
+    raise ScheduleError(
+        f"an object of the class {type(given).__module__}.{name} cannot be read; schedulers of PyTorch, Keras and "
+        "timm and Transformers' TrainingArguments can, and configurations as dictionaries"
+    )
+
+
+def _attributes(framework: str, name: str, given: Any, known: Arguments) -> Arguments:
+    """The arguments of a form, each the attribute of the same name."""
+    names = find_form(framework, name).signature.parameters
+    return {
+        key: known[key] if key in known else getattr(given, key) for key in names if hasattr(given, key) or key in known
+    }
+
+
+def _torch(given: Any, group: int) -> Schedule:
+    if schedules := getattr(given, "schedules", None):  # annealing.torch.Scheduler
+        found = schedules.get("lr")
+        found = found[group] if isinstance(found, list) else found
+        if isinstance(found, Schedule):
+            return found
+    names = [kind.__name__ for kind in type(given).__mro__]
+    name = next((name for name in names if name in FORMS["torch"]), names[0])
+    if name == "SequentialLR":
+        return one_after_another([_torch(part, group) for part in given._schedulers], given._milestones)
+    if name == "ChainedScheduler":
+        parts = [{"name": type(part).__name__, **_torch_arguments(part, group)} for part in given._schedulers]
+        arguments: Arguments = {"lr": given._schedulers[0].base_lrs[group], "schedulers": parts}
+        for part in parts:
+            part.pop("lr", None)
+        return find_form("torch", name).schedule(arguments)
+    if name == "LambdaLR":
+        return _lambda(given, group)
+    return find_form("torch", name).schedule(_torch_arguments(given, group))
+
+
+def _torch_arguments(given: Any, group: int) -> Arguments:
+    name, settings = type(given).__name__, given.optimizer.param_groups[group]
+    known: Arguments = {"lr": _number(given.base_lrs[group])}
+    if name == "OneCycleLR":
+        # pct_start is not kept, but the phases are.
+        phases = given._schedule_phases
+        known |= {"pct_start": (phases[0]["end_step"] + 1) / given.total_steps, "three_phase": len(phases) == 3}
+        known |= {"anneal_strategy": getattr(given, "_anneal_func_type", "cos"), "max_lr": settings["max_lr"]}
+        known["div_factor"] = settings["max_lr"] / settings["initial_lr"]
+        known["final_div_factor"] = settings["initial_lr"] / settings["min_lr"]
+    if name == "CyclicLR":
+        up = given.total_size * given.step_ratio
+        known |= {"base_lr": given.base_lrs[group], "max_lr": given.max_lrs[group], "step_size_up": up}
+        known |= {"step_size_down": given.total_size - up, "scale_fn": given._scale_fn_custom}
+    return _attributes("torch", name, given, known)
+
+
+def _number(value: Any) -> Any:
+    """A rate that may be a tensor."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _lambda(given: Any, group: int) -> Schedule:
+    function = given.lr_lambdas[group]
+    if isinstance(function, functools.partial):
+        name, keywords = function.func.__name__, dict(function.keywords)
+        lr = _number(given.base_lrs[group])
+        if name == "linear_warmup_stable_decay":
+            return _titan(lr, keywords)
+        if name in LAMBDAS:
+            kind = LAMBDAS[name]
+            keywords.pop("lr_init", None)
+            # One function serves two names: the one with a floor has it among its keywords.
+            if kind == "cosine" and "min_lr_rate" in keywords:
+                kind = "cosine_with_min_lr"
+            return find_form("transformers", kind).schedule({"learning_rate": lr, **keywords})
+    if getattr(function, "__name__", "") == "_get_constant_lambda":
+        return find_form("transformers", "constant").schedule({"learning_rate": _number(given.base_lrs[group])})
+    code = getattr(function, "__code__", None)
+    place = f" (line {code.co_firstlineno} of {code.co_filename})" if code else ""
+    raise ScheduleError(
+        f"LambdaLR follows the function {getattr(function, '__qualname__', function)!s}{place}, which cannot be read; "
+        "write its schedule down, or find it from a log of its rates with `annealing audit LOG`"
+    )
+
+
+def _titan(lr: float, keywords: Arguments) -> Schedule:
+    warmup, decay = keywords["warmup_steps"], keywords["decay_steps"]
+    total = warmup + keywords["stable_steps"] + decay - 1  # the stable stage holds one step more
+    given = {"lr": lr, "warmup_steps": warmup, "total_steps": total, "decay_ratio": decay / total}
+    rest = {"decay_type": keywords["lr_decay_type"], "min_lr_factor": keywords["min_lr_factor"]}
+    return find_form("torchtitan", "lr_scheduler").schedule({**given, **rest})

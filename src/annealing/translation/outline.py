@@ -1,0 +1,221 @@
+"""What a framework asks about a schedule: its pieces one by one, and the stages that they make."""
+
+from __future__ import annotations
+
+import math
+from copy import copy
+from fractions import Fraction
+from functools import cached_property
+from itertools import islice, takewhile
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import shapes
+from ..errors import ScheduleError
+from ..evaluate.pieces import Lowered, Pieces
+from ..schedule.base import Schedule
+from ..shapes import Shape
+
+MOST_PARTS = 4096
+SAMPLES = np.array([0.0, 0.125, 0.25, 0.5, 0.75, 0.875])
+SAME = 1e-12  # of the peak: rates that differ by less are the same
+KNOWN_SHAPES = (shapes.flat, shapes.linear, shapes.cosine)
+
+
+class Part(NamedTuple):
+    """A piece of a schedule: from `begin` to `stop`, from one value to another, along a shape if that is known."""
+
+    begin: Fraction
+    stop: Fraction
+    start: float
+    end: float
+    shape: Shape | None
+
+    @property
+    def length(self) -> Fraction:
+        return self.stop - self.begin
+
+    @property
+    def flat(self) -> bool:
+        return self.shape == shapes.flat or self.start == self.end
+
+
+class Outline:
+    """The pieces of a schedule over its first updates, or some of them, in time that starts with the first.
+
+    offset: the time at which that is. last: the update up to which they count, of total_updates. peak: the highest
+    value of all pieces.
+    """
+
+    def __init__(self, schedule: Schedule, updates: int, fractions: bool = False) -> None:
+        self.fractions = fractions
+        self.schedule, self.updates, self.offset, self.last = schedule, updates, Fraction(0), updates
+        self.total_updates = updates
+        self.parts = tuple(_parts(schedule, updates))
+        self.peak = max(max(part.start, part.end) for part in self.parts)
+
+    def between(self, first: int, end: int | None = None) -> Outline:
+        """Some of the pieces, with their own time 0 where the first of them starts."""
+        chosen = self.parts[first:end]
+        if len(chosen) == len(self.parts):
+            return self
+        made = copy(self)
+        # What was computed for all pieces does not hold for some of them.
+        for name in ("rest", "falling", "cycles", "stairs"):
+            made.__dict__.pop(name, None)
+        begin = chosen[0].begin
+        made.offset = self.offset + begin
+        made.last = self.last if end is None else min(self.last, math.ceil(self.offset + chosen[-1].stop))
+        made.updates = made.last - math.ceil(made.offset)
+        made.parts = tuple(p._replace(begin=p.begin - begin, stop=p.stop - begin) for p in chosen)
+        return made
+
+    def number(self, time: Fraction) -> int | float:
+        """A time as an argument: whole, except for a framework that takes fractions."""
+        if self.fractions:
+            return int(time) if time.denominator == 1 else float(time)
+        return max(1, round(time)) if time else 0
+
+    # The first piece.
+
+    @property
+    def start(self) -> float:
+        return self.parts[0].start
+
+    @property
+    def end(self) -> float:
+        return self.parts[0].end
+
+    @property
+    def length(self) -> int | float:
+        return self.number(self.parts[0].length)
+
+    @property
+    def fall(self) -> float:
+        """The end of the first piece as a share of its start."""
+        return self.end / self.start
+
+    @property
+    def power(self) -> float:
+        """The exponent of the piece that comes down, if its shape has one."""
+        return float(getattr(self.decaying.shape, "exponent", 1.0))
+
+    # The stages: a warm-up, a stable stage, and what comes down from it.
+
+    @cached_property
+    def rest(self) -> tuple[Part, ...]:
+        """The pieces after a warm-up."""
+        rises = self.parts[0].end > self.parts[0].start and len(self.parts) > 1
+        return self.parts[1:] if rises else self.parts
+
+    @property
+    def warmup(self) -> int | float:
+        return self.number(self.rest[0].begin)
+
+    @property
+    def top(self) -> float:
+        """The value from which it comes down after a warm-up."""
+        return self.rest[0].start
+
+    @cached_property
+    def falling(self) -> tuple[Part, ...]:
+        """The pieces after the warm-up and the stable stage; the stairs of a staircase are no stable stage."""
+        stable = len(self.rest) > 1 and self.rest[0].flat and not self.rest[1].flat
+        return self.rest[1:] if stable else self.rest
+
+    @property
+    def decaying(self) -> Part:
+        return self.falling[0]
+
+    @property
+    def stable(self) -> int | float:
+        return self.number(self.decaying.begin - self.rest[0].begin)
+
+    @property
+    def decay(self) -> int | float:
+        return self.number(self.decaying.length)
+
+    @property
+    def floor(self) -> float:
+        return self.decaying.end
+
+    @property
+    def ratio(self) -> float:
+        """The floor as a share of the top."""
+        return self.floor / self.top
+
+    @property
+    def total(self) -> int | float:
+        """The time at which the decay is over."""
+        return self.number(self.decaying.stop)
+
+    # Cycles and stairs.
+
+    @cached_property
+    def cycles(self) -> list[Part]:
+        return [part for part in self.falling if not part.flat]
+
+    @property
+    def growth(self) -> Fraction:
+        return self.rest[1].length / self.rest[0].length if len(self.rest) > 1 else Fraction(1)
+
+    @property
+    def peak_factor(self) -> float:
+        return self.rest[1].start / self.top if len(self.rest) > 1 else 1.0
+
+    @cached_property
+    def stairs(self) -> Stairs | None:
+        """Its stairs, if all pieces are flat."""
+        parts = self.rest
+        if len(parts) < 2 or not parts[0].start or not all(part.flat for part in parts):
+            return None
+        times = [self.number(part.begin - parts[0].begin) for part in parts[1:]]
+        return Stairs([part.start for part in parts], times, parts[1].start / parts[0].start)
+
+
+class Stairs(NamedTuple):
+    """The values of a staircase, the times at which they begin (but the first), and the factor of the first drop."""
+
+    values: list[float]
+    times: list[int | float]
+    factor: float
+
+
+def _parts(schedule: Schedule, updates: int) -> list[Part]:
+    end = schedule.exact_duration
+    cycles = list(islice(takewhile(lambda cycle: cycle.begin < updates, schedule.cycles()), MOST_PARTS + 1))
+    if len(cycles) > MOST_PARTS:
+        raise ScheduleError(f"a schedule of more than {MOST_PARTS:,} pieces cannot be translated: {schedule}")
+    shaped = _shapes(schedule.lowered)
+    parts = []
+    for cycle in cycles:
+        endless = cycle.end == math.inf
+        # A piece without an end is looked at as far as the updates go.
+        begin, stop = Fraction(cycle.begin), Fraction(updates if endless else cycle.end)
+        shape = shaped.get((begin, None if endless else stop))
+        part = Part(begin, stop, cycle.first, schedule.left(stop) if endless else cycle.last, shape)
+        parts.append(part if shape else part._replace(shape=_probed(schedule, part)))
+    if end is not None and end < updates:
+        value = schedule(end)
+        parts.append(Part(end, Fraction(updates), value, value, shapes.flat))
+    return [part for part in parts if part.length and part.begin < updates]
+
+
+def _shapes(lowered: Lowered) -> dict[tuple[Fraction, Fraction | None], Shape]:
+    """The shapes of pieces that are whole, by their begin and their stop."""
+    if not isinstance(lowered, Pieces):
+        return {}
+    whole = (piece for piece in islice(lowered.written_out(), MOST_PARTS + 1) if piece.begin == piece.origin)
+    return {(piece.begin, None if piece.shape.endless else piece.stop): piece.shape for piece in whole}
+
+
+def _probed(schedule: Schedule, part: Part) -> Shape | None:
+    """The shape of a piece of which only values are known, such as a piece of a sum."""
+    times = float(part.begin) + SAMPLES * float(part.length)
+    values, scale = schedule(times), max(abs(part.start), abs(part.end))
+    for shape in KNOWN_SHAPES:
+        weights = shape(SAMPLES, 1 - SAMPLES)
+        if np.abs(part.end + (part.start - part.end) * weights - values).max() <= SAME * scale:
+            return shape
+    return None

@@ -1,0 +1,87 @@
+"""From another framework's scheduler, arguments or configuration file to a schedule."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..calls import did_you_mean
+from ..errors import ScheduleError
+from ..schedule.base import Schedule
+from .configurations import CAN_READ, recognized
+from .forms import FORMS, Arguments, find_form
+from .frameworks import ALIASES, FRAMEWORKS, framework_named
+from .live_objects import read_live
+from .transformers_forms import trainer_arguments
+
+SUFFIXES = (".json", ".yaml", ".yml", ".toml")
+ALONE = {name: next(iter(FORMS[name])) for name in ("megatron", "torchtitan", "mmengine")}
+ALONE["mmengine"] = "param_scheduler"
+
+
+def from_framework(given: Any, kind: str | None = None, /, *, group: int = 0, **arguments: Any) -> Schedule:
+    """The schedule that another framework follows: of a live scheduler, a configuration, its file, or arguments.
+
+    given: a scheduler of PyTorch, Keras, timm or Transformers, or its TrainingArguments; a configuration as a
+    dictionary or the path of its file (.json, .yaml, .toml), where `arguments` add what it lacks or replace it; or the
+    name of a framework, with the name of its schedule as `kind` and its arguments by name. group: the param group of a
+    live scheduler. A ScheduleError says what was seen, and what can be read.
+
+    >>> from_framework("transformers", "cosine", learning_rate=0.1, num_warmup_steps=10, num_training_steps=100)
+    linear(0, 0.1, 10) >> cosine(0.1, 0, 90).beyond("mirror")
+    >>> from_framework({"lr_scheduler_type": "linear", "learning_rate": 0.1, "warmup_steps": 5, "max_steps": 20})
+    linear(0, 0.1, 5) >> linear(0.1, 0, 15)
+    """
+    if isinstance(given, Schedule):
+        return given
+    if isinstance(given, Path) or (isinstance(given, str) and given.lower().endswith(SUFFIXES)):
+        given = file_content(Path(given))
+    if isinstance(given, str):
+        return _named(given, kind, arguments)
+    if isinstance(given, list | tuple):
+        given = {"param_scheduler": list(given)}
+    if isinstance(given, Mapping):
+        framework, name, found = recognized(dict(given), arguments)
+        return find_form(framework, name).schedule(found)
+    return read_live(given, group)
+
+
+def _named(framework: str, kind: str | None, arguments: Arguments) -> Schedule:
+    if framework.lower() not in (*FRAMEWORKS, *ALIASES, *FORMS):
+        known = [*FRAMEWORKS, *ALIASES]
+        hint = did_you_mean(framework, known) or f"; {CAN_READ}"
+        raise ScheduleError(f"{framework!r} is no framework that is known here, and no file{hint}")
+    name = framework.lower() if framework.lower() in FORMS else framework_named(framework)
+    if kind is None and name == "transformers":
+        kind, arguments = trainer_arguments(arguments)
+    kind = kind or ALONE.get(name)
+    if kind is None:
+        raise ScheduleError(f"{name}: name a schedule; it can read {', '.join(FORMS[name])}")
+    return find_form(name, kind).schedule(arguments)
+
+
+def file_content(path: Path) -> Any:
+    """A configuration file; a ScheduleError where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            return json.loads(text)
+        if path.suffix == ".toml":
+            import tomllib
+
+            return tomllib.loads(text)
+        return _yaml(text)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ScheduleError(f"{path} cannot be read: {reason}") from None
+
+
+def _yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
