@@ -167,7 +167,7 @@ BOUNDS = {
     "audit": 3_200,
     "audit/readers": 2_430,
     "audit/recovery": 3_100,
-    "translation": 1_700,
+    "translation": 2_500,
     "explorer": 1_360,
 }
 

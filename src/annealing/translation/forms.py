@@ -7,6 +7,8 @@ framework proposes arguments, calls it too, and compares. So there is no second 
 from __future__ import annotations
 
 import ast
+import itertools
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from inspect import Parameter, Signature
@@ -18,7 +20,7 @@ from ..errors import ScheduleError
 from ..recipes import constant
 from ..schedule.base import Schedule
 from ..schedule.nodes import Join
-from .outline import Outline
+from .schedule_outline import ScheduleOutline
 
 Arguments = dict[str, Any]
 # What reacts to a metric, or is random, is no function of time.
@@ -39,7 +41,7 @@ class Form(NamedTuple):
     name: str
     signature: Signature
     read: Callable[[Any], Schedule]
-    propose: Callable[[Outline], Any]
+    propose: Callable[[ScheduleOutline], Any]
     ignored: frozenset[str]
 
     def schedule(self, arguments: Mapping[str, Any]) -> Schedule:
@@ -55,7 +57,7 @@ class Form(NamedTuple):
             shown = ", ".join(f"{key}={value!r}" for key, value in given.items())
             raise ScheduleError(f"{self.framework}: {self.name}({shown}) cannot be read: {error}") from None
 
-    def proposals(self, outline: Outline) -> list[Arguments]:
+    def proposals(self, outline: ScheduleOutline) -> list[Arguments]:
         """Arguments to try, made without looking: most of them do not fit, and the comparison says so."""
         try:
             found = self.propose(outline) or ()
@@ -71,13 +73,14 @@ def form(
     framework: str,
     written: str,
     read: Callable[[Any], Schedule],
-    propose: Callable[[Outline], Any] = lambda outline: None,
+    propose: str | Callable[[ScheduleOutline], Any] = lambda outline: None,
     ignored: str = "",
 ) -> None:
     """Register a schedule of a framework.
 
     written: its call, "name(argument, argument=default)". read: the schedule, of a namespace of the arguments. propose:
-    the arguments to try for an outline: one dictionary, several, or None. ignored: what has no effect on rates.
+    the arguments to try for an outline, as a function (one dictionary, several, or None) or as "argument=attribute" for
+    each. ignored: what has no effect on rates.
     """
     name, _, rest = written.partition("(")
     listed = ast.parse(f"def form({rest}: pass").body[0]
@@ -87,7 +90,14 @@ def form(
     values = [*missing, *map(ast.literal_eval, defaults)]
     kind = Parameter.POSITIONAL_OR_KEYWORD
     signature = Signature([Parameter(n.arg, kind, default=v) for n, v in zip(names, values, strict=True)])
+    propose = looked_up(propose) if isinstance(propose, str) else propose
     FORMS.setdefault(framework, {})[name] = Form(framework, name, signature, read, propose, frozenset(ignored.split()))
+
+
+def looked_up(written: str) -> Callable[[ScheduleOutline], Arguments]:
+    """Arguments that are attributes of an outline: "lr=top T_max=length"."""
+    pairs = [pair.split("=") for pair in written.split()]
+    return lambda outline: {name: operator.attrgetter(path)(outline) for name, path in pairs}
 
 
 def find_form(framework: str, name: str) -> Form:
@@ -118,7 +128,7 @@ def one_after_another(parts: Iterable[Schedule], starts: Iterable[Any]) -> Sched
     if len(parts) != len(times):
         boundaries = f"{len(parts)} schedules and {len(times) - 1} boundaries"
         raise ScheduleError(f"a boundary is needed between any two schedules: got {boundaries}")
-    lengths = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
+    lengths = [later - sooner for sooner, later in itertools.pairwise(times)]
     if any(length < 0 for length in lengths):
         raise ScheduleError(f"boundaries must not decrease, got {[float(time) for time in times[1:]]}")
     # A part that lasts no time is left out.

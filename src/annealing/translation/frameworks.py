@@ -170,6 +170,10 @@ def _deepspeed(name: str, arguments: Arguments) -> str:
 
 TORCH = "annealing.torch.Scheduler(optimizer, lr=schedule)"
 FLOAT32 = "computes in float32 (rates are rounded to about 1e-7 of the peak)"
+LATE = (
+    "Composer's Trainer asks before it counts the batch: in training every rate comes one update late, and the first "
+    "is used twice."
+)
 FRAMEWORKS = {
     "torch": Framework("PyTorch", _torch, "SequentialLR", shared="lr", native=TORCH),
     "optax": Framework(
@@ -186,7 +190,7 @@ FRAMEWORKS = {
     "keras": Framework("Keras", _keras, fractions=True, note=f"Keras {FLOAT32}."),
     "timm": Framework("timm", _timm, fractions=True, native="annealing.hosts.timm"),
     "mmengine": Framework("MMEngine", _mmengine, native="annealing.hosts.mmengine"),
-    "composer": Framework("Composer", _composer),
+    "composer": Framework("Composer", _composer, native=TORCH, note=LATE),
     "fvcore": Framework("fvcore", _fvcore, fractions=True, native="lambda where: schedule(where * updates)"),
     "torchtitan": Framework("torchtitan", _titan, native=TORCH),
     "megatron": Framework("Megatron-LM", _megatron),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..schedule.base import Schedule
 from ..schedule.nodes import Run
 from .forms import Arguments, form, one_after_another
 from .optax_forms import decaying, exponentials
-from .outline import Outline
+from .schedule_outline import ScheduleOutline
 
 
 def _cosine(a: Any) -> Schedule:
@@ -22,7 +23,7 @@ def _cosine(a: Any) -> Schedule:
     return recipes.linear(a.initial_learning_rate, a.warmup_target, a.warmup_steps) >> down
 
 
-def _with_warmup(o: Outline) -> Arguments:
+def _with_warmup(o: ScheduleOutline) -> Arguments:
     warm = {"warmup_target": o.top, "warmup_steps": o.warmup} if o.warmup else {}
     return {"initial_learning_rate": o.start, "decay_steps": o.decay, "alpha": o.ratio, **warm}
 
@@ -37,13 +38,13 @@ def _restarts(a: Any) -> Schedule:
     return ways
 
 
-def _factors(o: Outline) -> Arguments:
+def _factors(o: ScheduleOutline) -> Arguments:
     peak = o.parts[1].start if len(o.parts) > 1 else o.start
     ways = {"t_mul": float(o.growth), "m_mul": (peak - o.end) / (o.start - o.end), "alpha": o.fall}
     return {"initial_learning_rate": o.start, "first_decay_steps": o.length, **ways}
 
 
-def _boundaries(o: Outline) -> Any:
+def _boundaries(o: ScheduleOutline) -> Any:
     # A value holds up to and including its boundary, so that the next one begins a step later than elsewhere.
     return o.stairs and {"boundaries": [math.ceil(t) - 1 for t in o.stairs.times], "values": o.stairs.values}
 
@@ -60,48 +61,33 @@ def _inverse_time(a: Any) -> Schedule:
     return recipes.inverse_time(a.initial_learning_rate, a.decay_rate / a.decay_steps)
 
 
-form(
-    "keras",
+keras = functools.partial(form, "keras", ignored="name")
+keras(
     "CosineDecay(initial_learning_rate, decay_steps, alpha=0.0, warmup_target=None, warmup_steps=0)",
     _cosine,
     _with_warmup,
-    "name",
 )
-form(
-    "keras",
+keras(
     "CosineDecayRestarts(initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0)",
     _restarts,
     _factors,
-    "name",
 )
-form(
-    "keras",
+keras(
     "PiecewiseConstantDecay(boundaries, values)",
     lambda a: one_after_another(map(recipes.constant, a.values), [time + 1 for time in a.boundaries]),
     _boundaries,
-    "name",
 )
-form(
-    "keras",
+keras(
     "ExponentialDecay(initial_learning_rate, decay_steps, decay_rate, staircase=False)",
     lambda a: decaying(a.initial_learning_rate, a.decay_steps, a.decay_rate, a.staircase),
     lambda o: exponentials(o, "initial_learning_rate", "decay_steps"),
-    "name",
 )
-form(
-    "keras",
+keras(
     "PolynomialDecay(initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False)",
     _polynomial,
-    lambda o: {
-        "initial_learning_rate": o.start,
-        "decay_steps": o.length,
-        "end_learning_rate": o.end,
-        "power": o.power,
-    },
-    "name",
+    "initial_learning_rate=start decay_steps=length end_learning_rate=end power=power",
 )
-form(
-    "keras",
+keras(
     "InverseTimeDecay(initial_learning_rate, decay_steps, decay_rate, staircase=False)",
     _inverse_time,
     # The time in which it halves, from the ends of the piece.
@@ -110,5 +96,4 @@ form(
         "decay_steps": float(o.parts[0].length) / (1 / o.fall - 1),
         "decay_rate": 1.0,
     },
-    "name",
 )

@@ -16,7 +16,7 @@ from ..sampling import default_until
 from ..schedule.base import Schedule
 from .forms import FORMS, Arguments, Form, find_form
 from .frameworks import FRAMEWORKS, framework_named
-from .outline import SAME, Outline
+from .schedule_outline import SAME, ScheduleOutline
 
 MOST_PIECES = 64  # of a schedule written one by one
 MOST_STEPS = 200_000  # at which rates are compared; of more steps, evenly chosen ones
@@ -73,13 +73,13 @@ def translate(schedule: Schedule | str, to: str, until: Any = None) -> Translati
         )
     name = framework_named(to)
     updates = whole(math.ceil(default_until([schedule]) if until is None else until), "until")
-    best = _best(name, Outline(schedule, updates, FRAMEWORKS[name].fractions))
+    best = _best(name, ScheduleOutline(schedule, updates, FRAMEWORKS[name].fractions))
     if best is None:
         raise ScheduleError(f"{FRAMEWORKS[name].title} has nothing near this schedule: {schedule}")
     return _told(schedule, updates, name, best.form, best.arguments)
 
 
-class Candidate(NamedTuple):
+class Proposal(NamedTuple):
     """Arguments that may do, and the largest difference from the schedule, in its updates and after them."""
 
     form: Form
@@ -102,11 +102,11 @@ def _told(schedule: Schedule, updates: int, name: str, form: Form, arguments: Ar
     return Translation(schedule, name, form.name, arguments, code, follows, updates, gap, at, exact, tuple(notes))
 
 
-def _best(name: str, outline: Outline) -> Candidate | None:
+def _best(name: str, outline: ScheduleOutline) -> Proposal | None:
     """The first candidate that is exact, or the nearest one."""
     framework, most = FRAMEWORKS[name], SAME * _scale(outline.schedule, outline.last)
-    best: Candidate | None = None
-    pieces: list[Candidate] = []
+    best: Proposal | None = None
+    pieces: list[Proposal] = []
     last = len(outline.parts) - 1 if framework.joined else 0
     for count in range(min(last, MOST_PIECES) + 1):
         if count:
@@ -126,9 +126,9 @@ def _best(name: str, outline: Outline) -> Candidate | None:
     return best
 
 
-def nearest(candidates: Iterator[Candidate], most: float) -> Candidate | None:
+def nearest(candidates: Iterator[Proposal], most: float) -> Proposal | None:
     """The one with the least difference; of those with at most `most`, the first that goes on as the schedule does."""
-    best: Candidate | None = None
+    best: Proposal | None = None
     for candidate in candidates:
         rank = (max(candidate.gap, most), candidate.after)
         if best is None or rank < (max(best.gap, most), best.after):
@@ -138,7 +138,7 @@ def nearest(candidates: Iterator[Candidate], most: float) -> Candidate | None:
     return best
 
 
-def _candidates(name: str, outline: Outline, joined: bool) -> Iterator[Candidate]:
+def _candidates(name: str, outline: ScheduleOutline, joined: bool) -> Iterator[Proposal]:
     framework = FRAMEWORKS[name]
     # Where one scheduler follows another the second starts at a whole step, or at the time itself.
     begin: Any = outline.offset if framework.fractions else math.ceil(outline.offset)
@@ -155,10 +155,10 @@ def _candidates(name: str, outline: Outline, joined: bool) -> Iterator[Candidate
             # What a framework does after the end of a schedule is said, but decides nothing: training is over.
             whole = outline.last == outline.total_updates and outline.schedule.endless
             after = difference(read, outline.schedule, outline.last, 2 * outline.last, begin)[0] if whole else 0.0
-            yield Candidate(form, arguments, gap, after)
+            yield Proposal(form, arguments, gap, after)
 
 
-def _joined(name: str, outline: Outline, pieces: list[Candidate], rest: Candidate) -> Candidate:
+def _joined(name: str, outline: ScheduleOutline, pieces: list[Proposal], rest: Proposal) -> Proposal:
     framework = FRAMEWORKS[name]
     form = find_form(name, framework.joined or "")
     starts = [outline.parts[count].begin for count in range(1, len(pieces) + 1)]
@@ -166,8 +166,8 @@ def _joined(name: str, outline: Outline, pieces: list[Candidate], rest: Candidat
     parts = [{"name": part.form.name, **part.arguments} for part in (*pieces, rest)]
     if framework.shared:
         parts = [{key: value for key, value in part.items() if key != framework.shared} for part in parts]
-        return Candidate(form, {"lr": outline.peak, "schedulers": parts, "milestones": times}, 0.0)
-    return Candidate(form, {"schedules": parts, "boundaries": times}, 0.0)
+        return Proposal(form, {"lr": outline.peak, "schedulers": parts, "milestones": times}, 0.0)
+    return Proposal(form, {"schedules": parts, "boundaries": times}, 0.0)
 
 
 def difference(one: Schedule, two: Schedule, first: Any, last: int, later: Fraction | int = 0) -> tuple[float, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,7 +13,7 @@ from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run
 from .forms import Arguments, form, listed_parts, one_after_another
-from .outline import Outline
+from .schedule_outline import ScheduleOutline
 
 MOST_CYCLES = 64  # written one by one
 
@@ -30,6 +31,12 @@ def _cosine(start: float, alpha: float, length: Any, exponent: float) -> Schedul
     return Run(shapes.composed(shapes.power(exponent), shapes.cosine), start, start * alpha, length)
 
 
+def _outer(o: ScheduleOutline) -> float | None:
+    """The power of a cosine."""
+    outer: Any = getattr(o.parts[0].shape, "outer", None)
+    return getattr(outer, "exponent", None)
+
+
 def decaying(start: float, steps: Any, rate: float, staircase: bool) -> Schedule:
     """Exponential decay by a rate for each `steps`, as a curve or as stairs: also Keras's."""
     if not 0 < rate < 1:
@@ -44,7 +51,7 @@ def _exponential(a: Any) -> Schedule:
     return down if a.end_value is None else down.clip(a.end_value, max(start, a.end_value))
 
 
-def exponentials(o: Outline, start: str, steps: str) -> Iterator[Arguments]:
+def exponentials(o: ScheduleOutline, start: str, steps: str) -> Iterator[Arguments]:
     """Exponential decay and its stairs, by the names of the first two arguments."""
     if o.start and 0 < o.fall < 1:
         yield {start: o.start, steps: o.length, "decay_rate": o.fall}
@@ -60,7 +67,7 @@ def _scaled(a: Any) -> Schedule:
     return one_after_another(map(recipes.constant, values), [time for time, _ in changes])
 
 
-def _scales(o: Outline) -> Any:
+def _scales(o: ScheduleOutline) -> Any:
     if o.stairs:
         ratios = [two / one for one, two in itertools.pairwise(o.stairs.values)]
         return {"init_value": o.top, "boundaries_and_scales": dict(zip(o.stairs.times, ratios, strict=True))}
@@ -81,7 +88,7 @@ def _linear_cycle(a: Any) -> Schedule:
     return up >> down >> recipes.linear(low, low / a.final_div_factor, times[2] - times[1])
 
 
-def _one_cycle(o: Outline, phases: int) -> Arguments:
+def _one_cycle(o: ScheduleOutline, phases: int) -> Arguments:
     parts = o.parts[:phases]
     if len(parts) < phases:
         raise LookupError
@@ -111,7 +118,7 @@ def _sgdr(a: Any) -> Schedule:
     return one_after_another(listed_parts("optax", cycles, {}), starts)
 
 
-def _cycles(o: Outline) -> Any:
+def _cycles(o: ScheduleOutline) -> Any:
     if not 1 < len(o.cycles) <= MOST_CYCLES:
         return None
     ends = [{"init_value": part.start, "peak_value": part.start, "warmup_steps": 0} for part in o.cycles]
@@ -121,81 +128,61 @@ def _cycles(o: Outline) -> Any:
     return {"cosine_kwargs": [{**given, "decay_steps": n, "end_value": part.end} for given, n, part in rows]}
 
 
-form(
-    "optax",
-    "constant_schedule(value)",
-    lambda a: recipes.constant(a.value),
-    lambda o: {"value": o.start},
-)
-form(
-    "optax",
+optax = functools.partial(form, "optax")
+optax("constant_schedule(value)", lambda a: recipes.constant(a.value), "value=start")
+optax(
     "linear_schedule(init_value, end_value, transition_steps, transition_begin=0)",
     _polynomial,
-    lambda o: {"init_value": o.start, "end_value": o.end, "transition_steps": o.length},
+    "init_value=start end_value=end transition_steps=length",
 )
-form(
-    "optax",
+optax(
     "cosine_decay_schedule(init_value, decay_steps, alpha=0.0, exponent=1.0)",
     lambda a: _cosine(a.init_value, a.alpha, a.decay_steps, a.exponent),
     lambda o: {
         "init_value": o.start,
         "decay_steps": o.length,
         "alpha": o.fall,
-        **({"exponent": getattr(o.parts[0].shape, "outer").exponent} if hasattr(o.parts[0].shape, "outer") else {}),
+        **({"exponent": _outer(o)} if _outer(o) else {}),
     },
 )
-form(
-    "optax",
+optax(
     "polynomial_schedule(init_value, end_value, power, transition_steps, transition_begin=0)",
     _polynomial,
-    lambda o: {"init_value": o.start, "end_value": o.end, "power": o.power, "transition_steps": o.length},
+    "init_value=start end_value=end power=power transition_steps=length",
 )
-form("optax", "piecewise_constant_schedule(init_value, boundaries_and_scales=None)", _scaled, _scales)
-form(
-    "optax",
+optax("piecewise_constant_schedule(init_value, boundaries_and_scales=None)", _scaled, _scales)
+optax(
     "exponential_decay(init_value, transition_steps, decay_rate, transition_begin=0, staircase=False, end_value=None)",
     _exponential,
     lambda o: exponentials(o, "init_value", "transition_steps"),
 )
-form(
-    "optax",
+optax(
     "cosine_onecycle_schedule(transition_steps, peak_value, pct_start=0.3, div_factor=25.0, final_div_factor=1e4)",
     _cosine_cycle,
     lambda o: _one_cycle(o, 2),
 )
-form(
-    "optax",
+optax(
     "linear_onecycle_schedule(transition_steps, peak_value, pct_start=0.3, pct_final=0.85, div_factor=25.0, "
     "final_div_factor=1e4)",
     _linear_cycle,
     lambda o: _one_cycle(o, 3),
 )
-form(
-    "optax",
+optax(
     "warmup_constant_schedule(init_value, peak_value, warmup_steps)",
     lambda a: recipes.linear(a.init_value, a.peak_value, a.warmup_steps),
 )
-form(
-    "optax",
+optax(
     "warmup_cosine_decay_schedule(init_value, peak_value, warmup_steps, decay_steps, end_value=0.0, exponent=1.0)",
     _warm_cosine,
-    lambda o: {
-        "init_value": o.start,
-        "peak_value": o.top,
-        "warmup_steps": o.warmup,
-        "decay_steps": o.total,
-        "end_value": o.floor,
-    },
+    "init_value=start peak_value=top warmup_steps=warmup decay_steps=total end_value=floor",
 )
-form(
-    "optax",
+optax(
     "warmup_exponential_decay_schedule(init_value, peak_value, warmup_steps, transition_steps, decay_rate, "
     "transition_begin=0, staircase=False, end_value=None)",
     lambda a: recipes.linear(a.init_value, a.peak_value, a.warmup_steps) >> _exponential(a),
 )
-form("optax", "sgdr_schedule(cosine_kwargs)", _sgdr, _cycles)
-form(
-    "optax",
+optax("sgdr_schedule(cosine_kwargs)", _sgdr, _cycles)
+optax(
     "join_schedules(schedules, boundaries)",
     lambda a: one_after_another(listed_parts("optax", a.schedules, {}), a.boundaries),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from .. import recipes
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .forms import Arguments, form
-from .outline import Outline
+from .schedule_outline import ScheduleOutline
 
 MEGATRON_DECAYS = {"linear": "linear", "cosine": "cosine", "exponential": "halving", "minus_sqrt": "1-sqrt"}
 TITAN_DECAYS = {"linear": "linear", "sqrt": "1-sqrt", "cosine": "cosine"}
@@ -37,6 +38,8 @@ def _megatron_decay(a: Any, warmup: int, left: int) -> Schedule:
     if a.lr_decay_style == "inverse-square-root":
         # min_lr counts after step lr_decay_iters, not from it on.
         down = recipes.inverse_sqrt(a.lr, 0, max(warmup, 1)).clip(a.min_lr, a.lr)
+        # Step 0 counts as step 1, so that without a warm-up the peak is used twice.
+        down = down if warmup else recipes.constant(a.lr, 1) >> down
         return down.until(left + 1) >> recipes.constant(a.min_lr)
     if a.lr_decay_style == "WSD":
         curve = MEGATRON_DECAYS[_one_of(MEGATRON_DECAYS, a.lr_wsd_decay_style, "lr_wsd_decay_style")]
@@ -46,7 +49,7 @@ def _megatron_decay(a: Any, warmup: int, left: int) -> Schedule:
     return recipes.cooldown(a.lr, a.min_lr, left, _one_of(known, a.lr_decay_style, "lr_decay_style"))
 
 
-def _megatron_arguments(o: Outline) -> Iterator[Arguments]:
+def _megatron_arguments(o: ScheduleOutline) -> Iterator[Arguments]:
     warm = {"lr_warmup_iters": o.warmup, "lr_warmup_init": o.start} if o.warmup else {}
     shared = {"lr": o.top, "min_lr": o.floor, "lr_decay_iters": o.total, **warm}
     for style in ("linear", "cosine", "constant"):
@@ -67,9 +70,9 @@ def _titan(a: Any) -> Schedule:
     return up >> flat >> recipes.cooldown(a.lr, a.lr * a.min_lr_factor, decay, curve)
 
 
-def _titan_arguments(o: Outline) -> Iterator[Arguments]:
+def _titan_arguments(o: ScheduleOutline) -> Iterator[Arguments]:
     for warmup in (o.warmup + 1, o.warmup) if o.start and o.warmup else (o.warmup,):
-        shared = {"lr": o.top, "total_steps": o.total, "warmup_steps": warmup, "min_lr_factor": o.ratio}
+        shared = {"lr": o.top, "total_steps": max(o.total, o.updates), "warmup_steps": warmup, "min_lr_factor": o.ratio}
         for kind in TITAN_DECAYS:
             yield {**shared, "decay_type": kind}
             yield {**shared, "decay_ratio": o.decay / o.total, "decay_type": kind}
@@ -90,7 +93,7 @@ def _warm(a: Any) -> Schedule:
 
 def _warm_decay(a: Any) -> Schedule:
     left = max(0, a.total_num_steps - max(2, a.warmup_num_steps))
-    return _warm(a) >> recipes.linear(a.warmup_max_lr, 0, left)
+    return _warm(a) >> recipes.linear(a.warmup_max_lr, a.warmup_min_lr, left)
 
 
 def _warm_cosine(a: Any) -> Schedule:
@@ -102,7 +105,7 @@ def _warm_cosine(a: Any) -> Schedule:
     return recipes.constant(0, 1) >> up >> down
 
 
-def _warmups(o: Outline) -> Iterator[Arguments]:
+def _warmups(o: ScheduleOutline) -> Iterator[Arguments]:
     for kind in WARMUPS:
         for steps in (o.warmup, o.warmup - 1):
             yield {"warmup_num_steps": max(2, steps), "warmup_type": kind}
@@ -153,14 +156,13 @@ form(
     _titan,
     _titan_arguments,
 )
-form(
-    "deepspeed",
+deepspeed = functools.partial(form, "deepspeed")
+deepspeed(
     "WarmupLR(warmup_max_lr, warmup_min_lr=0.0, warmup_num_steps=1000, warmup_type='log')",
     lambda a: _warm(a) >> recipes.constant(a.warmup_max_lr),
     lambda o: [{"warmup_min_lr": o.start, "warmup_max_lr": o.top, **steps} for steps in _warmups(o)],
 )
-form(
-    "deepspeed",
+deepspeed(
     "WarmupDecayLR(total_num_steps, warmup_min_lr=0.0, warmup_max_lr=0.001, warmup_num_steps=1000, warmup_type='log')",
     _warm_decay,
     lambda o: [
@@ -169,8 +171,7 @@ form(
         for steps in _warmups(o)
     ],
 )
-form(
-    "deepspeed",
+deepspeed(
     "WarmupCosineLR(lr, total_num_steps, warmup_min_ratio=0.0, warmup_num_steps=1000, cos_min_ratio=0.0001, "
     "warmup_type='log')",
     _warm_cosine,
@@ -185,8 +186,7 @@ form(
         for steps in _warmups(o)
     ],
 )
-form(
-    "deepspeed",
+deepspeed(
     "OneCycle(cycle_min_lr, cycle_max_lr, decay_lr_rate=0.0, cycle_first_step_size=2000, cycle_second_step_size=None, "
     "cycle_first_stair_count=0, cycle_second_stair_count=None, decay_step_size=0)",
     _deepspeed_cycle,
@@ -199,6 +199,7 @@ form(
     "cycle_momentum cycle_min_mom cycle_max_mom decay_mom_rate",
 )
 STEPS = "learning_rate, num_warmup_steps, num_training_steps"
-form("axolotl", f"rex({STEPS}, min_lr_ratio=0.0)", _rex)
-form("axolotl", f"cosine_quadratic({STEPS})", _quadratic)
-form("axolotl", f"cosine_constant({STEPS}, min_lr_ratio, constant_lr_ratio)", _then_constant)
+axolotl = functools.partial(form, "axolotl")
+axolotl(f"rex({STEPS}, min_lr_ratio=0.0)", _rex)
+axolotl(f"cosine_quadratic({STEPS})", _quadratic)
+axolotl(f"cosine_constant({STEPS}, min_lr_ratio, constant_lr_ratio)", _then_constant)

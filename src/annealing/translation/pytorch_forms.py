@@ -13,7 +13,7 @@ from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run
 from .forms import form, listed_parts, one_after_another
-from .outline import Outline
+from .schedule_outline import ScheduleOutline, share
 
 # LinearLR refuses a factor of 0; from this one its first rate is below the rounding of the peak, and its products,
 # step by step, are still exact to that rounding.
@@ -26,6 +26,13 @@ MULTIPLIES = ("ConstantLR", "LinearLR", "StepLR", "MultiStepLR", "ExponentialLR"
 
 def by_exponential(lr: float, gamma: float) -> Schedule:
     return recipes.exponential(lr, gamma) if gamma < 1 else recipes.constant(lr)
+
+
+def line(lr: float, start_factor: float, end_factor: float, steps: Any) -> Schedule:
+    for name, factor in (("start_factor", start_factor), ("end_factor", end_factor)):
+        if not 0 <= factor <= 1:
+            raise ScheduleError(f"{name} must be between 0 and 1, got {factor!r}")
+    return recipes.linear(lr * start_factor, lr * end_factor, steps)
 
 
 def _milestones(given: Any) -> list[Any]:
@@ -46,7 +53,7 @@ def one_cycle(a: Any) -> Schedule:
     return recipes.one_cycle(a.max_lr, steps - 1, pct_start=share, curve=curve, three_phase=a.three_phase, **factors)
 
 
-def _proposed_cycle(o: Outline) -> list[dict[str, Any]]:
+def _proposed_cycle(o: ScheduleOutline) -> list[dict[str, Any]]:
     up, down = o.parts[:2]
     steps = int(o.number(down.stop)) + 1
     factors = {"div_factor": up.end / up.start, "final_div_factor": up.start / down.end if down.end else 1e12}
@@ -65,7 +72,7 @@ def _cyclic(a: Any) -> Schedule:
     return named[a.mode](a.base_lr, a.max_lr, a.step_size_up, a.step_size_down)
 
 
-def _triangles(o: Outline) -> list[dict[str, Any]]:
+def _triangles(o: ScheduleOutline) -> list[dict[str, Any]]:
     up, down = o.parts[:2]
     steps = {"step_size_up": o.number(up.length), "step_size_down": o.number(down.length)}
     shared = {"base_lr": up.start, "max_lr": up.end, **steps, "cycle_momentum": False}
@@ -82,87 +89,72 @@ def _chained(a: Any) -> Schedule:
     return chain
 
 
-form(
-    "torch",
+torch = functools.partial(form, "torch", ignored=SETTINGS)
+torch(
     "ConstantLR(lr, factor=0.3333333333333333, total_iters=5)",
     lambda a: recipes.constant(a.lr * a.factor, a.total_iters) >> recipes.constant(a.lr),
-    lambda o: {"lr": o.peak, "factor": o.start / o.peak, "total_iters": FOREVER if len(o.parts) == 1 else o.length},
-    SETTINGS,
-)
-form(
-    "torch",
-    "LinearLR(lr, start_factor=0.3333333333333333, end_factor=1.0, total_iters=5)",
-    lambda a: recipes.linear(a.lr * a.start_factor, a.lr * a.end_factor, a.total_iters),
     lambda o: {
         "lr": o.peak,
-        "start_factor": max(o.start / o.peak, SMALLEST_FACTOR),
-        "end_factor": o.end / o.peak,
+        "factor": share(o.start, o.peak),
+        "total_iters": FOREVER if len(o.parts) == 1 else o.length,
+    },
+)
+torch(
+    "LinearLR(lr, start_factor=0.3333333333333333, end_factor=1.0, total_iters=5)",
+    lambda a: line(a.lr, a.start_factor, a.end_factor, a.total_iters),
+    lambda o: {
+        "lr": o.peak,
+        "start_factor": max(share(o.start, o.peak), SMALLEST_FACTOR),
+        "end_factor": share(o.end, o.peak),
         "total_iters": o.length,
     },
-    SETTINGS,
 )
-form(
-    "torch",
+torch(
     "CosineAnnealingLR(lr, T_max, eta_min=0.0)",
     lambda a: Run(shapes.cosine, a.lr, a.eta_min, a.T_max).beyond("mirror"),
-    lambda o: {"lr": o.start, "T_max": o.length, "eta_min": o.end},
-    SETTINGS,
+    "lr=start T_max=length eta_min=end",
 )
-form(
-    "torch",
+torch(
     "CosineAnnealingWarmRestarts(lr, T_0, T_mult=1, eta_min=0.0)",
     lambda a: recipes.warm_restarts(a.lr, a.eta_min, T_0=a.T_0, T_mult=a.T_mult),
     lambda o: {"lr": o.start, "T_0": o.length, "T_mult": max(1, round(o.growth)), "eta_min": o.end},
-    SETTINGS,
 )
-form(
-    "torch",
+torch(
     "StepLR(lr, step_size, gamma=0.1)",
     lambda a: recipes.step(a.lr, a.step_size, a.gamma),
     lambda o: o.stairs and {"lr": o.top, "step_size": o.stairs.times[0], "gamma": o.stairs.factor},
-    SETTINGS,
 )
-form(
-    "torch",
+torch(
     "MultiStepLR(lr, milestones, gamma=0.1)",
     lambda a: recipes.multistep(a.lr, _milestones(a.milestones), a.gamma),
-    lambda o: o.stairs and {"lr": o.top, "milestones": o.stairs.times, "gamma": o.stairs.factor},
-    SETTINGS,
+    "lr=top milestones=stairs.times gamma=stairs.factor",
 )
-form(
-    "torch",
+torch(
     "ExponentialLR(lr, gamma)",
     lambda a: by_exponential(a.lr, a.gamma),
     lambda o: {"lr": o.start, "gamma": o.fall ** (1 / float(o.parts[0].length))},
-    SETTINGS,
 )
-form(
-    "torch",
+torch(
     "PolynomialLR(lr, total_iters=5, power=1.0)",
     lambda a: recipes.polynomial(a.lr, 0.0, a.total_iters, a.power),
-    lambda o: {"lr": o.start, "total_iters": o.length, "power": o.power},
-    SETTINGS,
+    "lr=start total_iters=length power=power",
 )
-form(
-    "torch",
+torch(
     "OneCycleLR(max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, anneal_strategy='cos', "
     "div_factor=25.0, final_div_factor=1e4, three_phase=False)",
     one_cycle,
     _proposed_cycle,
-    MOMENTUM,
+    ignored=MOMENTUM,
 )
-form(
-    "torch",
+torch(
     "CyclicLR(base_lr, max_lr, step_size_up=2000, step_size_down=None, mode='triangular', gamma=1.0, scale_fn=None, "
     "scale_mode='cycle')",
     _cyclic,
     _triangles,
-    MOMENTUM,
+    ignored=MOMENTUM,
 )
-form(
-    "torch",
+torch(
     "SequentialLR(lr, schedulers, milestones)",
     lambda a: one_after_another(listed_parts("torch", a.schedulers, {"lr": a.lr}), a.milestones),
-    ignored=SETTINGS,
 )
-form("torch", "ChainedScheduler(lr, schedulers)", _chained, ignored=SETTINGS)
+torch("ChainedScheduler(lr, schedulers)", _chained)

@@ -16,6 +16,7 @@ from .frameworks import ALIASES, FRAMEWORKS, framework_named
 from .live_objects import read_live
 from .transformers_forms import trainer_arguments
 
+RATES = {"lr", "learning_rate"}  # of the optimizer, where a scheduler multiplies it
 SUFFIXES = (".json", ".yaml", ".yml", ".toml")
 ALONE = {name: next(iter(FORMS[name])) for name in ("megatron", "torchtitan", "mmengine")}
 ALONE["mmengine"] = "param_scheduler"
@@ -26,8 +27,9 @@ def from_framework(given: Any, kind: str | None = None, /, *, group: int = 0, **
 
     given: a scheduler of PyTorch, Keras, timm or Transformers, or its TrainingArguments; a configuration as a
     dictionary or the path of its file (.json, .yaml, .toml), where `arguments` add what it lacks or replace it; or the
-    name of a framework, with the name of its schedule as `kind` and its arguments by name. group: the param group of a
-    live scheduler. A ScheduleError says what was seen, and what can be read.
+    name of a framework, with the name of its schedule as `kind` and its arguments by name. Without the rate of the
+    optimizer, `lr` or `learning_rate`, that is the factor of it. group: the param group of a live scheduler. A
+    ScheduleError says what was seen, and what can be read.
 
     >>> from_framework("transformers", "cosine", learning_rate=0.1, num_warmup_steps=10, num_training_steps=100)
     linear(0, 0.1, 10) >> cosine(0.1, 0, 90).beyond("mirror")
@@ -59,7 +61,8 @@ def _named(framework: str, kind: str | None, arguments: Arguments) -> Schedule:
     kind = kind or ALONE.get(name)
     if kind is None:
         raise ScheduleError(f"{name}: name a schedule; it can read {', '.join(FORMS[name])}")
-    return find_form(name, kind).schedule(arguments)
+    form = find_form(name, kind)
+    return form.schedule({**dict.fromkeys(RATES & form.signature.parameters.keys(), 1.0), **arguments})
 
 
 def file_content(path: Path) -> Any:

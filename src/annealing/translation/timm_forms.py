@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from ..schedule.nodes import Join, Repeat, Run
 from .forms import Arguments, form
-from .outline import Outline
+from .schedule_outline import ScheduleOutline
 
 MOST_CYCLES = 1000  # that are listed one by one
 # The unit of the scheduler's clock is the caller's: epochs or updates.
@@ -42,7 +43,8 @@ def _warmed(a: Any, core: Schedule) -> Schedule:
     if a.noise_range_t is not None:
         raise ScheduleError(f"noise_range_t adds random noise, which is no schedule: got {a.noise_range_t!r}")
     if not a.warmup_t:
-        return core
+        # The first update is made before the scheduler is asked, with the optimizer's rate; tanh alone starts below it.
+        return recipes.constant(a.lr, 1) >> core.shifted(-1) if hasattr(a, "lb") else core
     # Without warmup_prefix the schedule has gone on meanwhile, and tanh alone warms up to the value that it has then.
     rest = core if a.warmup_prefix else core.shifted(-a.warmup_t)
     top = rest(0) if hasattr(a, "lb") else a.lr
@@ -63,26 +65,26 @@ def _tanh(a: Any) -> Schedule:
     return _cycles(a, lambda peak, length: recipes.tanh_decay(peak, a.lr_min, length, a.lb, a.ub))
 
 
-def _warm(o: Outline) -> Arguments:
+def _warm(o: ScheduleOutline) -> Arguments:
     return {"warmup_t": o.warmup, "warmup_lr_init": o.start} if o.warmup else {}
 
 
-def _staged(o: Outline) -> Arguments:
+def _staged(o: ScheduleOutline) -> Arguments:
     prefix = {"warmup_prefix": True} if o.warmup else {}
     return {"lr": o.top, "t_initial": o.decay, "lr_min": o.floor, **_warm(o), **prefix}
 
 
-def _proposed_cosines(o: Outline) -> list[Arguments]:
+def _proposed_cosines(o: ScheduleOutline) -> list[Arguments]:
     shared = _staged(o)
     cycles = {"cycle_mul": float(o.growth), "cycle_decay": o.peak_factor, "cycle_limit": len(o.cycles)}
     found = [shared, {**shared, **cycles}]
     if k := getattr(getattr(getattr(o.decaying.shape, "inner", None), "shape", None), "exponent", None):
         found.append({**shared, "k_decay": k})
     # open_clip's way: the cosine counts from 0, and the warm-up stands in its place.
-    return [*found, {**shared, "t_initial": o.total, "warmup_prefix": False}] if o.warmup else found
+    return [*found, {**shared, "lr": o.end, "t_initial": o.total, "warmup_prefix": False}] if o.warmup else found
 
 
-def _proposed_tanh(o: Outline) -> Arguments:
+def _proposed_tanh(o: ScheduleOutline) -> Arguments:
     shape: Any = o.decaying.shape
     # The curve does not reach its ends: lr and lr_min are those of the line through both.
     first, last = (recipes.tanh_decay(1, 0, 1, shape.lower, shape.upper)(t) for t in (0, 1))
@@ -91,36 +93,28 @@ def _proposed_tanh(o: Outline) -> Arguments:
     return {**_staged(o), "lr": low + width, "lr_min": low, "lb": shape.lower, "ub": shape.upper}
 
 
-form(
-    "timm",
+timm = functools.partial(form, "timm", ignored=SETTINGS)
+timm(
     f"CosineLRScheduler(lr, t_initial, {CYCLES}, warmup_prefix=False, noise_range_t=None, k_decay=1.0)",
     _cosine,
     _proposed_cosines,
-    SETTINGS,
 )
-form(
-    "timm",
+timm(
     f"PolyLRScheduler(lr, t_initial, power=0.5, {CYCLES}, warmup_prefix=False, noise_range_t=None, k_decay=1.0)",
     _poly,
     lambda o: {**_staged(o), "power": o.power},
-    SETTINGS,
 )
-form(
-    "timm",
+timm(
     f"TanhLRScheduler(lr, t_initial, lb=-7.0, ub=3.0, {CYCLES}, warmup_prefix=False, noise_range_t=None)",
     _tanh,
     _proposed_tanh,
-    SETTINGS,
 )
-form(
-    "timm",
+timm(
     f"StepLRScheduler(lr, decay_t, {STAIRS})",
     lambda a: _warmed(a, recipes.step(a.lr, a.decay_t, a.decay_rate)),
     lambda o: o.stairs and {"lr": o.top, "decay_t": o.stairs.times[0], "decay_rate": o.stairs.factor, **_warm(o)},
-    SETTINGS,
 )
-form(
-    "timm",
+timm(
     f"MultiStepLRScheduler(lr, decay_t, {STAIRS})",
     # A milestone is compared with t + 1, so that every drop comes one step before it.
     lambda a: _warmed(a, recipes.multistep(a.lr, [max(0, time - 1) for time in a.decay_t], a.decay_rate)),
@@ -128,5 +122,4 @@ form(
         o.stairs
         and {"lr": o.top, "decay_t": [t + 1 for t in o.stairs.times], "decay_rate": o.stairs.factor, **_warm(o)}
     ),
-    SETTINGS,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,13 +12,13 @@ from .. import recipes
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .forms import Arguments, form
-from .outline import Outline
+from .schedule_outline import ScheduleOutline
 
 CURVES = ("linear", "cosine", "1-sqrt")
 NO_TOTAL = "num_training_steps"
 
 
-def _steps(o: Outline) -> Arguments:
+def _steps(o: ScheduleOutline) -> Arguments:
     return {"learning_rate": o.top, "num_warmup_steps": o.warmup, "num_training_steps": o.total}
 
 
@@ -69,7 +70,7 @@ def _stages(a: Any) -> Schedule:
     return up >> recipes.constant(lr, stable) >> recipes.cooldown(lr, floor, a.num_decay_steps, a.decay_type)
 
 
-def _types(o: Outline) -> Iterator[Arguments]:
+def _types(o: ScheduleOutline) -> Iterator[Arguments]:
     steps = {"num_warmup_steps": o.warmup, "num_stable_steps": o.stable, "num_decay_steps": o.decay}
     for up in CURVES if o.warmup else CURVES[:1]:
         for down in CURVES:
@@ -77,73 +78,62 @@ def _types(o: Outline) -> Iterator[Arguments]:
             yield {"learning_rate": o.top, **steps, **types}
 
 
-def _timescales(o: Outline) -> list[Arguments]:
+def _timescales(o: ScheduleOutline) -> list[Arguments]:
     shared, part = {"learning_rate": o.top, "num_warmup_steps": o.warmup}, o.rest[0]
     scale = float(part.length) / ((part.start / part.end) ** 2 - 1)
     return [shared, {**shared, "timescale": max(1, round(scale))}]
 
 
-form(
-    "transformers",
+transformers = functools.partial(form, "transformers")
+transformers(
     "constant(learning_rate)",
     lambda a: recipes.constant(a.learning_rate),
-    lambda o: {"learning_rate": o.start},
+    "learning_rate=start",
     "num_warmup_steps num_training_steps",
 )
-form(
-    "transformers",
+transformers(
     "constant_with_warmup(learning_rate, num_warmup_steps)",
     lambda a: _warm(a, recipes.constant(a.learning_rate)),
-    lambda o: {"learning_rate": o.top, "num_warmup_steps": o.warmup},
+    "learning_rate=top num_warmup_steps=warmup",
     NO_TOTAL,
 )
-form(
-    "transformers",
+transformers(
     "linear(learning_rate, num_warmup_steps, num_training_steps)",
     lambda a: _warm(a, recipes.linear(a.learning_rate, 0, _left(a))),
     _steps,
 )
-form(
-    "transformers",
-    "cosine(learning_rate, num_warmup_steps, num_training_steps, num_cycles=0.5)",
-    lambda a: _warm(a, _waves(a)),
-    _steps,
+transformers(
+    "cosine(learning_rate, num_warmup_steps, num_training_steps, num_cycles=0.5)", lambda a: _warm(a, _waves(a)), _steps
 )
-form(
-    "transformers",
+transformers(
     "cosine_with_restarts(learning_rate, num_warmup_steps, num_training_steps, num_cycles=1)",
     _restarts,
     lambda o: {**_steps(o), "num_training_steps": o.number(o.cycles[-1].stop), "num_cycles": len(o.cycles)},
 )
-form(
-    "transformers",
+transformers(
     "polynomial(learning_rate, num_warmup_steps, num_training_steps, lr_end=1e-7, power=1.0)",
     lambda a: _warm(a, recipes.polynomial(a.learning_rate, a.lr_end, _left(a), a.power)),
     lambda o: {**_steps(o), "lr_end": o.floor, "power": o.power},
 )
-form(
-    "transformers",
+transformers(
     "inverse_sqrt(learning_rate, num_warmup_steps, timescale=None)",
     lambda a: recipes.inverse_sqrt(a.learning_rate, a.num_warmup_steps, a.timescale),
     _timescales,
     NO_TOTAL,
 )
-form(
-    "transformers",
+transformers(
     "cosine_with_min_lr(learning_rate, num_warmup_steps, num_training_steps, num_cycles=0.5, min_lr=None, "
     "min_lr_rate=None)",
     lambda a: _warm(a, _waves(a)),
     lambda o: {**_steps(o), "min_lr": o.floor},
 )
-form(
-    "transformers",
+transformers(
     "cosine_warmup_with_min_lr(learning_rate, num_warmup_steps, num_training_steps, num_cycles=0.5, min_lr=None, "
     "min_lr_rate=None, warmup_lr_rate=None)",
     _early,
     lambda o: {**_steps(o), "num_warmup_steps": o.warmup + 1, "min_lr": o.floor, "warmup_lr_rate": o.start / o.top},
 )
-form(
-    "transformers",
+transformers(
     "warmup_stable_decay(learning_rate, num_warmup_steps, num_decay_steps, num_training_steps=None, "
     "num_stable_steps=None, warmup_type='linear', decay_type='cosine', min_lr_ratio=0.0, num_cycles=0.5)",
     _stages,

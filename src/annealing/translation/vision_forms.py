@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from fractions import Fraction
 from typing import Any
@@ -11,8 +12,8 @@ from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from ..schedule.nodes import Join, Run
 from .forms import Arguments, find_form, form, listed_parts, one_after_another
-from .outline import Outline, Part
-from .pytorch_forms import by_exponential, one_cycle
+from .pytorch_forms import by_exponential, line, one_cycle
+from .schedule_outline import OutlinePart, ScheduleOutline
 
 FOREVER = 10**9  # the end of a window that has none
 WINDOW = "begin=0, end=1000000000"
@@ -61,7 +62,7 @@ def _windows(a: Any) -> Schedule:
     return one_after_another(parts, begins)
 
 
-def _written_windows(o: Outline) -> list[Arguments]:
+def _written_windows(o: ScheduleOutline) -> list[Arguments]:
     found, value = [], o.peak
     for part in o.parts[:MOST_PARTS]:
         if not (part.flat and part.start == value):
@@ -79,7 +80,7 @@ def _written_windows(o: Outline) -> list[Arguments]:
     return windows
 
 
-def _window(o: Outline, part: Part, value: float) -> Arguments:
+def _window(o: ScheduleOutline, part: OutlinePart, value: float) -> Arguments:
     begin, stop = o.number(part.begin), o.number(part.stop)
     shared = {"begin": begin, "end": stop + 1, "by_epoch": False}
     if part.shape == shapes.cosine:
@@ -92,14 +93,25 @@ def _window(o: Outline, part: Part, value: float) -> Arguments:
 
 def _composite(a: Any) -> Schedule:
     lengths = [Fraction(repr(float(share))) * a.num_updates for share in a.lengths]
-    starts = [sum(lengths[:count], Fraction(0)) for count in range(1, len(lengths))]
+    starts = [_snapped(sum(lengths[:count], Fraction(0)), a.num_updates) for count in range(1, len(lengths))]
     parts = []
-    for given, length, start, scaling in zip(a.schedulers, lengths, [0, *starts], a.interval_scaling, strict=True):
+    rows = zip(a.schedulers, lengths, [Fraction(0), *starts], a.interval_scaling, strict=True)
+    for given, length, start, scaling in rows:
         # A fixed one counts from the start of training, and is seen through its window.
         rescaled = scaling == "rescaled"
         (part,) = listed_parts("fvcore", [given], {"num_updates": length if rescaled else a.num_updates})
         parts.append(part if rescaled else part.shifted(-start))
     return one_after_another(parts, starts)
+
+
+def _covers(o: ScheduleOutline) -> bool:
+    return o.length >= o.updates  # beyond 1, its share of the training, fvcore extrapolates or fails
+
+
+def _snapped(start: Fraction, updates: Any) -> Fraction:
+    """A start is reached a millionth of the training early, which makes up for the rounding of the shares."""
+    near = Fraction(round(start))
+    return near if abs(start - near) < Fraction(updates) / 10**6 else start
 
 
 def _multistep(a: Any) -> Schedule:
@@ -110,7 +122,7 @@ def _multistep(a: Any) -> Schedule:
     return one_after_another(map(recipes.constant, a.values), milestones[: len(a.values) - 1])
 
 
-def _shares(o: Outline) -> Any:
+def _shares(o: ScheduleOutline) -> Any:
     total = o.parts[-1].stop
     parts = [_share(part) for part in o.parts[:MOST_PARTS]]
     if len(parts) == 1:
@@ -120,7 +132,7 @@ def _shares(o: Outline) -> Any:
     return {**given, "num_updates": o.number(total)}
 
 
-def _share(part: Part) -> Arguments:
+def _share(part: OutlinePart) -> Arguments:
     name = "CosineParamScheduler" if part.shape == shapes.cosine else "LinearParamScheduler"
     power = getattr(part.shape, "exponent", None)
     if power and part.end == 0:
@@ -151,169 +163,123 @@ def _truncated(a: Any) -> Schedule:
     return recipes.warm_restarts(a.lr, a.lr * a.alpha_f, T_0=batches(a.t_0), T_mult=a.t_mult)
 
 
-def _times(o: Outline) -> Arguments:
+def _times(o: ScheduleOutline) -> Arguments:
     if not o.warmup:
         raise LookupError
-    return {"lr": o.top, "t_warmup": f"{o.warmup}ba", "t_max": f"{o.total}ba", "alpha_f": o.ratio}
+    return {"lr": o.top, "t_warmup": f"{o.warmup}ba", "t_max": f"{max(o.total, o.updates)}ba", "alpha_f": o.ratio}
 
 
-form(
-    "mmengine",
+mmengine = functools.partial(form, "mmengine", ignored=SETTINGS)
+mmengine(
     f"ConstantLR(lr, base, factor=0.3333333333333333, {WINDOW})",
     lambda a: recipes.constant(a.lr * a.factor, _steps(a)) >> recipes.constant(a.lr),
-    ignored=SETTINGS,
 )
-form(
-    "mmengine",
+mmengine(
     f"LinearLR(lr, base, start_factor=0.3333333333333333, end_factor=1.0, {WINDOW})",
-    lambda a: recipes.linear(a.lr * a.start_factor, a.lr * a.end_factor, _steps(a)),
-    ignored=SETTINGS,
+    lambda a: line(a.lr, a.start_factor, a.end_factor, _steps(a)),
 )
-form(
-    "mmengine",
+mmengine(
     f"CosineAnnealingLR(lr, base, T_max=None, eta_min=None, eta_min_ratio=None, {WINDOW})",
     lambda a: Run(shapes.cosine, a.lr, _floor(a), a.T_max or a.end - a.begin).beyond("mirror"),
-    ignored=SETTINGS,
 )
-form(
-    "mmengine",
-    f"CosineRestartLR(lr, base, periods, restart_weights=(1,), eta_min=None, eta_min_ratio=None, {WINDOW})",
-    _periods,
-    ignored=SETTINGS,
+mmengine(
+    f"CosineRestartLR(lr, base, periods, restart_weights=(1,), eta_min=None, eta_min_ratio=None, {WINDOW})", _periods
 )
-form(
-    "mmengine",
+mmengine(
     f"PolyLR(lr, base, eta_min=0.0, power=1.0, {WINDOW})",
     lambda a: Run(shapes.power(a.power), a.lr, a.eta_min, _steps(a)),
-    ignored=SETTINGS,
 )
-form(
-    "mmengine",
-    f"StepLR(lr, base, step_size, gamma=0.1, {WINDOW})",
-    lambda a: recipes.step(a.lr, a.step_size, a.gamma),
-    ignored=SETTINGS,
-)
-form(
-    "mmengine",
+mmengine(f"StepLR(lr, base, step_size, gamma=0.1, {WINDOW})", lambda a: recipes.step(a.lr, a.step_size, a.gamma))
+mmengine(
     f"MultiStepLR(lr, base, milestones, gamma=0.1, {WINDOW})",
     lambda a: recipes.multistep(a.lr, sorted(a.milestones), a.gamma),
-    ignored=SETTINGS,
 )
-form(
-    "mmengine",
-    f"ExponentialLR(lr, base, gamma, {WINDOW})",
-    lambda a: by_exponential(a.lr, a.gamma),
-    ignored=SETTINGS,
+mmengine(f"ExponentialLR(lr, base, gamma, {WINDOW})", lambda a: by_exponential(a.lr, a.gamma))
+mmengine("param_scheduler(lr, param_scheduler)", _windows, _written_windows)
+fvcore = functools.partial(form, "fvcore")
+fvcore(
+    "ConstantParamScheduler(value, num_updates)", lambda a: recipes.constant(a.value), "value=start num_updates=updates"
 )
-form("mmengine", "param_scheduler(lr, param_scheduler)", _windows, _written_windows)
-form(
-    "fvcore",
-    "ConstantParamScheduler(value, num_updates)",
-    lambda a: recipes.constant(a.value),
-    lambda o: {"value": o.start, "num_updates": o.updates},
-)
-form(
-    "fvcore",
+fvcore(
     "CosineParamScheduler(start_value, end_value, num_updates)",
     lambda a: Run(shapes.cosine, a.start_value, a.end_value, a.num_updates),
-    lambda o: {"start_value": o.start, "end_value": o.end, "num_updates": o.length},
+    lambda o: _covers(o) and {"start_value": o.start, "end_value": o.end, "num_updates": o.length},
 )
-form(
-    "fvcore",
+fvcore(
     "LinearParamScheduler(start_value, end_value, num_updates)",
     lambda a: recipes.linear(a.start_value, a.end_value, a.num_updates),
-    lambda o: {"start_value": o.start, "end_value": o.end, "num_updates": o.length},
+    lambda o: _covers(o) and {"start_value": o.start, "end_value": o.end, "num_updates": o.length},
 )
-form(
-    "fvcore",
+fvcore(
     "ExponentialParamScheduler(start_value, decay, num_updates)",
     lambda a: recipes.geometric(a.start_value, a.start_value * a.decay, a.num_updates),
-    lambda o: {"start_value": o.start, "decay": o.fall, "num_updates": o.length},
+    lambda o: _covers(o) and {"start_value": o.start, "decay": o.fall, "num_updates": o.length},
 )
-form(
-    "fvcore",
+fvcore(
     "PolynomialDecayParamScheduler(base_value, power, num_updates)",
     lambda a: recipes.polynomial(a.base_value, 0.0, a.num_updates, a.power),
-    lambda o: {"base_value": o.start, "power": o.power, "num_updates": o.length},
+    lambda o: _covers(o) and {"base_value": o.start, "power": o.power, "num_updates": o.length},
 )
-form(
-    "fvcore",
+fvcore(
     "MultiStepParamScheduler(values, num_updates, milestones=None)",
     _multistep,
-    lambda o: o.stairs and {"values": o.stairs.values, "num_updates": o.updates, "milestones": o.stairs.times},
+    "values=stairs.values num_updates=updates milestones=stairs.times",
 )
-form("fvcore", "CompositeParamScheduler(schedulers, lengths, interval_scaling, num_updates)", _composite, _shares)
-form(
-    "composer",
-    "ConstantScheduler(lr, alpha=1.0)",
-    lambda a: recipes.constant(a.lr * a.alpha),
-    lambda o: {"lr": o.start},
-    "t_max",
-)
-form(
-    "composer",
+fvcore("CompositeParamScheduler(schedulers, lengths, interval_scaling, num_updates)", _composite, _shares)
+composer = functools.partial(form, "composer")
+composer("ConstantScheduler(lr, alpha=1.0)", lambda a: recipes.constant(a.lr * a.alpha), "lr=start", "t_max")
+composer(
     "LinearScheduler(lr, t_max, alpha_i=1.0, alpha_f=0.0)",
     lambda a: recipes.linear(a.lr * a.alpha_i, a.lr * a.alpha_f, batches(a.t_max)),
     lambda o: {"lr": o.peak, "t_max": f"{o.length}ba", "alpha_i": o.start / o.peak, "alpha_f": o.end / o.peak},
 )
-form(
-    "composer",
+composer(
     "CosineAnnealingScheduler(lr, t_max, alpha_f=0.0)",
     lambda a: recipes.cosine(a.lr, a.lr * a.alpha_f, batches(a.t_max)),
     lambda o: {"lr": o.start, "t_max": f"{o.length}ba", "alpha_f": o.fall},
 )
-form(
-    "composer",
+composer(
     "CosineAnnealingWarmRestartsScheduler(lr, t_0, t_mult=1.0, alpha_f=0.0)",
     _truncated,
     lambda o: {"lr": o.start, "t_0": f"{o.length}ba", "t_mult": float(o.growth), "alpha_f": o.fall},
 )
-form(
-    "composer",
+composer(
     "PolynomialScheduler(lr, power, t_max, alpha_f=0.0)",
     lambda a: recipes.polynomial(a.lr, a.lr * a.alpha_f, batches(a.t_max), a.power),
     lambda o: {"lr": o.start, "power": o.power, "t_max": f"{o.length}ba", "alpha_f": o.fall},
 )
-form(
-    "composer",
+composer(
     "ExponentialScheduler(lr, gamma, decay_period)",
     lambda a: recipes.exponential(a.lr, a.gamma, batches(a.decay_period)),
     lambda o: {"lr": o.start, "gamma": o.fall, "decay_period": f"{o.length}ba"},
 )
-form(
-    "composer",
+composer(
     "StepScheduler(lr, step_size, gamma=0.1)",
     lambda a: recipes.step(a.lr, batches(a.step_size), a.gamma),
     lambda o: o.stairs and {"lr": o.top, "step_size": f"{o.stairs.times[0]}ba", "gamma": o.stairs.factor},
 )
-form(
-    "composer",
+composer(
     "MultiStepScheduler(lr, milestones, gamma=0.1)",
     lambda a: recipes.multistep(a.lr, sorted(map(batches, a.milestones)), a.gamma),
     lambda o: o.stairs and {"lr": o.top, "milestones": [f"{t}ba" for t in o.stairs.times], "gamma": o.stairs.factor},
 )
-form(
-    "composer",
+composer(
     "LinearWithWarmupScheduler(lr, t_warmup, t_max, alpha_i=1.0, alpha_f=0.0)",
     lambda a: _warmed(a, recipes.linear(a.lr * a.alpha_i, a.lr * a.alpha_f, _left(a))),
     _times,
 )
-form(
-    "composer",
+composer(
     "CosineAnnealingWithWarmupScheduler(lr, t_warmup, t_max, alpha_f=0.0)",
     lambda a: _warmed(a, recipes.cosine(a.lr, a.lr * a.alpha_f, _left(a))),
     _times,
 )
-form(
-    "composer",
+composer(
     "PolynomialWithWarmupScheduler(lr, t_warmup, power=2.0, t_max='1ba', alpha_f=0.0)",
     lambda a: _warmed(a, recipes.polynomial(a.lr, a.lr * a.alpha_f, _left(a), a.power)),
     lambda o: {**_times(o), "power": o.power},
 )
-form(
-    "mmengine",
+mmengine(
     f"OneCycleLR(lr, base, eta_max, total_steps=None, pct_start=0.3, anneal_strategy='cos', div_factor=25.0, "
     f"final_div_factor=1e4, three_phase=False, epochs=None, steps_per_epoch=None, max_lr=0.0, {WINDOW})",
     lambda a: one_cycle(_as_torch(a)),
-    ignored=SETTINGS,
 )

@@ -23,7 +23,7 @@ SAME = 1e-12  # of the peak: rates that differ by less are the same
 KNOWN_SHAPES = (shapes.flat, shapes.linear, shapes.cosine)
 
 
-class Part(NamedTuple):
+class OutlinePart(NamedTuple):
     """A piece of a schedule: from `begin` to `stop`, from one value to another, along a shape if that is known."""
 
     begin: Fraction
@@ -41,7 +41,7 @@ class Part(NamedTuple):
         return self.shape == shapes.flat or self.start == self.end
 
 
-class Outline:
+class ScheduleOutline:
     """The pieces of a schedule over its first updates, or some of them, in time that starts with the first.
 
     offset: the time at which that is. last: the update up to which they count, of total_updates. peak: the highest
@@ -55,7 +55,7 @@ class Outline:
         self.parts = tuple(_parts(schedule, updates))
         self.peak = max(max(part.start, part.end) for part in self.parts)
 
-    def between(self, first: int, end: int | None = None) -> Outline:
+    def between(self, first: int, end: int | None = None) -> ScheduleOutline:
         """Some of the pieces, with their own time 0 where the first of them starts."""
         chosen = self.parts[first:end]
         if len(chosen) == len(self.parts):
@@ -94,7 +94,7 @@ class Outline:
     @property
     def fall(self) -> float:
         """The end of the first piece as a share of its start."""
-        return self.end / self.start
+        return share(self.end, self.start)
 
     @property
     def power(self) -> float:
@@ -104,7 +104,7 @@ class Outline:
     # The stages: a warm-up, a stable stage, and what comes down from it.
 
     @cached_property
-    def rest(self) -> tuple[Part, ...]:
+    def rest(self) -> tuple[OutlinePart, ...]:
         """The pieces after a warm-up."""
         rises = self.parts[0].end > self.parts[0].start and len(self.parts) > 1
         return self.parts[1:] if rises else self.parts
@@ -119,13 +119,13 @@ class Outline:
         return self.rest[0].start
 
     @cached_property
-    def falling(self) -> tuple[Part, ...]:
+    def falling(self) -> tuple[OutlinePart, ...]:
         """The pieces after the warm-up and the stable stage; the stairs of a staircase are no stable stage."""
         stable = len(self.rest) > 1 and self.rest[0].flat and not self.rest[1].flat
         return self.rest[1:] if stable else self.rest
 
     @property
-    def decaying(self) -> Part:
+    def decaying(self) -> OutlinePart:
         return self.falling[0]
 
     @property
@@ -143,7 +143,7 @@ class Outline:
     @property
     def ratio(self) -> float:
         """The floor as a share of the top."""
-        return self.floor / self.top
+        return share(self.floor, self.top)
 
     @property
     def total(self) -> int | float:
@@ -153,7 +153,7 @@ class Outline:
     # Cycles and stairs.
 
     @cached_property
-    def cycles(self) -> list[Part]:
+    def cycles(self) -> list[OutlinePart]:
         return [part for part in self.falling if not part.flat]
 
     @property
@@ -162,7 +162,7 @@ class Outline:
 
     @property
     def peak_factor(self) -> float:
-        return self.rest[1].start / self.top if len(self.rest) > 1 else 1.0
+        return share(self.rest[1].start, self.top) if len(self.rest) > 1 else 1.0
 
     @cached_property
     def stairs(self) -> Stairs | None:
@@ -171,7 +171,14 @@ class Outline:
         if len(parts) < 2 or not parts[0].start or not all(part.flat for part in parts):
             return None
         times = [self.number(part.begin - parts[0].begin) for part in parts[1:]]
-        return Stairs([part.start for part in parts], times, parts[1].start / parts[0].start)
+        return Stairs([part.start for part in parts], times, share(parts[1].start, parts[0].start))
+
+
+def share(part: float, whole: float) -> float:
+    """part / whole with the fewest digits that give the part back: 0.01 of 0.1 is 0.1, not 0.09999999999999999."""
+    ratio = part / whole
+    digits = (float(f"{ratio:.{count}g}") for count in range(1, 17))
+    return next((short for short in digits if short * whole == part), ratio)
 
 
 class Stairs(NamedTuple):
@@ -182,7 +189,7 @@ class Stairs(NamedTuple):
     factor: float
 
 
-def _parts(schedule: Schedule, updates: int) -> list[Part]:
+def _parts(schedule: Schedule, updates: int) -> list[OutlinePart]:
     end = schedule.exact_duration
     cycles = list(islice(takewhile(lambda cycle: cycle.begin < updates, schedule.cycles()), MOST_PARTS + 1))
     if len(cycles) > MOST_PARTS:
@@ -194,11 +201,11 @@ def _parts(schedule: Schedule, updates: int) -> list[Part]:
         # A piece without an end is looked at as far as the updates go.
         begin, stop = Fraction(cycle.begin), Fraction(updates if endless else cycle.end)
         shape = shaped.get((begin, None if endless else stop))
-        part = Part(begin, stop, cycle.first, schedule.left(stop) if endless else cycle.last, shape)
+        part = OutlinePart(begin, stop, cycle.first, schedule.left(stop) if endless else cycle.last, shape)
         parts.append(part if shape else part._replace(shape=_probed(schedule, part)))
     if end is not None and end < updates:
         value = schedule(end)
-        parts.append(Part(end, Fraction(updates), value, value, shapes.flat))
+        parts.append(OutlinePart(end, Fraction(updates), value, value, shapes.flat))
     return [part for part in parts if part.length and part.begin < updates]
 
 
@@ -210,7 +217,7 @@ def _shapes(lowered: Lowered) -> dict[tuple[Fraction, Fraction | None], Shape]:
     return {(piece.begin, None if piece.shape.endless else piece.stop): piece.shape for piece in whole}
 
 
-def _probed(schedule: Schedule, part: Part) -> Shape | None:
+def _probed(schedule: Schedule, part: OutlinePart) -> Shape | None:
     """The shape of a piece of which only values are known, such as a piece of a sum."""
     times = float(part.begin) + SAMPLES * float(part.length)
     values, scale = schedule(times), max(abs(part.start), abs(part.end))
