@@ -157,6 +157,13 @@ def test_what_is_taken_along_gives_the_same_schedule(page: Any, tmp_path: Path) 
     names: dict[str, Any] = {}
     exec(taken(page, "python"), names)
     assert names["schedule"] == annealing.parse(FIRST)
+    exec(taken(page, "torch"), names)
+    rates = []
+    for _ in range(200):
+        rates.append(names["optimizer"].param_groups[0]["lr"])
+        names["optimizer"].step()
+        names["scheduler"].step()
+    assert rates == pytest.approx([annealing.parse(FIRST)(step) for step in range(200)], rel=1e-9, abs=1e-15)
     with page.expect_download() as waiting:
         taken(page, "csv")
     rows = list(csv.reader(Path(waiting.value.path()).read_text().splitlines()))

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ import annealing
 from annealing.explorer.answers import Page, draw
 from annealing.explorer.controls import changed, controls
 from annealing.explorer.gallery import gallery
+from annealing.explorer.opening import first_page
 from annealing.explorer.static_page import SCRIPTS, front_file
 
 VIEW = {"schedules": [{"text": "linear(0, 0.1, 5) >> cosine(0.1, 0, 195)"}]}
@@ -178,3 +180,18 @@ def test_a_notation_cannot_break_out_of_an_exported_page() -> None:
     kept = re.search(r'id="annealing-data">(.*?)</script>', page, re.S)
     assert kept
     assert json.loads(kept[1])["view"] == view
+
+
+def test_a_log_in_epochs_is_laid_over_steps_by_the_plan(tmp_path: Path) -> None:
+    rows = [f"{epoch},{0.1 * (1 - epoch / 10)!r}" for epoch in range(10)]
+    (tmp_path / "log.csv").write_text("\n".join(["epoch,lr", *rows]))
+    page = first_page([], log=tmp_path / "log.csv")
+    view = {"schedules": [{"text": "linear(0.1, 0, 500)"}], "plan": {"examples": 100, "batch": 2, "epochs": 10}}
+    for against in (0, None):
+        told, numbers = page.answer({"kind": "log", "view": view, "against": against})
+        times, logged, _ = np.frombuffer(numbers, "<f8").reshape(3, -1)
+        assert told["questioned"] == []
+        assert logged == pytest.approx(annealing.linear(0.1, 0, 500)(times), rel=1e-12)
+    assert annealing.parse(told["schedule"])(250) == pytest.approx(0.05)
+    without = page.answer({"kind": "log", "view": view | {"plan": {}}, "against": 0})[0]
+    assert without["sentences"][0].startswith("The log counts epochs")

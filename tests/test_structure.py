@@ -168,7 +168,7 @@ BOUNDS = {
     "audit/readers": 2_430,
     "audit/recovery": 3_100,
     "translation": 2_500,
-    "explorer": 1_360,
+    "explorer": 1_390,
 }
 
 

@@ -6,6 +6,7 @@ import ast
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -17,7 +18,9 @@ from ..errors import ScheduleError
 from ..notation import NODES
 from ..plan import Plan
 from ..printing import time_json
+from ..translation import FRAMEWORKS, translate
 from .curves import curves
+from .time_axis import steps_per_epoch
 from .view import PageView, read_view
 
 PICTURES = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
@@ -45,7 +48,8 @@ def exported(question: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"text": json.dumps(json.loads(one.written.to_json()), indent=2)}, b""
     if form == "python":
         return {"text": python(str(one.written), view.plan)}, b""
-    raise ScheduleError(f"unknown form {form!r}")
+    # A framework counts updates, so it gets the schedule with its durations as the plan makes them.
+    return {"text": f"{translate(one.schedule, to=form, until=math.ceil(view.until))}\n"}, b""
 
 
 def python(notation: str, plan: Plan | None) -> str:
@@ -61,7 +65,7 @@ def python(notation: str, plan: Plan | None) -> str:
 
 def frameworks() -> list[tuple[str, str]]:
     """The names of the frameworks that a schedule can be translated for, with their titles."""
-    return []
+    return [(name, framework.title) for name, framework in FRAMEWORKS.items()]
 
 
 def _picture(view: PageView, form: str) -> bytes:
@@ -100,10 +104,9 @@ def _table(view: PageView) -> str:
 
 def comparison(view: PageView) -> str:
     """The schedules as an experiment for `annealing compare`, which counts in epochs."""
-    plan = view.plan
-    known = plan is not None and plan.examples is not None and len(plan.stages) == 1
-    per_epoch = Fraction(plan.steps_per_epoch) if plan is not None and known else Fraction(1)
-    counted = f"an epoch is {per_epoch} updates, as planned" if known else "every step of the page is an epoch here"
+    epoch = steps_per_epoch(view.plan)
+    per_epoch = epoch or Fraction(1)
+    counted = f"an epoch is {epoch} updates, as planned" if epoch else "every step of the page is an epoch here"
     lines = [
         "# annealing compare comparison.yaml --out DIR",
         f"# Times are epochs; {counted}.",

@@ -6,6 +6,7 @@ import base64
 import binascii
 import tempfile
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ..audit.messages import judged, read_and_covered
 from ..audit.row_faults import course
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .time_axis import Array
+from .time_axis import Array, steps_per_epoch
 from .view import read_view
 
 MOST_BYTES = 16 * 2**20  # of a log that the page sends; one that the command line names may be larger
@@ -48,12 +49,25 @@ def laid_over(log: Log, question: Mapping[str, Any]) -> tuple[dict[str, Any], by
         intended = view.shown[int(against)].schedule
         if intended is None:
             raise ScheduleError("the intended schedule has an error, which is named under it")
-    told, times, logged, followed = _judged(log, intended) if intended is not None else _recovered(log)
+    epoch = steps_per_epoch(view.plan) if log.unit == "epoch" else None
+    if intended is not None:
+        told, times, logged, followed = _judged(log, intended.stretched(1 / epoch) if epoch else intended)
+    else:
+        told, times, logged, followed = _recovered(log)
+    if told["unit"] == "epoch":
+        epoch = steps_per_epoch(view.plan)
+        if epoch is None:
+            told["sentences"].insert(0, "The log counts epochs: fill in the plan where the schedules count steps.")
+    # The page counts steps, and so does the schedule that is added to it.
+    length = Fraction(1) if told.pop("unit") != "epoch" or epoch is None else epoch
+    if told["schedule"] is not None:
+        told["schedule"] = str(told["schedule"] if length == 1 else told["schedule"].stretched(length))
+    for row in told["questioned"]:
+        row["time"] = float(view.axis.shown(row["time"] * float(length)))
     # A spread of the rows is enough for the eye; those in question are sent beside it, all of them.
     some = np.unique(np.linspace(0, len(times) - 1, min(len(times), MOST_POINTS)).astype(np.int64))
-    for row in told["questioned"]:
-        row["time"] = float(view.axis.shown(row["time"]))
-    numbers = np.concatenate([view.axis.shown(times[some]), logged[some], followed[some]]).astype("<f8")
+    shown = view.axis.shown(times[some] * float(length))
+    numbers = np.concatenate([shown, logged[some], followed[some]]).astype("<f8")
     return told | {"rows": len(some), "unit": view.axis.unit, "clock": log.unit}, numbers.tobytes()
 
 
@@ -74,8 +88,7 @@ def _judged(log: Log, intended: Schedule) -> tuple[dict[str, Any], Array, Array,
     expected = rates(rows.rows)
     questioned = [_row(log, rows.rows.row[i], rows.rows.t[i], rows.logged[i], expected[i]) for i in wrong[:MOST_ROWS]]
     sentences = [*read_and_covered(verdict), *judged(verdict), *verdict.notes]
-    schedule = None if verdict.followed is None else str(verdict.followed)
-    told = {"status": verdict.status, "sentences": sentences, "schedule": schedule, "recovered": False}
+    told = {"sentences": sentences, "schedule": verdict.followed, "recovered": False, "unit": log.unit}
     return told | {"questioned": questioned, "count": len(wrong)}, rows.rows.t, rows.logged, verdict.course(rows.rows)
 
 
@@ -90,9 +103,8 @@ def _recovered(log: Log) -> tuple[dict[str, Any], Array, Array, Array]:
     outside = np.flatnonzero(np.isin(clock, found.outliers))
     expected, times = found.rates(clock), clock + found.shift
     questioned = [_row(log, known[i], times[i], logged[i], expected[i]) for i in outside[:MOST_ROWS]]
-    schedule = None if found.schedule is None else str(found.schedule)
-    told = {"status": "recovered" if schedule else "unknown", "sentences": sentences, "schedule": schedule}
-    return told | {"recovered": True, "questioned": questioned, "count": len(outside)}, times, logged, expected
+    told = {"sentences": sentences, "schedule": found.schedule, "recovered": True, "unit": found.unit}
+    return told | {"questioned": questioned, "count": len(outside)}, times, logged, expected
 
 
 def _row(log: Log, row: Any, time: float, logged: float, expected: float) -> dict[str, Any]:

@@ -73,6 +73,12 @@ def units_of(plan: Plan | None) -> list[str]:
     return known
 
 
+def steps_per_epoch(plan: Plan | None) -> Fraction | None:
+    """How many updates an epoch is, where a plan knows it and it is the same throughout."""
+    known = plan is not None and plan.examples is not None and len(plan.stages) == 1
+    return Fraction(plan.steps_per_epoch) if plan is not None and known else None
+
+
 def read_plan(given: Mapping[str, Any] | None) -> Plan | None:
     """The plan of a page: text or numbers by the names of its arguments; None where nothing is filled in."""
     filled = {name: value for name, value in (given or {}).items() if value not in (None, "")}
