@@ -1,16 +1,19 @@
 """Logs as programs write them: every row, at its own update, with a tolerance that the true rate keeps."""
 
+# ruff: noqa: E501 (lines of logs as they are)
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from faulty_logs import Plan
 from logging_programs import PROGRAMS, updates_logged, write_log
 
 from annealing import Schedule, constant, cosine, linear, multistep
 from annealing.audit import audit, read, recover
+from annealing.cli import main
 
 SCHEDULE = linear(0, 0.05, 60) >> cosine(0.05, 0, 540)
 TOTAL = 600
@@ -92,3 +95,56 @@ def test_digits_are_found(name: str, schedule: Schedule, digits: int, tmp_path: 
         assert audit(log, schedule).status != "departs", updates
         if updates == TOTAL:
             assert np.median(log.half[:, 0] / log.rates[:, 0]) < 10.0 ** (1 - min(digits, 6))
+
+
+def test_a_log_with_a_clock_comes_before_one_without(tmp_path: Path) -> None:
+    """DeepSpeed under Transformers' Trainer: both print the rate, and only DeepSpeed prints the step."""
+    lines = [
+        f"[Rank 0] step={n}, skipped=0, lr=[{rate!r}], mom=[(0.9, 0.95)]\n{{'loss': 1.5, 'learning_rate': {rate!r}, 'epoch': 0.5}}\n"
+        for n, rate in rows("DeepSpeed", SCHEDULE, 100, 10)
+    ]
+    (tmp_path / "log").write_text("".join(lines))
+    log = read(tmp_path / "log")
+    assert (log.format, log.clock.tolist(), log.counted) == ("deepspeed", list(range(10, 601, 10)), False)
+
+
+def test_means_tell_no_fault(tmp_path: Path) -> None:
+    """ESPnet prints the mean over the last updates: at a corner it is no rate of the schedule."""
+    line = (
+        "[h:0/1] 2021-05-01 (trainer:721) INFO: {}epoch:train:{}-{}batch: loss=5.5, optim0_lr0={:.3e}, train_time=0.4\n"
+    )
+    corner = linear(0, 1e-3, 55) >> cosine(1e-3, 0, 545)
+
+    def text(schedule: Schedule) -> str:
+        begins = [(e, k, np.mean(schedule(60 * e + k + np.arange(10)))) for e in range(10) for k in range(0, 60, 10)]
+        return "".join(line.format(e + 1, k + 1, k + 10, mean) for e, k, mean in begins)
+
+    (tmp_path / "log").write_text(text(corner))
+    log = read(tmp_path / "log")
+    assert log.averaged
+    verdict = audit(log, corner)
+    assert (verdict.status, "is a mean" in verdict.doubt) == ("no verdict", True)
+    assert audit(log, linear(0, 2e-3, 55) >> cosine(2e-3, 0, 545)).status == "departs"
+    straight = linear(1e-3, 0, 600)
+    (tmp_path / "log").write_text(text(straight))
+    assert audit(read(tmp_path / "log"), straight).follows
+
+
+@pytest.mark.parametrize(
+    ("name", "per", "every", "schedule", "unit"),
+    [
+        ("YOLOX", 64, 64, SCHEDULE, "update"),
+        ("mmengine's scalars", 30, 1, cosine(0.1, 0, 20).stretched(30).held(30), "epoch"),
+    ],
+)
+def test_the_other_clock_is_named(
+    name: str, per: int, every: int, schedule: Schedule, unit: str, tmp_path: Path
+) -> None:
+    """A log with both clocks that departs by one and follows by the other says so, and the user decides."""
+    file = write_log(PROGRAMS[name], tmp_path / "log", rows(name, schedule, per, every), per, TOTAL)
+    meant = "cosine(0.1, 0, 20)" if unit == "epoch" else str(SCHEDULE)
+    departs = CliRunner().invoke(main, ["audit", str(file), "--expect", meant])
+    assert departs.exit_code == 1
+    assert f"add --unit {unit}" in departs.output
+    follows = CliRunner().invoke(main, ["audit", str(file), "--expect", meant, "--unit", unit])
+    assert follows.exit_code == 0

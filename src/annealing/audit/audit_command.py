@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,8 @@ def audit(
             told, status = _recovered(log, number, recovered)
         else:
             verdict = held_against(in_unit(log, unit), intended, group=number)
+            if unit is None and verdict.status == "departs":
+                verdict = replace(verdict, notes=(*verdict.notes, *_other_unit(logs, log, verdict)))
             told, status = (json.loads(verdict.to_json()), _text(verdict)), STATUS[verdict.status]
     except (LogError, ScheduleError) as error:
         raise InputError(str(error)) from None
@@ -88,6 +91,23 @@ def audit(
     if out is not None:
         _draw(log, number, recovered if intended is None else verdict, out)
     click.get_current_context().exit(status)
+
+
+def _other_unit(logs: tuple[Path, ...], log: Log, verdict: Verdict) -> list[str]:
+    """The hint that the rates are the schedule's with the other clock of the log, if they are."""
+    from .epoch_lengths import is_followed
+    from .landmarks import landmarks
+
+    number = log.groups.index(verdict.group)
+    for unit in {"update", "epoch"} - {log.unit}:
+        with contextlib.suppress(LogError, ScheduleError):
+            other = in_unit(log, unit) if unit == "epoch" else read(logs, log.format, unit=unit)
+            peak = landmarks(verdict.schedule, float(np.nanmax(other.clock))).peak
+            if is_followed(other, verdict.schedule, number, peak):
+                return [
+                    f"With {unit}s as the clock the rates are the schedule's: if it is in {unit}s, add --unit {unit}."
+                ]
+    return []
 
 
 def in_unit(log: Log, unit: str | None) -> Log:

@@ -22,6 +22,7 @@ from .row_faults import course
 
 LEAST_ROWS = 3  # two rates fit too many schedules
 PLENTY = 20  # parts of a schedule that must all have rows
+MEANS = 17  # times around a row at which a schedule is asked for its least and greatest rate
 MOST_CYCLES = 10_000  # of a schedule that are counted
 OTHER_LENGTHS = (0.8, 1.25)  # a schedule that rows can tell is told from one a quarter longer or shorter
 
@@ -51,6 +52,8 @@ class Coverage:
         first, last = (_number(time - shift) for time in (self.first, self.last))
         if self.duration is None:
             return f"The rows cover {unit}s {first} to {last}; the schedule has no end."
+        if self.last > self.duration + 1:
+            return f"The rows cover {unit}s {first} to {last}; the schedule ends at {_number(self.duration)}."
         share = max(0.0, min(self.last + 1, self.duration) - max(self.first, 0)) / self.duration
         parts = f", {self.seen} of {self.cycles} parts of the schedule" if self.cycles > 1 else ""
         text = f"The rows cover {unit}s {first} to {last} of {_number(self.duration)} ({100 * share:.3g} %){parts}"
@@ -140,6 +143,15 @@ def _same(one: Schedule, other: Schedule, begin: Any, end: Any) -> bool:
     times: Array = np.linspace(float(begin), float(end), 9)[1:-1]
     # Eight samples tell a line from any other shape; rounding differs by less than a millionth.
     return bool(np.allclose(one(times), other(times), rtol=1e-6, atol=0))
+
+
+def are_means(rows: Evidence, schedule: Schedule) -> bool:
+    """Whether rates may be means of a schedule: each lies between its least and its greatest rate around the row."""
+    # A mean may be dated by the first, the middle or the last of its updates.
+    wide = float(np.median(np.diff(rows.rows.t))) if len(rows) > 1 else 1.0
+    around = schedule(rows.rows.t + np.linspace(-wide, wide, MEANS)[:, None])
+    low, high = around.min(axis=0), around.max(axis=0)
+    return bool(np.all((low - rows.allowed <= rows.logged) & (rows.logged <= high + rows.allowed)))
 
 
 def source(log: Log, rows: Evidence, group: int) -> dict[str, Any]:

@@ -30,13 +30,17 @@ def of_followed_length(log: Log, expect: Schedule, group: int, peak: float) -> L
     """The log with the first number of updates in an epoch with which its rates are the schedule's, if there is one."""
     if log.length is None or log.unit != "update":
         return log
-    intended = course(expect)
     for updates, one in with_every_length(log):
-        rows = evidence(one, group, peak)
-        if any(rows.later(shift).first_wrong(intended) is None for shift in shifts(one)):
+        if is_followed(one, expect, group, peak):
             note = f"the rates are the schedule's if an epoch has {updates:,} updates, which the log does not say"
             return replace(one, length=None, repairs=(*log.repairs, note))
     return log
+
+
+def is_followed(log: Log, expect: Schedule, group: int, peak: float) -> bool:
+    """Whether the rates of a log are a schedule's, whatever the habit of its clock is."""
+    rows, intended = evidence(log, group, peak), course(expect)
+    return any(rows.later(shift).first_wrong(intended) is None for shift in shifts(log))
 
 
 def is_told(log: Log, schedule: Schedule | None, shift: int, group: int) -> bool:

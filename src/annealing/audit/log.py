@@ -39,7 +39,7 @@ class Log:
         learning_rate and warmup_steps, or words such as lr_scheduler_type.
     repairs: one sentence for everything that was dropped, mended or derived on the way.
     counted: the log has no clock, so its rows were counted: gaps between rows are unknown.
-    averaged: each rate is the mean of the rates of one epoch.
+    averaged: each rate is the mean of the rates of one epoch, or of the updates since the row before.
     skipped: (n,) float64, how many updates had been skipped so far where the log says so (a skipped update does not
         step the scheduler, so rate at clock c is schedule(c - skipped + shift)); NaN where a row does not; else None.
     left_out: how many rows with a rate were left out, and why: pairs of a number and a reason.

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .coverage import Coverage, coverage, source
+from .coverage import Coverage, are_means, coverage, source
 from .epoch_lengths import UNTOLD, of_followed_length
 from .evidence import Evidence, evidence, group_number, run_begins
 from .explain import Account, explain, follows_from
@@ -177,6 +177,8 @@ def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account:
     if not doubt and first is not None and log.most is not None:
         loose = evidence(replace(log, half=log.most), number, marks.peak).later(account.shift)
         doubt = SHORT if loose.first_wrong(meant) is None else ""
+    if not doubt and first is not None and log.averaged and are_means(rows, expect):
+        doubt = "each rate that was logged is a mean, and the schedule passes through all of them"
     same = [other for other, used in zip(named[1:], courses[1:], strict=False) if used.schedule == courses[0].schedule]
     explained = bool(named[0]) and named[0][-1].name != "unknown"
     return Verdict(

@@ -91,6 +91,17 @@ OWN = (
 )
 SETTINGS = rf"({YAML}):[ \t]*(.+)$"
 TEXTS = (
+    # Before Transformers' console, which it may stand in: its lines have the step, and the others may not.
+    TextFormat(
+        Format("deepspeed", "DeepSpeed's log: step=10, skipped=2, lr=[9.6e-06], mom=[(0.9, 0.95)]", "full"),
+        (
+            then(
+                rf"step=(?P<update>{N}), skipped=(?P<skipped>{N})",
+                rf"lr=\[?{RATE}{MORE}",
+                "sl",
+            ),
+        ),
+    ),
     TextFormat(
         Format("transformers", "the console of Transformers' Trainer: {'learning_rate': ...} between its bars", "full"),
         (
@@ -212,16 +223,6 @@ TEXTS = (
     TextFormat(
         Format("darknet", "Darknet's log: 1000: 2.5, 2.7 avg loss, 0.001000 rate", "digits"),
         (rf"^[ ]*(?P<update>{N}): [^\n]*? (?P<rate>[0-9]{{1,20}}+\.[0-9]{{1,35}}+) rate, ",),
-    ),
-    TextFormat(
-        Format("deepspeed", "DeepSpeed's log: step=10, skipped=2, lr=[9.6e-06], mom=[(0.9, 0.95)]", "full"),
-        (
-            then(
-                rf"step=(?P<update>{N}), skipped=(?P<skipped>{N})",
-                rf"lr=\[?{RATE}{MORE}",
-                "sl",
-            ),
-        ),
     ),
     TextFormat(
         Format("mlflow", "MLflow's file of one metric: time, value and step in each line; its name is that of a rate"),

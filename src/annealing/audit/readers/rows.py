@@ -254,7 +254,7 @@ class Rows:
             settings=self.settings,
             repairs=tuple(self.repairs),
             counted=clock.counted,
-            averaged=self.form.style == "mean",
+            averaged=self.form.style == "mean" or self._told("begin") is not None,
             skipped=skipped[kept] if skipped is not None else None,
             left_out=tuple((lost, reason) for reason, lost in self.left_out.items()),
             file=self.path,
