@@ -25,7 +25,6 @@ from .view import PageView, read_view
 
 PICTURES = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
 MOST_ROWS = 100_000  # of a table of every step; a longer one has the points of the curve
-AXES = {"step": "step", "epoch": "epoch", "token": "token", "%": "%"}
 
 
 def exported(question: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -73,8 +72,7 @@ def _picture(view: PageView, form: str) -> bytes:
 
     axes = new_figure((8, 4 + 0.2 * len(view.drawn))).subplots()
     named = {view.shown[number].text: schedule for number, schedule in view.drawn.items()}
-    unit = AXES[view.axis.unit]
-    plot(named, view.stop, axes, time=unit, yscale=view.scale, plan=view.plan)
+    plot(named, view.stop, axes, time=view.axis.unit, yscale=view.scale, plan=view.plan)
     # A picture is drawn from 0 on, so that its cycles are whole; what is zoomed into is cut from it.
     if view.start > 0:
         axes.set_xlim(*(float(view.axis.shown(time)) for time in (view.start, view.stop)))

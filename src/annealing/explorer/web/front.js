@@ -54,7 +54,7 @@ function explorer(root, ask, place) {
   const gap = make("div", { class: "ae-gap", hidden: true });
   charts.append(tip);
   const said = { zoomed: (start, stop) => set({ start, stop }), picked: (time) => set({ at: view.unit === "step" ? Math.max(0, Math.round(time)) : Math.max(0, time) }), hovered: hover };
-  const main = chart(charts, said, () => Math.max(240, Math.min(560, innerHeight * (innerWidth < 700 ? 0.36 : 0.52))), "Learning rates over time; the table below has the values");
+  const main = chart(charts, said, () => Math.max(240, Math.min(560, innerHeight * (root.clientWidth < 960 ? 0.36 : 0.52))), "Learning rates over time; the table below has the values");
   charts.append(gap);
   let below = null;
   const keyline = make("p", { class: "ae-key" });
