@@ -128,7 +128,7 @@ def test_units_zoom_and_the_difference_of_two(page: Any) -> None:
     page.get_by_text("Difference of two").click()
     page.get_by_label("First schedule").select_option("0")
     page.get_by_label("Second schedule").select_option("1")
-    page.get_by_text("looked at").wait_for()
+    page.get_by_text("compared at").wait_for()
     assert page.locator(".ae-gap canvas").count() == 1
     expected_words = annealing.diff(annealing.parse(FIRST).beyond("hold"), annealing.parse(SECOND), 782).splitlines()
     assert page.get_by_label("How they differ").inner_text().splitlines() == expected_words

@@ -92,7 +92,7 @@ def test_a_changed_horizon_is_refused_unless_a_policy_is_named(tmp_path: Path) -
     half = Model(lambda module, o: configured(module, o, lr=cosine(0.1, 0, 16)))
     trainer(tmp_path, max_epochs=2, enable_checkpointing=True).fit(half)
     (checkpoint,) = tmp_path.rglob("*.ckpt")
-    with pytest.raises(ScheduleError, match="to go on, name a policy"):
+    with pytest.raises(ScheduleError, match="to continue, name a policy"):
         trainer(tmp_path, max_epochs=4).fit(longer(), ckpt_path=checkpoint)
     model = longer(policy="new")
     trainer(tmp_path, max_epochs=4).fit(model, ckpt_path=checkpoint)

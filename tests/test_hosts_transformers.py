@@ -77,7 +77,7 @@ def test_a_changed_horizon_is_refused_unless_a_policy_is_named(tmp_path: Path) -
     schedule = cosine(0.1, 0, "100%")
     train(tmp_path, schedule, save_strategy="steps", save_steps=5, max_steps=10)
     saved = str(tmp_path / "checkpoint-5")
-    with pytest.raises(ScheduleError, match="to go on, name a policy"):
+    with pytest.raises(ScheduleError, match="to continue, name a policy"):
         train(tmp_path, schedule, resume=saved, max_steps=20)
     new = train(tmp_path, {"lr": schedule, "policy": "new"}, resume=saved, max_steps=20)
     assert new.used == wanted(cosine(0.1, 0, 20), 15, 5)

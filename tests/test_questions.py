@@ -153,7 +153,7 @@ def test_a_difference_in_words() -> None:
     assert lines[3].startswith("first difference: at 0.01, 0.09999")
     assert lines[3].endswith("and 0.1 (the same at 0)")
     assert lines[4].startswith(f"largest difference: {most:.12g} at 9.99, ")
-    looked = "looked at 1001 times from 0 to 10: begins of runs, 1001 times equally far apart, whole times up to 10"
+    looked = "compared at 1001 times from 0 to 10: starts of cycles, 1001 equally spaced times, whole times up to 10"
     assert lines[5:] == [looked]
 
 
@@ -176,7 +176,7 @@ def test_a_difference_that_is_not_found_is_not_denied() -> None:
     one, two = linear(0.1, 0, 10), linear(0.1, 0.05, 5) >> linear(0.05, 0, 5)
     lines = diff(one, two).splitlines()
     assert lines[0] == "not equal as values, but no difference found"
-    assert lines[1].startswith("looked at 1001 times from 0 to 10")
+    assert lines[1].startswith("compared at 1001 times from 0 to 10")
     needle = linear(0.1, 0.1, 5.0000001) >> linear(0.2, 0.2, 0.0000001) >> linear(0.1, 0.1, 10)
     text = diff(needle, linear(0.1, 0.1, 10), until=12)
     assert "first difference: at 5.0000001, 0.2 and 0.1" in text

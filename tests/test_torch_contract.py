@@ -174,7 +174,7 @@ def test_none_leaves_a_group_alone() -> None:
     assert held(again.optimizer) == [0.1, 0.9]
     with pytest.raises(ScheduleError, match="momentum must have one schedule for each"):
         Scheduler(sgd(0.1, 0.2), momentum=[None, None])
-    with pytest.raises(ScheduleError, match="state is of other schedules"):
+    with pytest.raises(ScheduleError, match="state belongs to other schedules"):
         Scheduler(sgd(0.1, 0.2), lr=[linear(1, 0, 10), None], momentum=[linear(0.85, 0.97, 4), None]).load_state_dict(
             scheduler.state_dict()
         )

@@ -211,12 +211,12 @@ def snapshot_of_all(scheduler: ours.Scheduler) -> Any:
 def test_another_schedule_is_refused_with_the_difference() -> None:
     scheduler = Scheduler(optimizer("float"), lr=NEW, weight_decay=0.1)
     before = snapshot_of_all(scheduler)
-    with pytest.raises(ScheduleError, match="state is of other schedules") as refusal:
+    with pytest.raises(ScheduleError, match="state belongs to other schedules") as refusal:
         scheduler.load_state_dict(state_at(5, lr=SAVED, weight_decay=0.1))
     lines = str(refusal.value).splitlines()
     assert lines[1:3] == ["lr in the state:  Run(shapes.linear, 1, 0, 10)", "lr in this scheduler:  linear(1, 0, 20)"]
     assert [line.strip() for line in lines[3:-1]] == diff(SAVED, NEW).splitlines()
-    assert lines[-1] == "to go on, name a policy: one of 'saved', 'new', 'new-from-0', 'keep-epoch', 'restretch'"
+    assert lines[-1] == "to continue, name a policy: one of 'saved', 'new', 'new-from-0', 'keep-epoch', 'restretch'"
     assert snapshot_of_all(scheduler) == before
 
 

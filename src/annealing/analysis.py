@@ -19,7 +19,7 @@ from .schedule.base import Schedule
 
 MOST_UPDATES = 10**8  # more rates than this are not added up
 BLOCK = 2**16  # rates computed at a time
-GRID = 1001  # times at which two schedules are compared, besides whole times and begins of runs
+GRID = 1001  # times at which two schedules are compared, besides whole times and starts of cycles
 MOST_WHOLE = 100_000  # up to here two schedules are compared at every whole time
 CLOSE = 1e-12  # of the peak (diff) or of the threshold (budget)
 
@@ -79,13 +79,13 @@ def budget(schedule: Schedule, until: Any = None) -> Budget:
 
 
 def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
-    """How two schedules differ, in lines of words and numbers (of 12 digits), and the times looked at to say so.
+    """How two schedules differ, in lines of words and numbers, and at which times they were compared.
 
     "equal" if they are equal as values, else a line for each of these in which they differ: duration (inf: no end),
-    peak and floor (the largest and least values looked at, limits at the ends of runs among them), restarts, sum of the
-    rates (see `budget`; left out above 10^8 updates), the first and the largest difference. Values are the same where
-    they differ by at most 1e-12 of the larger peak. until: the last time to look at, above 0; by default the later
-    end, needed if either never ends. A ScheduleError names a schedule that refuses that time.
+    peak and floor (the largest and smallest values at these times, limits at the ends of cycles included), restarts,
+    sum of the rates (see `budget`; left out above 10^8 updates), the first and the largest difference. Values are the
+    same if they differ by at most 1e-12 of the larger peak. until: the last time to compare, above 0; by default the
+    later end, needed if either never ends. A ScheduleError names a schedule that refuses that time.
 
     >>> from annealing import linear
     >>> print(diff(linear(0.1, 0, 10), linear(0.1, 0, 20)))
@@ -93,7 +93,7 @@ def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
     sum of the rates of 20 updates: 0.55 and 1.05, ratio 0.52381
     first difference: at 0.02, 0.0998 and 0.0999 (the same at 0)
     largest difference: 0.05 at 10, 0 and 0.05
-    looked at 1001 times from 0 to 20: begins of runs, 1001 times equally far apart, whole times up to 20
+    compared at 1001 times from 0 to 20: starts of cycles, 1001 equally spaced times, whole times up to 20
     """
     if one == two:
         return "equal"
@@ -119,9 +119,9 @@ def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
         at = [f"at {times[i]:.12g}, {values[0][i]:.12g} and {values[1][i]:.12g}" for i in (first, most)]
         before = f" (the same at {times[first - 1]:.12g})" if first else ""
         lines += [f"first difference: {at[0]}{before}", f"largest difference: {gap[most]:.12g} {at[1]}"]
-    looked = f"begins of runs, {GRID} times equally far apart, whole times up to {whole_times[-1]}"
+    looked = f"starts of cycles, {GRID} equally spaced times, whole times up to {whole_times[-1]}"
     lines = lines or ["not equal as values, but no difference found"]
-    return "\n".join([*lines, f"looked at {len(times)} times from 0 to {float(last):.12g}: {looked}"])
+    return "\n".join([*lines, f"compared at {len(times)} times from 0 to {float(last):.12g}: {looked}"])
 
 
 def lint(

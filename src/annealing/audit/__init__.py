@@ -1,4 +1,4 @@
-"""The learning rates that a run really used, held against the schedule that was meant."""
+"""The learning rates that a run really used, compared with the intended schedule."""
 
 from .log import Log, LogError
 from .readers import formats, read

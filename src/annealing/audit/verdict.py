@@ -1,4 +1,4 @@
-"""`audit`: a log held against the schedule that was meant."""
+"""`audit`: a log compared with the intended schedule."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Verdict:
 
 
 def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) -> Verdict:
-    """Hold the rates that a run used against the schedule that was meant, and name what went wrong.
+    """Compare the rates that a run used with the intended schedule, and name what went wrong.
 
     log: from `annealing.audit.read`, or made by hand. expect: in the unit of the log's clock. plan: resolves lengths
     with units, by `plan.resolve(expect)`. group: the param group, by number or name. A ScheduleError names a log

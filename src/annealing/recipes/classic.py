@@ -87,7 +87,7 @@ def warm_restarts(
 
 @recipe
 def runs(listed: Sequence[tuple[Time, float, Floor]]) -> Schedule:
-    """Warm restarts with every cycle listed: one cosine after another, the last end held.
+    """Warm restarts with every cycle listed: one cosine after another; then the last value is held.
 
     listed: (T_i, eta_max_i, eta_min_i) for each cycle: its length and its first and final value.
 

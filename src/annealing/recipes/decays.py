@@ -99,7 +99,7 @@ def half_cosine(eta_max: float, eta_min: Floor = 0.0, T_max: Time = REQUIRED) ->
 
 @recipe
 def cosine_linear(eta_max: float, eta_min: Floor = 0.0, T_max: Time = REQUIRED, T_linear: Time = REQUIRED) -> Schedule:
-    """Cosine annealing that would reach eta_min at T_max, left at T_max - T_linear for a line to 0 at T_max.
+    """Cosine annealing towards eta_min at T_max, but from T_max - T_linear on a line to 0 at T_max.
 
     eta_min <= eta_max. T_linear: at least 0 (no line), below T_max.
 

@@ -24,9 +24,9 @@ from .state_dicts import Loading
 
 
 class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmRestarts, Exact):
-    """Cosine annealing with warm restarts (SGDR): run i lasts T_i = T_0 * T_mult^i and starts from the group's rate.
+    """Cosine annealing with warm restarts (SGDR): cycle i lasts T_i = T_0 * T_mult^i and starts from the group's rate.
 
-    optimizer: any torch.optim.Optimizer. T_0: the steps of the first run, a whole number above 0. T_mult: a whole
+    optimizer: any torch.optim.Optimizer. T_0: the steps of the first cycle, a whole number above 0. T_mult: a whole
     number, at least 1. eta_min: a finite number, also above the rates. last_epoch: -1, or one less than the number of
     steps already taken. A ValueError names a bad argument and leaves the optimizer as it was.
 
@@ -42,7 +42,7 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
     [0.05]
     [0.1]
 
-    Source: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts, which has 0.0 at 121, the begin of run 5; Loshchilov
+    Source: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts, which has 0.0 at 121, the start of cycle 5; Loshchilov
     and Hutter 2017, arXiv 1608.03983, eq. 5.
     """
 
@@ -140,7 +140,7 @@ MOMENTA = ("max_momentums", "base_momentums")
 
 
 class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
-    """A cyclical rate: from base_lr up to max_lr in a straight line, and down again, again and again.
+    """A cyclical rate: a straight line from base_lr up to max_lr and one back down, repeated.
 
     optimizer: any torch.optim.Optimizer. base_lr, max_lr: a number, or one for each group. step_size_up,
     step_size_down (by default the same): steps, above 0 (the latter may be 0). mode: "triangular", "triangular2" (the

@@ -1,4 +1,4 @@
-"""The state of a scheduler: written, read, held against the schedules in use, and what to do when they differ."""
+"""The state of a scheduler: written, read, compared with the schedules in use, and what to do when they differ."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _stretched_on(saved: Schedule, new: Schedule, position: float) -> Schedule:
 
 def _refusal(saved: Saved, steered: list[Hyperparameter], policy: str | None) -> str:
     here = {one.key: one.schedules for one in steered}
-    lines = ["the state is of other schedules than this scheduler's"]
+    lines = ["the state belongs to other schedules than this scheduler's"]
     for key in dict.fromkeys((*saved.schedules, *here)):
         before, now = saved.schedules.get(key), here.get(key)
         if before is None or now is None:
@@ -213,7 +213,7 @@ def _refusal(saved: Saved, steered: list[Hyperparameter], policy: str | None) ->
         if one.key in saved.scales and saved.scales[one.key] != one.scale:
             lines.append(f"{one.key} is scaled by {saved.scales[one.key]!r} in the state, here by {one.scale!r}")
     if policy is None:
-        lines.append(f"to go on, name a policy: one of {', '.join(map(repr, POLICIES))}")
+        lines.append(f"to continue, name a policy: one of {', '.join(map(repr, POLICIES))}")
     else:
         lines.append(f"policy {policy!r} needs schedules for the same hyperparameters; 'new' and 'new-from-0' do not")
     return "\n".join(lines)
