@@ -19,14 +19,33 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from explorer_browser import served
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import annealing
+from annealing.compare import read_experiment
 from annealing.explorer.answers import Page, draw
 from annealing.explorer.controls import changed, controls
 from annealing.explorer.gallery import gallery
+from annealing.explorer.local_server import framed
 from annealing.explorer.opening import first_page
 from annealing.explorer.static_page import SCRIPTS, front_file
 
+FIELDS = ["schedules", "text", "hidden", "plan", "unit", "until", "start", "stop", "at", "difference", "view", "change"]
+FIELDS += [
+    "schedule",
+    "end",
+    "before",
+    "after",
+    "low",
+    "high",
+    "position",
+    "scale",
+    "whole",
+    "against",
+    "content",
+    "form",
+]
 VIEW = {"schedules": [{"text": "linear(0, 0.1, 5) >> cosine(0.1, 0, 195)"}]}
 
 
@@ -195,3 +214,49 @@ def test_a_log_in_epochs_is_laid_over_steps_by_the_plan(tmp_path: Path) -> None:
     assert annealing.parse(told["schedule"])(250) == pytest.approx(0.05)
     without = page.answer({"kind": "log", "view": view | {"plan": {}}, "against": 0})[0]
     assert without["sentences"][0].startswith("The log counts epochs")
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["draw", "png", "%"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    st.sampled_from(["draw", "details", "add", "log", "export", "first"]),
+    st.dictionaries(st.sampled_from(FIELDS), ANYTHING),
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_asked_gets_an_answer(kind: str, fields: dict[str, Any]) -> None:
+    asked_for = {"view": VIEW | fields, "change": fields, "form": "csv", "name": "cosine"} | fields | {"kind": kind}
+    told, numbers = Page().answer(asked_for)
+    (length,) = struct.unpack_from("<I", framed(told, numbers))
+    assert json.loads(framed(told, numbers)[4 : 4 + length])
+    assert (length + 4) % 8 == 0
+
+
+def test_exports_follow_the_plan_and_its_unit(tmp_path: Path) -> None:
+    plan = {"examples": 1000, "batch": 50, "epochs": 4}
+    view = {"schedules": [{"text": "linear(0, 0.1, '1ep') >> cosine(0.1, 0, 'rest')"}], "plan": plan, "unit": "epoch"}
+    expected = annealing.parse("linear(0, 0.1, 20) >> cosine(0.1, 0, 60)")
+    rows = taken_along("csv", view).decode().splitlines()
+    assert rows[0].startswith("step,epoch,")
+    assert [float(row.split(",")[-1]) for row in rows[1:]] == [expected(step) for step in range(81)]
+    assert taken_along("svg", view).startswith(b"<?xml")
+    (tmp_path / "comparison.yaml").write_bytes(taken_along("yaml", view))
+    arm = read_experiment(tmp_path / "comparison.yaml").arm("schedule-1")
+    assert (arm.epochs, arm.schedule(0.5)) == (4, pytest.approx(expected(10), rel=1e-12))
+    names: dict[str, Any] = {}
+    exec(taken_along("python", view).decode(), names)
+    assert names["schedule"] == expected
+
+
+def taken_along(form: str, view: dict[str, Any]) -> bytes:
+    told, content = Page().answer({"kind": "export", "form": form, "view": view})
+    return content or told["text"].encode()

@@ -47,7 +47,7 @@ class Page:
         except (ScheduleError, LogError) as error:
             return {"error": str(error)}, b""
         # What a page of ours never sends: whoever does gets an answer, and the server goes on.
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             return {"error": f"this question cannot be answered: {error!r}"}, b""
 
     def _first(self, _question: Mapping[str, Any]) -> Answer:

@@ -94,7 +94,10 @@ def application(page: Page, port: int) -> Starlette:
 
 def framed(told: dict[str, Any], numbers: bytes) -> bytes:
     """The length of the JSON, the JSON, and the numbers, which begin at a multiple of 8 as float64 must."""
-    text = json.dumps(told, allow_nan=False).encode()
+    try:
+        text = json.dumps(told, allow_nan=False).encode()
+    except ValueError:
+        text = json.dumps({"error": "this view has values that are not finite, which cannot be drawn"}).encode()
     text += b" " * (-(len(text) + 4) % 8)
     return struct.pack("<I", len(text)) + text + numbers
 
