@@ -347,4 +347,4 @@ def test_the_command() -> None:
     assert run("linear(0, 0.05, 5) >> warm_restarts(0.05, T_0=10, T_mult=2)", "--updates", "75")[0] == 0
     for words in ((), ("nonsense(",), ("step(0.1, 30)",), (good, "--updates", "0")):
         assert run(*words)[0] == 2, words
-    assert "updates or until must be given" in run("step(0.1, 30)")[1]
+    assert "this schedule never ends: give --updates N" in run("step(0.1, 30)")[1]
