@@ -67,6 +67,27 @@ function chart(place, said, height, label) {
     context.restore();
   }
 
+  /** The letter of a curve, beside it: not everybody can tell the colours apart. */
+  function letter(plot, curve, i) {
+    const place = plot.bbox.left + (plot.bbox.width * (i + 0.7)) / (drawn.curves.length + 0.4);
+    const index = plot.valToIdx(plot.posToVal((place - plot.bbox.left) / devicePixelRatio, "x"));
+    const value = curve.values[index];
+    if (Number.isNaN(value) || (drawn.scale === "log" && value <= 0)) return;
+    const high = Math.max(plot.valToPos(value, "y", true) - 9 * devicePixelRatio, plot.bbox.top + 6 * devicePixelRatio);
+    const context = plot.ctx;
+    context.save();
+    context.font = `bold ${Math.round(13 * devicePixelRatio)}px ${style("font-family")}`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineWidth = 4 * devicePixelRatio;
+    context.lineJoin = "round";
+    context.strokeStyle = style("--ground");
+    context.strokeText(curve.name, place, high);
+    context.fillStyle = style(curve.paint);
+    context.fillText(curve.name, place, high);
+    context.restore();
+  }
+
   function overlay(plot) {
     const ratio = devicePixelRatio;
     if (drawn.at !== null && drawn.at !== undefined) {
@@ -87,6 +108,7 @@ function chart(place, said, height, label) {
       dots(plot, curve.restarts, style(curve.paint), 3.6, false);
       dots(plot, curve.checkpoints, style(curve.paint), 3.6, true);
     }
+    if (drawn.curves.length > 1) drawn.curves.forEach((curve, i) => letter(plot, curve, i));
     path(plot, drawn.followed, style("--logged"));
     dots(plot, drawn.logged, style("--logged"), 2.6, false);
     dots(plot, drawn.wrong, style("--wrong"), 3, false);
