@@ -16,9 +16,9 @@ from ..schedule.base import Schedule
 from ..schedule.nodes import Run
 from . import faults as f
 from .evidence import Array, Evidence
+from .faults import course
 from .landmarks import Landmarks
 from .log import Log
-from .row_faults import course
 
 LEAST_ROWS = 3  # two rates fit too many schedules
 PLENTY = 20  # parts of a schedule that must all have rows

@@ -5,23 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from ..schedule.base import Schedule
 from ..schedule.operations import Product, Sum
 from . import faults as f
-from .candidates import Faults, plain
 from .evidence import Evidence, evidence, run_begins, shifts
-from .faults import Fault
+from .faults import Fault, Faults, course
+from .intervals import plain
 from .landmarks import Landmarks, landmarks, multiplied_until
 from .log import Log
-from .row_faults import RowFault, course, instead, several_runs, skipped
-from .search import CHEAP, Explanation, Search
+from .row_faults import instead, several_runs, skipped
+from .search import CHEAP, LEAST, Explanation, Search
 
 FIRM = 1.5  # one fault that costs no more is taken without trying other shifts
 AN_EPOCH_LATE = "After the warm-up the decay is 1 epoch late, as in YOLO's trainers."
-LEAST = 4  # rows that a part of a log has, and that follow after it
 # Bars that are one off are off here and there: rows that stay behind from some row on were skipped.
 STEADY = 8
 
@@ -56,7 +56,7 @@ def explain(log: Log, group: int, schedule: Schedule, marks: Landmarks) -> Accou
     for shift in shifts(log):  # one after another, since those of a long log take their memory
         held[shift] = known.later(shift)
         if log.shift in (None, shift) and held[shift].first_wrong(meant) is None:
-            return Account(shift, held[shift], [Explanation((), None)])
+            return Account(shift, held[shift], [Explanation(())])
     following = [shift for shift, rows in held.items() if rows.first_wrong(meant) is None]
     if following and log.shift is not None:
         return Account(log.shift, held[log.shift], [_logged(log.shift, shift) for shift in following])
@@ -86,7 +86,7 @@ def _an_epoch_late(log: Log, schedule: Schedule, held: dict[int, Evidence]) -> A
         # The warm-up computes the rate of its own epoch; the scheduler counts from -1, so it is one epoch late.
         late = replace(rows, rows=rows.rows.at(rows.rows.t - (rows.rows.t > math.ceil(end))))
         if log.shift in (None, shift) and late.first_wrong(course(schedule)) is None:
-            return Account(shift, late, [Explanation((), None)], AN_EPOCH_LATE)
+            return Account(shift, late, [Explanation(())], AN_EPOCH_LATE)
     return None
 
 
@@ -95,16 +95,14 @@ def _unsteady(log: Log, schedule: Schedule, held: dict[int, Evidence]) -> Accoun
     meant = course(schedule)
     for shift, rows in held.items():
         for faults in skipped(meant, rows):
-            lagging = isinstance(faults[0], RowFault) and faults[0].lags is not None
-            first = faults[0].lags[0][0] if lagging and isinstance(faults[0], RowFault) and faults[0].lags else 0
-            behind = int(np.sum(rows.rows.row >= first))
+            behind = int(np.sum(rows.rows.row >= faults[0].lags[0][0])) if faults[0].lags else 0
             if behind >= STEADY and rows.first_wrong(course(schedule, faults)) is None:
-                return Account(shift, rows, [Explanation(faults, None)])
+                return Account(shift, rows, [Explanation(faults)])
     nearest = sorted(held, key=lambda shift: int(held[shift].wrong(meant).sum()))
     for shift in nearest:
         loose = replace(held[shift], slack=log.slack)
         if loose.first_wrong(meant) is None and log.shift in (None, shift):
-            return Account(shift, loose, [Explanation((), None)])
+            return Account(shift, loose, [Explanation(())])
     return None
 
 
@@ -122,7 +120,7 @@ def _searched(
             if rows.first_wrong(meant) is not None
         ]
     full: list[tuple[int, Search]] = []
-    for stage in (Search.single, _inside, Search.double):
+    for stage in (_single, Search.double):
         for shift, search in searches:
             stage(search)
             if search.found:
@@ -141,10 +139,12 @@ def _searched(
     return Account(shift, search.evidence, search.best())
 
 
-def _inside(search: Search) -> None:
-    """Faults of one part of a sum or a product."""
+def _single(search: Search) -> None:
+    """One fault, of the whole schedule or of one part of a sum or a product."""
+    search.single()
     for faults in _of_operands(search.schedule, search.evidence, search.per_epoch):
-        search.built([faults])
+        if (used := search.after(search.base, faults)) is not None:
+            search.look(faults, used)
 
 
 def _of_operands(schedule: Schedule, rows: Evidence, per_epoch: int | None) -> Iterator[Faults]:
@@ -163,7 +163,7 @@ def _of_operands(schedule: Schedule, rows: Evidence, per_epoch: int | None) -> I
             # A warm-up that is not there is a constant or an offset too, but nobody would say so.
             inner = [faults for faults in inner if faults[0].name.startswith("warm-up")]
         for faults in inner:
-            if not any(isinstance(fault, RowFault) for fault in faults):
+            if not any(fault.of_rows for fault in faults):
                 yield tuple(_lifted(fault, number) for fault in faults)
 
 
@@ -231,9 +231,12 @@ def _within(faults: Faults, rows: Evidence, part: slice, intended: Schedule) -> 
     if part.stop < len(rows):
         end = plain(float(rows.rows.t[part.stop - 1]) + 1)
         last = found[-1]
-        if isinstance(last, RowFault):
+        if last.of_rows:
             return ()
-        change = lambda s: f.right_from(intended, last.change(s), end)  # noqa: E731
+
+        def change(s: Schedule) -> Schedule:
+            return f.then(last.change(s), end, f.since(intended, end))
+
         found[-1] = replace(last, change=change)
         found = [replace(one, parameters=one.parameters | {"until": end}, cost=one.cost + 0.3) for one in found]
     if not part.start:
@@ -252,8 +255,7 @@ def _cheaper(whole: Account, part: Account | None) -> Account:
 
 def _logged(habit: int, shift: int) -> Explanation:
     name = "logged-one-early" if shift > habit else "logged-one-late"
-    change = lambda s: f.since(s, shift - habit)  # noqa: E731
-    return Explanation((Fault(name, {"shift": shift, "habit": habit}, change),), None)
+    return Explanation((Fault(name, {"shift": shift, "habit": habit}, partial(f.since, time=shift - habit)),))
 
 
 def _updates_per_epoch(log: Log) -> int | None:

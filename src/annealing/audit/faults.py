@@ -1,6 +1,6 @@
 """The faults: each turns the intended schedule into the one that the run did follow, and says what to check.
 
-`stepped_too_often(s, 4)` is `s.stretched(1/4)`, a restart on resume is `s.until(at) >> s`. Everything else that the
+Stepped four times too often is `s.stretched(1/4)`, a restart on resume is `s.until(at) >> s`. Everything else that the
 audit says of a fault (rates, pictures, differences) is asked of that schedule.
 """
 
@@ -8,34 +8,94 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..exact import exact
 from ..recipes import constant, linear
 from ..schedule.base import Schedule
+from .evidence import Array, RowTimes
 
 Change = Callable[[Schedule], Schedule]
+Numbers = NDArray[np.int64]
 MOST_STAIRS = 20_000  # longer schedules are cut to what the log shows before they are made a staircase
+
+
+def unchanged(s: Schedule) -> Schedule:
+    return s
 
 
 @dataclass(frozen=True)
 class Fault:
     """A fault: its name, its parameters, and what it makes of a schedule.
 
-    row: the first row of the log that it touches, where the clock of the log goes back and time alone cannot tell.
-    at: the time from which it acts (update number less 1); None: from the beginning.
     cost: what it takes to believe it; of explanations that fit, the cheapest is named first.
+    at: the time from which it acts (update number less 1); None: from the beginning.
+    row: the first row of the log that it touches, where the clock of the log goes back and time alone cannot tell.
+    lags: rows, and how many skipped steps the scheduler is behind from each on.
+    own: rows that have rates of their own, and these rates.
     """
 
     name: str
     parameters: dict[str, Any]
-    change: Change = field(repr=False, compare=False)
+    change: Change = field(default=unchanged, repr=False, compare=False)
     cost: float = 1.0
     at: float | None = None
     row: int = 0
+    lags: tuple[Numbers, Array] | None = field(default=None, repr=False, compare=False)
+    own: tuple[Numbers, Array] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def of_rows(self) -> bool:
+        """Whether it is a fault of single rows and not of the schedule."""
+        return self.lags is not None or self.own is not None
+
+
+Faults = tuple[Fault, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedRates:
+    """What the rows of a log follow: schedules, each from a row on; by how many steps late; and rates of their own."""
+
+    schedules: tuple[tuple[int, Schedule], ...]
+    lags: tuple[Numbers, Array] | None = None
+    own: tuple[Numbers, Array] | None = None
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule of the last row."""
+        return self.schedules[-1][1]
+
+    def __call__(self, rows: RowTimes) -> Array:
+        if self.lags is not None:
+            place = np.searchsorted(self.lags[0], rows.row, side="right") - 1
+            rows = rows.at(rows.t - np.where(place >= 0, self.lags[1][np.maximum(place, 0)], 0))
+        rates: Array = self.schedules[0][1](rows.t)
+        for begin, schedule in self.schedules[1:]:
+            rates = np.where(rows.row < begin, rates, schedule(rows.t))
+        if self.own is not None:
+            place = np.minimum(np.searchsorted(self.own[0], rows.row), len(self.own[0]) - 1)
+            rates = np.where(self.own[0][place] == rows.row, self.own[1][place], rates)
+        return rates
+
+    def after(self, fault: Fault) -> FollowedRates:
+        """These rates with one fault more."""
+        if fault.of_rows:
+            return replace(self, own=fault.own or self.own, lags=fault.lags or self.lags)
+        begin = fault.row or self.schedules[-1][0]
+        kept = self.schedules if fault.row else self.schedules[:-1]
+        return replace(self, schedules=(*kept, (begin, fault.change(self.schedule))))
+
+
+def course(schedule: Schedule, faults: Faults = ()) -> FollowedRates:
+    """What rows follow after one fault after another; a schedule that refuses what is after its end holds."""
+    return reduce(FollowedRates.after, faults, FollowedRates(((0, schedule.beyond("hold")),)))
 
 
 # The algebra that the faults share.
@@ -70,14 +130,6 @@ def ends_at(s: Schedule, kept: Any, length: Any, new: Any) -> Schedule:
 # Faults of the clock.
 
 
-def stepped_too_often(s: Schedule, k: Any) -> Schedule:
-    return s.stretched(1 / exact(k, "k"))
-
-
-def stepped_too_rarely(s: Schedule, k: Any) -> Schedule:
-    return s.stretched(exact(k, "k"))
-
-
 def stepped_per_epoch(s: Schedule, updates: Any, last: float) -> Schedule:
     """One step of the schedule for each epoch of so many updates, as far as the last time."""
     return _stairs(s, 1, last // updates + 2).stretched(updates)
@@ -93,18 +145,10 @@ def _stairs(s: Schedule, every: Any, last: float) -> Schedule:
     return (s if end is not None and end < MOST_STAIRS * every else until(s, last)).held(every)
 
 
-def offset(s: Schedule, by: Any) -> Schedule:
-    return since(s, by)
-
-
-def stepped_differently_from(s: Schedule, at: Any, k: Any) -> Schedule:
-    """k steps for each update from a time on."""
-    return then(s, at, since(s, at).stretched(1 / exact(k, "k")))
-
-
-def moved_from(s: Schedule, at: Any, to: Any) -> Schedule:
-    """From a time on the position is another: 0 after a restart, twice the time after a double step."""
-    return then(s, at, since(s, to))
+def moved(s: Schedule, at: Any, to: Any, k: Any = 1) -> Schedule:
+    """From a time on the position is another (0 after a restart), with k steps for each update."""
+    rest = since(s, to)
+    return then(s, at, rest if k == 1 else rest.stretched(1 / exact(k, "k")))
 
 
 def reversed_in_time(s: Schedule, total: Any) -> Schedule:
@@ -116,17 +160,10 @@ def warmup_repeated(s: Schedule, at: Any, length: Any) -> Schedule:
     return then(s, at, until(s, length) >> since(s, exact(at, "at") + exact(length, "length")))
 
 
-def warmup_missing(s: Schedule, length: Any, rest: str, end: Any) -> Schedule:
-    if rest == "waits at the peak":
-        return constant(s(length), length) >> since(s, length)
-    if rest == "ends earlier":
-        return since(s, length)
-    return ends_at(since(s, length), 0, exact(end, "end") - exact(length, "length"), end)
-
-
 def warmup_length(s: Schedule, meant: Any, length: Any, rest: str, end: Any) -> Schedule:
+    """A warm-up of another length (0: none); after it the rest waits, begins earlier or later, or ends on time."""
     meant, length = exact(meant, "meant"), exact(length, "length")
-    rising = until(s, meant).stretched(length / meant)
+    rising = until(s, meant).stretched(length / meant) if length else constant(s(meant), 0)
     if rest == "waits at the peak" and length < meant:
         return rising >> constant(s(meant), meant - length) >> since(s, meant)
     if rest == "waits at the peak":
@@ -146,11 +183,6 @@ def warmup_added(s: Schedule, length: Any, start: float, rest: str, end: Any) ->
     if rest == "ends on time":
         return rising >> s.stretched((exact(end, "end") - exact(length, "length")) / exact(end, "end"))
     return rising >> s
-
-
-def rest_ahead(s: Schedule, at: Any) -> Schedule:
-    """After the warm-up the rest does not begin at 0, but where it would be had it not waited."""
-    return then(s, at, since(s, 2 * exact(at, "at")))
 
 
 def rebound(s: Schedule, begin: Any, policy: str) -> Schedule:
@@ -178,15 +210,10 @@ def constant_from(s: Schedule, rate: float, at: Any) -> Schedule:
     return then(s, at or 0, constant(rate))
 
 
-def staircase(levels: list[tuple[Any, float]]) -> Schedule:
-    """Levels, each from a time on."""
+def staircase(s: Schedule, begin: Any, levels: list[tuple[Any, float]]) -> Schedule:
+    """After a warm-up levels, each from a time on."""
     stairs = [constant(rate, exact(end, "end") - exact(begin, "begin")) for (begin, rate), (end, _) in pairwise(levels)]
-    return reduce(operator.rshift, [*stairs, constant(levels[-1][1])])
-
-
-def right_from(s: Schedule, faulty: Schedule, end: Any) -> Schedule:
-    """A faulty schedule that is right again from a time on."""
-    return then(faulty, end, since(s, end))
+    return then(s, begin, reduce(operator.rshift, [*stairs, constant(levels[-1][1])]))
 
 
 ADVICE = {

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+import numpy as np
+
+from .tolerances import WHOLE_TIME
+
 MOST_DENOMINATOR = 400
 
 
@@ -62,3 +66,24 @@ def roundest(least: float, most: float) -> int | Fraction | None:
         if (top := math.ceil(least * denominator)) <= most * denominator:
             return Fraction(top, denominator)
     return None
+
+
+def plain(value: float) -> float | int:
+    """A number as an int where it is one, but for rounding."""
+    near = round(value)
+    return near if abs(value - near) <= WHOLE_TIME * max(abs(value), 1) else float(value)
+
+
+def is_whole(value: float) -> bool:
+    return isinstance(plain(value), int)
+
+
+def wholes(low: float, high: float) -> list[float]:
+    """The roundest number between two, the whole numbers around the middle, and the middle where there are none."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return []
+    room = WHOLE_TIME * max(abs(low), abs(high), 1)
+    middle, best = round((low + high) / 2), roundest(low - room, high + room)
+    ends = (np.ceil(low - room), np.floor(high + room))  # a milestone that falls on a row is an end
+    near = [one for one in (*ends, middle, middle + 1, middle - 1) if low - room <= one <= high + room]
+    return list(dict.fromkeys(float(one) for one in (*near, best if best is not None else (low + high) / 2)))

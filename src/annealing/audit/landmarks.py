@@ -20,7 +20,7 @@ class Landmarks:
     """Of a schedule: the end of its warm-up (0: none), its horizon, and the levels of one that is a staircase.
 
     horizon: its end, or where it has none the end of its first run after the warm-up; None where that has none.
-    milestones: where a staircase comes to another level.
+    milestones: where a staircase comes to another level. decay: where the last part begins that follows a hold, or 0.
     """
 
     warmup: float
@@ -30,6 +30,7 @@ class Landmarks:
     floor: float
     levels: tuple[float, ...]
     milestones: tuple[float, ...]
+    decay: float = 0.0
 
 
 def landmarks(schedule: Schedule, until: float, part_of_more: bool = False) -> Landmarks:
@@ -50,19 +51,36 @@ def landmarks(schedule: Schedule, until: float, part_of_more: bool = False) -> L
     decay = spans[len(rising) if warmup else 0 :]
     horizon = float(duration) if duration is not None else float(decay[0].end)
     values = [value for span in spans for value in (span.first, span.last)]
-    flat = all(span.first == span.last for span in spans)
+    flat = all(span.first == span.last for span in decay)
     if flat and duration is None:  # the log may end before the milestones that it was to reach
-        spans = list(islice(schedule.cycles(END_OF_TIME), MOST_STAIRS))
-    levels = tuple(span.first for span in spans) if flat else ()
+        decay = list(islice(schedule.cycles(END_OF_TIME), MOST_STAIRS))[len(rising) if warmup else 0 :]
+    levels = tuple(span.first for span in decay) if flat else ()
+    held = len(decay) > 1 and decay[-2].first == decay[-2].last == decay[-1].first != decay[-1].last
     return Landmarks(
         warmup=warmup,
         horizon=None if math.isinf(horizon) else horizon,
         ends=duration is not None,
-        peak=max(map(abs, values)),
+        peak=_configured_peak(schedule) or max(map(abs, values)),
         floor=min([value for span in decay for value in (span.first, span.last)], default=0.0),
         levels=levels,
-        milestones=tuple(float(span.begin) for span in spans[1:]) if flat else (),
+        milestones=tuple(float(span.begin) for span in decay[1:]) if flat else (),
+        decay=float(decay[-1].begin) if held and duration is not None else 0.0,
     )
+
+
+def _configured_peak(schedule: Schedule) -> float:
+    """The peak of what a warm-up to 1 multiplies, which no rate may reach; 0 where there is none."""
+    peaks = [
+        max(
+            abs(value)
+            for span in islice(part.cycles(part.duration or END_OF_TIME), MOST)
+            for value in (span.first, span.last)
+        )
+        for part in (schedule.parts if isinstance(schedule, Product) else ())
+        if isinstance(part, Schedule)
+    ]
+    others = [peak for peak in peaks if peak != 1]
+    return others[0] if len(peaks) > 1 and len(others) == 1 else 0.0
 
 
 def multiplied_until(schedule: Schedule) -> float | None:

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..plots import COLOURS, new_figure
 from .evidence import Array
+from .faults import course
 from .log import Log
 from .messages import headline, listed
 from .recovery import Recovered
-from .row_faults import course
 from .verdict import Verdict
 
 MOST = 4000  # points drawn

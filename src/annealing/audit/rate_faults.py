@@ -1,4 +1,4 @@
-"""Faults by which the rate itself is another: factors that every row allows, and the roundest of them."""
+"""Faults by which the rate itself is another: other peaks and floors, a constant, an added warm-up, a rebound."""
 
 from __future__ import annotations
 
@@ -11,125 +11,108 @@ import numpy as np
 
 from ..schedule.base import Schedule
 from . import faults as f
-from .candidates import Faults, plain
-from .evidence import Array, Evidence, Rates, RowTimes
-from .faults import Fault
-from .intervals import shortest
+from .evidence import Array, Evidence, Rates
+from .faults import Fault, Faults
+from .intervals import digits_of, plain, shortest
 from .landmarks import Landmarks
 
-MOST_LENGTHS = 400  # of an added warm-up, tried one by one
+MOST_LENGTHS = 24  # of an added warm-up, tried one by one
 LEAST_ROWS = 3  # that one factor or one rate explains before it is a candidate
+
+
+Mix = Callable[[float], tuple[float, float]]  # from a new rate to (plus, times), which make plus + times * rate
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A change of rates that is linear in one factor: from rates and times to (base, slope), base + factor * slope.
+    """Rates that another peak or floor gives: before a time mixed with a constant in one way, from it on in another.
 
-    fault: what the plainest factor between two is called, and that factor; None where it is impossible.
+    The number that is new is itself a rate, and every mixed rate is linear in it. begin: that time, of the schedule;
+    at: from when on it acts, of the log.
     """
 
-    line: Callable[[Array, Array], tuple[Any, Any]]
-    fault: Callable[[float, float], tuple[Fault, float] | None]
+    name: str
+    key: str
+    intended: float
+    parts: tuple[Mix, Mix]
+    begin: float
+    cost: float
+    given: tuple[tuple[str, Any], ...] = ()
+    at: float | None = None
+    row: int = 0
+
+    def line(self, rates: Array, t: Array) -> tuple[Any, Any]:
+        """(base, slope): the mixed rates are base + new * slope."""
+        after = t >= self.begin
+        # A mix is linear, so that two of its values, at 0 and at the intended rate, say how.
+        ends = []
+        for new in (0.0, self.intended or 1.0):
+            (plus, times), (plus_after, times_after) = (part(new) for part in self.parts)
+            ends.append(np.where(after, plus_after, plus) + np.where(after, times_after, times) * rates)
+        return ends[0], (ends[1] - ends[0]) / (self.intended or 1.0)
+
+    def fault(self, low: float, high: float) -> tuple[Fault, float] | None:
+        """The fault with the plainest new rate between two, and that rate; None where there is none."""
+        flat = any(part(low)[1] * part(high)[1] <= 0 for part in self.parts)
+        if not np.isfinite(high - low) or low <= self.intended <= high or flat:
+            return None  # not known, no change, or a constant
+        # The ends are ratios of floats, rounded: four float64 spacings keep the true number inside.
+        room = 4 * np.finfo(np.float64).eps * max(abs(low), abs(high))
+        new = shortest(low - room, high + room)
+        if self.key == "floor" and new < 0:
+            return None  # no framework has a floor below 0
+        (_, before), (plus, times) = (part(new) for part in self.parts)
+        name = "floor-ignored" if self.key == "floor" and new == 0 else self.name
+        # Of equal explanations the one with the plainer number is likelier.
+        cost = 1.0 if name == "floor-ignored" else self.cost + 0.02 * max(0, digits_of(new) - 2)
+        begin = self.begin if self.at is None else self.at
+        change = partial(f.lines, at=plain(begin), before=before, factor=times, plus=plus)
+        given = dict(self.given) | {self.key: new, "intended": self.intended}
+        return Fault(name, given, change, cost, self.at, self.row), new
 
 
 def scales(marks: Landmarks, at: float | None = None, row: int = 0) -> list[Scale]:
     """The ways in which rates can be scaled; from a resume on only as a whole."""
-    if at is not None or not marks.peak:
-        return [_peak(marks, at, row)]
-    found = [_peak(marks, None, 0)]
-    if 0 < marks.floor < marks.peak:
-        found.append(_peak_above_floor(marks))
-    if marks.floor < marks.peak:
-        found.append(_floor(marks))
-    if marks.warmup:
-        found += [_part(marks, "warm-up to", False), _part(marks, "rest from", True)]
+    peak, floor, W = marks.peak, marks.floor, marks.warmup
+
+    def same(_: float) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def by(new: float) -> tuple[float, float]:
+        return 0.0, new / peak if peak else 1.0
+
+    def towards(fixed: float, end: float) -> Mix:
+        """The distance from a rate that stays, so that another becomes the new one."""
+
+        def mix(new: float) -> tuple[float, float]:
+            factor = (new - fixed) / (end - fixed)
+            return fixed * (1 - factor), factor
+
+        return mix
+
+    if at is not None:
+        given = (("at", plain(at)),)
+        return [Scale("old-peak-after-resume", "peak", peak, (same, by), -np.inf, 1.2, given, at, row)]
+    found = [Scale("wrong-peak", "peak", peak, (by, by), 0.0, 1.1)]
+    if 0 < floor < peak:
+        kept = (("floor kept", floor),)
+        found.append(Scale("wrong-peak", "peak", peak, (by, towards(floor, peak)), W, 1.2, kept))
+    if floor < peak:
+        found.append(Scale("wrong-floor", "floor", floor, (same, towards(peak, floor)), W, 1.3))
+    if W:
+        handed = (("at", plain(W)),)
+        found.append(Scale("hand-over-jump", "warm-up to", peak, (by, same), W, 1.2, handed))
+        found.append(Scale("hand-over-jump", "rest from", peak, (same, by), W, 1.2, handed, W))
     return found
 
 
-def _peak(marks: Landmarks, at: float | None, row: int) -> Scale:
-    def fault(low: float, high: float) -> tuple[Fault, float] | None:
-        peak = roundest_rate(low, high, marks.peak)
-        given = {"peak": peak, "intended": marks.peak}
-        factor = peak / marks.peak
-        if at is None:
-            return Fault("wrong-peak", given, lambda s: factor * s, 1.1), factor
-        old = lambda s: f.then(s, plain(at), factor * f.since(s, plain(at)))  # noqa: E731
-        return Fault("old-peak-after-resume", given | {"at": plain(at)}, old, 1.2, at, row), factor
+def between(rows: Evidence, rates: Array, scale: Scale, t: Array) -> tuple[Array, Array, Array]:
+    """The least and the greatest new rate that all rows up to each allow (..., n), and how many rows there are.
 
-    return Scale(lambda rates, t: (0.0, rates), fault)
-
-
-def _peak_above_floor(marks: Landmarks) -> Scale:
-    """Another peak and the same floor, so that only what lies above the floor is scaled; the warm-up as a whole."""
-    peak, floor, W = marks.peak, marks.floor, marks.warmup
-
-    def line(rates: Array, t: Array) -> tuple[Any, Any]:
-        share = (rates - floor) / (peak - floor)
-        after = t >= W
-        return np.where(after, floor - share * floor, 0.0), np.where(after, share * peak, rates)
-
-    def fault(low: float, high: float) -> tuple[Fault, float] | None:
-        new = roundest_rate(low, high, peak)
-        factor = (new - floor) / (peak - floor)
-        change = lambda s: f.lines(s, plain(W), new / peak, factor, floor * (1 - factor))  # noqa: E731
-        return Fault("wrong-peak", {"peak": new, "intended": peak, "floor kept": floor}, change, 1.2), factor
-
-    return Scale(line, fault)
-
-
-def _floor(marks: Landmarks) -> Scale:
-    """Another floor: the distance from the peak is scaled, after the warm-up."""
-    peak, floor, W = marks.peak, marks.floor, marks.warmup
-
-    def line(rates: Array, t: Array) -> tuple[Any, Any]:
-        after = t >= W
-        return np.where(after, peak, rates), np.where(after, rates - peak, 0.0)
-
-    def fault(low: float, high: float) -> tuple[Fault, float] | None:
-        ends = sorted(1 - (1 - floor / peak) * factor for factor in (low, high))
-        new = 0.0 if ends[0] <= 0 <= ends[1] else roundest_rate(ends[0], ends[1], peak)
-        if new < 0:
-            return None  # no framework has a floor below 0
-        factor = (peak - new) / (peak - floor)
-        change = lambda s: f.lines(s, plain(W), 1, factor, peak * (1 - factor))  # noqa: E731
-        name, cost = ("floor-ignored", 1.0) if new == 0 else ("wrong-floor", 1.3)
-        return Fault(name, {"floor": new, "intended": floor}, change, cost), factor
-
-    return Scale(line, fault)
-
-
-def _part(marks: Landmarks, part: str, later: bool) -> Scale:
-    """The warm-up, or what follows it, scaled by itself."""
-    W = marks.warmup
-
-    def line(rates: Array, t: Array) -> tuple[Any, Any]:
-        acts = (t >= W) == later
-        return np.where(acts, 0.0, rates), np.where(acts, rates, 0.0)
-
-    def fault(low: float, high: float) -> tuple[Fault, float] | None:
-        new = roundest_rate(low, high, marks.peak)
-        factor = new / marks.peak
-        change = lambda s: f.lines(s, plain(W), 1 if later else factor, factor if later else 1, 0)  # noqa: E731
-        given = {"at": plain(W), part: new, "intended": marks.peak}
-        return Fault("hand-over-jump", given, change, 1.2, W if later else None), factor
-
-    return Scale(line, fault)
-
-
-def roundest_rate(low: float, high: float, peak: float) -> float:
-    """The rate of fewest digits between two shares of a peak."""
-    # The ends are ratios of floats, rounded: four float64 spacings keep the true number inside.
-    room = 4 * np.finfo(np.float64).eps * max(abs(low), abs(high))
-    return shortest(min(low, high) * peak - room * peak, max(low, high) * peak + room * peak)
-
-
-def factors(rows: Evidence, rates: Array, scale: Scale, t: Array) -> tuple[Array, Array, Array]:
-    """The least and the greatest factor that all rows up to each allow (..., n), and how many rows there are.
-
-    Where they cross (least above greatest) no factor explains the rows up to there.
+    Where they cross (least above greatest) no new rate explains the rows up to there.
     """
     base, slope = scale.line(rates, t)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ends = [(rows.logged + sign * rows.allowed - base) / slope for sign in (-1, 1)]
     low, high = np.minimum(*ends), np.maximum(*ends)
     fixed, same = slope == 0, np.abs(rows.logged - base) <= rows.allowed
@@ -139,17 +122,12 @@ def factors(rows: Evidence, rates: Array, scale: Scale, t: Array) -> tuple[Array
     return low, high, np.sum(low <= high, axis=-1)
 
 
-def changes(low: float, high: float) -> bool:
-    """Whether a factor between these is known, and is neither 1 (no change) nor 0 (a constant)."""
-    return bool(np.isfinite(low) and np.isfinite(high)) and not low <= 1 <= high and not low <= 0 <= high
-
-
 def scaled(rates: Rates, rows: Evidence, scale: Scale) -> Iterator[Faults]:
-    """A factor on the rates alone."""
-    low, high, explained = factors(rows, rates(rows.rows), scale, rows.rows.t)
-    ends = float(low[explained - 1]), float(high[explained - 1])
-    if explained >= min(LEAST_ROWS, len(rows)) and changes(*ends) and (named := scale.fault(*ends)) is not None:
-        yield (named[0],)
+    """Another peak or floor alone."""
+    low, high, explained = between(rows, rates(rows.rows), scale, rows.rows.t)
+    if explained >= min(LEAST_ROWS, len(rows)):
+        named = scale.fault(float(low[explained - 1]), float(high[explained - 1]))
+        yield from () if named is None else ((named[0],),)
 
 
 def constant(rows: Evidence, marks: Landmarks, at: float | None, row: int) -> Iterator[Faults]:
@@ -163,7 +141,7 @@ def constant(rows: Evidence, marks: Landmarks, at: float | None, row: int) -> It
         # A rate that the schedule has somewhere is likelier to be one at which it got stuck.
         known = any(abs(rate - level) <= rows.allowed[0] for level in (marks.peak, *marks.levels))
         cost = 0.9 if at is None else 1.15 if known else 1.3
-        yield (Fault("constant", given, lambda s: f.constant_from(s, rate, at), cost, at, row),)
+        yield (Fault("constant", given, partial(f.constant_from, rate=rate, at=at), cost, at, row),)
 
 
 def added(rates: Rates, rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
@@ -172,73 +150,48 @@ def added(rates: Rates, rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
     if marks.warmup or len(rows) < 5 or t[0] < 0 or np.any(np.diff(t[:5]) <= 0):
         return
     right = np.flatnonzero(~rows.wrong(rates))
-    if len(right) and right[0]:
-        for rest in ("on time", "multiplies"):
-            lengths = [*_between(t[right[0] - 1], t[right[0]]), *_crossing(rates, rows, int(right[0]), rest)]
-            yield from _warmups(rates, rows, marks, rest, lengths)
+    joined = int(right[0]) if len(right) else 0
     falls = np.diff(logged) < 0
     peak = int(np.argmax(logged[: int(falls.argmax()) + 1])) if falls.any() else len(logged) - 1
-    if peak:
-        lengths = _between(t[peak - 1], t[min(peak + 1, len(t) - 1)])
-        for rest in ("later", *(("ends on time",) if marks.horizon else ())):
-            yield from _warmups(rates, rows, marks, rest, _likely(rates, rows, marks, rest, lengths))
+    first = rates(rows.rows.at(np.zeros_like(t)))
+    for rest, place, last, target in (
+        ("on time", joined, joined, first),
+        ("multiplies", joined, joined, rates(rows.rows)),
+        ("begins later", peak, peak + 1, first),
+        ("ends on time", peak if marks.horizon else 0, peak + 1, first),
+    ):
+        if place and np.all(target[: place + 1] > 0):
+            above = np.where(target > 0, target, 1)
+            share, allowed = logged / above, rows.allowed / above
+            for length in _lengths(t, share, place, float(t[min(last, len(t) - 1)])):
+                start = _start(t, share, allowed, length, float(first[0]))
+                if start is not None:
+                    given: dict[str, Any] = {"length": plain(length), "start": start}
+                    change = partial(f.warmup_added, **given, rest=rest, end=marks.horizon)
+                    given["then"] = "on time" if rest == "multiplies" else rest
+                    yield (Fault("warm-up-added", given, change, 1.1),)
 
 
-def _between(low: float, high: float) -> list[float]:
-    """Whole lengths above one time and up to another, the longest first."""
-    lengths = np.arange(np.floor(low) + 1, np.floor(high) + 1)[::-1]
-    return [float(length) for length in lengths[:MOST_LENGTHS]]
+def _lengths(t: Array, share: Array, place: int, last: float) -> list[float]:
+    """Whole lengths after the last row that rises, those nearest to where the line is at 1 first."""
+    whole = np.arange(np.floor(t[place - 1]) + 1, np.floor(last) + 1)
+    if place < 2:
+        return [float(length) for length in whole[::-1][:MOST_LENGTHS]]
+    slope, begin = np.polyfit(t[:place], share[:place], 1)
+    end = float((1 - begin) / slope) if slope > 0 else last
+    nearest = whole[np.argsort(np.abs(whole - end), kind="stable")[:MOST_LENGTHS]]
+    return [*map(float, nearest), *([end] if slope > 0 and end > 0 else [])]
 
 
-def _target(rates: Rates, rows: RowTimes, rest: str) -> Array:
-    """What the line rises to: the schedule's rate at that time, or its first."""
-    return rates(rows) if rest == "multiplies" else rates(rows.at(np.zeros_like(rows.t)))
-
-
-def _crossing(rates: Rates, rows: Evidence, until: int, rest: str) -> list[float]:
-    """Where the line through the rates of a warm-up, as shares of the schedule's, is at 1."""
-    rising = rows[:until]
-    target = _target(rates, rising.rows, rest)
-    if until < 2 or not np.all(target > 0):
-        return []
-    slope, share = np.polyfit(rising.rows.t, rising.logged / target, 1)
-    return [float((1 - share) / slope)] if slope * (1 - share) > 0 else []
-
-
-def _likely(rates: Rates, rows: Evidence, marks: Landmarks, rest: str, lengths: list[float]) -> list[float]:
-    """The lengths behind which most of some rows are right."""
-    if not lengths:
-        return []
-    some = rows[np.unique(np.linspace(np.searchsorted(rows.rows.t, lengths[0]), len(rows) - 1, 20).astype(int))]
-    t, end = some.rows.t, marks.horizon or 0.0
-    counts = []
-    for length in lengths:
-        moved = (t - length) * end / max(end - length, 1e-9) if rest == "ends on time" else t - length
-        counts.append(int(np.sum(~some.wrong(partial(_at, rates, moved)))))
-    return [lengths[i] for i in np.argsort(counts)[::-1][:3] if counts[i] >= LEAST_ROWS]
-
-
-def _at(rates: Rates, times: Array, rows: RowTimes) -> Array:
-    return rates(rows.at(times))
-
-
-def _warmups(rates: Rates, rows: Evidence, marks: Landmarks, rest: str, lengths: list[float]) -> Iterator[Faults]:
-    for length in lengths:
-        rising = rows[rows.rows.t < length]
-        target = _target(rates, rising.rows, rest)
-        left = 1 - rising.rows.t / length
-        if not len(rising) or not np.all(target > 0):
-            continue
-        ends = [((rising.logged + sign * rising.allowed) / target - 1 + left) / left for sign in (-1, 1)]
-        low, high = float(np.max(ends[0])), float(np.min(ends[1]))
-        if not low <= high or low <= 1 <= high or high < 0:
-            continue  # no line, none that rises, or one that would start below 0
-        top = float(rates(RowTimes(np.zeros(1), rows.rows.row[:1]))[0])
-        start = 0.0 if low <= 0 <= high else roundest_rate(low, high, top)
-        given = {"length": plain(length), "start": start, "then": "on time" if rest == "multiplies" else rest}
-        given["then"] = "begins later" if rest == "later" else given["then"]
-        change = partial(f.warmup_added, length=plain(length), start=start, rest=rest, end=marks.horizon)
-        yield (Fault("warm-up-added", given, change, 1.1),)
+def _start(t: Array, share: Array, allowed: Array, length: float, first: float) -> float | None:
+    """The plainest rate from which a line of some length rises through the rows; None where there is none."""
+    rises = t < length
+    left = 1 - t[rises] / length
+    ends = [(share[rises] + sign * allowed[rises] - 1 + left) / left for sign in (-1, 1)]
+    low, high = float(np.max(ends[0], initial=-np.inf)), float(np.min(ends[1], initial=np.inf))
+    if not low <= high or low <= 1 <= high or high < 0:
+        return None  # no line, none that rises, or one that would start below 0
+    return 0.0 if low <= 0 <= high else shortest(low * first, high * first)
 
 
 def after_the_end(s: Schedule, last: float) -> Iterator[Faults]:
@@ -254,4 +207,4 @@ def after_the_end(s: Schedule, last: float) -> Iterator[Faults]:
     slope = (s.left(end) - s(end - step)) / step
     if slope:
         given = {"end": end, "slope": slope}
-        yield (Fault("goes-on-after-the-end", given, lambda s: f.passes_its_end(s, slope, last), 1.1, end),)
+        yield (Fault("goes-on-after-the-end", given, partial(f.passes_its_end, slope=slope, last=last), 1.1, end),)

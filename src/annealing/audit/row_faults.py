@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..schedule.base import Schedule
 from . import faults as f
-from .candidates import plain
-from .evidence import Array, Evidence, Rates, RowTimes, run_begins
-from .faults import Fault
-from .intervals import digits_of, roundest, shortest
+from .evidence import Evidence, Rates, RowTimes, run_begins
+from .faults import Fault, Faults
+from .intervals import digits_of, plain, roundest, shortest
 from .landmarks import Landmarks
 
 MOST_GROWTH = 0.05  # of the updates so far: more steps than these are not skipped by a loss scaler
@@ -25,73 +22,8 @@ MOST_MILESTONES = 50
 FEW_LAGS = 6  # times that a loss scaler may skip early in a log
 FIRST_LAG = 64  # steps that a loss scaler skips before the first row, until its scale has come down
 
-Numbers = NDArray[np.int64]
 
-
-@dataclass(frozen=True, eq=False)
-class FollowedRates:
-    """What the rows of a log follow: schedules, each from a row on; by how many steps late; and rates of their own."""
-
-    schedules: tuple[tuple[int, Schedule], ...]
-    lags: tuple[Numbers, Numbers] | None = None  # rows, and the lag from each on
-    own: tuple[Numbers, Array] | None = None  # rows, and the rate in each
-
-    @property
-    def schedule(self) -> Schedule:
-        """The schedule of the last row."""
-        return self.schedules[-1][1]
-
-    def __call__(self, rows: RowTimes) -> Array:
-        if self.lags is not None:
-            place = np.searchsorted(self.lags[0], rows.row, side="right") - 1
-            rows = rows.at(rows.t - np.where(place >= 0, self.lags[1][np.maximum(place, 0)], 0))
-        rates: Array = self.schedules[0][1](rows.t)
-        for begin, schedule in self.schedules[1:]:
-            rates = np.where(rows.row < begin, rates, schedule(rows.t))
-        if self.own is not None:
-            place = np.minimum(np.searchsorted(self.own[0], rows.row), len(self.own[0]) - 1)
-            rates = np.where(self.own[0][place] == rows.row, self.own[1][place], rates)
-        return rates
-
-    def after(self, fault: Fault) -> FollowedRates:
-        """These rates with one fault more."""
-        if isinstance(fault, RowFault):
-            own, lags = fault.own or self.own, fault.lags or self.lags
-            return replace(self, own=own, lags=lags)
-        changed = fault.change(self.schedule)
-        kept = self.schedules if fault.row else self.schedules[:-1]
-        return replace(self, schedules=(*kept, (fault.row or self.schedules[-1][0], changed)))
-
-
-@dataclass(frozen=True, eq=False)
-class RowFault(Fault):
-    """A fault of rows and not of the schedule: steps that were skipped, or rates of their own."""
-
-    lags: tuple[Numbers, Numbers] | None = None
-    own: tuple[Numbers, Array] | None = None
-
-
-def course(schedule: Schedule, faults: tuple[Fault, ...] = ()) -> FollowedRates:
-    """What rows follow after one fault after another; a schedule that refuses what is after its end holds."""
-    found = FollowedRates(((0, schedule.beyond("hold")),))
-    for fault in faults:
-        found = found.after(fault)
-    return found
-
-
-def unchanged(s: Schedule) -> Schedule:
-    return s
-
-
-def lagging(times: Array, lags: Numbers, rows: Numbers) -> RowFault:
-    """Scheduler steps that were skipped: behind by a whole number that only grows, from these rows on."""
-    updates = [int(time) + 1 for time in times[:20]]
-    given = {"lag": int(lags[-1]), "times": len(lags), "updates": updates}
-    cost = 1.4 + 0.05 * len(lags)
-    return RowFault("skipped-scheduler-steps", given, unchanged, cost, float(times[0]), lags=(rows, lags))
-
-
-def skipped(rates: Rates, rows: Evidence) -> Iterator[tuple[Fault, ...]]:
+def skipped(rates: Rates, rows: Evidence) -> Iterator[Faults]:
     """A whole-number lag that only grows; as far as it explains the rows."""
     times, numbers = rows.rows
     if len(rows) < 3 or np.any(np.diff(times) <= 0):
@@ -123,10 +55,16 @@ def skipped(rates: Rates, rows: Evidence) -> Iterator[tuple[Fault, ...]]:
             break
     if found:
         places, lags = (np.array(column) for column in zip(*found, strict=True))
-        yield (lagging(times[places], lags, numbers[places]),)
+        updates = [int(time) + 1 for time in times[places[:20]]]
+        given = {"lag": int(lags[-1]), "times": len(lags), "updates": updates}
+        cost = 1.4 + 0.05 * len(lags)
+        at = float(times[places[0]])
+        yield (
+            Fault("skipped-scheduler-steps", given, cost=cost, at=at, lags=(numbers[places], lags.astype(np.float64))),
+        )
 
 
-def outliers(rates: Rates, rows: Evidence) -> Iterator[tuple[Fault, ...]]:
+def outliers(rates: Rates, rows: Evidence) -> Iterator[Faults]:
     """A few rows that are wrong, among others that are right."""
     wrong = np.flatnonzero(rows.wrong(rates))
     if not 0 < len(wrong) <= max(1, SHARE * len(rows)) or len(rows) < 10:
@@ -141,31 +79,35 @@ def outliers(rates: Rates, rows: Evidence) -> Iterator[tuple[Fault, ...]]:
     yield (instead("isolated-outliers", given, rows, wrong, cost),)
 
 
-def instead(name: str, given: dict[str, Any], rows: Evidence, places: Any, cost: float) -> RowFault:
+def instead(name: str, given: dict[str, Any], rows: Evidence, places: Any, cost: float) -> Fault:
     """Other rates at some rows, and no change elsewhere."""
     order = np.sort(places)
     own = (rows.rows.row[order], rows.logged[order])
-    return RowFault(name, given, unchanged, cost, float(rows.rows.t[order[0]]), own=own)
+    return Fault(name, given, cost=cost, at=float(rows.rows.t[order[0]]), own=own)
 
 
-def edited(rows: Evidence, marks: Landmarks) -> Iterator[tuple[Fault, ...]]:
+def edited(rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
     """Levels of a staircase that are not the intended ones, or come at other times."""
-    t = rows.rows.t
-    if len(set(marks.levels)) < 2 or np.any(np.diff(t) < 0) or t[0] < 0:
+    W = marks.warmup
+    stairs = rows[rows.rows.t >= W]
+    t = stairs.rows.t
+    if not marks.levels or not len(t) or np.any(np.diff(rows.rows.t) < 0) or rows.rows.t[0] < 0:
         return
-    begins = np.concatenate([[0], np.flatnonzero(np.abs(np.diff(rows.logged)) > rows.allowed[1:]) + 1])
+    begins = np.concatenate([[0], np.flatnonzero(np.abs(np.diff(stairs.logged)) > stairs.allowed[1:]) + 1])
     # Each level must be seen more than once: else every log is a staircase.
-    if len(begins) > min(MOST_MILESTONES, max(2, len(rows) // 3)):
+    if len(begins) > min(MOST_MILESTONES, max(2, len(stairs) // 3)) or len(begins) == len(set(marks.levels)) == 1:
         return
-    levels = [_level(rows[part], marks.levels) for part in np.split(np.arange(len(rows)), begins[1:])]
-    times = [0, *(_milestone(t[i - 1], t[i], marks.milestones) for i in begins[1:])]
+    levels = [_level(stairs[part], marks.levels) for part in np.split(np.arange(len(stairs)), begins[1:])]
+    times = [plain(W), *(_milestone(t[i - 1], t[i], marks.milestones) for i in begins[1:])]
     intended = [m for m in marks.milestones if m <= t[-1]]
     new = sum(rate not in marks.levels for rate in levels)
-    moved = len(set(times[1:]) ^ set(intended))
-    given = {"milestones": times[1:], "intended": intended[:MOST_MILESTONES], "rates": levels[1:]}
-    stairs = list(zip(times, levels, strict=True))
-    cost = 0.9 + 0.25 * moved + 0.5 * new
-    yield (Fault("milestones-edited", given, lambda s: f.staircase(stairs), cost),)
+    # One milestone at another time is one change, and so is one more or one less.
+    changes = max(len(set(times[1:]) - set(intended)), len(set(intended) - set(times[1:])))
+    # 0.1 * 0.1 is 0.010000000000000002: as a parameter it is shown as it was meant.
+    rates = [float(f"{level:.15g}") for level in levels[1:]]
+    given = {"milestones": times[1:], "intended": intended[:MOST_MILESTONES], "rates": rates}
+    change = partial(f.staircase, begin=plain(W), levels=list(zip(times, levels, strict=True)))
+    yield (Fault("milestones-edited", given, change, 0.9 + 0.25 * changes + 0.5 * new + 0.1 * (W > 0)),)
 
 
 def _level(rows: Evidence, known: tuple[float, ...]) -> float:
@@ -188,7 +130,7 @@ def _rounder(low: float, high: float) -> float:
     return best if digits_of(best) < digits_of(high) else high
 
 
-def several(rates: Rates, rows: Evidence) -> Iterator[tuple[Fault, ...]]:
+def several(rates: Rates, rows: Evidence) -> Iterator[Faults]:
     """Runs one after another, each from the start, of which only some follow."""
     begins = run_begins(rows)
     if len(begins) < 2:

@@ -14,12 +14,12 @@ from .coverage import Coverage, are_means, coverage, source
 from .epoch_lengths import UNTOLD, of_followed_length
 from .evidence import Evidence, evidence, group_number, run_begins
 from .explain import Account, explain, follows_from
-from .faults import ADVICE, Fault
+from .faults import ADVICE, Fault, FollowedRates, course
 from .landmarks import Landmarks, landmarks
 from .log import Log
 from .messages import sentences
 from .param_groups import beside
-from .row_faults import FollowedRates, course, several_runs
+from .row_faults import several_runs
 
 SHORT = "the rates that were logged have so few digits that they may have been rounded"
 
