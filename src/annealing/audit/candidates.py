@@ -140,21 +140,23 @@ def slope(
 def _steps(p: float, per_epoch: int | None, marks: Landmarks | None) -> list[Faults]:
     """p steps for each update, by name."""
     k, rarely = (p, False) if p > 1 else (1 / p, True)
-    if not is_whole(k):
-        if marks is None or marks.horizon is not None or not marks.warmup:
-            return []
+    found: list[Faults] = []
+    if marks is not None and marks.horizon is None and marks.warmup:
         # Without an end, a schedule whose warm-up has another length is the same one, stretched.
         length, name = plain(marks.warmup / p), "warm-up-stretched" if rarely else "warm-up-clipped"
         given = {"length": length, "intended": plain(marks.warmup), "then": "stretched as well"}
-        return [(Fault(name, given, _stretched(exact(length, "length") / exact(plain(marks.warmup), "W"))),)]
+        by = exact(length, "length") / exact(plain(marks.warmup), "warm-up")
+        found = [(Fault(name, given, _stretched(by), 1.2),)]
+    if not is_whole(k):
+        return found
     k = round(k)
     if rarely:
-        return [(Fault("stepped-too-rarely", {"k": k}, _stretched(k)),)]
+        return [*found, (Fault("stepped-too-rarely", {"k": k}, _stretched(k)),)]
     if per_epoch == k:
-        return [(Fault("stepped-per-update", {"updates_per_epoch": k}, _stretched(Fraction(1, k))),)]
+        return [*found, (Fault("stepped-per-update", {"updates_per_epoch": k}, _stretched(Fraction(1, k))),)]
     # A length in epochs, times the updates of an epoch, can be divided by these.
     cost = 1.0 if marks is None or marks.horizon is None or is_whole(marks.horizon / k) else 1.02
-    return [(Fault("stepped-too-often", {"k": k}, _stretched(Fraction(1, k)), cost),)]
+    return [*found, (Fault("stepped-too-often", {"k": k}, _stretched(Fraction(1, k)), cost),)]
 
 
 def _stretched(by: Any) -> f.Change:
@@ -176,7 +178,8 @@ def _horizon(
 
     # A warm-up is seldom scaled with the horizon, so that one that is kept takes a little less to believe.
     cost = 1.2 - 0.05 * (kept > 0 and at is None) + 0.3 * (at is not None) + NOT_PLAIN * (not is_whole(end))
-    cost += 0.3 * (not is_whole(end) and not marks.ends)  # milestones and first cycles are whole
+    # Milestones are seldom all stretched; and a first cycle is whole.
+    cost += 0.4 * bool(marks.levels) + 0.3 * (not is_whole(end) and not marks.ends)
     return Fault(name, given, change, cost, at, row)
 
 
@@ -245,7 +248,7 @@ class Resume:
 def from_a_row(resume: Resume, marks: Landmarks, reach: float, solved: tuple[float, ...]) -> Iterator[Clock]:
     """Faults of the clock that act from a resume on. solved: factors of the clock that two rows give."""
     ats, row, inner, now = resume.times, resume.row, resume.inner, resume.now
-    usual = (*range(2, 17), 32, 64) if len(ats) <= 100 else (2, 3, 4, 8, 16)
+    usual = (*range(2, 17), 32, 64) if len(ats) <= 300 else (2, 3, 4, 8, 16)
     factors = dict.fromkeys([*solved, *map(float, usual), *(1 / k for k in usual)])
     both = [(at, k) for at in ats for k in factors]
 
@@ -271,7 +274,11 @@ def from_a_row(resume: Resume, marks: Landmarks, reach: float, solved: tuple[flo
         if d in ats:
             # That the time happens to be the position, where nothing shows either, takes more to believe.
             return [*found, (fault("double-step-after-resume", d, 2 * d, 1.4 if d <= resume.before else 1.1),)]
-        by = [(fault("offset-after-resume", now, now + d, 1.5, by=plain(d)),)] if d and now + d >= 0 else []
+        by = (
+            [(fault("offset-after-resume", now, now + d, 1.5 + 0.2 * bool(marks.levels), by=plain(d)),)]
+            if d and now + d >= 0
+            else []
+        )
         return [*found, *by]
 
     def shifts(low: float, high: float) -> list[float]:

@@ -101,13 +101,17 @@ def edited(rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
     times = [plain(W), *(_milestone(t[i - 1], t[i], marks.milestones) for i in begins[1:])]
     intended = [m for m in marks.milestones if m <= t[-1]]
     new = sum(rate not in marks.levels for rate in levels)
-    # One milestone at another time is one change, and so is one more or one less.
-    changes = max(len(set(times[1:]) - set(intended)), len(set(intended) - set(times[1:])))
+    # One milestone at another time is little more of a change than one more or one less.
+    changes = sorted(map(len, (set(times[1:]) - set(intended), set(intended) - set(times[1:]))))
     # 0.1 * 0.1 is 0.010000000000000002: as a parameter it is shown as it was meant.
     rates = [float(f"{level:.15g}") for level in levels[1:]]
     given = {"milestones": times[1:], "intended": intended[:MOST_MILESTONES], "rates": rates}
     change = partial(f.staircase, begin=plain(W), levels=list(zip(times, levels, strict=True)))
-    yield (Fault("milestones-edited", given, change, 0.9 + 0.25 * changes + 0.5 * new + 0.1 * (W > 0)),)
+    yield (
+        Fault(
+            "milestones-edited", given, change, 0.9 + 0.2 * changes[0] + 0.25 * changes[1] + 0.5 * new + 0.1 * (W > 0)
+        ),
+    )
 
 
 def _level(rows: Evidence, known: tuple[float, ...]) -> float:

@@ -43,7 +43,10 @@ class Explanation:
 
     @property
     def cost(self) -> float:
-        return sum(fault.cost for fault in self.faults)
+        # Two other slopes of the clock together are only another way to say another warm-up and another horizon.
+        slopes = sum(fault.name.startswith(("stepped-too", "wrong-hor", "schedule-")) for fault in self.faults)
+        whole = all(fault.at is None for fault in self.faults)
+        return sum(fault.cost for fault in self.faults) + 0.3 * (slopes > 1 and whole)
 
     @property
     def names(self) -> str:
@@ -212,7 +215,7 @@ class Trial:
         # Great changes, the starts of runs, and where the rate comes to rest are where one fault may end.
         change = np.abs(np.diff(self.few.logged))
         great = (np.argsort(-change, kind="stable")[:3] + 1).tolist() if len(change) > 8 else []
-        rest = np.flatnonzero((change[1:] == 0) & (change[:-1] != 0))[:3] + 2
+        rest = np.flatnonzero((change[1:] == 0) & (change[:-1] != 0))[:3] + 1
         spans |= {place for place in (*great, *run_begins(self.few)[1:], *rest.tolist()) if place > begin + 3}
         return sorted((min(span, len(self.few)) for span in spans), reverse=True)
 
@@ -260,9 +263,14 @@ class Trial:
             # A few rows gave these values, so that only all of them can tell one from the next.
             yield np.array(values)[:, None], self.few[begin:]
         if beside and clock.scan is not None and clock.scan[1] > clock.scan[0]:
-            found = lowest(self._misfit(clock, some, beside[0]), clock.scan, float(np.min(some.allowed)))
-            if len(found):
-                yield clock.unknown(found)[:, None], some
+            # Each search costs some milliseconds: one for the peak, and one for the floor where all rows tell it.
+            whole = [
+                scale for scale in beside[1:] if scale.key == "floor" and some.rows.row[-1] == self.few.rows.row[-1]
+            ]
+            for scale in (beside[0], *whole):
+                found = lowest(self._misfit(clock, some, scale), clock.scan, float(np.min(some.allowed)))
+                if len(found):
+                    yield clock.unknown(found)[:, None], some
 
     def _rates(self, clock: Clock, unknowns: Array, some: Evidence) -> tuple[Array, Array]:
         """The rates for rows of unknowns, and the times at which the schedule is asked for them."""
