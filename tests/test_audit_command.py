@@ -87,7 +87,15 @@ def test_the_schedule_that_is_printed_for_a_yolo_log_follows(bias: float, tmp_pa
     answer = json.loads(run(file, "--json").stdout)
     back = run(file, "--expect", answer["schedule"], "--unit", answer["unit"])
     assert back.exit_code == 0, back.output
-    assert "After the warm-up the decay is 1 epoch late, as in YOLO's trainers." in back.output
+    assert "After the warm-up the decay is 1 epoch late, as in YOLO's trainers; --strict refuses that." in back.output
+    assert run(file, "--expect", answer["schedule"], "--unit", answer["unit"], "--strict").exit_code == 1
+
+
+def test_the_habit_of_yolo_trainers_is_granted_to_their_logs_alone(tmp_path: Path) -> None:
+    file = Path(yolo_log(tmp_path / "results.csv", 0.0))
+    file.write_text(file.read_text().replace("lr/pg0", "lr"))
+    expect = "linear(0, 1, 3).shifted(Fraction(-39, 40)) * linear(0.01, 1e-4, 100)"
+    assert run(str(file), "--expect", expect).exit_code == 1
 
 
 @pytest.mark.parametrize(("late", "from_epoch"), [(2, 0), (1, 20)])

@@ -40,6 +40,7 @@ STATUS = {"follows": 0, "departs": 1, "no verdict": 2}
 )
 @click.option("--unit", type=click.Choice(["update", "epoch"]), help="The unit of the schedule, if the log has both.")
 @click.option("--group", metavar="GROUP", default="0", help="The param group, by name or number.  [default: the first]")
+@click.option("--strict", is_flag=True, help="Accept no trainer's habit that departs from the schedule.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--out", type=Path, metavar="FILE", help="Also draw a picture (.png or .svg).")
 @plan_options
@@ -50,6 +51,7 @@ def audit(
     columns: tuple[str, ...],
     unit: str | None,
     group: str,
+    strict: bool,
     as_json: bool,
     out: Path | None,
     **plan: Any,
@@ -74,9 +76,13 @@ def audit(
             recovered = recover(log, number, unit)
             told, status = _recovered(log, number, recovered)
         else:
+<<<<<<< HEAD
             verdict = held_against(in_unit(log, unit), intended, group=number)
             if unit is None and verdict.status == "departs":
                 verdict = replace(verdict, notes=(*verdict.notes, *_other_unit(logs, log, verdict)))
+=======
+            verdict = held_against(in_unit(log, unit), intended, group=number, strict=strict)
+>>>>>>> 5410a76 (Audit: the late decay of YOLO's trainers is granted to their logs alone, said, and refused by --strict)
             told, status = (json.loads(verdict.to_json()), _text(verdict)), STATUS[verdict.status]
     except (LogError, ScheduleError) as error:
         raise InputError(str(error)) from None

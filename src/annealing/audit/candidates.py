@@ -263,7 +263,7 @@ def from_a_row(resume: Resume, marks: Landmarks, reach: float, solved: tuple[flo
         name, number = ("stepped-too-often", plain(k)) if k > 1 else ("stepped-too-rarely", plain(1 / k))
         # On a staircase one milestone that moved tells one number, and not both the time and the factor.
         seen = sum(at < at + (m - at) / k <= reach for m in marks.milestones)
-        cost += 0.3 * (len(marks.milestones) > 0 and seen < 2)
+        cost += 0.5 * (len(marks.milestones) > 0 and seen < 2)
         return fault(name, at, at, cost, number if k > 1 else Fraction(1) / exact(number, "k"), k=number)
 
     def moved(d: float) -> list[Faults]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..schedule.base import Schedule
 from .evidence import evidence, shifts
+from .faults import course
 from .log import Log
-from .row_faults import course
 
 MOST = 1000  # lengths to try
 UNTOLD = "the log does not say how many updates an epoch has"

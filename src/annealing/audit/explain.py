@@ -21,7 +21,8 @@ from .row_faults import instead, several_runs, skipped
 from .search import CHEAP, LEAST, Explanation, Search
 
 FIRM = 1.5  # one fault that costs no more is taken without trying other shifts
-AN_EPOCH_LATE = "After the warm-up the decay is 1 epoch late, as in YOLO's trainers."
+AN_EPOCH_LATE = "After the warm-up the decay is 1 epoch late, as in YOLO's trainers; --strict refuses that."
+YOLO = ("lr/pg", "x/lr")  # how these trainers name their param groups
 # Bars that are one off are off here and there: rows that stay behind from some row on were skipped.
 STEADY = 8
 
@@ -45,11 +46,11 @@ class Account:
 
     @property
     def cost(self) -> float:
-        return self.found[0].cost
+        return self.found[0].cost if self.full else math.inf
 
 
-def explain(log: Log, group: int, schedule: Schedule, marks: Landmarks) -> Account:
-    """What explains the rows of a log."""
+def explain(log: Log, group: int, schedule: Schedule, marks: Landmarks, strict: bool = False) -> Account:
+    """What explains the rows of a log. strict: not the habit of a trainer that departs from the schedule."""
     known = evidence(log, group, marks.peak)
     meant = course(schedule)
     held: dict[int, Evidence] = {}
@@ -59,28 +60,31 @@ def explain(log: Log, group: int, schedule: Schedule, marks: Landmarks) -> Accou
             return Account(shift, held[shift], [Explanation(())])
     following = [shift for shift, rows in held.items() if rows.first_wrong(meant) is None]
     if following and log.shift is not None:
-        return Account(log.shift, held[log.shift], [_logged(log.shift, shift) for shift in following])
-    if log.unit == "epoch" and (late := _an_epoch_late(log, schedule, held)) is not None:
+        return Account(log.shift, held[log.shift], [Explanation(_logged(log.shift, shift)) for shift in following])
+    if not strict and (late := _an_epoch_late(log, schedule, held)) is not None:
         return late
     if log.slack and (found := _unsteady(log, schedule, held)) is not None:
         return found
-    if all(len(rows) == 1 for rows in held.values()):
-        shift = next(iter(held))
+    if len(known) == 1:
         return Account(shift, held[shift], [])  # one rate fits anything
-    per_epoch = _updates_per_epoch(log)
-    best = _searched(log, schedule, held, marks, per_epoch)
-    if not best.full or best.cost > CHEAP:
-        best = _cheaper(best, _of_a_part(schedule, held, marks, per_epoch))
+    best = _searched(log, schedule, held, marks)
+    if best.cost > CHEAP:
+        best = _cheaper(best, _of_a_part(log, schedule, held, marks))
     if log.shift is not None and best.shift != log.shift and best.full:
-        extra = _logged(log.shift, best.shift).faults
-        moved = [Explanation((*one.faults, *extra), None) for one in best.found]
-        return Account(log.shift, held[log.shift], moved)
+        extra = _logged(log.shift, best.shift)
+        return Account(log.shift, held[log.shift], [Explanation((*one.faults, *extra)) for one in best.found])
     return best
 
 
+def _logged(habit: int, shift: int) -> Faults:
+    name = "logged-one-early" if shift > habit else "logged-one-late"
+    return (Fault(name, {"shift": shift, "habit": habit}, partial(f.since, time=shift - habit)),)
+
+
 def _an_epoch_late(log: Log, schedule: Schedule, held: dict[int, Evidence]) -> Account | None:
-    """Rows that follow if the decay is one epoch late once the warm-up that multiplies it is over."""
-    if (end := multiplied_until(schedule)) is None:
+    """Rows of a YOLO trainer that follow if the decay is one epoch late once the warm-up that multiplies it is over."""
+    end = multiplied_until(schedule)
+    if end is None or log.unit != "epoch" or not any(name.startswith(YOLO) for name in log.groups):
         return None
     for shift, rows in held.items():
         # The warm-up computes the rate of its own epoch; the scheduler counts from -1, so it is one epoch late.
@@ -98,27 +102,20 @@ def _unsteady(log: Log, schedule: Schedule, held: dict[int, Evidence]) -> Accoun
             behind = int(np.sum(rows.rows.row >= faults[0].lags[0][0])) if faults[0].lags else 0
             if behind >= STEADY and rows.first_wrong(course(schedule, faults)) is None:
                 return Account(shift, rows, [Explanation(faults)])
-    nearest = sorted(held, key=lambda shift: int(held[shift].wrong(meant).sum()))
-    for shift in nearest:
+    for shift in sorted(held, key=lambda shift: int(held[shift].wrong(meant).sum())):
         loose = replace(held[shift], slack=log.slack)
         if loose.first_wrong(meant) is None and log.shift in (None, shift):
             return Account(shift, loose, [Explanation(())])
     return None
 
 
-def _searched(
-    log: Log, schedule: Schedule, held: dict[int, Evidence], marks: Landmarks, per_epoch: int | None
-) -> Account:
+def _searched(log: Log, schedule: Schedule, held: dict[int, Evidence], marks: Landmarks) -> Account:
     """One fault by each shift and then, where the steps may be off, one that allows for it; after that two."""
-    meant = course(schedule)
-    searches = [(shift, Search(schedule, rows, marks, per_epoch)) for shift, rows in held.items()]
+    tried = list(held.items())
     if log.slack:
-        loose = {shift: replace(rows, slack=log.slack) for shift, rows in held.items()}
-        searches += [
-            (shift, Search(schedule, rows, marks, per_epoch))
-            for shift, rows in loose.items()
-            if rows.first_wrong(meant) is not None
-        ]
+        loose = [(shift, replace(rows, slack=log.slack)) for shift, rows in held.items()]
+        tried += [(shift, rows) for shift, rows in loose if rows.first_wrong(course(schedule)) is not None]
+    searches = [(shift, Search(schedule, rows, marks, _updates_per_epoch(log))) for shift, rows in tried]
     full: list[tuple[int, Search]] = []
     for stage in (_single, Search.double):
         for shift, search in searches:
@@ -126,14 +123,13 @@ def _searched(
             if search.found:
                 full.append((shift, search))
                 # By the habit of the log's format no other shift can be as likely.
-                if shift == log.shift and search.full()[0].cost <= (2 * CHEAP if stage is Search.double else FIRM):
+                enough = 2 * CHEAP if stage is Search.double else FIRM
+                if search.cost <= (CHEAP if search.evidence.slack else enough if shift == log.shift else 0):
                     break
-                if search.evidence.slack and search.full()[0].cost <= CHEAP:
-                    break
-        if full and (stage is Search.double or min(search.full()[0].cost for _, search in full) <= CHEAP):
+        if full and (stage is Search.double or min(search.cost for _, search in full) <= CHEAP):
             break
     if full:
-        shift, search = min(full, key=lambda one: one[1].full()[0].cost)
+        shift, search = min(full, key=lambda one: one[1].cost)
         return Account(shift, search.evidence, search.full())
     shift, search = searches[0]
     return Account(shift, search.evidence, search.best())
@@ -148,9 +144,7 @@ def _single(search: Search) -> None:
 
 
 def _of_operands(schedule: Schedule, rows: Evidence, per_epoch: int | None) -> Iterator[Faults]:
-    if not isinstance(schedule, Sum | Product):
-        return
-    for number, part in enumerate(schedule.parts):
+    for number, part in enumerate(schedule.parts if isinstance(schedule, Sum | Product) else ()):
         if not isinstance(part, Schedule):
             continue
         alone = _alone(schedule, number, rows)
@@ -159,16 +153,16 @@ def _of_operands(schedule: Schedule, rows: Evidence, per_epoch: int | None) -> I
         search = Search(part, alone, landmarks(part, float(rows.rows.t.max()), part_of_more=True), per_epoch)
         search.single()
         inner = [one.faults for one in search.full()] or list(_of_operands(part, alone, per_epoch))
-        if any(fault.name.startswith("warm-up") for faults in inner for fault in faults):
-            # A warm-up that is not there is a constant or an offset too, but nobody would say so.
-            inner = [faults for faults in inner if faults[0].name.startswith("warm-up")]
-        for faults in inner:
+        # A warm-up that is not there is a constant or an offset too, but nobody would say so.
+        warmups = [faults for faults in inner if faults[0].name.startswith("warm-up")]
+        for faults in warmups or inner:
             if not any(fault.of_rows for fault in faults):
                 yield tuple(_lifted(fault, number) for fault in faults)
 
 
-def _alone(schedule: Sum | Product, number: int, rows: Evidence) -> Evidence:
+def _alone(schedule: Schedule, number: int, rows: Evidence) -> Evidence:
     """The rows of a sum or a product as those of one of its parts."""
+    assert isinstance(schedule, Sum | Product)
     others = [part for i, part in enumerate(schedule.parts) if i != number]
     values = [part(rows.rows.t) if isinstance(part, Schedule) else np.full(len(rows), part) for part in others]
     if isinstance(schedule, Sum):
@@ -184,36 +178,29 @@ def _lifted(fault: Fault, number: int) -> Fault:
 
     def change(s: Schedule) -> Schedule:
         assert isinstance(s, Sum | Product)
-        parts = [
-            fault.change(part) if i == number and isinstance(part, Schedule) else part for i, part in enumerate(s.parts)
-        ]
-        return type(s)(tuple(parts))
+        part = s.parts[number]
+        assert isinstance(part, Schedule)
+        return type(s)((*s.parts[:number], fault.change(part), *s.parts[number + 1 :]))
 
     return replace(fault, change=change, cost=fault.cost + 0.1)
 
 
-def _of_a_part(
-    schedule: Schedule, held: dict[int, Evidence], marks: Landmarks, per_epoch: int | None
-) -> Account | None:
+def _of_a_part(log: Log, schedule: Schedule, held: dict[int, Evidence], marks: Landmarks) -> Account | None:
     """What explains the last run of a log up to where it follows, if that is not the whole log; None if nothing does.
 
     The runs before it count as such that do not follow.
     """
-    meant = course(schedule)
     for stage in (Search.single, Search.double):
         for shift, rows in held.items():
-            begin = run_begins(rows)[-1]
-            end = follows_from(schedule, rows) or len(rows)
-            if end - begin < LEAST or end - begin == len(rows) or rows[begin:end].first_wrong(meant) is None:
-                continue
-            search = Search(schedule, rows[begin:end], marks, per_epoch)
-            stage(search)
-            within = [_within(one.faults, rows, slice(begin, end), schedule) for one in search.full()]
-            found = [
-                Explanation(faults, None) for faults in within if rows.first_wrong(course(schedule, faults)) is None
-            ]
-            if found:
-                return Account(shift, rows, found)
+            begin, end = run_begins(rows)[-1], follows_from(schedule, rows) or len(rows)
+            part = rows[begin:end]
+            if LEAST <= len(part) < len(rows) and part.first_wrong(course(schedule)) is not None:
+                search = Search(schedule, part, marks, _updates_per_epoch(log))
+                stage(search)
+                within = [_within(one.faults, rows, slice(begin, end), schedule) for one in search.full()]
+                found = [one for one in within if rows.first_wrong(course(schedule, one)) is None]
+                if found:
+                    return Account(shift, rows, [Explanation(faults) for faults in found])
     return None
 
 
@@ -226,13 +213,11 @@ def follows_from(schedule: Schedule, rows: Evidence) -> int | None:
 
 def _within(faults: Faults, rows: Evidence, part: slice, intended: Schedule) -> Faults:
     """Faults of a part of a log as those of the whole, in which other runs come before it, or it is right after it."""
-    first = int(rows.rows.row[part.start]) if part.start else 0
-    found = list(faults)
+    found, last = list(faults), faults[-1]
     if part.stop < len(rows):
-        end = plain(float(rows.rows.t[part.stop - 1]) + 1)
-        last = found[-1]
         if last.of_rows:
             return ()
+        end = plain(float(rows.rows.t[part.stop - 1]) + 1)
 
         def change(s: Schedule) -> Schedule:
             return f.then(last.change(s), end, f.since(intended, end))
@@ -242,7 +227,7 @@ def _within(faults: Faults, rows: Evidence, part: slice, intended: Schedule) -> 
     if not part.start:
         return tuple(found)
     earlier = instead("several-runs-in-one-file", several_runs(rows, []), rows, np.arange(part.start), 1.2)
-    return (earlier, *(replace(one, row=one.row or first) for one in found))
+    return (earlier, *(replace(one, row=one.row or int(rows.rows.row[part.start])) for one in found))
 
 
 def _cheaper(whole: Account, part: Account | None) -> Account:
@@ -253,16 +238,9 @@ def _cheaper(whole: Account, part: Account | None) -> Account:
     return replace(first, found=[*first.found, *(second.found if second.shift == first.shift else [])])
 
 
-def _logged(habit: int, shift: int) -> Explanation:
-    name = "logged-one-early" if shift > habit else "logged-one-late"
-    return Explanation((Fault(name, {"shift": shift, "habit": habit}, partial(f.since, time=shift - habit)),))
-
-
 def _updates_per_epoch(log: Log) -> int | None:
     if log.unit != "update" or log.epochs is None:
         return None
     known = np.isfinite(log.epochs) & (log.epochs > 0)
-    if not known.any():
-        return None
-    number = float(np.median(log.clock[known] / log.epochs[known]))
+    number = float(np.median(log.clock[known] / log.epochs[known])) if known.any() else 0.0
     return round(number) if number >= 2 else None

@@ -113,6 +113,11 @@ class Search:
                 kept.append(one)
         return kept[:MOST]
 
+    @property
+    def cost(self) -> float:
+        """What the likeliest of those takes to believe."""
+        return self.full()[0].cost
+
     def best(self) -> list[Explanation]:
         """The one that explains most, if that is more than a half."""
         best = max(self.partial, key=lambda found: (found.until or 0, -found.cost), default=None)

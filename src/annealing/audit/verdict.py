@@ -131,12 +131,18 @@ class Verdict:
         return " ".join(sentences(self))
 
 
+<<<<<<< HEAD
 def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) -> Verdict:
+=======
+def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0, strict: bool = False) -> Verdict:
+>>>>>>> 5410a76 (Audit: the late decay of YOLO's trainers is granted to their logs alone, said, and refused by --strict)
     """Compare the rates that a run used with the intended schedule, and name what went wrong.
 
     log: from `annealing.audit.read`, or made by hand. expect: in the unit of the log's clock. plan: resolves lengths
-    with units, by `plan.resolve(expect)`. group: the param group, by number or name. A ScheduleError names a log
-    without rates, a group that is not there and a schedule that cannot be called.
+    with units, by `plan.resolve(expect)`. group: the param group, by number or name. strict: a known habit of a trainer
+    that departs from the schedule (the decay of YOLO's trainers, one epoch late after the warm-up) is a fault too, and
+    no mere note. A ScheduleError names a log without rates, a group that is not there and a schedule that cannot be
+    called.
 
     A rate is the schedule's if it lies within `log.half` of it, plus 1e-12 of the schedule's peak for rounding in
     float64 (4e-7 where every rate is a float32).
@@ -158,7 +164,7 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) ->
         )
     marks = landmarks(expect, float(np.nanmax(log.clock)))
     log = of_followed_length(log, expect, number, marks.peak)
-    return _verdict(log, expect, number, marks, explain(log, number, expect, marks))
+    return _verdict(log, expect, number, marks, explain(log, number, expect, marks, strict))
 
 
 def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account: Account) -> Verdict:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..audit import Log, Recovered, Verdict, audit, read, recover
+from ..audit.faults import course
 from ..audit.messages import judged, read_and_covered
-from ..audit.row_faults import course
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .time_axis import Array, steps_per_epoch
