@@ -76,13 +76,9 @@ def audit(
             recovered = recover(log, number, unit)
             told, status = _recovered(log, number, recovered)
         else:
-<<<<<<< HEAD
-            verdict = held_against(in_unit(log, unit), intended, group=number)
+            verdict = held_against(in_unit(log, unit), intended, group=number, strict=strict)
             if unit is None and verdict.status == "departs":
                 verdict = replace(verdict, notes=(*verdict.notes, *_other_unit(logs, log, verdict)))
-=======
-            verdict = held_against(in_unit(log, unit), intended, group=number, strict=strict)
->>>>>>> 5410a76 (Audit: the late decay of YOLO's trainers is granted to their logs alone, said, and refused by --strict)
             told, status = (json.loads(verdict.to_json()), _text(verdict)), STATUS[verdict.status]
     except (LogError, ScheduleError) as error:
         raise InputError(str(error)) from None

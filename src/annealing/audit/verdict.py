@@ -131,11 +131,7 @@ class Verdict:
         return " ".join(sentences(self))
 
 
-<<<<<<< HEAD
-def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0) -> Verdict:
-=======
 def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0, strict: bool = False) -> Verdict:
->>>>>>> 5410a76 (Audit: the late decay of YOLO's trainers is granted to their logs alone, said, and refused by --strict)
     """Compare the rates that a run used with the intended schedule, and name what went wrong.
 
     log: from `annealing.audit.read`, or made by hand. expect: in the unit of the log's clock. plan: resolves lengths
