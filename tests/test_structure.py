@@ -164,7 +164,7 @@ BOUNDS = {
     "torch": 4_000,
     "hosts": 480,
     "compare": 6_000,
-    "audit": 3_130,
+    "audit": 3_160,
     "audit/readers": 2_440,
     "audit/recovery": 3_100,
     "translation": 2_500,
