@@ -31,7 +31,7 @@ NOT_PLAIN = 0.15  # what a horizon that is no whole number takes to believe
 
 
 @dataclass(frozen=True)
-class Clock:
+class ClockFaults:
     """Faults of the clock that differ in unknowns.
 
     times: from unknowns, each of shape (m, 1) or a number, and times (n,), to the times (m, n) that the schedule is
@@ -54,7 +54,7 @@ def rescaled(to: Callable[[float], float], back: Callable[[float], float], low: 
     return [back(number) for number in wholes(*sorted((to(low), to(high)))) if number]
 
 
-def from_the_start(marks: Landmarks, last: float, per_epoch: int | None) -> Iterator[Clock]:
+def from_the_start(marks: Landmarks, last: float, per_epoch: int | None) -> Iterator[ClockFaults]:
     """Faults of the clock that act from the first update on."""
     epochs = [per_epoch] if per_epoch else []
     factors = dict.fromkeys((*USUAL_FACTORS, *epochs))
@@ -65,17 +65,17 @@ def from_the_start(marks: Landmarks, last: float, per_epoch: int | None) -> Iter
     if marks.warmup and marks.horizon is not None and not only_warmup:
         yield slope(marks, marks.warmup, last)
     lengths = [(float(n),) for n in dict.fromkeys([*epochs, *range(2, int(min(last / 2, MOST_EPOCH)) + 1)])]
-    yield Clock(lambda n, t: np.floor(t / n), partial(_stairs, "stepped-per-epoch", last), lengths)
-    yield Clock(lambda n, t: n * np.floor(t / n), partial(_stairs, "held-for-an-epoch", last), lengths)
+    yield ClockFaults(lambda n, t: np.floor(t / n), partial(_stairs, "stepped-per-epoch", last), lengths)
+    yield ClockFaults(lambda n, t: n * np.floor(t / n), partial(_stairs, "held-for-an-epoch", last), lengths)
     reach = (-last, max(last, marks.horizon or 0), False)
-    yield Clock(lambda d, t: t + d, _offset, [(d,) for d in np.arange(-64.0, 65) if d], wholes, reach)
+    yield ClockFaults(lambda d, t: t + d, _offset, [(d,) for d in np.arange(-64.0, 65) if d], wholes, reach)
     if marks.horizon is not None:
         end = plain(marks.horizon)
-        yield Clock(lambda k, t: np.maximum(end - k * t, 0), partial(_reversed, end), [(1.0,)], wholes)
+        yield ClockFaults(lambda k, t: np.maximum(end - k * t, 0), partial(_reversed, end), [(1.0,)], wholes)
     if W := plain(marks.warmup):
         yield from _other_warmups(W, None if marks.horizon is None else plain(marks.horizon))
         ahead = Fault("hand-over-jump", {"at": W}, partial(f.moved, at=W, to=2 * W), 1.0, W)
-        yield Clock(lambda _, t: np.where(t < W, t, t + W), lambda _: [(ahead,)], [(0.0,)])
+        yield ClockFaults(lambda _, t: np.where(t < W, t, t + W), lambda _: [(ahead,)], [(0.0,)])
 
 
 def _offset(d: float) -> list[Faults]:
@@ -103,7 +103,7 @@ def slope(
     per_epoch: int | None = None,
     at: float | None = None,
     row: int = 0,
-) -> Clock:
+) -> ClockFaults:
     """After a first part that is kept, p steps for each update; the same as another horizon."""
     length = None if marks.horizon is None else marks.horizon - kept
 
@@ -131,10 +131,10 @@ def slope(
         return np.where(t < kept, t, kept + (t - kept) * p) if kept else p * t
 
     if not length:
-        return Clock(times, faults, tried, numbers)
+        return ClockFaults(times, faults, tried, numbers)
     reach = (kept + length / 64, kept + length * 64, True)
     # 1e-9 only keeps the division finite where a tried horizon is the end of the part that is kept.
-    return Clock(times, faults, tried, numbers, reach, lambda end: length / np.maximum(end - kept, 1e-9))
+    return ClockFaults(times, faults, tried, numbers, reach, lambda end: length / np.maximum(end - kept, 1e-9))
 
 
 def _steps(p: float, per_epoch: int | None, marks: Landmarks | None) -> list[Faults]:
@@ -199,7 +199,7 @@ def _longer_hold(marks: Landmarks, d: float, last: float) -> list[Faults]:
     return [(Fault(name, given, change, 1.2 + NOT_PLAIN * (not is_whole(end))),)]
 
 
-def _other_warmups(W: Any, end: Any) -> Iterator[Clock]:
+def _other_warmups(W: Any, end: Any) -> Iterator[ClockFaults]:
     """A warm-up that is missing or has another length; the rest waits at the peak, comes earlier, or ends on time."""
     afters: list[Callable[[Any, Array], Array]] = [lambda _, t: np.maximum(t, W), lambda n, t: t + W - n]
     if end is not None and end > W:
@@ -225,9 +225,9 @@ def _other_warmups(W: Any, end: Any) -> Iterator[Clock]:
         return rescaled(lambda p: W / p, lambda n: W / n, max(low, 1e-9), high) if high > 0 else []
 
     for rest, after in zip(RESTS, afters, strict=False):
-        yield Clock(lambda _, t, after=after: after(0.0, t), partial(missing, rest), [(0.0,)])
+        yield ClockFaults(lambda _, t, after=after: after(0.0, t), partial(missing, rest), [(0.0,)])
         scan = (W / 64, W * 8, True)
-        yield Clock(partial(times, after), partial(length, rest), (), numbers, scan, lambda n: W / n)
+        yield ClockFaults(partial(times, after), partial(length, rest), (), numbers, scan, lambda n: W / n)
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ class Resume:
     inner: float = 0.0
 
 
-def from_a_row(resume: Resume, marks: Landmarks, reach: float, solved: tuple[float, ...]) -> Iterator[Clock]:
+def from_a_row(resume: Resume, marks: Landmarks, reach: float, solved: tuple[float, ...]) -> Iterator[ClockFaults]:
     """Faults of the clock that act from a resume on. solved: factors of the clock that two rows give."""
     ats, row, inner, now = resume.times, resume.row, resume.inner, resume.now
     usual = (*range(2, 17), 32, 64) if len(ats) <= 300 else (2, 3, 4, 8, 16)
@@ -285,9 +285,11 @@ def from_a_row(resume: Resume, marks: Landmarks, reach: float, solved: tuple[flo
         known = [d for at in ats for d in (inner - at, at) if low <= d <= high]
         return [*known[:6], *wholes(low, high)]
 
-    yield Clock(lambda d, t: t + d, moved, [(d,) for at in ats for d in (inner - at, at)], shifts, (-now, reach, False))
-    yield Clock(lambda at, k, t: at + k * (t - at), lambda at, k: [(faster(at, k),)], both)
-    yield Clock(lambda at, k, t: k * (t - at) + inner, lambda at, k: [(restart(at), faster(at, k, 1.1))], both)
+    yield ClockFaults(
+        lambda d, t: t + d, moved, [(d,) for at in ats for d in (inner - at, at)], shifts, (-now, reach, False)
+    )
+    yield ClockFaults(lambda at, k, t: at + k * (t - at), lambda at, k: [(faster(at, k),)], both)
+    yield ClockFaults(lambda at, k, t: k * (t - at) + inner, lambda at, k: [(restart(at), faster(at, k, 1.1))], both)
     for kept in dict.fromkeys((0.0, marks.warmup)) if marks.horizon else ():
         yield slope(marks, kept, reach, at=now, row=row)
     if W := plain(marks.warmup):
@@ -296,7 +298,7 @@ def from_a_row(resume: Resume, marks: Landmarks, reach: float, solved: tuple[flo
             change = partial(f.warmup_repeated, at=plain(at), length=W)
             return [(Fault("warm-up-repeated", {"at": plain(at), "length": W}, change, 1.1, at, row),)]
 
-        yield Clock(lambda at, t: np.where(t - at < W, t - at, t), again, [(at,) for at in ats])
+        yield ClockFaults(lambda at, t: np.where(t - at < W, t - at, t), again, [(at,) for at in ats])
 
 
 def resume_times(before: Array, now: float) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .candidates import Clock, Resume, from_a_row, from_the_start, resume_times
+from .candidates import ClockFaults, Resume, from_a_row, from_the_start, resume_times
 from .evidence import Array, Evidence, Rates, RowTimes, run_begins
 from .faults import Faults, FollowedRates, course
 from .intervals import digits_of, is_whole, wholes
@@ -226,7 +226,7 @@ class Trial:
 
     # How faults of the clock are tried.
 
-    def try_clock(self, clock: Clock, begin: int, onset: int, beside: Sequence[Scale] = ()) -> None:
+    def try_clock(self, clock: ClockFaults, begin: int, onset: int, beside: Sequence[Scale] = ()) -> None:
         """Values of its unknowns: those listed, those that rows give, and beside a factor those that fit best."""
         for stop in self.windows(begin) if beside and clock.scan else [len(self.few)]:
             for unknowns, some in self._values(clock, begin, self.few[probes(begin, stop)], beside):
@@ -244,7 +244,12 @@ class Trial:
                                 self._look(both, clock, best, onset, (scale, named[1]))
 
     def _look(
-        self, faults: Faults, clock: Clock, unknowns: list[float], onset: int, mixed: tuple[Scale, float] | None = None
+        self,
+        faults: Faults,
+        clock: ClockFaults,
+        unknowns: list[float],
+        onset: int,
+        mixed: tuple[Scale, float] | None = None,
     ) -> None:
         first = int(self.few.rows.row[onset]) if onset else -1
 
@@ -259,7 +264,7 @@ class Trial:
         self.search.look((*self.before, *faults), rates)
 
     def _values(
-        self, clock: Clock, begin: int, some: Evidence, beside: Sequence[Scale]
+        self, clock: ClockFaults, begin: int, some: Evidence, beside: Sequence[Scale]
     ) -> Iterator[tuple[Array, Evidence]]:
         """Rows of unknowns, and the rows of the log that tell which of them are likely."""
         if len(clock.tried):
@@ -277,14 +282,14 @@ class Trial:
                 if len(found):
                     yield clock.unknown(found)[:, None], some
 
-    def _rates(self, clock: Clock, unknowns: Array, some: Evidence) -> tuple[Array, Array]:
+    def _rates(self, clock: ClockFaults, unknowns: Array, some: Evidence) -> tuple[Array, Array]:
         """The rates for rows of unknowns, and the times at which the schedule is asked for them."""
         shape = (len(unknowns), len(some))
         times = np.broadcast_to(clock.times(*(column[:, None] for column in unknowns.T), some.rows.t), shape)
         rows = RowTimes(times, np.broadcast_to(some.rows.row, shape)).at(times)
         return self.used(rows), rows.t
 
-    def _best(self, clock: Clock, unknowns: Array, some: Evidence, rates: Array) -> Iterator[list[float]]:
+    def _best(self, clock: ClockFaults, unknowns: Array, some: Evidence, rates: Array) -> Iterator[list[float]]:
         """The unknowns that explain most rows."""
         near = (self._rates(clock, unknowns, one)[0] for one in some.near()[1:])
         wrong = np.all([np.abs(some.logged - each) > some.allowed for each in (rates, *near)], axis=0)
@@ -316,7 +321,7 @@ class Trial:
             self._known_images[begin] = dict(zip(rows.tolist(), images, strict=True))
         return [self._known_images[begin][place] for place in places.tolist()]
 
-    def _solved(self, clock: Clock, begin: int) -> list[float]:
+    def _solved(self, clock: ClockFaults, begin: int) -> list[float]:
         """The plain values of an unknown for which the times asked for are such at which the schedule has the rates."""
         assert clock.numbers is not None
         values: list[float] = []
@@ -331,7 +336,7 @@ class Trial:
                 values += [value for low, high in sets[order].tolist() for value in clock.numbers(low, high)]
         return list(dict.fromkeys(values))[:MOST_SOLVED]
 
-    def _misfit(self, clock: Clock, some: Evidence, scale: Scale) -> Callable[[Array], Any]:
+    def _misfit(self, clock: ClockFaults, some: Evidence, scale: Scale) -> Callable[[Array], Any]:
         """The largest difference for each value of an unknown, with the factor that fits it best."""
 
         def misfit(numbers: Array) -> Any:
