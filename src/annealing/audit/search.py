@@ -74,15 +74,15 @@ class Search:
         self.partial: list[Explanation] = []
 
     def single(self) -> None:
-        Trial(self, Explanation((), self.begin), self.base, self.marks).one_fault()
+        FaultTrial(self, Explanation((), self.begin), self.base, self.marks).one_fault()
 
     def double(self) -> None:
-        Trial(self, Explanation((), self.begin), self.base, self.marks).two_at_once()
+        FaultTrial(self, Explanation((), self.begin), self.base, self.marks).two_at_once()
         for base in self._bases():
             used = self.after(self.base, base.faults)
             if used is not None:
                 marks = landmarks(used.schedule, self.last)
-                Trial(self, base, used, marks).one_fault()
+                FaultTrial(self, base, used, marks).one_fault()
 
     def after(self, used: FollowedRates, faults: Faults) -> FollowedRates | None:
         """What rows follow after some faults more, or None where they make no schedule."""
@@ -134,7 +134,7 @@ class Search:
         return [*alone[:BASES], *[one for one in kept.values() if len(one.faults) > 1][:PAIRS]]
 
 
-class Trial:
+class FaultTrial:
     """One fault more, after those of a base, which explain the rows of a search before the place `begin`."""
 
     def __init__(self, search: Search, base: Explanation, used: FollowedRates, marks: Landmarks) -> None:
