@@ -254,11 +254,6 @@ def test_bad_values_fail_when_the_schedule_is_made(make: Any, message: str) -> N
         assert message in str(caught.value)
 
 
-def test_joining_something_else_is_a_type_error() -> None:
-    with pytest.raises(TypeError):
-        cosine(1, 0, 5) >> 1  # type: ignore[operator]
-
-
 @pytest.mark.parametrize(
     "t", [True, None, "1", [1], 1j, Decimal(1), np.array(["a"]), np.array([True]), torch.tensor([1j])]
 )

@@ -2,7 +2,9 @@
 
 # NumPy before all else: imported by a module further down it takes a tenth longer, as measured on Python 3.11.
 import numpy as _numpy  # noqa: F401, I001
+import sys as _sys
 from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import schedule as _schedule
@@ -50,12 +52,26 @@ if not TYPE_CHECKING:
     )
 
 
+class _Paper(_ModuleType):
+    """`annealing.paper` of version 0.1, which is `annealing.sgdr` now; loaded when something is taken from it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what Python asks of every module
+            raise AttributeError(name)
+        return getattr(_import_module(".sgdr", __package__), name)
+
+
+paper = _sys.modules[f"{__name__}.paper"] = _Paper(f"{__name__}.paper")
+
+
 def __getattr__(name: str) -> Any:
     for module, names in LATE.items():
         if name in names:
             value = globals()[name] = getattr(_import_module(f".{module}", __name__), name)
             return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Python's own machinery asks for names such as __path__, and pays nothing for a suggestion.
+    hint = "" if name.startswith("_") else _import_module(".calls", __name__).did_you_mean(name, globals()["__all__"])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

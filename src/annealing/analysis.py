@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .calls import did_you_mean
+from .calls import checked, did_you_mean
 from .cycles import Cycle
 from .errors import ScheduleError, whole
 from .exact import positive
@@ -40,6 +40,7 @@ class Budget(NamedTuple):
     share_near_peak: float
 
 
+@checked
 def jumps(schedule: Schedule, until: Any = None) -> list[Jump]:
     """The times at which the limit from the left differs from the value, in order.
 
@@ -58,6 +59,7 @@ def jumps(schedule: Schedule, until: Any = None) -> list[Jump]:
     return [Jump(two.start, one.last, two.first) for one, two in pairwise(found) if one.jumps_to(two)]
 
 
+@checked
 def budget(schedule: Schedule, until: Any = None) -> Budget:
     """What N = ceil(until) updates spend: the sum over n = 1..N of schedule(n - 1), its mean, the share near the peak.
 
@@ -78,6 +80,7 @@ def budget(schedule: Schedule, until: Any = None) -> Budget:
     return Budget(total, total / count, near / count)
 
 
+@checked
 def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
     """How two schedules differ, in lines of words and numbers, and at which times they were compared.
 
@@ -95,9 +98,9 @@ def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
     largest difference: 0.05 at 10, 0 and 0.05
     compared at 1001 times from 0 to 20: starts of cycles, 1001 equally spaced times, whole times up to 20
     """
+    both = (a_schedule(one, "one"), a_schedule(two, "two"))
     if one == two:
         return "equal"
-    both = (a_schedule(one, "one"), a_schedule(two, "two"))
     last = max(positive(s.horizon(until), "until") for s in both)
     found = [list(s.cycles(last, included=True)) for s in both]
     whole_times = range(min(math.floor(last), MOST_WHOLE) + 1)
@@ -124,6 +127,7 @@ def diff(one: Schedule, two: Schedule, until: Any = None) -> str:
     return "\n".join([*lines, f"compared at {len(times)} times from 0 to {float(last):.12g}: {looked}"])
 
 
+@checked
 def lint(
     schedule: Schedule, until: Any = None, updates: int | None = None, ignore: Collection[str] = ()
 ) -> list[Finding]:
@@ -160,6 +164,9 @@ def lint(
     error longer-than-the-plan 80
     """
     a_schedule(schedule, "schedule")
+    if not isinstance(ignore, Collection):
+        raise ScheduleError(f"ignore must be a list of rules, got {ignore!r}")
+    ignore = [ignore] if isinstance(ignore, str) else ignore
     for name in ignore:
         known_rule(name)
     planned = None if updates is None else whole(updates, "updates")

@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import Any
 
 from . import recipes, shapes
-from .calls import bound, did_you_mean, shown
+from .calls import bound, checked, did_you_mean, shown
 from .errors import ScheduleError
 from .schedule.base import Schedule
 from .schedule.nodes import Join, Repeat, Run, Tail
@@ -50,6 +50,7 @@ OPERATORS: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
 }
 
 
+@checked
 def parse(text: str | Schedule) -> Schedule:
     """Read a schedule from the notation, which is what printing one shows. A schedule is returned as it is.
 
@@ -208,6 +209,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+@checked
 def from_json(tree: str | Mapping[str, Any]) -> Schedule:
     """Read a schedule from JSON, as `schedule.to_json()` writes it.
 

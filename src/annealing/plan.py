@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
+from .calls import checked, checked_methods
 from .durations import Duration, duration
 from .errors import ScheduleError, whole
 from .exact import END_OF_TIME, exact, exact_number, positive
 from .plan_stages import Change, Stage, read_changes, stages, updates_for
 from .plan_text import conversions, in_words, sentences
 from .printing import literal
+from .recipes.registry import a_schedule
 from .schedule.base import Schedule
 from .schedule.deferred import resolved
 
@@ -22,6 +24,7 @@ AFTER = ("hold", "repeat", "mirror")
 MOST_TRIES = 64  # until the rest of a plan is found: 2 without stages
 
 
+@checked_methods
 @dataclass(frozen=True, init=False, repr=False)
 class Plan:
     """How a training goes through its data, and for how long; every number that it gives is exact.
@@ -66,6 +69,7 @@ class Plan:
     asked: tuple[str, int | Fraction] = field(compare=False)
     _changes: dict[str, tuple[Change, ...]] = field(compare=False)
 
+    @checked
     def __init__(
         self,
         *,
@@ -289,8 +293,7 @@ class Plan:
         >>> Plan(examples=1000, batch=50, steps=60).resolve(linear(0, 0.1, "1ep") >> cosine(0.1, 0, "40st"))
         linear(0, 0.1, 20) >> cosine(0.1, 0, 40)
         """
-        if not isinstance(schedule, Schedule):
-            raise ScheduleError(f"schedule must be a schedule, got {schedule!r}")
+        a_schedule(schedule, "schedule")
         if beyond is not None and beyond not in AFTER:
             raise ScheduleError(f"beyond must be one of {', '.join(AFTER)}, got {beyond!r}")
         made, _ = self.in_updates(schedule)
@@ -314,7 +317,8 @@ class Plan:
         9.5ep = 152 steps
         the schedule ends 8 steps before the plan
         """
-        return "\n".join([*sentences(self), *(conversions(self, schedule) if schedule else ())])
+        converted = () if schedule is None else conversions(self, a_schedule(schedule, "schedule"))
+        return "\n".join([*sentences(self), *converted])
 
     def in_updates(self, schedule: Schedule) -> tuple[Schedule, dict[tuple[Duration, Fraction], Fraction]]:
         """The schedule in updates, and every duration in it, with where it starts, as a number of updates."""

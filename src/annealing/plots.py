@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from textwrap import fill
@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.scale import get_scale_names
 
-from .errors import ScheduleError
+from .calls import checked
+from .errors import ScheduleError, whole
 from .exact import plain, positive
 from .plan import Plan
 from .recipes import cosine, step, warm_restarts
@@ -33,6 +36,7 @@ MARKERS = "os^DvPX"
 MARKS = (("restarts", "restart", "0.3"), ("snapshots", "checkpoint: the model to keep", "white"))
 
 
+@checked
 def plot(
     schedules: Schedule | Sequence[Schedule] | Mapping[str, Schedule],
     until: Any = None,
@@ -69,6 +73,13 @@ def plot(
     'epoch'
     """
     named = _named(schedules)
+    whole(points, "points")
+    if yscale not in get_scale_names():
+        raise ScheduleError(f"yscale must be one of {', '.join(get_scale_names())}, got {yscale!r}")
+    if ax is not None and not isinstance(ax, Axes):
+        raise ScheduleError(f"ax must be a matplotlib Axes, got {ax!r}")
+    if plan is not None and not isinstance(plan, Plan):
+        raise ScheduleError(f"plan must be an annealing.Plan, got {plan!r}")
     unit = 1.0
     if plan is not None:
         named = {name: plan.resolve(schedule, beyond="hold") for name, schedule in named.items()}
@@ -94,10 +105,11 @@ def plot(
 def _named(schedules: Any) -> dict[str, Schedule]:
     if isinstance(schedules, Schedule):
         schedules = [schedules]
-    named = dict(schedules) if isinstance(schedules, Mapping) else {str(schedule): schedule for schedule in schedules}
+    listed = schedules if isinstance(schedules, Iterable) else ()
+    named = listed if isinstance(listed, Mapping) else {str(schedule): schedule for schedule in listed}
     if not named or not all(isinstance(schedule, Schedule) for schedule in named.values()):
         raise ScheduleError(f"schedules must be a schedule, a list or a dict of schedules, got {schedules!r}")
-    return named
+    return {str(name): schedule for name, schedule in named.items()}
 
 
 def _draw(ax: Any, curve: Curve, name: str, marker: str, color: str, line_style: Any) -> None:

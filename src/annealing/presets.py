@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .calls import did_you_mean
+from .calls import checked, did_you_mean
 from .errors import ScheduleError
 from .recipes import constant, cosine, linear
 from .recipes.arguments import above_0
@@ -26,6 +26,7 @@ PRESETS: dict[str, Callable[[float], Schedule]] = {
 }
 
 
+@checked
 def preset(name: str, peak: float) -> Schedule:
     """The schedule to begin with in a common situation; a Plan makes its shares and epochs updates.
 
@@ -41,6 +42,7 @@ def preset(name: str, peak: float) -> Schedule:
 
     Source: docs/which-schedule.md has the evidence for each.
     """
-    if name not in PRESETS:
-        raise ScheduleError(f"preset: unknown name {name!r}{did_you_mean(name, PRESETS)} (known: {', '.join(PRESETS)})")
+    if not isinstance(name, str) or name not in PRESETS:
+        hint = did_you_mean(str(name), PRESETS)
+        raise ScheduleError(f"preset: unknown name {name!r}{hint} (known: {', '.join(PRESETS)})")
     return PRESETS[name](above_0(peak, "peak"))

@@ -5,22 +5,5 @@ from .nodes import Join, Repeat, Run, Tail
 from .operations import Maximum, Minimum, Product, Quotient, Sum, maximum, minimum
 from .transforms import Beyond, Held, Shifted, Stretched, Until
 
-__all__ = [
-    "Beyond",
-    "Held",
-    "Join",
-    "Maximum",
-    "Minimum",
-    "Product",
-    "Quotient",
-    "Repeat",
-    "Run",
-    "Schedule",
-    "Shifted",
-    "Stretched",
-    "Sum",
-    "Tail",
-    "Until",
-    "maximum",
-    "minimum",
-]
+__all__ = ["Join", "Maximum", "Minimum", "Product", "Quotient", "Repeat", "Run", "Schedule", "Sum", "Tail"]
+__all__ += ["Beyond", "Held", "Shifted", "Stretched", "Until", "maximum", "minimum"]

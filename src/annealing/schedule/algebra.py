@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import finite
+from ..errors import ScheduleError, finite
 
 if TYPE_CHECKING:
     from .base import Schedule
@@ -13,10 +13,18 @@ if TYPE_CHECKING:
 class Algebra:
     """What `>>`, `+`, `-`, `*` and `/` do with a schedule on either side."""
 
+    # Else NumPy would make an array of schedules of `array + schedule`; now the operators here refuse it.
+    __array_ufunc__ = None
+
     def __rshift__(self: Any, other: Any) -> Schedule:
         from .nodes import Join
 
-        return _chained(Join, self, other) if isinstance(other, Algebra) else NotImplemented
+        if not isinstance(other, Algebra):
+            raise _one_sided(other)
+        return _chained(Join, self, other)
+
+    def __rrshift__(self, other: Any) -> Schedule:
+        raise _one_sided(other)
 
     def __add__(self: Any, other: Any) -> Schedule:
         from .operations import Sum
@@ -59,6 +67,39 @@ class Algebra:
         from .operations import Quotient
 
         return Quotient((other, self))
+
+
+def _one_sided(other: Any) -> ScheduleError:
+    return ScheduleError(
+        f">> needs a schedule on both sides, such as linear(0, 0.1, 5) >> constant(0.1), got {other!r}"
+    )
+
+
+def _refused(symbol: str) -> Any:
+    def operator(self: Any, other: Any) -> Any:
+        raise ScheduleError(f"schedules have no {symbol}, only >>, +, -, *, / and ==; got {self} and {other!r}")
+
+    return operator
+
+
+for _name, _symbol in {
+    "pow": "**",
+    "rpow": "**",
+    "floordiv": "//",
+    "rfloordiv": "//",
+    "mod": "%",
+    "rmod": "%",
+    "matmul": "@",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+    "lshift": "<<",
+}.items():
+    setattr(Algebra, f"__{_name}__", _refused(_symbol))
 
 
 def _chained(node: Any, one: Any, two: Any) -> Schedule:

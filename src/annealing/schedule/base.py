@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar
 
+from ..calls import checked_methods
 from ..cycles import Cycle, snapshot_starts
 from ..durations import unread
 from ..errors import ScheduleError, finite
@@ -22,6 +23,7 @@ from ..printing import CALL
 from .algebra import Algebra
 
 
+@checked_methods
 class Schedule(Algebra, Value):
     """A learning rate (or any number) as a function of time: a frozen value made of nodes.
 
@@ -41,6 +43,9 @@ class Schedule(Algebra, Value):
 
             waiting = node(cls, args, kwargs)
         return waiting or super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        raise ScheduleError("a Schedule is made by a recipe or a node, such as annealing.cosine(0.1, 0, 100)")
 
     def _lower(self) -> Lowered:
         raise NotImplementedError

@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, ClassVar
 
+from ..calls import checked
 from ..errors import ScheduleError, finite
 from ..evaluate import lowering
 from ..evaluate.pieces import Lowered, Name
@@ -140,6 +141,7 @@ class Maximum(Extreme):
     symbol, key = "maximum", "maximum"
 
 
+@checked
 def minimum(*parts: Schedule | float) -> Schedule:
     """The least of schedules and numbers at every time.
 
@@ -150,6 +152,7 @@ def minimum(*parts: Schedule | float) -> Schedule:
     return Minimum(parts)
 
 
+@checked
 def maximum(*parts: Schedule | float) -> Schedule:
     """The greatest of schedules and numbers at every time, for instance a schedule with a floor.
 
@@ -170,6 +173,8 @@ def _operand(value: Any) -> Schedule | float:
 
 
 def _operands(parts: Any) -> tuple[Schedule | float, ...]:
+    if not isinstance(parts, tuple | list):
+        raise ScheduleError(f"parts must be schedules and numbers, such as (a, b), got {parts!r}")
     operands = tuple(map(_operand, parts))
     if not any(isinstance(part, Schedule) for part in operands):
         raise ScheduleError(f"an operation needs at least one schedule, got {parts!r}")

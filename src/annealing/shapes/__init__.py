@@ -11,39 +11,9 @@ from .families import exponential, geometric, harmonic, hyperbolic, inverse_powe
 from .shape import Shape, composed, cosine, flat, half_cosine, linear, mirror_cosine, mirrored
 
 named: dict[str, Shape] = {shape.name: shape for shape in (flat, linear, cosine, half_cosine, mirror_cosine)}
-families: dict[str, Callable[..., Shape]] = {
-    family.__name__: family
-    for family in (
-        power,
-        geometric,
-        harmonic,
-        hyperbolic,
-        logarithmic,
-        tanh,
-        exponential,
-        inverse_power,
-        mirrored,
-        composed,
-    )
-}
+_OF_NUMBERS = (power, geometric, harmonic, hyperbolic, logarithmic, tanh, exponential, inverse_power)
+families: dict[str, Callable[..., Shape]] = {make.__name__: make for make in (*_OF_NUMBERS, mirrored, composed)}
 
-__all__ = [
-    "Shape",
-    "composed",
-    "cosine",
-    "exponential",
-    "families",
-    "flat",
-    "geometric",
-    "half_cosine",
-    "harmonic",
-    "hyperbolic",
-    "inverse_power",
-    "linear",
-    "logarithmic",
-    "mirror_cosine",
-    "mirrored",
-    "named",
-    "power",
-    "tanh",
-]
+__all__ = ["Shape", "cosine", "families", "flat", "half_cosine", "linear", "mirror_cosine", "named"]
+__all__ += ["composed", "exponential", "geometric", "harmonic", "hyperbolic", "inverse_power", "logarithmic"]
+__all__ += ["mirrored", "power", "tanh"]

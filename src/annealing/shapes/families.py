@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..calls import checked
 from ..errors import ScheduleError, finite
 from .shape import Shape, linear
 
@@ -121,6 +122,7 @@ class InversePower(Shape):
         return -xp.expm1(-self.exponent * xp.log1p(done))
 
 
+@checked
 def power(exponent: float) -> Shape:
     """The weight of the start is left^exponent: polynomial decay. `mirrored` it is 1 - done^exponent.
 
@@ -137,6 +139,7 @@ def power(exponent: float) -> Shape:
     return linear if (exponent := _between(exponent, "exponent", 0, 100)) == 1 else Power(exponent)
 
 
+@checked
 def geometric(ratio: float) -> Shape:
     """The weight of the start as a geometric progression from 1 to `ratio` goes: (ratio^done - ratio) / (1 - ratio).
 
@@ -152,6 +155,7 @@ def geometric(ratio: float) -> Shape:
     return linear if (ratio := _between(ratio, "ratio", 1e-300, 1e300)) == 1 else Geometric(ratio)
 
 
+@checked
 def harmonic(ratio: float) -> Shape:
     """The weight of the start as a harmonic progression from 1 to `ratio` goes: ratio * left / (ratio * left + done).
 
@@ -166,6 +170,7 @@ def harmonic(ratio: float) -> Shape:
     return linear if (ratio := _between(ratio, "ratio", 1e-300, 1e300)) == 1 else Harmonic(ratio)
 
 
+@checked
 def hyperbolic(ratio: float) -> Shape:
     """The weight of the start is sqrt(left * (1 - ratio * done)): a hyperbola that meets 0 at a right angle.
 
@@ -179,6 +184,7 @@ def hyperbolic(ratio: float) -> Shape:
     return linear if (ratio := _between(ratio, "ratio", 0, 1)) == 1 else Hyperbolic(ratio)
 
 
+@checked
 def logarithmic(ratio: float) -> Shape:
     """The weight of the end is log(1 + (ratio - 1) * done) / log(ratio): steep at first, the inverse of `geometric`.
 
@@ -193,6 +199,7 @@ def logarithmic(ratio: float) -> Shape:
     return Logarithmic(_between(ratio, "ratio", 1, 1e15))
 
 
+@checked
 def tanh(lower: float, upper: float) -> Shape:
     """The weight of the start as -tanh goes from `lower` to `upper`, set to 1 and 0 at the ends.
 
@@ -209,6 +216,7 @@ def tanh(lower: float, upper: float) -> Shape:
     return Tanh(lower, upper)
 
 
+@checked
 def exponential(gamma: float) -> Shape:
     """An endless shape, for a Tail: the weight of the start is gamma^done.
 
@@ -224,6 +232,7 @@ def exponential(gamma: float) -> Shape:
     return Exponential(gamma)
 
 
+@checked
 def inverse_power(exponent: float) -> Shape:
     """An endless shape, for a Tail: the weight of the start is (1 + done)^-exponent.
 

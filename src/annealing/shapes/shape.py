@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
+from ..calls import checked
 from ..errors import ScheduleError
-from ..evaluate.backends import library
+from ..evaluate.backends import PythonNumbers, library
 from ..frozen import Value
 from ..printing import literal
 
@@ -22,11 +24,20 @@ class Shape(Value):
     def reach(self) -> float | None:
         return 1
 
+    @checked
     def __call__(self, done: Any, left: Any) -> Any:
-        return self.fall(done, left, library(done))
+        return self.fall(done, left, self._library(done, left))
 
+    @checked
     def rest(self, done: Any, left: Any) -> Any:
-        return self.rise(done, left, library(done))
+        return self.rise(done, left, self._library(done, left))
+
+    def _library(self, done: Any, left: Any) -> Any:
+        xp = library(done)
+        for name, part in (("done", done), ("left", 0 if self.endless else left)):
+            if xp is PythonNumbers and not isinstance(part, numbers.Real):
+                raise ScheduleError(f"{name} must be a number or an array, got {part!r}")
+        return xp
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
         raise NotImplementedError
@@ -180,6 +191,7 @@ half_cosine = HalfCosine()
 mirror_cosine = MirrorCosine()
 
 
+@checked
 def mirrored(shape: Shape) -> Shape:
     """The shape of the same run, run backwards: the weight of the start is what that of the end was.
 
@@ -190,6 +202,7 @@ def mirrored(shape: Shape) -> Shape:
     return _bounded(shape, "shape").mirrored()
 
 
+@checked
 def composed(outer: Shape, inner: Shape) -> Shape:
     """One shape of another: the weight that `inner` gives to the end is how far `outer` is done.
 
