@@ -46,6 +46,8 @@ class Page:
             return kinds[question["kind"]](question)
         except (ScheduleError, LogError) as error:
             return {"error": str(error)}, b""
+        except ModuleNotFoundError as error:
+            return {"error": f"this needs {error.name}: pip install 'annealing[explore]'"}, b""
         # What a page of ours never sends: whoever does gets an answer, and the server goes on.
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             return {"error": f"this question cannot be answered: {error!r}"}, b""
@@ -115,11 +117,10 @@ def _error(one: Shown) -> dict[str, Any]:
     message, _, excerpt = str(one.error).partition("\n")
     proposed = re.search(r"did you mean ([\w.-]+)\?", message)
     wrong = re.search(r"(?:unknown [\w ]+|no argument) '([^']+)'", message)
-    place = getattr(one.error, "place", None)
     fix = None
-    if proposed and wrong and (at := one.text.find(wrong[1], place or 0)) >= 0:
+    if one.error and proposed and wrong and (at := one.text.find(wrong[1], one.error.place or 0)) >= 0:
         fix = {"name": proposed[1], "text": one.text[:at] + proposed[1] + one.text[at + len(wrong[1]) :]}
-    return {"message": message, "excerpt": excerpt, "place": place, "fix": fix}
+    return {"message": message, "excerpt": excerpt, "fix": fix}
 
 
 def _values_at(view: PageView) -> dict[str, Any] | None:
@@ -159,7 +160,7 @@ def _facts(schedule: Schedule, view: PageView) -> dict[str, Any]:
     words = ""
     if 0 < until <= MOST_UPDATES:
         spent = budget(schedule.beyond("hold"), until)
-        share = f"{100 * spent.share_near_peak:.3g} % of them near the peak"
+        share = f"{100 * spent.share_near_peak:.3g}\N{NO-BREAK SPACE}% of them near the peak"
         words = f"Over {math.ceil(until):,} updates: sum {spent.sum:.6g}, mean {spent.mean:.6g}, {share}."
     return {"findings": found, "budget": words, "fingerprint": schedule.fingerprint}
 

@@ -48,7 +48,9 @@ def exported(question: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
     if form == "python":
         return {"text": python(str(one.written), view.plan)}, b""
     # A framework counts updates, so it gets the schedule with its durations as the plan makes them.
-    return {"text": f"{translate(one.schedule, to=form, until=math.ceil(view.until))}\n"}, b""
+    ends = view.plan is None and one.schedule.duration is not None
+    until = None if ends else view.plan.steps if view.plan else math.ceil(view.until)
+    return {"text": f"{translate(one.schedule, to=form, until=until)}\n"}, b""
 
 
 def python(notation: str, plan: Plan | None) -> str:
@@ -105,13 +107,8 @@ def comparison(view: PageView) -> str:
     epoch = steps_per_epoch(view.plan)
     per_epoch = epoch or Fraction(1)
     counted = f"an epoch is {epoch} updates, as planned" if epoch else "every step of the page is an epoch here"
-    lines = [
-        "# annealing compare comparison.yaml --out DIR",
-        f"# Times are epochs; {counted}.",
-        "task: digits",
-        "seeds: 5",
-    ]
-    lines += ["schedules:"]
+    lines = ["# annealing compare comparison.yaml --out DIR", f"# Times are epochs; {counted}."]
+    lines += ["task: digits", "seeds: 5", "schedules:"]
     for number, schedule in enumerate(view.drawn.values(), start=1):
         notation = str(schedule if per_epoch == 1 else schedule.stretched(1 / per_epoch))
         length = Fraction(view.until) if schedule.exact_duration is None else schedule.exact_duration
