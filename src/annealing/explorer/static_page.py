@@ -20,7 +20,8 @@ def front_file(name: str) -> str:
 @cache
 def script() -> str:
     """The front end, a module that renders into an element: one text, as a notebook takes it."""
-    return "\n".join(map(front_file, SCRIPTS))
+    # The licence goes where the code goes, also into a page that leaves this machine.
+    return "\n".join([f"/*!\n{front_file('UPLOT-LICENSE')}*/", *map(front_file, SCRIPTS)])
 
 
 @cache
