@@ -424,10 +424,10 @@ def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert {"steepest", "valley", "minimum", "diverged", "rates", "losses", "smoothed"} == set(found)
     for wrong, message in (
         ("model_for_find:three", "got 3 values"),
-        ("model_for_find:number", "a int"),
+        ("model_for_find:number", "has no function 'number'"),
         ("model_for_find:nothing", "nothing"),
         ("no_such_module:parts", "no_such_module"),
-        ("", "MODULE:FUNCTION must name a function"),
+        ("", "MODULE:FUNCTION must name both"),
     ):
         result = run(wrong)
         assert result.exit_code == 2

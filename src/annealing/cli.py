@@ -269,7 +269,7 @@ def find(function: str, out: Path | None, as_json: bool, **options: Any) -> None
 
     parts = _function(function)()
     if not isinstance(parts, tuple | list) or len(parts) != 4:
-        got = f"{len(parts)} values" if isinstance(parts, tuple | list) else f"a {type(parts).__name__}"
+        got = f"{len(parts)} values" if isinstance(parts, tuple | list) else f"{parts!r}"
         raise click.UsageError(f"{function} must return model, optimizer, batches and loss, got {got}")
     result = range_test.find(*parts, **options)
     if as_json:
@@ -286,12 +286,16 @@ def _function(name: str) -> Any:
     # A console script does not look in the current directory, where the user's module is.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+    if not module or not function:
+        raise click.UsageError(f"MODULE:FUNCTION must name both, such as train:parts, got {name!r}")
     try:
-        found = getattr(import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+        loaded = import_module(module)
+    except ImportError as error:
         raise click.UsageError(f"MODULE:FUNCTION must name a function, got {name!r}: {error}") from None
+    found = getattr(loaded, function, None)
     if not callable(found):
-        raise click.UsageError(f"MODULE:FUNCTION must name a function, got {name!r}, a {type(found).__name__}")
+        hint = did_you_mean(function, [key for key, value in vars(loaded).items() if callable(value)])
+        raise click.UsageError(f"MODULE:FUNCTION must name a function: {module} has no function {function!r}{hint}")
     return found
 
 
