@@ -21,10 +21,10 @@ LAYERS = [
     ["notation", "presets"],
     ["plan", "plan_stages", "plan_text"],
     ["linting"],
-    ["sgdr", "testing", "sampling", "analysis"],
+    ["sgdr", "testing", "sampling", "analysis", "convex_bound"],
     ["plots", "terminal", "torch", "options"],
     ["translation"],
-    ["compare", "audit", "hosts"],
+    ["compare", "audit", "hosts", "rank_command"],
     ["explorer"],
     ["cli", "__main__"],
 ]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .analysis import diff as diff
     from .analysis import jumps as jumps
     from .analysis import lint as lint
+    from .convex_bound import bound as bound
     from .explorer import explore as explore
     from .notation import from_json as from_json
     from .notation import parse as parse
@@ -39,6 +40,7 @@ LATE = {
     "plan": ("Plan",),
     "plots": ("plot",),
     "presets": ("preset",),
+    "convex_bound": ("bound",),
     "explorer": ("explore",),
     "translation": ("from_framework", "translate"),
     "analysis": ("budget", "diff", "jumps", "lint"),

@@ -22,8 +22,8 @@ from .options import InputError, annotation, plan_options, planned
 from .recipes import named
 from .schedule.base import Schedule
 
-# The package of each module `NAME_command`.
-LATE = {"audit": "audit", "compare": "compare", "explore": "explorer", "translate": "translation"}
+# Where each module `NAME_command` is: in a package, or beside this file.
+LATE = {"audit": ".audit", "compare": ".compare", "explore": ".explorer", "rank": "", "translate": ".translation"}
 MOST_ROWS_OF_CSV = 1_000_000
 EXTRAS = {"anyio", "jinja2", "matplotlib", "pooch", "ray", "safetensors", "scipy", "sklearn", "starlette", "torch"}
 EXTRAS |= {"uvicorn", "yaml"}
@@ -37,7 +37,7 @@ class Group(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name in LATE:
-            module = import_module(f".{LATE[name]}.{name}_command", __package__)
+            module = import_module(f"{LATE[name]}.{name}_command", __package__)
             return cast(click.Command, getattr(module, name))
         return super().get_command(ctx, name)
 
