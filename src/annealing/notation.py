@@ -72,6 +72,8 @@ def parse(text: str | Schedule) -> Schedule:
         raise ScheduleError(f"a notation must be text, got {type(text).__name__}")
     if len(text) > MOST_CHARACTERS:
         raise ScheduleError(f"a notation must have at most {MOST_CHARACTERS:,} characters, got {len(text):,}")
+    if not text.strip():
+        raise ScheduleError('a notation must not be empty; a schedule is expected, such as "cosine(0.1, 0, 100)"')
     reader = _Reader(" ".join(text.split()))
     return reader.schedule()
 
