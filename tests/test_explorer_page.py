@@ -198,6 +198,10 @@ def test_an_exported_page_opens_offline(browser: Any, page: Any, tmp_path: Path)
 def test_a_log_is_laid_over_with_its_verdict_and_its_rows_in_question(page: Any) -> None:
     page.get_by_label("Notation of schedule A").fill("linear(0, 5e-4, 20) >> cosine(5e-4, 0, 180)")
     page.get_by_text("Log of a run").click()
+    page.get_by_label("Choose a log").set_input_files(
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no rates"}
+    )
+    page.locator(".ae-words .ae-failed").wait_for()
     page.get_by_label("Choose a log").set_input_files(LOGS / "restarted_on_resume.csv")
     page.get_by_text("the schedule started again at 120").wait_for()
     rows = page.get_by_role("region", name="Rows in question").locator("tbody tr")

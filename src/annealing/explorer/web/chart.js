@@ -21,7 +21,10 @@ function chart(place, said, height, label) {
     return Array.from(values, (value) => (Number.isNaN(value) || (log && value <= 0) ? null : value));
   }
 
-  function range(_plot, least, most) {
+  function range(_plot, low, high) {
+    const logged = drawn.logged.map(([, value]) => value).filter((value) => drawn.scale !== "log" || value > 0);
+    const known = [low, high, ...logged].filter((value) => value !== null && value !== undefined);
+    const [least, most] = known.length ? [Math.min(...known), Math.max(...known)] : [null, null];
     if (least === null || most === null) return drawn.scale === "log" ? [1e-6, 1] : [0, 1];
     if (drawn.scale === "log") return [Math.max(least, most * SPAN_OF_LOG) / 1.3, most * 1.3];
     const above = most > least ? (most - least) * 0.06 : Math.abs(most) * 0.1 || 1;

@@ -131,7 +131,7 @@ function explorer(root, ask, place) {
     status.classList.remove("ae-failed");
     answer = told;
     numbers = new Float64Array(bytes.buffer, 0, bytes.byteLength / 8);
-    if (keep) told.texts.forEach((text, i) => (view.schedules[i].text = text));
+    if (keep && view.schedules[change.schedule]) view.schedules[change.schedule].text = told.texts[change.schedule];
     held = change && !keep ? change : null;
     show();
     if (!held) settle();
@@ -150,12 +150,13 @@ function explorer(root, ask, place) {
 
   /** Put an answer on the page. */
   function show() {
-    while (cards.length > view.schedules.length) cards.pop().root.remove();
-    while (cards.length < view.schedules.length) addCard();
-    answer.schedules.forEach((told, i) => cards[i].show(told, Boolean(view.schedules[i].hidden), held && held.schedule === i ? held : null));
+    // The answer may be one behind the view: a schedule was added or removed since it was asked for.
+    while (cards.length > answer.schedules.length) cards.pop().root.remove();
+    while (cards.length < answer.schedules.length) addCard();
+    answer.schedules.forEach((told, i) => cards[i].show(told, Boolean(view.schedules[i]?.hidden), held && held.schedule === i ? held : null));
     drawChart();
     const marked = answer.schedules.some((one) => one.restarts?.length);
-    keyline.replaceChildren(...(marked ? ["● restart   ○ checkpoint: keep the model from the end of the cycle   "] : []), ...(log ? [make("span", { class: "ae-logged" }, "●"), " logged   ", make("span", { class: "ae-failed" }, "●"), " in question"] : []));
+    keyline.replaceChildren(...(marked ? ["● restart   ○ checkpoint: keep the model from the end of the cycle   "] : []), ...(log ? [make("span", { class: "ae-logged" }, "●"), " logged   ", ...(log.wrong.length ? [make("span", { class: "ae-failed" }, "●"), " in question"] : [])] : []));
     fillTools();
     fillValues();
   }
@@ -206,9 +207,9 @@ function explorer(root, ask, place) {
     if (document.activeElement !== at) at.value = view.at ?? 0;
     atUnit.textContent = answer.axis.unit === "step" ? "steps" : `${UNIT_NAMES[answer.axis.unit]}${now ? ` = step ${readable(now.step)}` : ""}`;
     const index = place === "static" ? nearest(view.at ?? 0) : null;
-    const rows = view.schedules.map((one, i) => {
-      const value = place === "static" ? String(column(1 + answer.schedules[i].row)[index]) : (now?.values[i] ?? "–");
-      return make("tr", { style: `--own: var(--s${i % 8})`, "data-schedule": i }, make("th", { scope: "row" }, make("span", { class: "ae-dot" }), LETTERS[i]), make("td", {}, make("output", {}, value)), make("td", {}, make("code", {}, answer.schedules[i].text)));
+    const rows = answer.schedules.map((told, i) => {
+      const value = place === "static" ? String(told.row === undefined || told.row === null ? "–" : column(1 + told.row)[index]) : (now?.values[i] ?? "–");
+      return make("tr", { style: `--own: var(--s${i % 8})`, "data-schedule": i }, make("th", { scope: "row" }, make("span", { class: "ae-dot" }), LETTERS[i]), make("td", {}, make("output", {}, value)), make("td", {}, make("code", {}, told.text)));
     });
     values.replaceChildren(...rows);
   }
@@ -263,6 +264,8 @@ function explorer(root, ask, place) {
 
   async function append(text, focused = true) {
     if (view.schedules.length >= 24) return;
+    // The first schedule of a page decides how far its axis goes.
+    if (!view.schedules.length) view.until = null;
     view.schedules.push({ text });
     await redraw();
     if (focused) cards.at(-1)?.focus();
@@ -326,24 +329,40 @@ function explorer(root, ask, place) {
   const audit = latest(async (posted) => {
     verdict.classList.add("ae-busy");
     const content = posted?.content ? posted : {};
-    hasLog = true;
-    const { told, bytes } = await ask("log", { view, against: against.value === "" ? null : Number(against.value), ...content });
-    verdict.classList.remove("ae-busy");
-    if (told.error) {
-      verdict.replaceChildren(make("p", { class: "ae-failed" }, told.error));
-      return;
+    const intended = against.value === "" ? null : Number(against.value);
+    if (!log || posted?.content) {
+      // The rows at once; what the run followed may take seconds to find.
+      verdict.replaceChildren(make("p", {}, intended === null ? "Looking for the schedule that this run followed ..." : "Comparing with the schedule ..."));
+      const first = await ask("log", { view, judge: false, ...content });
+      if (first.told.error) return failed(first.told.error);
+      hasLog = true;
+      lay(first);
     }
-    const all = new Float64Array(bytes.buffer, 0, bytes.byteLength / 8);
-    const pairs = (row) => Array.from(all.subarray(0, told.rows), (time, i) => [time, all[row * told.rows + i]]);
-    log = { unit: told.unit, points: pairs(1), followed: pairs(2), wrong: told.questioned.map((row) => [row.time, row.logged]) };
+    const { told, bytes } = await ask("log", { view, against: intended });
+    if (told.error) return failed(told.error);
+    verdict.classList.remove("ae-busy");
+    lay({ told, bytes });
     const known = told.schedule ? [make("p", {}, told.recovered ? "Recovered: " : "Followed: ", make("code", {}, told.schedule)), make("button", { type: "button", onclick: () => append(told.schedule) }, "Add it to the page")] : [];
     const rows = told.questioned.slice(0, 50).map((row) => make("tr", {}, ...[row.clock, row.logged, row.intended].map((value) => make("td", {}, readable(value)))));
     const table = rows.length ? make("div", { class: "ae-scroll", tabindex: 0, role: "region", "aria-label": "Rows in question" }, make("table", {}, make("caption", {}, `Rows in question: ${told.count}`), make("thead", {}, make("tr", {}, ...[told.clock, "logged", told.recovered ? "recovered" : "intended"].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...rows))) : null;
     verdict.replaceChildren(...[...told.sentences.map((sentence) => make("p", {}, sentence)), ...known, table].filter(Boolean));
     // A page that was opened with a log alone shows what the log follows.
     if (told.schedule && !view.schedules.length) await append(told.schedule, false);
-    else show();
   });
+
+  function failed(error) {
+    verdict.classList.remove("ae-busy");
+    verdict.replaceChildren(make("p", { class: "ae-failed" }, error));
+  }
+
+  /** Rows of a log over the curves; without a schedule the axis ends with them. */
+  function lay({ told, bytes }) {
+    const all = new Float64Array(bytes.buffer, 0, bytes.byteLength / 8);
+    const pairs = (row) => Array.from(all.subarray(0, told.rows), (time, i) => [time, all[row * told.rows + i]]);
+    log = { unit: told.unit, points: pairs(1), followed: pairs(2), wrong: told.questioned.map((row) => [row.time, row.logged]) };
+    if (view.schedules.length) show();
+    else set({ until: Math.max(1, ...all.subarray(0, told.rows)) });
+  }
 
   async function taken() {
     const { told, bytes } = await ask("export", { view, form: form.value, schedule: Number(which.value || 0) });

@@ -90,18 +90,24 @@ function pageModel() {
 
 /** One request in flight, and after it only the newest: a fast drag never queues. */
 function latest(run) {
-  let busy = false;
   let next = null;
-  return async function again(...given) {
-    next = given;
-    if (busy) return;
-    busy = true;
-    while (next) {
-      const now = next;
-      next = null;
-      await run(...now);
+  let running = null;
+  async function all() {
+    try {
+      while (next) {
+        const now = next;
+        next = null;
+        await run(...now);
+      }
+    } finally {
+      running = null;
     }
-    busy = false;
+  }
+  return (...given) => {
+    // The end of a drag that still waits reads the newest view anyway, and must not be lost.
+    if (given.length || !next?.length) next = given;
+    running ??= all();
+    return running;
   };
 }
 
