@@ -86,7 +86,14 @@ def _found(log: Log) -> Recovered:
 def _as_read(log: Log) -> tuple[dict[str, Any], Array, Array, Array]:
     """The rows alone: a search may take seconds, and they can be seen before it ends."""
     known = np.flatnonzero(np.isfinite(log.rates[:, 0]) & np.isfinite(log.clock))
-    told = {"sentences": [], "schedule": None, "recovered": True, "unit": log.unit, "questioned": [], "count": 0}
+    told: dict[str, Any] = {
+        "sentences": [],
+        "schedule": None,
+        "recovered": True,
+        "unit": log.unit,
+        "questioned": [],
+        "count": 0,
+    }
     logged = log.rates[known, 0]
     return told, log.clock[known] + (log.shift or 0), logged, np.full_like(logged, np.nan)
 
