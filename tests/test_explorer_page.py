@@ -273,6 +273,11 @@ def test_it_can_be_used_by_keyboard_alone(page: Any) -> None:
     text = page.get_by_label("Notation of schedule A").input_value()
     assert annealing.parse(text).duration > 200
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "T_max of cosine, schedule A"
+    page.get_by_role("button", name="Gallery", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Search the gallery").wait_for()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.innerText") == "Gallery"
     page.get_by_label("Remove schedule B").focus()
     page.keyboard.press("Enter")
     settled(page)

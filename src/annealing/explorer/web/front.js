@@ -73,7 +73,7 @@ function explorer(root, ask, place) {
   const status = make("p", { class: "ae-status", role: "status" });
   const addText = make("button", { type: "button", onclick: () => append("") }, "Type one");
   const addRecipe = make("button", { type: "button", "aria-expanded": "false", onclick: () => openGallery() }, "Gallery");
-  const gallery = make("section", { class: "ae-gallery", "aria-label": "Gallery of recipes", hidden: true });
+  const gallery = make("section", { class: "ae-gallery", "aria-label": "Gallery of recipes", hidden: true, onkeydown: (event) => event.key === "Escape" && openGallery() });
   const left = make("section", { class: "ae-side", "aria-label": "Schedules" }, make("div", { class: "ae-row" }, make("h2", {}, "Schedules"), addText, addRecipe), gallery, list);
 
   // Plan, difference, log, take along
@@ -274,7 +274,7 @@ function explorer(root, ask, place) {
   async function openGallery() {
     gallery.hidden = !gallery.hidden;
     addRecipe.setAttribute("aria-expanded", String(!gallery.hidden));
-    if (gallery.hidden) return;
+    if (gallery.hidden) return addRecipe.focus();
     if (!entries) {
       const { told, bytes } = await ask("gallery");
       if (told.error) return;
