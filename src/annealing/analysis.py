@@ -44,7 +44,7 @@ class Budget(NamedTuple):
 def jumps(schedule: Schedule, until: Any = None) -> list[Jump]:
     """The times at which the limit from the left differs from the value, in order.
 
-    A difference of at most 8 units in the last place of the largest end value of the two runs is rounding (in a sum,
+    A difference of at most 8 units in the last place of the largest end value of the two cycles is rounding (in a sum,
     say) and no jump. until: jumps up to this time, it included; needed where the schedule never ends. A jump at a
     time that is no float is given at the next float above.
 

@@ -154,14 +154,14 @@ def _legend(ax: Any) -> None:
 def classic() -> Any:
     """The four panels of the classic demonstration, from rate 2 for 100 steps: a matplotlib Figure.
 
-    Step decay, cosine annealing that rises again, and warm restarts of equal and of doubling runs: the exact curves,
+    Step decay, cosine annealing that rises again, and warm restarts of equal and of doubling cycles: the exact curves,
     and the values after steps 1 to 100 as dots.
     """
     panels = {
         "step decay": step(2, 10, gamma=0.5),
-        "warm restarts, equal runs": warm_restarts(2, T_0=10),
+        "warm restarts, equal cycles": warm_restarts(2, T_0=10),
         "cosine annealing": cosine(2, 0, 10).beyond("mirror"),
-        "warm restarts, doubling runs": warm_restarts(2, T_0=10, T_mult=2),
+        "warm restarts, doubling cycles": warm_restarts(2, T_0=10, T_mult=2),
     }
     figure, steps = new_figure((9, 6)), np.arange(1, 101)
     for ax, (name, schedule) in zip(figure.subplots(2, 2, sharex=True, sharey=True).flat, panels.items(), strict=True):

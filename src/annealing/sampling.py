@@ -1,4 +1,4 @@
-"""What is shown of a schedule: exact points of its curve, run by run, and its restarts and snapshots."""
+"""What is shown of a schedule: exact points of its curve, cycle by cycle, and its restarts and checkpoints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Points = tuple[Any, Any]  # times and values
 
 
 class Curve(NamedTuple):
-    """The points of each run, of the restarts and of the snapshots; a line through those of a run never leaves it."""
+    """The points of each cycle, of the restarts and of the checkpoints; a line through those of a cycle follows it."""
 
     runs: list[Points]
     restarts: Points
@@ -84,16 +84,16 @@ def _mostly_over(schedule: Schedule, cycle: Cycle) -> int:
 
 
 def _crowded(schedule: Schedule, until: int | float) -> bool:
-    """Whether more than 500 runs begin before `until`."""
+    """Whether more than 500 cycles start before `until`."""
     return any(islice(schedule.cycles(until), MOST_RUNS, None))
 
 
 def traced(schedule: Schedule, until: Any, points: int = 2000) -> Curve:
-    """Exact points of a schedule: each run from its begin to the limit at its end, and the marks.
+    """Exact points of a schedule: each cycle from its start to the limit at its end, and the marks.
 
-    until: above 0. points: about how many, over all runs; each run has at least two. With more than 500 runs until
-    then, the runs are not told apart: `points` values at random times (always the same) stand for the curve, without
-    marks. A ScheduleError names a schedule with values that are not finite.
+    until: above 0. points: about how many, over all cycles; each has at least two. With more than 500 cycles until
+    then, they are not told apart: `points` values at random times (always the same) stand for the curve, without
+    marks. A ScheduleError refuses a schedule with values that are not finite.
 
     >>> from annealing import warm_restarts
     >>> curve = traced(warm_restarts(eta_max=0.05, T_0=10), until=20, points=0)
@@ -102,7 +102,7 @@ def traced(schedule: Schedule, until: Any, points: int = 2000) -> Curve:
     """
     until = plain(positive(until, "until"))
     with np.errstate(over="ignore", invalid="ignore"):
-        curve = (_by_chance if _crowded(schedule, until) else _by_runs)(schedule, until, points)
+        curve = (_by_chance if _crowded(schedule, until) else _by_cycles)(schedule, until, points)
     if not all(np.isfinite(values).all() for _, values in curve.runs):
         raise ScheduleError(f"only finite values can be drawn, but this schedule has others: {schedule}")
     return curve
@@ -114,7 +114,7 @@ def _by_chance(schedule: Schedule, until: int | float, points: int) -> Curve:
     return Curve([(times, schedule(times))], ((), ()), ((), ()), joined=False)
 
 
-def _by_runs(schedule: Schedule, until: int | float, points: int) -> Curve:
+def _by_cycles(schedule: Schedule, until: int | float, points: int) -> Curve:
     spans, runs = schedule.runs(until), []
     for span in spans:
         stop = min(span.end, until)

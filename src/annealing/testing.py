@@ -1,6 +1,6 @@
 """The contract suite: what holds for every schedule, so that it can be checked for yours.
 
-`check_schedule(schedule)` runs all laws; `LAWS` names them one by one, for a parametrized test. Laws about torch and
+`check_schedule(schedule)` checks all laws; `LAWS` names them one by one, for a parametrized test. Laws about torch and
 JAX are checked where these are installed.
 """
 
@@ -26,7 +26,7 @@ MOST_SPANS = 40
 FLOAT64_ULPS = 16  # between two libraries, each within 8 (NumPy) or 16 of the exact value
 FLOAT32_OF_PEAK = 4e-7
 CLOSE = 1e-8  # of the peak
-BARELY = 10**40  # part of a run that is nothing even to a root, which is steep at its end
+BARELY = 10**40  # a part of a cycle this small changes nothing, even under a root, which is steep at its end
 WRONG_TIMES: tuple[Any, ...] = (True, 1j, None, "1", [1], math.nan, np.array([True]), np.array([1j]))
 
 
@@ -44,7 +44,7 @@ def check_schedule(schedule: Schedule) -> None:
 
 
 def spans(schedule: Schedule) -> list[Cycle]:
-    """The first runs of a schedule, at most `MOST_SPANS`; one that never ends is cut."""
+    """The first cycles of a schedule, at most `MOST_SPANS`; one that never ends is cut."""
     until: float = 1
     while schedule.duration is None and len(schedule.runs(until)) < 8 and until < 2**40:
         until *= 2
@@ -53,7 +53,7 @@ def spans(schedule: Schedule) -> list[Cycle]:
 
 
 def sample(schedule: Schedule) -> list[float]:
-    """Times within its first runs: their begins, the floats beside these, and some in between."""
+    """Times within its first cycles: their starts, the floats beside these, and some in between."""
     found = {0.0}
     for span in spans(schedule):
         begin, end = float(span.begin), float(span.end)
@@ -101,7 +101,7 @@ def torch_gives_the_same(schedule: Schedule) -> None:
 
 
 def jax_gives_the_same(schedule: Schedule) -> None:
-    """A traced JAX array gives the same, in float64 and in JAX's default float32 with the run exact."""
+    """A traced JAX array gives the same, in float64, and in JAX's default float32 with the cycle exact."""
     if not importlib.util.find_spec("jax"):
         return
     import jax
@@ -122,7 +122,7 @@ def jax_gives_the_same(schedule: Schedule) -> None:
 
 
 def runs_are_half_open(schedule: Schedule) -> None:
-    """The value at a begin belongs to the run that begins, the left limit at its end to the run that ends."""
+    """The value at a start belongs to the cycle that starts, the left limit there to the cycle that ends."""
     allowed = CLOSE * peak(schedule)
     for span in spans(schedule):
         near = Fraction(span.end - span.begin) / BARELY

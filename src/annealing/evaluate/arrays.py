@@ -1,4 +1,4 @@
-"""A table as arrays of one library, and its evaluation for arrays of times: the same steps in all libraries."""
+"""A table as arrays of one library, and its values at arrays of times, by the same steps in every library."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Located = tuple[Any, Any, Any, Any]
 
 
 class Columns:
-    """The pieces of a table (with None at the place of its loop), then those of the loop, as arrays of one library.
+    """The pieces of a table (None stands for its loop), then those of the loop, as arrays of one library.
 
-    Made with NumPy arrays in the number types of one kind of time; `placed` gives them to a library.
+    They are made as NumPy arrays, in the number types of one kind of time; `placed` copies them to a library.
     """
 
     ARRAYS = ("bound", "origin", "stop", "ends", "length", "kind", "offset", "loop_origin", "loop_stop", "rows")
@@ -67,7 +67,7 @@ class Columns:
             self.rows = Ends(*(rows[..., i] for i in range(3)))
 
     def placed(self, time: NumpyTime) -> Columns:
-        """The same in the library of a time and where that is; it is given the arrays always in the same order."""
+        """The same on the device of a time, in its library; the arrays are copied always in the same order."""
         found = Columns.__new__(Columns)
         found.__dict__.update(self.__dict__)
         for name in self.ARRAYS:
@@ -92,7 +92,7 @@ class Columns:
         weight = self.weights[0](done, left, xp)
         for number, other in enumerate([] if self.single else self.weights[1:], start=1):
             weight = xp.where(self.kind[entry] == number, other(done, left, xp), weight)
-        # The sum may round above the higher end, and base + width * 1 need not be the start: both are put right.
+        # The sum may round above the higher end, and base + width * 1 need not be the start: both are corrected.
         value = xp.minimum(part.base + (part.top - part.base) * weight, part.top)
         value = xp.where(since == 0, part.first, value)
         return xp.where(time.key < self.bound[1], value, self.ends.first[1]) if self.single else value
@@ -142,7 +142,7 @@ class Columns:
         return self.outside + j, since, until, copy if turns is None else copy + time.real(turns)
 
     def _in_copy(self, time: NumpyTime, entry: Any, copy: Any, part: Ends) -> Ends:
-        """The ends of the pieces in their copy of the loop; entries outside the loop keep theirs."""
+        """The ends of the pieces in this copy of the loop; entries outside the loop keep theirs."""
         assert self.loop
         assert self.rows
         xp, last = time.xp, len(self.loop.rows) - 1
@@ -156,7 +156,7 @@ class Columns:
 
 
 def _of_entry(columns: Any, entry: Any) -> Any:
-    """What columns (None: nothing) have for an entry, as a tuple of the same kind."""
+    """The values of an entry in each column (None: no column), in a tuple of the same kind."""
     found = (column if column is None else column[entry] for column in columns)
     return Ends(*found) if isinstance(columns, Ends) else tuple(found)
 
@@ -175,7 +175,7 @@ def _difference(one: tuple[Any, Any], two: tuple[Any, Any]) -> Any:
 
 
 def _within_reach(shape: Shape, weight: Weight) -> Weight:
-    """The weight of a shape that cannot be computed everywhere, ready for times of other pieces than its own."""
+    """The weight of a shape, clipped to where it can be computed: it is also evaluated at the times of other pieces."""
     if (reach := shape.reach) is None:
         return weight
     return lambda done, left, xp: weight(xp.clip(done, 0.0, reach), xp.clip(left, 0.0, reach), xp)

@@ -1,6 +1,6 @@
-"""The array libraries that a schedule can be called with, told apart by the type of its argument.
+"""The array libraries that a schedule can be called with; the type of its argument says which one it is.
 
-Nothing is imported for a library: where a value of its type exists, the library is loaded already.
+No library is imported for this: where a value of its type exists, it is loaded already.
 """
 
 from __future__ import annotations
@@ -58,19 +58,19 @@ def library(value: Any) -> Any:
 class NumpyTime:
     """Times as float64, which is exact for every step up to 2^53.
 
-    `high + low` is the time and `key` is what is searched among boundaries. What tables are made of belongs to the
-    class; `place` names where the tables of this time may be kept (None: nowhere).
+    `high + low` is the time, and `key` is what is searched for among the boundaries. The number types of tables belong
+    to the class; `place` says where tables for this time are kept (None: nowhere).
     """
 
-    form: str = "float64"  # a name for the number types of the tables
+    form: str = "float64"  # names the number types of the tables
     dtype: Any = np.float64
     integer: Any = np.int64
-    half: int = 26  # products of two whole numbers of so many bits are exact in dtype
-    # Whether the compiler adds constants of a table together, which would lose the low part of a boundary.
+    half: int = 26  # the product of two whole numbers of this many bits is exact in dtype
+    # Whether the compiler may add constants of a table together, which would lose the low part of a boundary.
     merges_constants: bool = False
     low: Any = None  # None where `high` is the time itself
     place: Any = "numpy"
-    traced: bool = False  # whether the values are not known yet, so that none can be looked at
+    traced: bool = False  # whether the values are not known yet
 
     def __init__(self, t: Any, xp: Any) -> None:
         if np.asarray(t).dtype.kind not in "iuf":
@@ -79,7 +79,7 @@ class NumpyTime:
         self.key = self.high = np.clip(np.asarray(t, np.float64), 0.0, float(END_OF_TIME))
 
     def whole(self, value: Any) -> Any:
-        with np.errstate(invalid="ignore"):  # NaN goes on in the fraction
+        with np.errstate(invalid="ignore"):  # a NaN stays one in the fraction, so this cast may lose it
             return value.astype(self.integer)
 
     def real(self, value: Any) -> Any:
@@ -95,15 +95,15 @@ class NumpyTime:
 
     @classmethod
     def bounds(cls, begins: list[Fraction]) -> Any:
-        """The first times that can be told to have reached each begin."""
+        """For each start of a piece, the first time of this type that has reached it."""
         return np.array([ceiling(begin, cls.dtype) for begin in begins], cls.dtype)
 
     def table(self, column: Any) -> Any:
-        """A NumPy column as this library's array."""
+        """A NumPy column as an array of this library."""
         return column
 
     def boundaries(self, column: Any) -> Any:
-        """A column that is searched."""
+        """A column that will be searched."""
         return self.table(column)
 
     def result(self, value: Any) -> Any:
@@ -221,9 +221,9 @@ def array_time(t: Any) -> NumpyTime:
 
 
 def without_values(tensor: Any, xp: Any) -> bool:
-    """Whether a torch tensor has no values yet: it is fake, on the meta device, or being recorded.
+    """Whether a torch tensor has no values: it is fake, on the meta device, or being traced.
 
-    A table made for such a tensor is of the same kind, and would spoil every later call if it were kept.
+    A table made for such a tensor has no values either, and would spoil every later call if it were kept.
     """
     mode = getattr(sys.modules.get("torch.fx.experimental.proxy_tensor"), "get_proxy_mode", lambda: None)
     plain = type(tensor) is xp.Tensor and not tensor.is_meta and not xp._is_functional_tensor(tensor)

@@ -1,4 +1,4 @@
-"""Flat pieces as tables, and their evaluation: a Python number costs one search, arrays one pass per kind of shape."""
+"""Flat pieces as tables, and their values: a Python number costs one search, an array one pass per kind of shape."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Combination:
 
 
 class PieceTable:
-    """Pieces as columns: those before the loop (and None at its place), and at last what is held."""
+    """Pieces in the order of time, with None in the place of the loop; the last one is what is held after the end."""
 
     def __init__(self, pieces: Pieces) -> None:
         self.pieces = pieces
@@ -149,7 +149,7 @@ class PieceTable:
         return self._columns[kind.form]
 
     def _placed(self, time: NumpyTime) -> Columns:
-        """Its tables where the times are, kept there if they can be."""
+        """Its tables on the device of the times, kept there if possible."""
         columns = None if time.place is None else self._columns.get(time.place)
         if columns is None:
             columns = self.columns(type(time)).placed(time)
@@ -159,7 +159,7 @@ class PieceTable:
 
     def _checked(self, time: NumpyTime, value: Any) -> Any:
         after = time.key > self.bounds[-1]
-        # Nothing can be raised about values that are not known yet; NaN is at least seen.
+        # A trace cannot raise, as its values are not known; NaN at least is noticed.
         if time.traced:
             return time.xp.where(after, math.nan, value)
         if after.any():

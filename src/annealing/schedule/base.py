@@ -27,7 +27,7 @@ from .algebra import Algebra
 class Schedule(Algebra, Value):
     """A learning rate (or any number) as a function of time: a frozen value made of nodes.
 
-    Call it with a time; compare, hash and print it. `a >> b` runs b after a; `a + b`, `a - b`, `a * b` and `a / b`
+    Call it with a time; compare, hash and print it. `a >> b` is a, then b; `a + b`, `a - b`, `a * b` and `a / b`
     compute with the values, also with a number on either side.
     """
 

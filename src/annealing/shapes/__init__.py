@@ -1,7 +1,7 @@
-"""The shapes of a run: how the weight of its start goes from 1 to 0.
+"""The shapes of a cycle: how the weight of its start goes from 1 to 0.
 
 A shape is a frozen value. `shape(done, left)` is the weight of the start, where `done` and `left` are the parts of
-the run behind and ahead (done + left = 1, each rounded once from exact times; 1 - done would lose what is small).
+the cycle behind and ahead (done + left = 1, each rounded once from exact times; 1 - done would lose what is small).
 `shape.rest(done, left)` is the weight of the end, computed without taking a difference from 1.
 """
 

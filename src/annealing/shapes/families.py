@@ -143,7 +143,7 @@ def power(exponent: float) -> Shape:
 def geometric(ratio: float) -> Shape:
     """The weight of the start as a geometric progression from 1 to `ratio` goes: (ratio^done - ratio) / (1 - ratio).
 
-    A run whose end is ratio * start is then a geometric progression itself, start * ratio^done; another run has the
+    A cycle whose end is ratio * start is then a geometric progression itself, start * ratio^done; another one has the
     same bend. ratio: between 1e-300 and 1e300; 1 is the straight line. Beyond 1e-6 and 1e6 the error grows beyond 8
     units in the last place, as the logarithm of the ratio.
 
@@ -159,7 +159,7 @@ def geometric(ratio: float) -> Shape:
 def harmonic(ratio: float) -> Shape:
     """The weight of the start as a harmonic progression from 1 to `ratio` goes: ratio * left / (ratio * left + done).
 
-    A run whose end is ratio * start has 1 / value on a straight line. ratio: between 1e-300 and 1e300; 1 is the
+    A cycle whose end is ratio * start has 1 / value on a straight line. ratio: between 1e-300 and 1e300; 1 is the
     straight line. With 2 it is REX.
 
     >>> harmonic(2)(0.5, 0.5) == 2 / 3, harmonic(0.25)(0.5, 0.5)
@@ -174,7 +174,7 @@ def harmonic(ratio: float) -> Shape:
 def hyperbolic(ratio: float) -> Shape:
     """The weight of the start is sqrt(left * (1 - ratio * done)): a hyperbola that meets 0 at a right angle.
 
-    ratio: above 0, at most 1; 1 is the straight line. It is T / (2 U - T) for a run of length T under the bound U.
+    ratio: above 0, at most 1; 1 is the straight line. It is T / (2 U - T) for a cycle of length T under the bound U.
 
     >>> round(hyperbolic(0.25)(0.5, 0.5), 12), round(hyperbolic(0.25).rest(0.5, 0.5), 12)
     (0.661437827766, 0.338562172234)

@@ -46,7 +46,7 @@ class Shape(Value):
         raise NotImplementedError
 
     def mirrored(self) -> Shape:
-        """The shape of the same run, run backwards."""
+        """The shape of the same curve, from its end to its start."""
         return Mirrored(self)
 
     @property
@@ -120,7 +120,7 @@ class Cosine(Symmetric):
 
 
 class Flat(Shape):
-    """The start, all the way; the end is taken only when the run is over."""
+    """The start, held; the end is reached only when the cycle is over."""
 
     @property
     def reach(self) -> None:
@@ -153,7 +153,7 @@ class MirrorCosine(Symmetric):
 
 
 class Mirrored(Shape):
-    """Another shape run backwards."""
+    """Another shape, from its end to its start."""
 
     shape: Shape
 
@@ -193,7 +193,7 @@ mirror_cosine = MirrorCosine()
 
 @checked
 def mirrored(shape: Shape) -> Shape:
-    """The shape of the same run, run backwards: the weight of the start is what that of the end was.
+    """The shape of the same curve, from its end to its start: the weight of the start is what that of the end was.
 
     >>> from annealing.shapes import power
     >>> mirrored(power(0.5))(0.25, 0.75)
