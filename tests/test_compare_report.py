@@ -190,11 +190,20 @@ def test_a_running_comparison(tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
 
     part = json.loads(run("--report", str(tmp_path / "out"), "--json").stdout)
-    assert (part["finished"], part["trials"], part["seeds"]) == (4, 12, 2)
-    assert [line["key"] for line in part["lines"]] == ["step", "single"]
-    assert part["words"][0].startswith("Not finished")
+    assert (part["finished"], part["trials"], part["seeds"]) == (6, 12, 2)
+    # a schedule that is not finished for all of the baseline's seeds is held against it over its own
+    seeds = {"step": 2, "single": 2, "short": 1, "half": 1, "restarts": 1}
+    assert {line["key"]: line["seeds"] for line in part["lines"]} == seeds
+    lines = {line["key"]: line for line in part["lines"]}
+    assert lines["restarts"]["less_baseline"] == {"middle": 12 - 10, "low": None, "high": None}
+    assert lines["restarts"]["verdict"] is None
+    assert part["words"][0] == (
+        "Not finished: this covers 6 of 12 trials, for the 2 seeds that the baseline has completed; some have fewer, "
+        "and are compared over these: “short step” 1, “half a cosine” 1, “restarts” 1."
+    )
     text = (tmp_path / "out" / "report.html").read_text("utf-8")
     assert "not finished" in text
+    assert "restarts (1 seed)" in text
     assert "12 trials: 5 done, 1 diverged, 6 waiting" in text
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"manifest.json", "report.html", "trials"}
 

@@ -216,6 +216,24 @@ def test_a_part_of_an_experiment_says_so():
     assert not any("Not finished" in said for said in conclusions.closing(tabulate(experiment(step, single), records)))
 
 
+def test_a_schedule_with_fewer_seeds_is_paired_over_these():
+    two = experiment(step, short, seeds=[0, 2])
+    # of seeds 0, 1 and 2 the baseline ends at 10, 11 and 12, and the short one, 2 above it, was not trained with seed 1
+    here = {trial: found for trial, found in records.items() if trial != Trial("short", 1)}
+    table = tabulate(experiment(step, single), here, trials=9, fewer={"short": two})
+    assert (table.finished, table.trials, table.seeds) == (8, 9, 3)
+    line = table.line("short")
+    assert (line.seeds, line.error.middle, line.less_baseline.middle) == (2, 13, 2)
+    assert (
+        table.line("single").less_baseline == tabulate(experiment(step, single), records).line("single").less_baseline
+    )
+    # corrected for both comparisons: 2 and 2 percent with the variance of rounding, and -1, 0 and 1
+    alone = tabulate(two, here).line("short").baseline_p_value
+    assert line.baseline_p_value == pytest.approx(2 * alone)
+    assert "short step (2 seeds)" in text(table)
+    assert "compared over these: “short step” 2" in conclusions.closing(table)[0]
+
+
 def test_no_interval_from_one_seed():
     alone = tabulate(experiment(seeds=[0]), records)
     assert alone.line("single").error == (9, None, None)

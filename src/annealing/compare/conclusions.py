@@ -62,6 +62,11 @@ def error_title(table: Table) -> str:
     return name if table.metric == "error" else f"{name} ({table.better}er is better)"
 
 
+def named(table: Table, line: Line) -> str:
+    """The title of a schedule, with its number of seeds where that is not the table's."""
+    return line.title if line.seeds == table.seeds else f"{line.title} ({_count(line.seeds, 'seed')})"
+
+
 def of_seeds(table: Table) -> str:
     """What an estimate and its interval are."""
     if table.seeds == 1:
@@ -117,9 +122,11 @@ def closing(table: Table) -> list[str]:
 def _finished(table: Table) -> str:
     if table.finished == table.trials:
         return ""
+    fewer = [f"{_quoted(line.title)} {line.seeds}" for line in table.lines if line.seeds < table.seeds]
+    those = f"; some have fewer, and are compared over these: {', '.join(fewer)}" if fewer else ""
     return (
         f"Not finished: this covers {table.finished} of {table.trials} trials, for the "
-        f"{_count(table.seeds, 'seed')} that the baseline and every schedule shown here have completed."
+        f"{_count(table.seeds, 'seed')} that the baseline has completed{those}."
     )
 
 

@@ -69,6 +69,7 @@ def html(
         versions=manifest["versions"],
         identities=_identities(store),
         described=_yaml(experiment.description()),
+        named=conclusions.named,
         points=conclusions.points,
         epochs=conclusions.epochs,
         ratio=conclusions.ratio,

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from . import conclusions, figures, page
 from .experiment import Experiment, Trial
 from .files import write
-from .records import Row
 from .serialize import csv_text
 from .statistics import ErrorCurve
 from .status import Cost, costs, states
@@ -21,7 +20,7 @@ from .tuning import read_choice
 
 
 class FinishedPart(NamedTuple):
-    """What is finished of an experiment: schedules with the same seeds, as an experiment of its own."""
+    """What is finished of an experiment, as one of its own; a schedule may have fewer seeds than the baseline."""
 
     experiment: Experiment
     table: Table
@@ -63,27 +62,38 @@ def report(store: Store) -> Table | None:
 
 
 def finished(store: Store) -> FinishedPart | None:
-    """The seeds for which the baseline is finished, and the schedules that are finished for all of these."""
+    """The seeds for which the baseline is finished, and every schedule for those of them for which it is."""
     whole = store.experiment
-    records: dict[Trial, list[Row]] = {}
-    for trial in whole.trials():
-        rows = store.rows(trial)
-        if rows is not None:
-            records[trial] = rows
-    seeds = [seed for seed in whole.seeds if Trial(whole.sources[whole.baseline], seed) in records]
+    found = {trial: store.rows(trial) for trial in whole.trials()}
+    records = {trial: rows for trial, rows in found.items() if rows is not None}
+
+    def done(key: str) -> list[int]:
+        return [seed for seed in whole.seeds if Trial(whole.sources[key], seed) in records]
+
+    def part(seeds: list[int], keys: list[str]) -> Experiment:
+        described = whole.description()
+        arms = {key: described["schedules"][key] for key in keys}
+        return Experiment(**{**described, "schedules": arms, "seeds": seeds})
+
+    def finished_for(seeds: list[int]) -> list[str]:
+        return [arm.key for arm in whole.arms if {*seeds} <= {*done(arm.key)}]
+
+    seeds = done(whole.baseline)
     if not seeds:
         return None
-    described = whole.description()
-    arms = {
-        arm.key: described["schedules"][arm.key]
-        for arm in whole.arms
-        if all(Trial(whole.sources[arm.key], seed) in records for seed in seeds)
-    }
-    experiment = Experiment(**{**described, "schedules": arms, "seeds": seeds})
-    models = {trial: store.result(trial) for trial in experiment.trials()}
-    table = tabulate(experiment, records, models, trials=len(whole.trials()))
-    table = replace(table, tuned=read_choice(store.directory))
-    return FinishedPart(experiment, table, curves(experiment, {trial: records[trial] for trial in models}))
+    experiment = part(seeds, finished_for(seeds))
+    fewer = {}
+    for arm in whole.arms:
+        own = [seed for seed in seeds if seed in done(arm.key)]
+        if own and own != seeds:
+            # with the others that are finished for these seeds, so that each difference is paired
+            fewer[arm.key] = part(own, finished_for(own))
+    models = {trial: store.result(trial) for trial in records}
+    table = tabulate(experiment, records, models, trials=len(whole.trials()), fewer=fewer)
+    drawn = dict(curves(experiment, records))
+    drawn |= {key: curves(those, records)[key] for key, those in fewer.items()}
+    shown = part(seeds, [arm.key for arm in whole.arms if arm.key in drawn])
+    return FinishedPart(shown, replace(table, tuned=read_choice(store.directory)), drawn)
 
 
 def plain(table: Table) -> dict[str, Any]:

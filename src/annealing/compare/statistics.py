@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -92,6 +92,16 @@ def corrected(values: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, values[index] * (len(values) - rank)))
         found[index] = least
     return found
+
+
+def corrected_columns(rows: list[Any], *names: str) -> list[Any]:
+    """Rows whose p values, in the field NAME_p_value, are corrected for how many there are in each such column."""
+    for name in (f"{name}_p_value" for name in names):
+        known = [index for index, row in enumerate(rows) if getattr(row, name) is not None]
+        values = corrected([getattr(rows[index], name) for index in known])
+        for index, value in zip(known, values, strict=True):
+            rows[index] = replace(rows[index], **{name: value})
+    return rows
 
 
 @dataclass(frozen=True)

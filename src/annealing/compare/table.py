@@ -18,7 +18,7 @@ from .statistics import (
     Array,
     ErrorCurve,
     Interval,
-    corrected,
+    corrected_columns,
     first_reached,
     median_interval,
     p_value,
@@ -42,7 +42,8 @@ class Line:
     reached and speed_up, for a level `EASED` points higher; None where no images are counted. anytime: of a
     schedule with restarts, the error of its latest model to keep, as a mean over log2 of the epochs from the end of
     its first cycle on; anytime_less_baseline: the difference from the same of the baseline. trained_as: the
-    schedule whose training contains it. diverged: seeds.
+    schedule whose training contains it. diverged: seeds. seeds: how many it is finished for; with fewer than the
+    table, it is paired with others over these.
     """
 
     key: str
@@ -68,6 +69,7 @@ class Line:
     anytime_less_baseline: Interval | None
     diverged: list[int]
     kind: str
+    seeds: int
     verdict: str | None = None
     baseline_p_value: float | None = None
     cosine_p_value: float | None = None
@@ -147,7 +149,7 @@ class Table:
 
     def plain(self) -> dict[str, Any]:
         """The table as dictionaries, lists, text and numbers."""
-        return {name: plain_value(value) for name, value in vars(self).items()}
+        return dict(plain_value(self))
 
     def csv(self) -> str:
         """The lines as CSV: an interval takes three columns."""
@@ -186,12 +188,44 @@ def tabulate(
     records: Mapping[Trial, Sequence[Row]],
     models: Mapping[Trial, Mapping[str, Any]] | None = None,
     trials: int | None = None,
+    fewer: Mapping[str, Experiment] | None = None,
 ) -> Table:
     """The table of an experiment from the rows of all its trials.
 
     models: what the results of trials say of their models (see `store`). trials: how many there will be, if this is a
-    part of an experiment that is not finished.
+    part of an experiment that is not finished. fewer: schedules that are finished for some of the seeds, each with the
+    experiment of these seeds.
     """
+    parts = [(experiment, [*experiment.arms]), *((part, [part.arm(key)]) for key, part in (fewer or {}).items())]
+    found = [_results(part, arms, records, models or {}) for part, arms in parts]
+    trailing = curves(experiment, records)[experiment.baseline].whole_epochs().trailing()
+    final = trailing.errors[:, -1]
+    covered = len({trial for part, _ in parts for trial in part.trials()})
+    table = Table(
+        baseline=experiment.baseline,
+        level=scale(experiment) * float(np.median(final)),
+        budget=float(experiment.arm(experiment.baseline).epochs),
+        hindsight=first_reached(trailing, final).middle,
+        seeds=len(experiment.seeds),
+        test_images=experiment.task.test_images,
+        finished=covered,
+        trials=trials or covered,
+        # corrected for all comparisons of the table together
+        lines=corrected_columns([line for lines, _ in found for line in lines], "baseline", "cosine", "anytime"),
+        run_ends=corrected_columns([end for _, ends in found for end in ends], "baseline", "step", "cosine", "single"),
+        metric=experiment.task.metric,
+        better=experiment.task.better,
+    )
+    return replace(table, lines=[_judged(table, line) for line in table.lines])
+
+
+def _results(
+    experiment: Experiment,
+    arms: Sequence[Arm],
+    records: Mapping[Trial, Sequence[Row]],
+    models: Mapping[Trial, Mapping[str, Any]],
+) -> tuple[list[Line], list[RunEnd]]:
+    """Some schedules of an experiment, and the ends of their cycles; p values are not corrected yet."""
     unit = scale(experiment)
     drawn = curves(experiment, records)
     trailing = drawn[experiment.baseline].whole_epochs().trailing()
@@ -241,47 +275,23 @@ def tabulate(
             anytime_less_baseline=anytime[1],
             diverged=_diverged(experiment, arm, records),
             kind=arm.kind,
+            seeds=len(experiment.seeds),
             baseline_p_value=less_baseline[1],
             cosine_p_value=less_cosine[1],
             anytime_p_value=anytime[2],
         )
 
-    restarting = [arm for arm in experiment.arms if len(experiment.kept(arm)) > 1]
-    ends = [end for arm in restarting for end in _run_ends(experiment, arm, drawn, recommended, models or {})]
-    table = Table(
-        baseline=experiment.baseline,
-        level=unit * float(np.median(final)),
-        budget=float(budget.times[-1]),
-        hindsight=first_reached(trailing, final).middle,
-        seeds=len(experiment.seeds),
-        test_images=experiment.task.test_images,
-        finished=len(experiment.trials()),
-        trials=len(experiment.trials()) if trials is None else trials,
-        lines=_corrected(list(map(line, experiment.arms)), "baseline", "cosine", "anytime"),
-        run_ends=_corrected(ends, "baseline", "step", "cosine", "single"),
-        metric=experiment.task.metric,
-        better=experiment.task.better,
-    )
-    return replace(table, lines=[_judged(table, line) for line in table.lines])
+    restarting = [arm for arm in arms if len(experiment.kept(arm)) > 1]
+    ends = [end for arm in restarting for end in _run_ends(experiment, arm, drawn, recommended, models)]
+    return list(map(line, arms)), ends
 
 
 def _difference(experiment: Experiment, here: Array, there: Array | None) -> tuple[Interval | None, float | None]:
     """How far errors are from others, paired by seed, and the chance of that where nothing differs."""
     if there is None:
         return None, None
-    unit = scale(experiment)
-    grid = 0.0 if experiment.task.test_images is None else unit
-    return median_interval(unit * (here - there)), p_value(unit * (here - there), grid)
-
-
-def _corrected(rows: list[Any], *names: str) -> list[Any]:
-    """Rows whose p values are corrected for how many there are in each column."""
-    for name in (f"{name}_p_value" for name in names):
-        known = [index for index, row in enumerate(rows) if getattr(row, name) is not None]
-        values = corrected([getattr(rows[index], name) for index in known])
-        for index, value in zip(known, values, strict=True):
-            rows[index] = replace(rows[index], **{name: value})
-    return rows
+    less = scale(experiment) * (here - there)
+    return median_interval(less), p_value(less, 0.0 if experiment.task.test_images is None else scale(experiment))
 
 
 def _judged(table: Table, line: Line) -> Line:

@@ -117,7 +117,7 @@ def _epochs(table: Table) -> Grid:
 
 
 def _name(table: Table, line: Line) -> str:
-    return f"{line.title} *" if line.key == table.baseline else line.title
+    return f"{line.title} *" if line.key == table.baseline else conclusions.named(table, line)
 
 
 def _grid(title: str, schedule: str, *numbers: str) -> Grid:
@@ -129,7 +129,8 @@ def _grid(title: str, schedule: str, *numbers: str) -> Grid:
         collapse_padding=True,
         pad_edge=False,
     )
-    grid.add_column(schedule, no_wrap=True)
+    # where a table is too wide a title may wrap, and no number is cut
+    grid.add_column(schedule)
     for name in numbers:
         grid.add_column(name, justify="right", no_wrap=True)
     return grid
