@@ -298,8 +298,8 @@ def _listed(table: Table, compared: Sequence[Compared]) -> str:
     sure = [f"{adverb}{name}: {', '.join(names)}" for name, names in groups.items() if names]
     nothing = "no clear difference" if ratios else "no significant difference"
     number = f" {unsure}" if unsure > 1 else ""
-    others = f"the other{number}" if sure else f"any of the{number}" if number else "the one compared"
-    return "; ".join([*sure, *([f"{nothing} for {others}"] if unsure else [])])
+    others = f" for the other{number}" if sure else f" for any of the{number}" if number else f": {compared[0].written}"
+    return "; ".join([*sure, *([f"{nothing}{others}"] if unsure else [])])
 
 
 def _diverged(table: Table) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -17,6 +18,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..sampling import traced
+from . import conclusions
 from .entries import Arm
 from .experiment import Experiment
 from .statistics import ErrorCurve
@@ -31,6 +33,8 @@ STYLES: dict[str, dict[str, Any]] = {
 }
 GREY = "#777777"
 WIDTH = 1.6
+HOVER = "value of "  # how the name of a point begins that is shown as its value
+BESIDE = 0.022  # how far points after as many epochs are drawn apart, as a share of the axis
 LEVEL: dict[str, Any] = {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1.5))}
 
 
@@ -102,18 +106,25 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
 
     Ends of cycles long before the shortest of the other schedules ends are left out, as they would squeeze the rest.
     """
-    if not table.run_ends and len({line.kept_at for line in table.lines}) == 1:
-        return _ranking(experiment, table)
     # a cycle of one epoch ends at an error so high that all others would lie on one line
     shortest = min(line.kept_at for line in table.lines if not line.restarts or line.key == table.baseline)
+    drawn = [end for end in table.run_ends if end.epoch >= shortest / 2]
+    times = {line.kept_at for line in table.lines} | {end.epoch for end in drawn}
+    if len(times) == 1:
+        return _ranking(experiment, table)
+    # points after as many epochs are drawn side by side, so that none hides another
+    beside = (max(times) / min(times)) ** BESIDE
     figure = Figure(figsize=(8.2, 4.6), layout="constrained")
     panel = figure.subplots()
     panel.axhline(table.level, **LEVEL)
     handles = []
+    seen: dict[float, int] = {}
     for arm, marker in zip(experiment.arms, _markers(experiment), strict=True):
         line = table.line(arm.key)
-        ends = [end for end in table.run_ends if end.key == arm.key and end.epoch >= shortest / 2]
-        times = [end.epoch for end in ends] or [line.kept_at]
+        place = seen[line.kept_at] = seen.get(line.kept_at, -1) + 1
+        aside = beside ** ((place + 1) // 2 * (-1 if place % 2 else 1))
+        ends = [end for end in drawn if end.key == arm.key]
+        times = [aside * time for time in [end.epoch for end in ends] or [line.kept_at]]
         found = [end.error for end in ends] or [line.error]
         middles = np.array([error.middle for error in found])
         style = _style(experiment, arm)
@@ -123,7 +134,9 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
         if len(times) > 1:
             panel.plot(times, middles, linewidth=WIDTH, alpha=0.8, **style)
         dots: dict[str, Any] = {"color": style["color"], "marker": marker, "markersize": 7, "linestyle": ""}
-        panel.plot(times, middles, markeredgecolor="white", zorder=3, **dots)
+        for time, error in zip(times, found, strict=True):
+            said = f"{HOVER}{arm.title}, {time / aside:.4g} epochs: {conclusions.points(error)}"
+            panel.plot([time], [error.middle], markeredgecolor="white", zorder=3, gid=said, **dots)
         handles.append(Line2D([], [], label=arm.title, **{**dots, "linestyle": style["linestyle"] if ends else ""}))
     _logarithmic(panel, "x", table)
     _logarithmic(panel, "y", table)
@@ -146,7 +159,8 @@ def _ranking(experiment: Experiment, table: Table) -> Figure:
         color = _style(experiment, experiment.arm(line.key))["color"]
         if line.error.low is not None and line.error.high is not None:
             panel.plot([line.error.low, line.error.high], [place, place], color=color, linewidth=2, alpha=0.6)
-        panel.plot([line.error.middle], [place], "o", color=color, markeredgecolor="white", markersize=8)
+        said = f"{HOVER}{line.title}: {conclusions.points(line.error)}"
+        panel.plot([line.error.middle], [place], "o", color=color, markeredgecolor="white", markersize=8, gid=said)
     panel.set_yticks(range(len(ranked)), [line.title for line in ranked])
     panel.set_ylim(-0.6, len(ranked) - 0.4)
     panel.set_xlabel(_quantity(table))
@@ -208,7 +222,8 @@ def svg(figure: Figure) -> str:
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "annealing", "font.family": "sans-serif"}):
         figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
     text = content.getvalue()
-    return text[text.index("<svg") :]
+    # what matplotlib knows as the name of a point is shown when a pointer is over it
+    return re.sub(f'<g id="{HOVER}([^"]*)">', r"<g><title>\1</title>", text[text.index("<svg") :])
 
 
 def _grid(experiment: Experiment, quantity: str) -> tuple[Figure, dict[Arm, Axes], Axes | None]:
@@ -258,13 +273,13 @@ def _legend(experiment: Experiment, figure: Figure, empty: Axes | None, handles:
 
 
 def _logarithmic(panel: Axes, name: str, table: Table) -> None:
-    """Make an axis, "x" or "y", logarithmic that reads 1, 2, 5, 10; not for results that are better high or below 0."""
+    """Make an axis, "x" or "y", logarithmic with plain numbers; not for results that are better high or below 0."""
     if name == "y" and (
         table.better == "high" or min(line.error.low or line.error.middle for line in table.lines) <= 0
     ):
         return
     panel.set(**{f"{name}scale": "log"})
     axis: Axis = getattr(panel, f"{name}axis")
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
