@@ -12,6 +12,7 @@ from compare_cases import files
 
 from annealing import ScheduleError
 from annealing.compare import Experiment, Gpt, Text, Trial, compare, read_experiment
+from annealing.compare.device_training import flat
 from annealing.compare.language import Windows
 from annealing.compare.report import finished
 from annealing.compare.store import load_store, open_store
@@ -183,3 +184,11 @@ def test_the_tables_of_a_kept_comparison_do_not_need_the_text(monkeypatch):
     monkeypatch.setattr("annealing.compare.tasks.text_bytes", lambda name: b"another text")
     kept = load_store(Path(__file__).parent.parent / "experiments" / "language-cpu")
     assert finished(kept).experiment.updates_per_epoch == 208
+
+
+def test_the_loss_has_a_row_for_each_place_where_bits_must_repeat_on_a_gpu():
+    scores, targets = torch.randn(3, 7, 5, dtype=torch.float64), torch.randint(0, 7, (3, 5))
+    rows, classes = flat(scores, targets)
+    assert rows.shape == (15, 7)
+    mean = torch.stack([-scores[n, :, t].log_softmax(0)[targets[n, t]] for n in range(3) for t in range(5)]).mean()
+    assert torch.nn.functional.cross_entropy(rows, classes).item() == pytest.approx(mean.item(), rel=1e-12)

@@ -32,6 +32,19 @@ def fits(optimizer: torch.optim.Optimizer, session: Session) -> bool:
         return False
 
 
+def loss_of(scores: torch.Tensor, targets: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
+    """The cross entropy of scores (examples, classes, ...); on a GPU the same bits each time."""
+    if scores.is_cuda and scores.ndim > 2:
+        # the kernel for more dimensions adds in any order there; on a processor older records keep their bits
+        scores, targets = flat(scores, targets)
+    return cross_entropy(scores, targets, reduction=reduction)
+
+
+def flat(scores: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scores (examples, classes, places) and targets (examples, places) with a row for each place."""
+    return scores.transpose(1, -1).flatten(0, -2), targets.flatten()
+
+
 class DeviceUpdate:
     """One update, of what is on the device alone: the plan of an epoch, the number of the batch in it, the position.
 
@@ -61,7 +74,7 @@ class DeviceUpdate:
         self._rate()
         places = self.number * len(self.within) + self.within
         inputs, targets = self.problem.batch(*(column.index_select(0, places) for column in self.plan))
-        loss = cross_entropy(self.model(inputs), targets)
+        loss = loss_of(self.model(inputs), targets)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.side:
             torch.cuda.current_stream().wait_stream(self.side)

@@ -109,11 +109,11 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
     # a cycle of one epoch ends at an error so high that all others would lie on one line
     shortest = min(line.kept_at for line in table.lines if not line.restarts or line.key == table.baseline)
     drawn = [end for end in table.run_ends if end.epoch >= shortest / 2]
-    times = {line.kept_at for line in table.lines} | {end.epoch for end in drawn}
-    if len(times) == 1:
+    moments = {line.kept_at for line in table.lines} | {end.epoch for end in drawn}
+    if len(moments) == 1:
         return _ranking(experiment, table)
     # points after as many epochs are drawn side by side, so that none hides another
-    beside = (max(times) / min(times)) ** BESIDE
+    beside = (max(moments) / min(moments)) ** BESIDE
     figure = Figure(figsize=(8.2, 4.6), layout="constrained")
     panel = figure.subplots()
     panel.axhline(table.level, **LEVEL)

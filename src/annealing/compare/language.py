@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
+from .device_training import loss_of
 from .tasks import Text, text_bytes
 
 TESTED_AT_ONCE = 32  # windows
@@ -79,6 +79,6 @@ class Windows:
         with torch.no_grad():
             parts = zip(torch.split(inputs, TESTED_AT_ONCE), torch.split(targets, TESTED_AT_ONCE), strict=True)
             # sums, since the last part may be smaller than the others
-            losses = [cross_entropy(model(x), y, reduction="sum").item() for x, y in parts]
+            losses = [loss_of(model(x), y, "sum").item() for x, y in parts]
         model.train()
         return math.fsum(losses) / (count * context) / math.log(2)

@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 from safetensors.torch import load
-from torch.nn.functional import cross_entropy
 
-from .device_training import DeviceUpdate, fits, train_on_device
+from .device_training import DeviceUpdate, fits, loss_of, train_on_device
 from .experiment import Experiment, Trial
 from .files import sha256
 from .language import Windows
@@ -59,7 +58,7 @@ def train(experiment: Experiment, session: Session, problem: Problem | Windows) 
         if not begin:
             losses.values.clear()
         for inputs, targets in problem.batches(session.seed, epoch, experiment.batch, begin):
-            loss = cross_entropy(model(inputs), targets)
+            loss = loss_of(model(inputs), targets)
             # kept one by one and added exactly, so that a stop in between changes no digit
             losses.values.append(loss.item())
             # the update that a loss which is not finite would make is counted but not made
