@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all hosts versions docs check clean
+.PHONY: demo test test-all hosts versions docs linkcheck check clean
 demo: .venv/ready
 	$(BIN)/annealing compare --out demo
 
@@ -30,6 +30,10 @@ versions:
 
 docs: .venv/ready
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+# The links to other sites, which need the network and are no part of the tests; those within the docs are checked above.
+linkcheck: .venv/ready
+	$(BIN)/python -m sphinx -q -b linkcheck -D nb_execution_mode=off docs docs/_build/linkcheck
 
 check: .venv/ready
 	$(BIN)/ruff format --check .
