@@ -109,23 +109,21 @@ def api() -> str:
     for name in MODULES:
         module = import_module(name)
         parts.append(f"## {name}\n\n{inspect.getdoc(module)}\n")
-        described_before: list[Any] = []
-        for one in module.__all__:
-            thing = getattr(module, one)
-            # Older names of the same thing have no section of their own.
-            if (
-                one in recipes.named
-                or inspect.ismodule(thing)
-                or not inspect.getdoc(thing)
-                or thing in described_before
-            ):
-                continue
-            # PyTorch's own base class is described there.
-            if getattr(thing, "__module__", "").startswith("torch."):
-                continue
-            described_before.append(thing)
-            parts.append(described(one, thing, level=3))
+        parts += [described(one, getattr(module, one), level=3) for one in sections(module)]
     return "\n".join(parts)
+
+
+def sections(module: Any) -> list[str]:
+    """The names that have a section: functions first, then schedules and plans, and their nodes last."""
+    found: dict[int, str] = {}  # by what they name, so that older names of the same thing have no section of their own
+    for name in module.__all__:
+        thing = getattr(module, name)
+        foreign = getattr(thing, "__module__", "").startswith("torch.")  # PyTorch's own base class is described there
+        if name not in recipes.named and not inspect.ismodule(thing) and inspect.getdoc(thing) and not foreign:
+            found.setdefault(id(thing), name)
+    first = {"Schedule": 1, "Plan": 2}
+    rank = {name: first.get(name, 3) if inspect.isclass(getattr(module, name)) else 0 for name in found.values()}
+    return sorted(found.values(), key=lambda name: (rank[name], name.lower()))
 
 
 def described(name: str, thing: Any, level: int = 2) -> str:
