@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import random
 from collections.abc import Callable
@@ -60,6 +61,14 @@ def test_one_graph_for_every_entry_of_the_catalogue(names: list[str]) -> None:
             else:
                 assert math.isnan(found), "a graph cannot raise"
     assert counter.frame_count == 1
+
+
+def test_a_schedule_that_the_garbage_collector_no_longer_lists() -> None:
+    schedule = cosine(1, 0, 10)
+    gc.freeze()  # as servers and training loops do, so that it does not look at what stays
+    before = gc.get_freeze_count()
+    assert compiled(lambda t: schedule(t))[0](torch.tensor(5)).item() == 0.5
+    assert gc.get_freeze_count() >= before
 
 
 @pytest.mark.parametrize("name", KINDS)

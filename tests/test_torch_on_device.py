@@ -27,6 +27,7 @@ OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
     "AdamW, fused": lambda groups: AdamW(groups, fused=True),
     "Muon": Muon,
 }
+TYPICAL = ("SGD, foreach", "AdamW, fused", "Muon")  # each takes four seconds to compile
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +86,9 @@ def trained(kind: str, way: str, steps: int = 20) -> tuple[list[list[float]], li
 
 
 @pytest.mark.filterwarnings("ignore:.*deprecated")  # in PyTorch's own modules
-@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.thorough] * (kind not in TYPICAL)) for kind in OPTIMIZERS]
+)
 def test_a_whole_step_takes_no_graph_more_than_with_a_constant_tensor(kind: str) -> None:
     _, wanted, graphs = trained(kind, "by hand")
     used, found, with_schedule = trained(kind, "update")

@@ -105,7 +105,13 @@ class PackedTime(TorchTime):
 
 def _with_id(address: int) -> Any:
     # Looking for it costs a fraction of a second once per compilation; a list of all schedules would cost each of them.
-    for found in gc.get_objects():
-        if id(found) == address and hasattr(found, "program"):
-            return found
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()  # since what is frozen is not listed
+    try:
+        for found in gc.get_objects():
+            if id(found) == address and hasattr(found, "program"):
+                return found
+    finally:
+        if frozen:
+            gc.freeze()
     raise ScheduleError("a schedule must be made before the function that calls it is compiled, not inside it")

@@ -28,7 +28,7 @@ def branch_cooldown(
     >>> [schedule(t) for t in (3000, 3250, 3500)]
     [0.05, 0.025, 0.0]
 
-    Source: Zhai et al. 2022, arXiv 2106.04560 (cooldowns from one endless run); Hägele et al. 2024, arXiv 2405.18392.
+    Source: Zhai et al. 2022, arXiv 2106.04560 (cooldowns off one endless run); Hägele et al. 2024, arXiv 2405.18392.
     """
     schedule, time = a_schedule(schedule, "schedule"), lasting(at, "at")
     if (T := schedule.exact_duration) is not None and time > T:
