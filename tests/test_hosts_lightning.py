@@ -179,7 +179,7 @@ def test_a_frequency_is_of_batches_and_warned_of(tmp_path: Path) -> None:
         config = {"scheduler": Scheduler(optimizer, lr=parse(SCHEDULE)), "interval": "step", "frequency": 2}
         return {"optimizer": optimizer, "lr_scheduler": config}
 
-    with pytest.warns(RuntimeWarning, match="once in 2 batches"):
+    with pytest.warns(RuntimeWarning, match="once every 2 batches"):
         trainer(tmp_path, max_epochs=4).fit(Model(every_second))
 
 

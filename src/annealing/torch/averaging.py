@@ -1,4 +1,4 @@
-"""PyTorch's schedule for averaged weights by its own name, with exact values."""
+"""SWALR, PyTorch's schedule for averaged weights, with exact values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .state_dicts import Loading
 
 
 class SWALR(Loading, swa_utils.SWALR, Exact):
-    """From each group's rate to `swa_lr` in `anneal_epochs` steps, and then held, for averaging weights.
+    """Anneals each group's rate to `swa_lr` in `anneal_epochs` steps and holds it there, for averaging weights.
 
     optimizer: any torch.optim.Optimizer. swa_lr: a number, or one for each group. anneal_epochs: at least 0.
     anneal_strategy: "cos" or "linear". last_epoch: -1, or one less than the number of steps already taken.
@@ -45,8 +45,8 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
     _times = ("anneal_epochs",)
     _takes_in = True
     _absolute = False
-    _placed = False  # averaging begins late, with a last_epoch of the whole training, and anneals from the rate found
-    _first = 1  # before its first step it waits beside another scheduler, whose rates are the ones to keep
+    _placed = False  # averaging starts late, with the last_epoch of the whole training, and anneals from the rate found
+    _first = 1  # before its first step another scheduler is in charge, and its rates must stay
 
     @wraps(swa_utils.SWALR.__init__)  # type: ignore[misc]
     def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
@@ -55,21 +55,21 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
-        # Before 2.10 PyTorch puts a function there, which `torch.load` refuses with weights_only.
+        # Before 2.10 PyTorch stores a function there, which `torch.load` refuses with weights_only.
         if state.pop("anneal_func", None) is not None:
             state["_anneal_strategy"] = self._strategy
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        if "_anneal_strategy" in vars(self) and not hasattr(self, "_set_anneal_func"):  # which makes it since 2.10
+        if "_anneal_strategy" in vars(self) and not hasattr(self, "_set_anneal_func"):  # which sets it since 2.10
             strategy = vars(self).pop("_anneal_strategy")
             self.anneal_func = self._cosine_anneal if strategy == "cos" else self._linear_anneal
 
     def _update_lr(self, epoch: int | None = None) -> None:
         super()._update_lr(epoch)
-        # PyTorch's steps count by _step_count, which begins anew with the constructor: so they anneal from the rate
-        # found, whatever last_epoch says. Where the rates are known to lie on the curve, the count goes on instead.
+        # PyTorch counts in _step_count, which the constructor resets: so it anneals from the rate found, whatever
+        # last_epoch says. Where the rates are known to lie on the curve, continue the count instead.
         if self._foreign is None:
             self.__dict__["_step_count"] = self.last_epoch + 1
 

@@ -1,4 +1,4 @@
-"""The values of schedules at whole steps, of which a block is computed at once."""
+"""The values of schedules at whole steps, computed one block at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 
-BLOCK = 4096  # steps: an array costs a few microseconds a value less than single calls, and so many fit in any cache
+BLOCK = 4096  # steps: an array saves a few microseconds per value over single calls, and 32 kB fit in any cache
 
 
 @lru_cache(maxsize=512)
@@ -24,29 +24,29 @@ def _block(schedule: Schedule, number: int) -> NDArray[np.float64]:
 def _extremes(schedule: Schedule, number: int) -> tuple[float, float] | None:
     try:
         values = _block(schedule, number)
-    except ScheduleError:  # a schedule that refuses times beyond its end: each step of the block is asked for alone
+    except ScheduleError:  # the schedule refuses times after its end: evaluate each step of this block by itself
         return None
     return float(values.min()), float(values.max())
 
 
 def value(schedule: Schedule, time: float) -> float:
-    """The value at any time; at a whole one it is that of its block."""
+    """The value at any time; whole times are looked up in their block."""
     if type(time) is int and time >= 0:
         return float(_block(schedule, time // BLOCK)[time % BLOCK])
     return float(schedule(float(time)))
 
 
 class Ahead:
-    """What param groups are to hold at a time, looked up in a block of steps.
+    """The values for all param groups at a time, looked up in a block of steps.
 
-    schedules: the distinct ones. which: for every group the place of its schedule there; None where one is for all.
+    schedules: the distinct ones. which: each group's index into them; None if all groups share one.
     """
 
     __slots__ = ("begin", "columns", "schedules", "which")
 
     def __init__(self, schedules: list[Schedule], which: list[int] | None) -> None:
         self.schedules, self.which = schedules, which
-        self.begin = -BLOCK  # of the block in use: none yet
+        self.begin = -BLOCK  # the start of the current block: none yet
         self.columns: list[list[float]] = []
 
     def values(self, time: float, groups: int) -> list[float]:
@@ -62,13 +62,13 @@ class Ahead:
         return [column[place] for column in self.columns]
 
     def known(self, time: float) -> bool:
-        """Whether there is a block with this time."""
+        """Whether this time lies in a block that can be computed."""
         if type(time) is not int or time < 0:
             return False
         return None not in [_extremes(schedule, time // BLOCK) for schedule in self.schedules]
 
     def within(self, time: float, least: float, most: float, factors: list[float]) -> bool:
-        """Whether every step of the block of a time is known to be in a range, also times each of the factors."""
+        """Whether the whole block around a time is known to stay in a range, multiplied by any of the factors."""
         if not self.known(time):
             return False
         ends = [end for schedule in self.schedules for end in _extremes(schedule, int(time) // BLOCK) or ()]
@@ -76,7 +76,7 @@ class Ahead:
 
     def _turn(self, time: Any) -> int:
         number, place = divmod(time, BLOCK)
-        # Lists of new floats: which object a group holds tells the drop-ins who wrote it.
+        # Lists of new floats: the drop-ins recognize what they wrote by the identity of the float in the group.
         columns: list[list[float]] = [_block(schedule, number).tolist() for schedule in self.schedules]
         self.columns = columns if self.which is None else [columns[i] for i in self.which]
         self.begin = time - place

@@ -1,8 +1,8 @@
-"""Which training framework steps a Scheduler, and whether it steps it once per update.
+"""Detects which training framework steps a Scheduler, and warns unless it does so once per update.
 
-A framework that steps wrongly fails silently: the rates stay far too high, or fall far too early. So a Scheduler looks
-at its callers once, at its first `step()`. Nothing is imported for this, and a framework that renames its functions is
-no longer recognised, nothing worse.
+A framework that steps at the wrong frequency fails silently: the rates stay far too high, or fall far too early. So a
+Scheduler looks at its callers once, at its first `step()`. This imports nothing; a framework that renames its functions
+is no longer recognized, and nothing else breaks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from ..schedule.base import Schedule
 
-DEEPEST = 16  # frames; between Lightning's loop and the step are 4 to 8, profilers and overridden hooks included
+DEEPEST = 16  # frames; Lightning's loop is 4 to 8 above the step, profilers and overridden hooks included
 HELP = "See docs/hosts.md."
 
 Found = str | None
@@ -36,11 +36,11 @@ def look_at_caller(scheduler: Any) -> None:
 
 
 def per_epoch(schedules: Iterable[Schedule], host: str, epochs: Any, remedy: str) -> Found:
-    """What to say of schedules that are stepped per epoch: nothing where they fit into the epochs of the training."""
+    """The warning about schedules that are stepped per epoch; None if they fit into the epochs of the training."""
     if not isinstance(epochs, int) or epochs < 0:
         return None
     for schedule in schedules:
-        # Of an endless schedule its first cycle must fit; a formula without cycles could be in either unit.
+        # An endless schedule fits if its first cycle does; a formula without cycles could be in either unit.
         length = schedule.duration or next((one.end for one in schedule.cycles()), None)
         if length is not None and length > epochs:
             return (
@@ -62,8 +62,8 @@ def _lightning(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Foun
         return per_epoch(_of_lr(scheduler), "Lightning", getattr(found.get("trainer"), "max_epochs", None), remedy)
     if getattr(config, "frequency", 1) != 1:
         return (
-            f"Lightning steps this Scheduler once in {config.frequency} batches, not after every update: "  # type: ignore[union-attr]
-            'leave "frequency" out of the lr_scheduler dict.'
+            f"Lightning steps this Scheduler once every {config.frequency} batches, not after every update: "  # type: ignore[union-attr]
+            'remove "frequency" from the lr_scheduler dict.'
         )
     return None
 
@@ -94,7 +94,7 @@ def _composer(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found
     return per_epoch(_of_lr(scheduler), "Composer", longest.value, remedy)
 
 
-# The function of each host that decides when schedulers are stepped, by module and name.
+# The function in each host that decides when to step its schedulers, by module and name.
 HOSTS: dict[tuple[str, str], Callable[[Any, dict[str, Any], dict[str, Any]], Found]] = {
     ("lightning.pytorch.loops.training_epoch_loop", "_update_learning_rates"): _lightning,
     ("pytorch_lightning.loops.training_epoch_loop", "_update_learning_rates"): _lightning,

@@ -1,4 +1,4 @@
-"""What this package needs of PyTorch that not every supported version has."""
+"""Features of PyTorch that this package needs and that some supported versions lack."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ is_dynamo_compiling: Any = getattr(torch.compiler, "is_dynamo_compiling", lambda
 
 
 class Rehearsal:
-    """What LRScheduler.step looks at before it updates the rates."""
+    """A stand-in for a scheduler with only what LRScheduler.step reads before it updates the rates."""
 
     def __init__(self, scheduler: LRScheduler) -> None:
         real = scheduler.optimizer
-        # Without groups: PyTorch before 2.9 goes on to write them.
+        # Without groups, because PyTorch before 2.9 would go on to write them.
         self.optimizer = SimpleNamespace(
             step=real.step, _opt_called=getattr(real, "_opt_called", False), param_groups=list[Any]()
         )
@@ -34,7 +34,7 @@ class Rehearsal:
 
 
 def forewarn(scheduler: LRScheduler, epoch: int | None, stacklevel: int = 4) -> None:
-    """Give the warnings of PyTorch's own step at the line that called the drop-in's."""
+    """Issue the warnings of PyTorch's own step, attributed to the line that called the drop-in."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         LRScheduler.step(Rehearsal(scheduler), epoch)  # type: ignore[arg-type]
@@ -43,21 +43,21 @@ def forewarn(scheduler: LRScheduler, epoch: int | None, stacklevel: int = 4) -> 
 
 
 class Splitting(LRScheduler):
-    """LRScheduler.step() as it is since 2.9, where it leaves the rates to `_update_lr`, for the versions before."""
+    """For PyTorch before 2.9: LRScheduler.step() as it is since, with the rates written by `_update_lr`."""
 
     def _initial_step(self) -> None:
         self._is_initial = True
-        # Before 2.9 the base rates are the tensors of the groups, which SequentialLR then writes to.
+        # Before 2.9 the base rates are the groups' own tensors, and SequentialLR then overwrites them.
         self.base_lrs = [base.clone() if isinstance(base, torch.Tensor) else base for base in self.base_lrs]
         try:
             super()._initial_step()
         finally:
             self._is_initial = False
             if "_is_initial" not in vars(LRScheduler):
-                del self._is_initial  # states have what PyTorch's of this version have
+                del self._is_initial  # so that states have the keys that this version's PyTorch writes
 
     def step(self, epoch: int | None = None) -> None:
-        # The old step would warn inside `_update_lr`, at a line of this package.
+        # The old step would attribute its warnings to `_update_lr`, a line of this package.
         if epoch is not None or self._step_count == 1:
             forewarn(self, epoch, stacklevel=3)
         self._step_count += 1
@@ -65,7 +65,7 @@ class Splitting(LRScheduler):
 
     def _update_lr(self, epoch: int | None = None) -> None:
         count = self._step_count
-        self._step_count -= 1  # the old step counts too, before it asks for the rates, by which SWALR goes
+        self._step_count -= 1  # the old step counts too, before it computes the rates, and SWALR relies on that count
         with warnings.catch_warnings(action="ignore"):
             LRScheduler.step(self, epoch)
         self._step_count = count
@@ -79,7 +79,7 @@ else:
 
 
 def update(scheduler: Any, epoch: int) -> None:
-    """Put a scheduler of any version at a step, as SequentialLR does at a milestone."""
+    """Move a scheduler of any PyTorch version to a step, as SequentialLR does at a milestone."""
     if hasattr(scheduler, "_update_lr"):
         scheduler._update_lr(epoch)
     else:
@@ -87,7 +87,7 @@ def update(scheduler: Any, epoch: int) -> None:
 
 
 def anneal_strategy(scheduler: Any) -> str:
-    """The strategy of a OneCycleLR (named since 2.3) or SWALR (since 2.10)."""
+    """The strategy of a OneCycleLR (stored by name since 2.3) or SWALR (since 2.10)."""
     named = getattr(scheduler, "_anneal_func_type", None) or getattr(scheduler, "_anneal_strategy", None)
     return str(named or ("linear" if "linear" in scheduler.anneal_func.__name__ else "cos"))
 
@@ -97,7 +97,7 @@ def _all(kind: Any) -> list[type]:
 
 
 def allow_schedules() -> None:
-    """Let `torch.load`, whose default since 2.6 takes only what is registered, load schedules."""
+    """Register schedules with `torch.load`, which since 2.6 loads only registered types by default."""
     add: Any = getattr(torch.serialization, "add_safe_globals", None)  # since 2.4
     if add is not None:
         add([*_all(Value), Fraction])

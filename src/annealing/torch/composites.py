@@ -1,4 +1,4 @@
-"""PyTorch's composites by their own names: also where one is a part of another, or goes on after a break."""
+"""PyTorch's composites under their own names: they can be nested, and resumed anywhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FROM_BASES = (
 
 
 class Part(LRScheduler):
-    """A composite that can itself be a part of a composite."""
+    """A composite that can itself be part of a composite."""
 
     def _initial_step(self) -> None:
         begin(self)
@@ -38,12 +38,12 @@ class Part(LRScheduler):
 
 
 class SequentialLR(Loading, lr_scheduler.SequentialLR, Part):
-    """One scheduler after another: at each milestone the next begins at its step 0.
+    """One scheduler after another: at each milestone the next one starts at its step 0.
 
-    optimizer: the one of all parts. schedulers: at least one, of any kind but ReduceLROnPlateau, composites included.
-    milestones: whole numbers of steps in order, one fewer than schedulers. last_epoch: -1, or one less than the number
-    of steps already taken, however the parts were built. A ValueError names a bad argument and leaves the rates as
-    they were.
+    optimizer: the one that all parts share. schedulers: at least one, of any kind but ReduceLROnPlateau, composites
+    included. milestones: whole numbers of steps in ascending order, one fewer than schedulers. last_epoch: -1, or one
+    less than the number of steps already taken, however the parts were built. A ValueError names a bad argument and
+    leaves the rates as they were.
 
     >>> import torch
     >>> from annealing.torch import CosineAnnealingLR, LinearLR, SequentialLR
@@ -68,13 +68,13 @@ class SequentialLR(Loading, lr_scheduler.SequentialLR, Part):
     ) -> None:
         times = [exact(milestone, "milestones") for milestone in milestones]
         if times != sorted(times) or any(time < 0 or time.denominator > 1 for time in times):
-            raise ScheduleError(f"milestones must be whole numbers of at least 0 in order, got {milestones!r}")
+            raise ScheduleError(f"milestones must be ascending whole numbers of at least 0, got {milestones!r}")
         with kept_on_error(optimizer):
             super().__init__(optimizer, schedulers, milestones, last_epoch)
             stand(self, self.last_epoch)
 
     def step(self) -> None:  # type: ignore[override]
-        """Go on by one step."""
+        """Advance by one step."""
         time, milestones = self.last_epoch + 1, self._milestones
         place = bisect_right(milestones, time)
         part = self._schedulers[place]
@@ -87,11 +87,11 @@ class SequentialLR(Loading, lr_scheduler.SequentialLR, Part):
 
 
 class ChainedScheduler(Loading, lr_scheduler.ChainedScheduler, Part):
-    """Several schedulers stepped one after the other, each from the rates that the one before it leaves.
+    """Steps several schedulers one after the other, each from the rates that the one before it left.
 
     schedulers: at least one, of any kind but ReduceLROnPlateau; those that start from their base rates at every step
     (LambdaLR, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR) undo what the ones before them did. optimizer: the one
-    of all of them. A ValueError names a bad argument.
+    that they share. A ValueError names a bad argument.
 
     >>> import torch
     >>> from annealing.torch import ChainedScheduler, ConstantLR, ExponentialLR
@@ -111,7 +111,7 @@ class ChainedScheduler(Loading, lr_scheduler.ChainedScheduler, Part):
 
 
 def begin(scheduler: Any) -> None:
-    """Put a scheduler at its step 0, with the rates that it begins with when it is built alone."""
+    """Move a scheduler to its step 0, with the rates that it would start with if built alone."""
     if hasattr(scheduler, "_milestones"):
         stand(scheduler, 0)
     elif hasattr(scheduler, "_schedulers"):
@@ -124,13 +124,13 @@ def begin(scheduler: Any) -> None:
 
 
 def _rebuild(scheduler: Any) -> None:
-    """Do again what a constructor does with the rates that it finds."""
+    """Repeat what the constructor does with the current rates."""
     scheduler.last_epoch = -1
     scheduler._initial_step()
 
 
 def enter(scheduler: Any) -> None:
-    """Put a scheduler at its step 0 at a milestone; some go on from the rates found there."""
+    """Move a scheduler to its step 0 at a milestone; some kinds continue from the rates they find there."""
     if hasattr(scheduler, "_schedulers"):
         begin(scheduler)
     else:
@@ -139,13 +139,13 @@ def enter(scheduler: Any) -> None:
 
 def _jump(scheduler: Any, epoch: int) -> None:
     if isinstance(scheduler, lr_scheduler.CosineAnnealingWarmRestarts):
-        scheduler.step(epoch)  # PyTorch's own finds its run there alone
+        scheduler.step(epoch)  # PyTorch's own class finds its cycle only in step()
     else:
         update(scheduler, epoch)
 
 
 def stand(scheduler: Any, epoch: int) -> None:
-    """Put a scheduler at any step of its own."""
+    """Move a scheduler to any of its steps."""
     if hasattr(scheduler, "_milestones"):
         place = bisect_right(scheduler._milestones, epoch)
         part, start = scheduler._schedulers[place], scheduler._milestones[place - 1] if place else 0
@@ -175,7 +175,7 @@ def _replay(scheduler: Any, steps: int) -> None:
 
 
 def _direct(scheduler: Any) -> bool:
-    """Whether the rates of any step can be told without those of the steps before."""
+    """Whether the rates at a step can be computed without those of the steps before."""
     if isinstance(scheduler, FROM_BASES) or hasattr(scheduler, "_milestones"):
         return True
     return hasattr(scheduler, "_get_closed_form_lr") and not isinstance(scheduler, swa_utils.SWALR)

@@ -1,4 +1,4 @@
-"""PyTorch's decays and warm-ups by their own names, with exact values."""
+"""PyTorch's decays and warm-ups under their own names, with exact values."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .state_dicts import Loading
 class StepLR(Loading, lr_scheduler.StepLR, Exact):
     """Step decay: every `step_size` steps each group's rate is multiplied by gamma.
 
-    optimizer: any torch.optim.Optimizer. step_size: steps between two drops, above 0. gamma: a finite number; above 1
-    or below 0 every step is PyTorch's. last_epoch: -1, or one less than the number of steps already taken.
+    optimizer: any torch.optim.Optimizer. step_size: steps between drops, above 0. gamma: a finite number; above 1 or
+    below 0 it steps as PyTorch does. last_epoch: -1, or one less than the number of steps already taken.
     A ScheduleError names a bad argument and leaves the optimizer as it was.
 
     >>> import torch
@@ -44,11 +44,10 @@ class StepLR(Loading, lr_scheduler.StepLR, Exact):
 
 
 class MultiStepLR(Loading, lr_scheduler.MultiStepLR, Exact):
-    """Step decay at listed steps: at each milestone each group's rate is multiplied by gamma, at one listed k times
-    by gamma^k.
+    """Step decay at listed steps: each group's rate is multiplied by gamma at each milestone, once per listing.
 
     optimizer: any torch.optim.Optimizer. milestones: numbers of steps, in any order. gamma: a finite number; above 1
-    or below 0 every step is PyTorch's. last_epoch: -1, or one less than the number of steps already taken.
+    or below 0 it steps as PyTorch does. last_epoch: -1, or one less than the number of steps already taken.
     A ScheduleError names a bad argument and leaves the optimizer as it was.
 
     >>> import torch
@@ -82,7 +81,7 @@ class MultiStepLR(Loading, lr_scheduler.MultiStepLR, Exact):
 
 
 class ConstantLR(Loading, lr_scheduler.ConstantLR, Exact):
-    """Each group's rate times `factor` for `total_iters` steps, and then the rate itself.
+    """Each group's initial rate times `factor` for `total_iters` steps, then the initial rate.
 
     optimizer: any torch.optim.Optimizer. factor: above 0, at most 1. total_iters: above 0. last_epoch: -1, or one less
     than the number of steps already taken. A ValueError names a bad argument and leaves the optimizer as it was.
@@ -114,7 +113,7 @@ class ConstantLR(Loading, lr_scheduler.ConstantLR, Exact):
 
 
 class LinearLR(Loading, lr_scheduler.LinearLR, Exact):
-    """A straight line from each group's rate times `start_factor` to that times `end_factor`, in `total_iters` steps.
+    """Linear from each group's initial rate times start_factor to that rate times end_factor in total_iters steps.
 
     optimizer: any torch.optim.Optimizer. start_factor: above 0, at most 1. end_factor: from 0 to 1. total_iters:
     above 0. last_epoch: -1, or one less than the number of steps already taken. A ValueError names a bad argument and
@@ -146,9 +145,9 @@ class LinearLR(Loading, lr_scheduler.LinearLR, Exact):
 
 
 class ExponentialLR(Loading, lr_scheduler.ExponentialLR, Exact):
-    """Exponential decay: every step each group's rate is multiplied by gamma.
+    """Exponential decay: each group's rate is multiplied by gamma at every step.
 
-    optimizer: any torch.optim.Optimizer. gamma: a finite number; above 1 or below 0 every step is PyTorch's.
+    optimizer: any torch.optim.Optimizer. gamma: a finite number; above 1 or below 0 it steps as PyTorch does.
     last_epoch: -1, or one less than the number of steps already taken. A ScheduleError names a bad argument and leaves
     the optimizer as it was.
 
@@ -176,9 +175,9 @@ class ExponentialLR(Loading, lr_scheduler.ExponentialLR, Exact):
 
 
 class PolynomialLR(Loading, lr_scheduler.PolynomialLR, Exact):
-    """Polynomial decay: each group's rate times (1 - t / total_iters)^power, 0 from total_iters on.
+    """Polynomial decay: each group's initial rate times (1 - t / total_iters)^power, 0 from total_iters on.
 
-    optimizer: any torch.optim.Optimizer. total_iters: above 0. power: at least 0; above 100 every step is PyTorch's.
+    optimizer: any torch.optim.Optimizer. total_iters: above 0. power: at least 0; above 100 it steps as PyTorch does.
     last_epoch: -1, or one less than the number of steps already taken. A ScheduleError names a bad argument and leaves
     the optimizer as it was.
 
@@ -214,7 +213,7 @@ class PolynomialLR(Loading, lr_scheduler.PolynomialLR, Exact):
 class CosineAnnealingLR(Loading, lr_scheduler.CosineAnnealingLR, Exact):
     """Cosine annealing from each group's rate to eta_min in T_max steps, back up in the next T_max, and so on.
 
-    optimizer: any torch.optim.Optimizer. T_max: the steps of half a period, above 0. eta_min: a finite number, also
+    optimizer: any torch.optim.Optimizer. T_max: the steps of half a period, above 0. eta_min: a finite number, even
     above the rates. last_epoch: -1, or one less than the number of steps already taken.
     A ScheduleError names a bad argument and leaves the optimizer as it was.
 
@@ -243,7 +242,7 @@ class CosineAnnealingLR(Loading, lr_scheduler.CosineAnnealingLR, Exact):
 
 
 def annealed(base: float, eta_min: float, length: Any) -> Schedule:
-    """Half a cosine wave from base to eta_min, in any order, and then the way back, as in PyTorch's formula."""
+    """Half a cosine wave from base to eta_min (either may be larger) and back again, as in PyTorch's formula."""
     return Run(shapes.cosine, base, eta_min, length).beyond("mirror")
 
 

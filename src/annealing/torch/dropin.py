@@ -1,4 +1,4 @@
-"""The rule of all drop-ins: who wrote the rates last decides whether the exact curve or PyTorch's own step is next."""
+"""The rule of all drop-ins: follow the exact curve while the rates are our own, otherwise step as PyTorch does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Key = tuple[float, ...]
 
 
 class Curves(NamedTuple):
-    """The schedule of every group, and what they were made from; no schedules where PyTorch's steps are taken."""
+    """Each group's schedule, and what it was made from; no schedules means: step as PyTorch does."""
 
     arguments: list[Any]
     bases: Marks
@@ -39,14 +39,14 @@ class Curves(NamedTuple):
 
 
 class Course:
-    """A number of the groups along their schedules, as it was written last and will be next."""
+    """One number of the groups (lr, momentum) on its schedules: what was written last, and what comes next."""
 
     __slots__ = ("ahead", "beside", "group", "schedules", "until", "writer")
 
     def __init__(self, schedules: list[Schedule], groups: Groups, name: str = "lr", index: int | None = None) -> None:
         self.schedules, self.group = schedules, groups[0]
-        self.beside: Course | None = None  # the momenta that go beside the rates
-        self.until = math.inf  # the last step that can follow
+        self.beside: Course | None = None  # the momenta that move with the rates
+        self.until = math.inf  # the last step allowed
         distinct = list(dict.fromkeys(schedules))
         same = len(distinct) == 1
         self.ahead = Ahead(distinct, None if same else [distinct.index(schedule) for schedule in schedules])
@@ -57,41 +57,41 @@ class Course:
         return self.writer.holds(groups)
 
     def replaced(self, groups: Groups) -> bool:
-        """Whether the groups are other ones, as after a state was loaded into the optimizer."""
+        """Whether the groups are new objects, as after the optimizer has loaded a state."""
         return groups[0] is not self.group
 
     def write(self, groups: Groups, time: float) -> list[Any]:
-        """Write the values of a time, and return copies of what the groups hold then."""
+        """Write the values at a time, and return copies of what the groups now hold."""
         return self.writer.write(groups, self.ahead.values(time, len(groups)))
 
 
 class Exact(Updating):
-    """A PyTorch scheduler that writes its exact curve while the rates are its own, and else steps as PyTorch does.
+    """A PyTorch scheduler that follows its exact curve while the rates are its own, else steps as PyTorch does.
 
-    A subclass names the arguments that make its curve, and says what the curve is. The curve is in force
+    A subclass names the arguments of its curve, and makes the curve. A scheduler starts to follow it
 
-    - from an absolute epoch on: `step(epoch)`, or the first step as a later part of SequentialLR;
-    - from construction on, where the rates found are the initial ones or, with `last_epoch`, those of that epoch;
-    - after a loaded state, a copy, or a change of an argument, where the rates found are those of the curve;
+    - at an absolute epoch: `step(epoch)`, or the first step as a later part of SequentialLR;
+    - at construction, if the groups hold the initial rates or, with `last_epoch`, those of that epoch;
+    - after it was copied, has loaded a state, or had an argument changed, if the groups hold the curve's rates;
 
-    and from then on while every group holds what was written last: the same object, and a tensor with the same
-    version (or, after an optimizer's state was loaded, another object with the same value). From the first foreign
-    rate on every step is PyTorch's, bit for bit.
+    and goes on as long as every group holds what was written last: the same object, a tensor also with the same
+    version (or, after the optimizer has loaded a state, a new object with the same value). From the first foreign rate
+    on it takes PyTorch's steps, bit for bit.
     """
 
     __slots__ = ("_course", "_foreign", "_lean", "_made")  # not in __dict__, which is PyTorch's state_dict
     _arguments: tuple[str, ...]
-    _course: Course | None  # what was written last; None where that is not known
-    _foreign: dict[str, Any] | None  # the first group, where its rate is known to be another's
-    _lean: Course | None  # the course, where nothing but the next step on it can follow
+    _course: Course | None  # what was written last; None if unknown
+    _foreign: dict[str, Any] | None  # the first group, if its rate is known to be foreign
+    _lean: Course | None  # the course, if the next call can only be the next step on it: the fast path
     _made: Curves | None
 
-    _from_bases = False  # whether PyTorch's own steps start from the base rates, not from the rates found
-    _takes_in = False  # whether a group added later goes on along the curve; else its steps are PyTorch's
+    _from_bases = False  # whether PyTorch's own steps start from the base rates, not from the current rates
+    _takes_in = False  # whether a group added later joins the curve; otherwise PyTorch's steps follow
     _times: tuple[str, ...] = ()  # the arguments that are numbers of steps
-    _placed = True  # whether `last_epoch` says where on the curve initial rates belong
-    _until: float = math.inf  # the last step that can be taken
-    _absolute = True  # whether an absolute epoch has a value of its own
+    _placed = True  # whether, given initial rates, `last_epoch` is the position on the curve
+    _until: float = math.inf  # the last step allowed
+    _absolute = True  # whether the curve has a value for an absolute epoch
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, *verbose: Any) -> None:
         self._forget()
@@ -101,49 +101,46 @@ class Exact(Updating):
         super().__init__(optimizer, last_epoch, *verbose)  # PyTorch before 2.9 has verbose
 
     def _examine(self, groups: Groups) -> None:
-        """Make the curves of the groups, so that bad arguments fail before anything is written."""
+        """Make each group's curve, so that bad arguments fail before anything is written."""
         for base in {float(group["initial_lr" if "initial_lr" in group else "lr"]) for group in groups}:
             self._known_curve(base)
 
     def _known_curve(self, base: float, *others: float) -> Schedule | None:
-        """The curve of a group, or None where an argument means what only PyTorch's own steps say."""
+        """The curve of a group; None if an argument has a meaning that only PyTorch's own steps have."""
         found = [getattr(self, name, None) for name in self._arguments]
         if any(isinstance(one, Tensor) for one in found) or any(never(getattr(self, name)) for name in self._times):
             return None
         return self._curve(base, *others)
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
-        """The curve of a group with this base rate; None where there is none, so that PyTorch's steps are taken.
-
-        others: what else stands in the key of the group.
-        """
+        """The curve of a group with this base rate; None to step as PyTorch does. others: the rest of its key."""
         raise NotImplementedError
 
     def _beside(self, keys: list[Key]) -> list[Schedule] | None:
-        """The schedule of every group's momentum, if it goes beside the rate."""
+        """The schedule of every group's momentum, if it moves with the rate."""
         return None
 
     def _beside_course(self) -> Course | None:
         return None
 
     def _keys(self) -> list[Key]:
-        """What the curve of each group depends on, beside the arguments: its base rate."""
+        """What each group's curve depends on besides the arguments: its base rate."""
         return [(float(base),) for base in self.base_lrs]
 
     @property
     def _time(self) -> float:
-        """Where on its curve the scheduler is."""
+        """The scheduler's position on its curve."""
         return self.last_epoch
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
         if name not in Exact.__slots__:
             self._lean = None
-            if not name.startswith("_"):  # an argument or the time was set from outside
+            if not name.startswith("_"):  # the user has set an argument or the time
                 self._course, self._foreign = None, None
 
     def step(self, epoch: int | None = None) -> None:
-        """Go on by one step; `epoch`, deprecated, goes to any step."""
+        """Advance by one step; `epoch` (deprecated) moves to any step."""
         if is_dynamo_compiling():
             self._eager_step(epoch)
             return
@@ -167,11 +164,11 @@ class Exact(Updating):
     def _full_step(self, epoch: int | None) -> None:
         state = self.__dict__
         if epoch is None and self.last_epoch >= self._until:
-            raise ScheduleError(f"step() must be called at most total_steps = {self._until} times, got one more")
+            raise ScheduleError(f"step() may be called at most total_steps = {self._until} times, got one more")
         if epoch is not None or state["_step_count"] == 1:
             forewarn(self, epoch)
         state["_step_count"] += 1
-        # After an optimizer's state was loaded its groups are new objects, whose rates are looked at anew.
+        # When an optimizer loads a state, its groups become new objects, and their rates must be examined again.
         foreign = self._foreign is self.optimizer.param_groups[0] and epoch is None and not self._is_initial
         if foreign and len(self.base_lrs) == len(self.optimizer.param_groups):
             self._step_as_torch()
@@ -192,8 +189,8 @@ class Exact(Updating):
         self._write(curves.schedules)
 
     def _step_as_torch(self, epoch: int | None = None) -> None:
-        # A resumed scheduler finds the rates of the next epoch, which must not decay again, unless they are plainly
-        # those of the last one, saved before its step.
+        # A resumed scheduler usually finds the rates of the next epoch, which must not decay again; if they are still
+        # those of the last epoch, they were saved before its step, and must.
         resumed = epoch is None and self._is_initial and self.last_epoch >= 0
         if resumed and not hold(rates(self.optimizer), self._curves().values(self.last_epoch)):
             self.last_epoch += 1
@@ -218,7 +215,7 @@ class Exact(Updating):
         self._course, self._foreign = held, None
 
     def _follows(self) -> bool:
-        """Whether the rates found lie on the curve, so that the next step goes on along it."""
+        """Whether the current rates lie on the curve, so that the next step continues along it."""
         groups, curves, held = self.optimizer.param_groups[: len(self.base_lrs)], self._curves(), self._course
         if curves.schedules is None or self._foreign is groups[0]:
             return False
@@ -233,24 +230,24 @@ class Exact(Updating):
         return hold(found, curves.values(self._time))
 
     def _begins(self, found: list[Any], curves: Curves) -> bool:
-        """Whether the curve is in force from construction on."""
-        # A rate on the curve at this very step may be taken for it: from there PyTorch's recursion gives the same
-        # curve, so that a coincidence does no harm. A rate that merely looks finished (eta_min) is no sign: an ordinary
-        # warm-up begins there. Where the user names an epoch and every rate is still the initial one, no state was
-        # loaded; PyTorch's recursion would carry the initial rate to that epoch.
+        """Whether to follow the curve from construction on."""
+        # A rate equal to the curve's at this step may be a coincidence, which does no harm: PyTorch's recursion gives
+        # the same curve from there. A rate of eta_min proves nothing, because an ordinary warm-up starts there too. If
+        # the user names an epoch and every rate is still the initial one, no state was loaded; PyTorch's recursion
+        # would start from the initial rate at that epoch.
         if self.last_epoch >= 0 and hold(found, curves.values(self.last_epoch + 1)):
             return True
         return (self.last_epoch == -1 or self._placed) and hold(found, [key[0] for key in curves.keys])
 
     def _curves(self) -> Curves:
-        """The curves of the groups, made again when an argument or a base rate is another one."""
+        """The groups' curves, made again when an argument or a base rate has changed."""
         made, arguments = self._made, [getattr(self, name, None) for name in self._arguments]
         same = made is not None and unchanged(made.bases, self.base_lrs)
         if made is None or not same or made.arguments != arguments:
-            # Base rates are not read again for each cycle of warm restarts: reading a tensor waits for its device.
+            # Don't read the base rates again in each cycle of warm restarts: reading a tensor waits for its device.
             known = made.keys if made and same and type(self)._keys is Exact._keys else self._keys()
             made = self._made = self._make(arguments, known)
-        # A function that was put on this object is the user's: it has the last word.
+        # A user who assigns one of these methods to this object wants it called.
         mine = vars(self).keys().isdisjoint({"get_lr", "_get_closed_form_lr"})
         return made if mine else made._replace(schedules=None, beside=None)
 
@@ -267,7 +264,7 @@ class Exact(Updating):
         )
 
     def _take_in(self) -> bool:
-        """Give the groups that were added later their base rate; whether there were any."""
+        """Set the base rates of groups that were added later; return whether there were any."""
         later = self.optimizer.param_groups[len(self.base_lrs) :]
         for group in later:
             self._join(group)
@@ -277,7 +274,7 @@ class Exact(Updating):
         self.__dict__["base_lrs"] = joined(self.base_lrs, group)
 
     def _rehearse(self, state: dict[str, Any]) -> None:
-        """Make the curves of a state on a copy, so that its bad arguments are found."""
+        """Make a state's curves on a copy, so that bad arguments in it fail before it is loaded."""
         rehearsal = object.__new__(type(self))
         rehearsal.__dict__.update({**self.__dict__, **state})
         rehearsal._forget()
@@ -301,9 +298,9 @@ class Exact(Updating):
 
 
 def never(steps: Any) -> bool:
-    """Whether a number of steps is none that a schedule has: never (inf, sys.maxsize), or between two steps.
+    """Whether no schedule has this number of steps: it means never (inf, sys.maxsize), or lies between two steps.
 
-    There PyTorch's recursion, which asks whether a count is equal to the number or divisible by it, is no curve.
+    PyTorch's recursion only tests whether its count equals the number or is divisible by it.
     """
     if isinstance(steps, bool) or not isinstance(steps, int | float | Fraction) or steps != steps:
         return isinstance(steps, Tensor)
@@ -312,7 +309,7 @@ def never(steps: Any) -> bool:
 
 @cache
 def overridden(kind: type) -> bool:
-    """Whether a user's subclass computes rates of its own, which are then the ones to write."""
+    """Whether a user's subclass computes its own rates, which then take precedence."""
     for parent in kind.__mro__:
         if parent.__module__.startswith(__package__):
             return False

@@ -1,4 +1,4 @@
-"""The rates in an optimizer's parameter groups: read, marked, written and given back."""
+"""The rates in an optimizer's parameter groups: read, compare and restore them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Marks = list[tuple[Any, int | None]]
 
 
 def eager(method: Method) -> Method:
-    """Keep torch.compile out: what follows is about Python objects and their identity."""
+    """Keep torch.compile out of a method that compares Python objects by identity."""
     return compiler.disable(method)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -30,12 +30,12 @@ def copied(rates: list[Any]) -> list[Any]:
 
 
 def marks(rates: list[Any]) -> Marks:
-    # A tensor made under inference_mode has no version; it is known by itself.
+    # A tensor made under inference_mode has no version; its identity must do.
     return [(one, one._version if isinstance(one, Tensor) and not one.is_inference() else None) for one in rates]
 
 
 def unchanged(marks: Marks, rates: list[Any]) -> bool:
-    """Whether the rates are the marked objects, in the versions that they had."""
+    """Whether the rates are still the marked objects, with the same versions."""
     if len(marks) != len(rates):
         return False
     for (marked, version), rate in zip(marks, rates, strict=True):
@@ -45,7 +45,7 @@ def unchanged(marks: Marks, rates: list[Any]) -> bool:
 
 
 def hold(rates: list[Any], values: list[float] | None) -> bool:
-    """Whether the rates are these values in their own precision; this reads tensors."""
+    """Whether the rates equal these values in the rates' own precision; reads tensors."""
     if values is None or len(rates) != len(values):
         return False
     return all(
@@ -55,7 +55,7 @@ def hold(rates: list[Any], values: list[float] | None) -> bool:
 
 
 def separate(optimizer: Optimizer) -> None:
-    """Give each group a tensor of its own where several share one, so that each can have its own rate."""
+    """Where several groups share a tensor, give each its own, so that their rates can differ."""
     seen = set[tuple[Any, int]]()
     for group in optimizer.param_groups:
         rate = group["lr"]
@@ -73,8 +73,8 @@ def checked(optimizer: Any) -> Optimizer:
     step: Any = optimizer.step
     if not hasattr(step, "__func__") and not hasattr(step, "_wrapped_by_lr_sched"):
         raise ScheduleError(
-            "optimizer.step was replaced by a function that is no method, as torch.compile returns: build the "
-            "scheduler first and compile afterwards, or take annealing.torch.Scheduler, which leaves it alone"
+            "optimizer.step was replaced by a plain function, such as torch.compile returns: build the scheduler "
+            "first and compile afterwards, or use annealing.torch.Scheduler, which does not patch optimizer.step"
         )
     if not optimizer.param_groups:
         raise ScheduleError("optimizer must have at least one parameter group, got none")
@@ -82,21 +82,21 @@ def checked(optimizer: Any) -> Optimizer:
 
 
 def shared(values: list[Any], name: str) -> Any:
-    """The value that all groups have, for a group that was added later."""
+    """The value that all groups have in common, for a group that was added later."""
     if any(bool(value != values[0]) for value in values):
-        raise ScheduleError(f"{name} must be the same for all groups where a group is added later, got {values!r}")
+        raise ScheduleError(f"{name} must be the same for all groups if a group is added later, got {values!r}")
     return values[0]
 
 
 def joined(bases: list[Any], group: dict[str, Any]) -> list[Any]:
-    """The base rates with that of a group that was added later: the rate that it came with."""
+    """The base rates, extended by that of a group that was added later: the rate that it came with."""
     group.setdefault("initial_lr", *copied([group["lr"]]))
     return [*bases, *copied([group["initial_lr"]])]
 
 
 @contextmanager
 def kept_on_error(optimizer: Any) -> Iterator[None]:
-    """If what follows fails, the groups are as they were; for constructors that write before they check."""
+    """Restore the groups if the block fails: PyTorch's constructors write before they check."""
     groups = checked(optimizer).param_groups
     before, values, wrapped = [dict(group) for group in groups], copied(rates(optimizer)), "step" in vars(optimizer)
     try:

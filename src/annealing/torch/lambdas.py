@@ -1,4 +1,4 @@
-"""PyTorch's schedulers that follow a function or a metric, by their own names; only their defects are mended."""
+"""PyTorch's schedulers that follow a function or a metric, with their bugs fixed and nothing else changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .state_dicts import Loading
 
 
 class Functions(Updating):
-    """Rates by one function of the step for each group."""
+    """A scheduler with one function of the step for each group."""
 
     lr_lambdas: list[Any]
 
@@ -25,7 +25,7 @@ class Functions(Updating):
 
 
 class LambdaLR(Loading, lr_scheduler.LambdaLR, Functions):
-    """Each group's rate times a function of the number of steps.
+    """Each group's initial rate times a function of the step.
 
     optimizer: any torch.optim.Optimizer. lr_lambda: a function, or one for each group. last_epoch: -1, or one less
     than the number of steps already taken.
@@ -44,7 +44,7 @@ class LambdaLR(Loading, lr_scheduler.LambdaLR, Functions):
 
 
 class MultiplicativeLR(Loading, lr_scheduler.MultiplicativeLR, Functions):
-    """Each group's rate, multiplied at every step by a function of the number of steps.
+    """Multiplies each group's rate at every step by a function of the step.
 
     optimizer: any torch.optim.Optimizer. lr_lambda: a function, or one for each group. last_epoch: -1, or one less
     than the number of steps already taken.
@@ -62,14 +62,14 @@ class MultiplicativeLR(Loading, lr_scheduler.MultiplicativeLR, Functions):
     """
 
     def get_lr(self) -> list[Any]:
-        # Before 2.7 PyTorch multiplies the rates that a resumed scheduler finds once more.
+        # Before 2.7 PyTorch multiplies the rates again when a scheduler is resumed.
         if Updating is Splitting and self._is_initial:
             return copied([group["lr"] for group in self.optimizer.param_groups])
         return super().get_lr()
 
 
 class ReduceLROnPlateau(Loading, lr_scheduler.ReduceLROnPlateau):
-    """The rates are multiplied by `factor` when a metric has not improved for more than `patience` steps.
+    """Multiplies the rates by `factor` when a metric has not improved for more than `patience` steps.
 
     The arguments are those of PyTorch's class.
 
@@ -89,6 +89,6 @@ class ReduceLROnPlateau(Loading, lr_scheduler.ReduceLROnPlateau):
     def _reduce_lr(self, epoch: int) -> None:
         separate(self.optimizer)
         missing = len(self.optimizer.param_groups) - len(self.min_lrs)
-        if missing > 0 and not hasattr(self, "default_min_lr"):  # such a PyTorch has no minimum for a group added later
+        if missing > 0 and not hasattr(self, "default_min_lr"):  # older PyTorch has no minimum for a group added later
             self.min_lrs = [*self.min_lrs, *[shared(self.min_lrs, "min_lr")] * missing]
         super()._reduce_lr(epoch)

@@ -1,4 +1,4 @@
-"""PyTorch's cycles by their own names, with exact values: warm restarts, cyclical rates and one cycle."""
+"""PyTorch's cyclic schedulers under their own names, with exact values: warm restarts, CyclicLR and OneCycleLR."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
     """Cosine annealing with warm restarts (SGDR): cycle i lasts T_i = T_0 * T_mult^i and starts from the group's rate.
 
     optimizer: any torch.optim.Optimizer. T_0: the steps of the first cycle, a whole number above 0. T_mult: a whole
-    number, at least 1. eta_min: a finite number, also above the rates. last_epoch: -1, or one less than the number of
+    number, at least 1. eta_min: a finite number, even above the rates. last_epoch: -1, or one less than the number of
     steps already taken. A ValueError names a bad argument and leaves the optimizer as it was.
 
     >>> import torch
@@ -42,8 +42,8 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
     [0.05]
     [0.1]
 
-    Source: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts, which has 0.0 at 121, the start of cycle 5; Loshchilov
-    and Hutter 2017, arXiv 1608.03983, eq. 5.
+    Source: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts, which gives 0.0 at 121, the start of cycle 5;
+    Loshchilov and Hutter 2017, arXiv 1608.03983, eq. 5.
     """
 
     _arguments = ("T_i", "eta_min")
@@ -58,7 +58,7 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
         return self.T_cur
 
     def step(self, epoch: float | None = None) -> None:
-        """Go on by one step, or to any epoch, also between two whole ones."""
+        """Advance by one step, or move to any epoch, fractions included."""
         if is_dynamo_compiling():
             self._eager_step(epoch)  # type: ignore[arg-type]
             return
@@ -112,7 +112,7 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
 
 
 class Cycled(Exact):
-    """Rates that go up and down between two values of each group's own, and a momentum that goes the other way."""
+    """Rates that rise and fall between two values of each group, with a momentum that moves the opposite way."""
 
     _from_bases = _takes_in = True
     cycle_momentum: bool
@@ -140,13 +140,13 @@ MOMENTA = ("max_momentums", "base_momentums")
 
 
 class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
-    """A cyclical rate: a straight line from base_lr up to max_lr and one back down, repeated.
+    """A cyclical rate: linear from base_lr up to max_lr and back down, repeated.
 
     optimizer: any torch.optim.Optimizer. base_lr, max_lr: a number, or one for each group. step_size_up,
-    step_size_down (by default the same): steps, above 0 (the latter may be 0). mode: "triangular", "triangular2" (the
-    amplitude is halved in every cycle) or "exp_range" (it is multiplied by gamma^t); scale_fn, scale_mode: a scale of
-    the user's own, with which every step is PyTorch's. cycle_momentum: whether the momentum goes the other way, between
-    max_momentum and base_momentum. last_epoch: -1, or one less than the number of steps already taken.
+    step_size_down (by default the same): steps, above 0 (the latter may be 0). mode: "triangular", "triangular2" (each
+    cycle has half the amplitude of the one before) or "exp_range" (the amplitude is multiplied by gamma^t). scale_fn,
+    scale_mode: your own scale; it then steps as PyTorch does. cycle_momentum: whether the momentum moves the opposite
+    way, between max_momentum and base_momentum. last_epoch: -1, or one less than the number of steps already taken.
     A ValueError names a bad argument and leaves the optimizer as it was.
 
     >>> import torch
@@ -177,7 +177,7 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
         with kept_on_error(optimizer):
             separate(optimizer)
             super().__init__(optimizer, *args, **kwargs)
-            self._update_lr(self.last_epoch)  # now from base_lr, where an earlier scheduler had left another initial_lr
+            self._update_lr(self.last_epoch)  # now from base_lr, even if an earlier scheduler set another initial_lr
 
     def _examine(self, groups: Groups) -> None:
         for peak in self.max_lrs:
@@ -196,7 +196,7 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
 
     @property
     def _scaling(self) -> tuple[str, float]:
-        """The mode and gamma in use: PyTorch's takes them when it is built or loaded, not when they are set."""
+        """The mode and gamma in use, which PyTorch reads when the scheduler is built or loaded."""
         scale: Any = getattr(self, "_scale_fn_ref", None)
         name = getattr(getattr(scale, "func", scale), "__name__", "")
         for mode in ("triangular", "triangular2", "exp_range"):
@@ -205,7 +205,7 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
         return self.mode, self.gamma
 
     def _wave(self, start: float, peak: float) -> Schedule | None:
-        """From start to peak and back, in any order of the two."""
+        """From start to peak and back; either may be larger."""
         mode, gamma = self._scaling
         gamma, height = finite(gamma, "gamma"), finite(peak, "max_lr") - finite(start, "base_lr")
         if self._scale_fn_custom is not None or (mode == "exp_range" and not 0 < gamma <= 1):
@@ -237,15 +237,15 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
 
 
 class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
-    """One cycle: up from max_lr / div_factor to max_lr, then down to max_lr / (div_factor * final_div_factor).
+    """One cycle: from max_lr / div_factor up to max_lr, then down to max_lr / (div_factor * final_div_factor).
 
     optimizer: any torch.optim.Optimizer. max_lr: a number, or one for each group. total_steps, or epochs and
-    steps_per_epoch: whole numbers above 0. pct_start: the share of the steps that goes up, from 0 to 1.
-    anneal_strategy: "cos" or "linear". cycle_momentum: whether the momentum goes the other way, between max_momentum
-    and base_momentum. div_factor, final_div_factor: not 0. three_phase: whether the rate goes down as it went up, and
-    only then to its last value. last_epoch: -1, or one less than the number of steps already taken.
-    A ValueError names a bad argument and leaves the optimizer as it was. After total_steps - 1 steps the last value is
-    held for one step more, which PyTorch's loops take; the next one raises a ScheduleError.
+    steps_per_epoch: whole numbers above 0. pct_start: the share of the steps during which the rate rises, from 0 to 1.
+    anneal_strategy: "cos" or "linear". cycle_momentum: whether the momentum moves the opposite way, between
+    max_momentum and base_momentum. div_factor, final_div_factor: not 0. three_phase: whether the rate first falls back
+    to its start, as fast as it rose, and then to its last value. last_epoch: -1, or one less than the number of steps
+    already taken. A ValueError names a bad argument and leaves the optimizer as it was. The last value is reached after
+    total_steps - 1 steps and held for one more, because training loops take it; another step raises a ScheduleError.
 
     >>> import torch
     >>> from annealing.torch import OneCycleLR
@@ -273,7 +273,7 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
     def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         given = bound(lr_scheduler.OneCycleLR, self, optimizer, args, kwargs)
         for name in ("div_factor", "final_div_factor"):
-            if given[name] == 0 or given[name] != given[name]:  # infinite is a start or an end of 0
+            if given[name] == 0 or given[name] != given[name]:  # inf is allowed: it starts or ends at 0
                 raise ScheduleError(f"{name} must be a number other than 0, got {given[name]!r}")
         with kept_on_error(optimizer):
             separate(optimizer)
@@ -282,7 +282,7 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
             super().__init__(optimizer, *args, **kwargs)
 
     def _complete(self, groups: Groups, given: dict[str, Any]) -> None:
-        """Where a resumed optimizer lacks the values of the cycle, they are those of the arguments."""
+        """Take the values of the cycle from the arguments where a resumed optimizer lacks them."""
         for i, group in enumerate(groups):
             peak, high, low = (
                 value[i] if isinstance(value := given[name], list | tuple) else value
@@ -310,7 +310,7 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
         return self._phased("momentum", dict(zip(self.MOMENTA, others[2:], strict=True)))
 
     def _phased(self, what: str, values: dict[str, float]) -> Schedule:
-        """The phases that are longer than nothing; one that begins before 0 is cut there."""
+        """The phases that have a length; one that starts before 0 is cut at 0."""
         begin, shape = Fraction(0), CURVES["cosine" if self._strategy == "cos" else "linear"]
         runs, last = list[Schedule](), 0.0
         for phase in self._schedule_phases:
@@ -334,12 +334,12 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
 
 
 def tidy(steps: float) -> Fraction:
-    """A number of steps without the rounding of the product that it comes from."""
+    """A number of steps, without the rounding error of the product that it comes from."""
     return exact(float(f"{steps:.14g}"), "a number of steps")
 
 
 def bound(kind: type, scheduler: Any, optimizer: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    """The arguments of a constructor by their names, the defaults included."""
+    """The arguments of a constructor by name, defaults included."""
     found = signature(kind.__init__).bind(scheduler, checked(optimizer), *args, **kwargs)  # type: ignore[misc]
     found.apply_defaults()
     return found.arguments

@@ -1,4 +1,4 @@
-"""Whether a run of a schedule has just ended, asked again and again as training goes on."""
+"""Whether a cycle of a schedule has just ended, asked repeatedly during training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..schedule.base import Schedule
 
 
 class Snapshots:
-    """The snapshots of a schedule as far as time has come: each run is looked at once."""
+    """The snapshot times of a schedule, found as training proceeds: each cycle is examined once."""
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -22,7 +22,7 @@ class Snapshots:
         self._known: float = 0
 
     def within(self, after: float, until: float) -> bool:
-        """Whether there is one after the first of these times and not after the second."""
+        """Whether a snapshot lies in (after, until]."""
         while self._known <= until:
             self._known, kept = next(self._begins, (math.inf, False))
             if kept:

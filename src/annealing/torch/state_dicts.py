@@ -1,4 +1,4 @@
-"""States of schedulers: what is not a scheduler's own is refused before anything is changed."""
+"""States of schedulers: one that belongs to another scheduler is refused before anything is changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import ScheduleError
 from .groups import separate
 from .writer import put
 
-# What states of other versions of PyTorch, from 2.2 on, may lack: then what the constructor has set stays.
+# Keys that the states of other PyTorch versions, from 2.2 on, may lack; the constructor's values then stay.
 SINCE = {
     *("_is_initial", "_get_lr_called_within_step", "_last_lr", "verbose"),
     *("use_beta1", "_anneal_func_type", "_anneal_strategy", "anneal_func", "default_min_lr"),
@@ -22,14 +22,14 @@ SINCE = {
 
 @cache
 def arguments_of_all() -> frozenset[str]:
-    """The names of the arguments of every scheduler of PyTorch: one that a state should not have marks another's."""
+    """The argument names of all PyTorch schedulers: an unexpected one shows that a state is another scheduler's."""
     classes = [getattr(lr_scheduler, name) for name in lr_scheduler.__all__]
     names = {name for kind in [*classes, swa_utils.SWALR] for name in inspect.signature(kind).parameters}
     return frozenset(names - {"optimizer", "last_epoch", "verbose"})
 
 
 def check(scheduler: LRScheduler, state: Any) -> None:
-    """Refuse a state that is not one of such a scheduler; that of a composite with the states of its parts."""
+    """Refuse a state that is not one of this kind of scheduler; for a composite, check its parts too."""
     kind = type(scheduler).__name__
     if not isinstance(state, dict):
         raise ScheduleError(f"state_dict must be a dict, the state of a {kind}, got {type(state).__name__}")
@@ -59,13 +59,13 @@ def check(scheduler: LRScheduler, state: Any) -> None:
 class Loading(LRScheduler):
     """Loads a state, and writes its rates into the groups."""
 
-    _first = 0  # from which epoch on a state has rates to write; before it waits as a later part of a sequence
+    _first = 0  # the first epoch with rates to write; before it, this is a later part of a sequence and must wait
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load a state that this class or PyTorch's has saved, and write its rates into the groups.
+        """Load a state saved by this class or PyTorch's, and write its rates into the groups.
 
-        An optimizer's state that is loaded later brings its own rates. A ScheduleError says what makes the state
-        another's, and leaves the scheduler and the optimizer as they were.
+        If the optimizer's state is loaded later, its rates replace these. A ScheduleError says why a state does not
+        fit, and leaves the scheduler and the optimizer as they were.
         """
         check(self, state_dict)
         super().load_state_dict(dict(state_dict))

@@ -1,8 +1,8 @@
-"""The one writer of param groups: numbers are replaced, tensors filled in place.
+"""Everything that writes param groups: numbers are replaced, tensors filled in place.
 
-Whoever has values for the groups makes a `writer(groups, name)` and calls `write(groups, values)`; for a value that
-is written once, `put(groups, values)` does. It serves the drop-ins (which ask `holds` whether something else has
-written since), the native Scheduler (which asks `fits` whether the groups are of another kind now), and comparisons.
+Make a `writer(groups, name)` and call `write(groups, values)`, or `put(groups, values)` to write only once. The
+drop-ins also ask `holds`: has something else written since? The native Scheduler asks `fits`: are the groups still of
+this kind? Comparisons write through it too.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .groups import Groups, copied, eager, marks, unchanged
 def writer(
     groups: Groups, name: str = "lr", index: int | None = None, same: bool = False, merge: bool = False
 ) -> Writer:
-    """What writes a hyperparameter of these groups.
+    """The writer for a hyperparameter of these groups.
 
-    index: the place of the number where a group holds several (betas). same: whether all groups always get one value.
-    merge: whether several tensors of one kind may be replaced, by views of one buffer, so that one operation writes
-    them all; then `write` returns the values, and no copies.
+    index: which number, if a group holds several (betas). same: whether all groups always get the same value. merge:
+    whether several tensors of one kind may become views of one buffer, so that one operation writes them all; then
+    `write` returns the values instead of copies.
     """
     if index is not None:
         return Writer(groups, name, index)
@@ -42,7 +42,7 @@ def writer(
 
 
 class Writer:
-    """Writes groups of any kind, one after the other."""
+    """Writes groups of any kind, one at a time."""
 
     __slots__ = ("index", "name", "written")
 
@@ -51,24 +51,24 @@ class Writer:
         self.written: Any = []
 
     def fits(self, groups: Groups) -> bool:
-        """Whether the groups still are what this was made for; no tensor is read."""
+        """Whether the groups still are of the kind this was made for; reads no tensor."""
         return True
 
-    # Kept from torch.compile: what these do is about Python objects and their identity. One call of `advance` costs
-    # less than one of `holds` and one of `write`, and the numbers below need no such shield.
+    # torch.compile must stay out, because these compare Python objects by identity; each such barrier takes time, so
+    # `advance` has one where `holds` and `write` would have two. The classes for plain numbers need none.
     @eager
     def holds(self, groups: Groups) -> bool:
-        """Whether the groups hold what was written last: the same objects, and tensors in the same version."""
+        """Whether the groups hold what was written last: the same objects, tensors with the same version."""
         return self._holds(groups)
 
     @eager
     def write(self, groups: Groups, values: list[float]) -> list[Any]:
-        """Write a value into every group, and return copies of what they hold then."""
+        """Write a value into every group, and return copies of what they now hold."""
         return self._write(groups, values)
 
     @eager
     def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
-        """Write the values of a time if the groups hold what was written last; None if they do not."""
+        """Write the values at a time if the groups hold what was written last; otherwise return None."""
         return self._write(groups, ahead.values(time, len(groups))) if self._holds(groups) else None
 
     def _holds(self, groups: Groups) -> bool:
@@ -113,10 +113,10 @@ class EachNumber(Writer):
 
 
 class SameNumber(EachNumber):
-    """Writes groups that all hold one Python number, which is compared and written without a list of values.
+    """Writes groups that all hold the same Python number, without building a list of values.
 
-    Most optimizers are of this kind, and a step of a single float group takes about a microsecond: so `advance` has its
-    own loops here, where the three calls of the general one would take as long again.
+    Most optimizers are of this kind. A step of a single float group takes about a microsecond, and the three calls of
+    the general `advance` would double that; so this class has its own loops.
     """
 
     __slots__ = ("count",)
@@ -157,7 +157,7 @@ class SameNumber(EachNumber):
 
 
 class Scalars(Writer):
-    """Writes groups that hold scalar tensors of one type on one device; the tensors stay the objects that they are."""
+    """Writes groups that hold scalar tensors of one dtype on one device; the tensors stay the same objects."""
 
     __slots__ = ("same", "tensors", "versions")
 
@@ -189,7 +189,7 @@ class Scalars(Writer):
             row = [torch.full_like(first, values[0])] * len(values)
             torch._foreach_copy_(self.tensors, row)
         else:
-            # Without waiting for the device; the rounding to the type of the rates is the copy's, and so the only one.
+            # Non-blocking, so nothing waits for the device; only the copy rounds, and only once, to the rates' dtype.
             row = list(torch.tensor(values, dtype=torch.float64).to(first.device, first.dtype, True).unbind())
             torch._foreach_copy_(self.tensors, row)
         self.versions = [tensor._version for tensor in self.tensors]
@@ -199,7 +199,7 @@ class Scalars(Writer):
 class Merged(Scalars):
     """Writes groups whose scalar tensors become views of one buffer: one operation for any number of groups.
 
-    A single tensor is its own buffer, and so stays the object that it is.
+    A single tensor is its own buffer, and so stays the same object.
     """
 
     __slots__ = ("buffer",)
@@ -222,7 +222,7 @@ class Merged(Scalars):
 
 
 def put(groups: Groups, values: list[Any], name: str = "lr", index: int | None = None) -> None:
-    """Write a value, once, into every group; a tensor that several groups share becomes one for each."""
+    """Write a value into every group once; a tensor that several groups share becomes one for each."""
     filled: list[Tensor] = []
     for group, value in zip(groups, values, strict=True):
         held = group[name] if index is None else group[name][index]
