@@ -18,10 +18,14 @@ class ScheduleError(ValueError):
 
 def finite(value: Any, name: str) -> float:
     """Read a value (a learning rate, a factor) as a float; anything but a finite real number is refused."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    scalar = hasattr(value, "dtype") and getattr(value, "ndim", None) == 0
+    if isinstance(value, bool) or not (isinstance(value, numbers.Real) or scalar):
         raise ScheduleError(f"{name} must be a real number, got {value!r}")
     try:
         result = float(value)
+    except TypeError:  # what JAX raises for a value that is not known yet
+        how = "annealing.jax.times(value, schedule) multiplies with it, and the values of a schedule can be traced"
+        raise ScheduleError(f"{name} must be a number that is known, got {value!r}; {how}") from None
     except OverflowError:
         result = math.inf
     if not math.isfinite(result):

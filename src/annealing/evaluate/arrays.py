@@ -89,12 +89,14 @@ class Columns:
             part = self._in_copy(time, entry, copy, part)
         length = self.length[entry]
         done, left = since / length, until / length
-        weight = self.weights[0](done, left, xp)
-        for number, other in enumerate([] if self.single else self.weights[1:], start=1):
-            weight = xp.where(self.kind[entry] == number, other(done, left, xp), weight)
+        weights = self.weights[:1] if self.single else self.weights
+        weight = time.weight(weights[0], done, left, self.kind[entry] == 0 if len(weights) > 1 else None)
+        for number, other in enumerate(weights[1:], start=1):
+            mine = self.kind[entry] == number
+            weight = xp.where(mine, time.weight(other, done, left, mine), weight)
         # The sum may round above the higher end, and base + width * 1 need not be the start: both are corrected.
-        value = xp.minimum(part.base + (part.top - part.base) * weight, part.top)
-        value = xp.where(since == 0, part.first, value)
+        value = time.at_most(part.top, part.base + (part.top - part.base) * weight)
+        value = time.put_right(since == 0, part.first, value)
         return xp.where(time.key < self.bound[1], value, self.ends.first[1]) if self.single else value
 
     def _among_all(self, time: NumpyTime) -> Located:

@@ -98,6 +98,17 @@ class NumpyTime:
         """For each start of a piece, the first time of this type that has reached it."""
         return np.array([ceiling(begin, cls.dtype) for begin in begins], cls.dtype)
 
+    def weight(self, shape: Any, done: Any, left: Any, mine: Any) -> Any:
+        """The weights of a shape; `mine` says at which times they count (None: at all)."""
+        return shape(done, left, self.xp)
+
+    def put_right(self, where: Any, wanted: Any, value: Any) -> Any:
+        """The wanted values instead of those that rounding has moved away from them."""
+        return self.xp.where(where, wanted, value)
+
+    def at_most(self, most: Any, value: Any) -> Any:
+        return self.xp.minimum(value, most)
+
     def table(self, column: Any) -> Any:
         """A NumPy column as an array of this library."""
         return column
@@ -146,6 +157,25 @@ class TorchTime(NumpyTime):
         return value.to(self.result_type).reshape(self.shape)
 
 
+class JaxNumbers:
+    """jax.numpy, whose choices among equal values have the derivative of the second: that on the right of a time.
+
+    JAX's own minimum, maximum and clip give the mean of both derivatives, which is that of neither side.
+    """
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.xp, name)
+
+    def minimum(self, one: Any, two: Any) -> Any:
+        return self.xp.where(one < two, one, two)
+
+    def clip(self, value: Any, least: Any, most: Any) -> Any:
+        return self.xp.where(value < least, least, self.xp.where(value > most, most, value))
+
+
 class JaxTime(NumpyTime):
     """Times as float64, for JAX with 64 bits enabled; tables are constants of the traced program, never kept."""
 
@@ -155,8 +185,22 @@ class JaxTime(NumpyTime):
     traced = True
 
     def __init__(self, t: Any, xp: Any) -> None:
-        self.xp = xp
-        self.key = self.high = xp.clip(t.astype(np.float64), 0.0, float(END_OF_TIME))
+        self.xp = JaxNumbers(xp)
+        self.key = self.high = self.xp.clip(t.astype(self.dtype), 0.0, float(END_OF_TIME))
+
+    def weight(self, shape: Any, done: Any, left: Any, mine: Any) -> Any:
+        # A weight that is not chosen still takes part in the derivative, times 0: an infinite one would make that NaN.
+        if mine is not None:
+            done, left = (self.xp.where(mine, part, 0.5) for part in (done, left))
+        return shape(done, left, self.xp)
+
+    def put_right(self, where: Any, wanted: Any, value: Any) -> Any:
+        # The value is moved by its rounding alone, and its derivative stays that of the piece.
+        moved = sys.modules["jax"].lax.stop_gradient(wanted - value)
+        return self.xp.where(where, value + moved, value)
+
+    def at_most(self, most: Any, value: Any) -> Any:
+        return self.put_right(value > most, most, value)
 
     def table(self, column: Any) -> Any:
         return self.xp.asarray(column)
@@ -172,10 +216,6 @@ class Jax32Time(JaxTime):
     dtype = np.float32
     integer = np.int32
     half = 12
-
-    def __init__(self, t: Any, xp: Any) -> None:
-        self.xp = xp
-        self.key = self.high = xp.clip(t.astype(np.float32), 0.0, float(END_OF_TIME))
 
     def divided(self, period: int) -> tuple[Any, Any, Any]:
         floor = self.xp.floor(self.key)

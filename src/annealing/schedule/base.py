@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from ..calls import checked_methods
+from ..calls import REQUIRED, checked_methods
 from ..cycles import Cycle, snapshot_starts
 from ..durations import unread
 from ..errors import ScheduleError, finite
@@ -99,7 +99,7 @@ class Schedule(Algebra, Value):
         """The schedule without a policy that refuses times after its end."""
         return self
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: Any = REQUIRED) -> Any:
         """The value at time t, as the limit from the right; before 0 it is the first value.
 
         t: an int or float -> float; a NumPy array -> float64; a torch tensor -> float64 (or its own floating type) on
@@ -348,6 +348,10 @@ def _number(t: Any) -> Any:
     """Read one time: an int, a float or a fraction that is not NaN."""
     if isinstance(t, Fraction):
         return t
+    if t is REQUIRED:  # Keras calls what is no LearningRateSchedule of its own in this way
+        raise ScheduleError(
+            "a schedule needs a time, schedule(t); in Keras use annealing.keras.ScheduleForKeras(schedule)"
+        )
     if isinstance(t, bool) or not isinstance(t, int | float):
         raise refused(t)
     return t

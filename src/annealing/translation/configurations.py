@@ -119,15 +119,7 @@ def _one_cycle(steps: Arguments, options: Arguments) -> Arguments:
 
 
 def _trainer(given: Arguments) -> Arguments:
-    return {key: _number(given[key]) for key in (*TRAINER_KEYS, "num_training_steps") if key in given}
-
-
-def _number(value: Any) -> Any:
-    """A number that YAML reads as text: "1e-4" has no point, and is none to it."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+    return {key: given[key] for key in (*TRAINER_KEYS, "num_training_steps") if key in given}
 
 
 def _transformers(given: Arguments, more: Arguments) -> Found:
