@@ -49,7 +49,8 @@ class TextFormat(NamedTuple):
         samples and of (the same in examples), place and total (of anything), begin (the first iteration that a row is
         the mean of), skipped (updates so far; missed: since the last row), rate, and more (other rates in the same
         brackets). A rate belongs to the update and epoch in the same line, else to the last that were seen.
-    sign: what only this format has; by default a match of a pattern with a rate.
+    sign: what only this format has; by default a match of a pattern with a rate. word: what each line with a rate has,
+        so that other lines need not be searched to recognise the format.
     first: the number of the first epoch, where epoch and iter are added up.
     settings: what of its own settings the run prints, by name.
     named: whether the file's name has to be that of a rate, since the content does not say what it is.
@@ -61,6 +62,7 @@ class TextFormat(NamedTuple):
     first: int | None = None
     settings: str | None = None
     named: bool = False
+    word: str = ""
 
 
 TABLES = {
@@ -101,6 +103,7 @@ TEXTS = (
                 "sl",
             ),
         ),
+        word="skipped=",
     ),
     TextFormat(
         Format("transformers", "the console of Transformers' Trainer: {'learning_rate': ...} between its bars", "full"),
@@ -110,6 +113,7 @@ TEXTS = (
             r"(?:[^{}\n]{0,2000}?'epoch': '?(?P<epoch>[0-9.eE+-]{1,30}))?",
         ),
         settings=rf"\b({PYTHON}|{TRAINER}|transformers_version)\"?(?:=|: | = )([^,\s]+(?:,[0-9]{{3}})*),?$",
+        word="'learning_rate'",
     ),
     TextFormat(
         Format(
@@ -128,6 +132,7 @@ TEXTS = (
         ),
         first=1,
         settings=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
+        word="lr: ",
     ),
     TextFormat(
         Format(
@@ -139,28 +144,33 @@ TEXTS = (
         ),
         (then(rf"Iter(?:\(train\))?[ \t]*\[[ \t]*(?P<update>{N})/(?P<total>{N})\]", f"lr: {RATE}", "Il"),),
         settings=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
+        word="lr: ",
     ),
     TextFormat(
         Format("maskrcnn_benchmark", "maskrcnn-benchmark's log: iter: 20 ... lr: 0.000900", "digits", double=True),
         (then(rf"iter: (?P<update>{N}) ", f"lr: {RATE}", "il"),),
         sign=then(r"maskrcnn_benchmark\.trainer INFO: ", "lr: ", "ml"),
         settings=SETTINGS,
+        word="lr: ",
     ),
     TextFormat(
         Format("detectron2", "detectron2's log: iter: 19 ... lr: 2.5373e-05", 5, shift=0, double=True),
         (then(rf"iter: (?P<update>{N}) ", f"lr: {RATE}", "il"),),
         sign=then(r"d2\.utils\.events", then("iter: ", "lr: ", "il"), "di"),
         settings=SETTINGS,
+        word="lr: ",
     ),
     TextFormat(
         Format("fastreid", "fastreid's log: epoch/iter: 0/199 ... lr: 1.07e-04", "digits", double=True),
         (then(rf"epoch/iter: (?P<epoch>{N})/(?P<update>{N}) ", f"lr: {RATE}", "el"),),
         settings=SETTINGS,
+        word="epoch/iter: ",
     ),
     TextFormat(
         Format("caffe", "Caffe's log: Iteration 100, lr = 0.001", 6, shift=0),
         (rf"\bIteration (?P<update>{N}), lr = {RATE}",),
         settings=r"(base_lr|max_iter|lr_policy|gamma|power|stepsize|stepvalue|iter_size): \"?([^\"\s]+)\"?$",
+        word=", lr = ",
     ),
     TextFormat(
         Format("torchvision", "torchvision's, DETR's, SwAV's and timm's consoles: Epoch: [0] [10/5005] ... lr: 0.1"),
@@ -175,6 +185,7 @@ TEXTS = (
         ),
         first=0,
         settings=r"(epochs|lr|final_lr|decay_epochs|warmup_epochs): (.+)$",
+        word="/",
     ),
     TextFormat(
         Format("fairseq", "fairseq's log: num_updates=50, lr=8e-05", 6),
@@ -185,6 +196,7 @@ TEXTS = (
                 "tnl",
             ),
         ),
+        word="num_updates",
     ),
     TextFormat(
         Format("megatron", "Megatron-LM's log: iteration 100/ 500000 | ... | learning rate: 1.500E-05 |", "digits"),
@@ -195,6 +207,7 @@ TEXTS = (
                 "il",
             ),
         ),
+        word="learning rate: ",
     ),
     TextFormat(
         Format("tqdm", "a progress bar that shows the rate: 10/1000 [00:05<08:30, 1.94it/s, lr=1e-5]"),
@@ -205,6 +218,7 @@ TEXTS = (
                 "E0-9lL",
             ),
         ),
+        word=" [",
     ),
     TextFormat(
         Format("nanogpt", "nanoGPT's and llm.c's logs: step 10/19560 | ... | lr 8.57e-06"),
@@ -215,14 +229,17 @@ TEXTS = (
                 "sil",
             ),
         ),
+        word="lr",
     ),
     TextFormat(
         Format("marian", "Marian's log: Up. 1000 : ... : L.r. 1.8750e-05", "digits"),
         (then(rf"Up\. (?P<update>{N}) ", rf"L\.r\. {RATE}", "UL"),),
+        word="L.r. ",
     ),
     TextFormat(
         Format("darknet", "Darknet's log: 1000: 2.5, 2.7 avg loss, 0.001000 rate", "digits"),
         (rf"^[ ]*(?P<update>{N}): [^\n]*? (?P<rate>[0-9]{{1,20}}+\.[0-9]{{1,35}}+) rate, ",),
+        word=" rate, ",
     ),
     TextFormat(
         Format("mlflow", "MLflow's file of one metric: time, value and step in each line; its name is that of a rate"),

@@ -53,15 +53,19 @@ def _most(
     """The first format that has at least half as many rates as the one with the most; None if none has any."""
     found: list[tuple[Format | TextFormat, int]] = [(form, count) for form, count in tables if form is not None]
     named = is_rate(source.path.name)
-    # Patterns are slow and words are fast. Each rate in a text is told by one of these words, or by the file's name, so
-    # no pattern finds more, and most files are known before all patterns have been tried.
-    lower = sample.lower()
-    limit = sum(map(lower.count, WORDS)) + named * (sample.count("\n") + 1)
+    # Patterns are slow and words are fast. Each line with a rate has one of these words, or the file's name has, so no
+    # pattern finds more, and most files are known before all patterns have been tried.
+    lines = sample.split("\n")
+    limit = len(lines) if named else sum(any(word in line for word in WORDS) for line in sample.lower().split("\n"))
     for row in rows:
         if _winner(found, limit):
             break
-        if (not row.named or named) and (not row.sign or re.search(row.sign, sample, re.MULTILINE)):
-            found.append((row, Finder(row).count(sample)))
+        text = "\n".join([line for line in lines if row.word in line]) if row.word else sample
+        if text and (not row.named or named) and (not row.sign or re.search(row.sign, text, re.MULTILINE)):
+            # Where no known format has a rate, a text needs no more than one to be read as such.
+            last = row is TEXTS[-1] and not any(count for _, count in found)
+            finder = Finder(row)
+            found.append((row, (last and finder.count(text[:HEAD])) or finder.count(text)))
     return _winner(found, 0)
 
 

@@ -97,7 +97,7 @@ def _updates_in_an_epoch(settings: dict[str, Any], update: Floats, epochs: Float
         return total / round(last)  # the last row of a whole training is at a whole epoch
     if "train_runtime" in settings and last > 0:
         # Steps per second have three decimals, and after the last row there may be fewer steps than between two.
-        speed = settings["train_steps_per_second"]
+        speed = settings.get("train_steps_per_second", 0.0)
         found = settings["train_runtime"] * speed / epochs.size
         off = 0.0005 / speed * found if speed else np.inf
         every = np.floor(found + off)
