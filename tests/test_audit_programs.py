@@ -144,7 +144,7 @@ def test_the_other_clock_is_named(
     file = write_log(PROGRAMS[name], tmp_path / "log", rows(name, schedule, per, every), per, TOTAL)
     meant = "cosine(0.1, 0, 20)" if unit == "epoch" else str(SCHEDULE)
     departs = CliRunner().invoke(main, ["audit", str(file), "--expect", meant])
-    assert departs.exit_code == 1
+    assert departs.exit_code == (1 if unit == "epoch" else 2)  # where the reader chose the epochs it may be wrong
     assert f"add --unit {unit}" in departs.output
     follows = CliRunner().invoke(main, ["audit", str(file), "--expect", meant, "--unit", unit])
     assert follows.exit_code == 0

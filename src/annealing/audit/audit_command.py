@@ -16,6 +16,7 @@ from ..errors import ScheduleError
 from ..options import InputError, annotation, plan_options, planned
 from . import Log, LogError, Recovered, Verdict, formats, read, recover
 from . import audit as held_against
+from .epoch_lengths import in_unit, is_followed
 
 SHOWN = 10  # of the alternatives
 STATUS = {"follows": 0, "departs": 1, "no verdict": 2}
@@ -70,15 +71,16 @@ def audit(
         picture_path(out)
     github = "github" in forms
     try:
-        log = _read(logs, next((form for form in forms if form != "github"), None), _columns(columns), unit)
+        log = _read(logs, next((form for form in forms if form != "github"), None), _columns(columns))
         number = _number(log, group)
         if intended is None:
+            log = in_unit(log, unit) if unit == "update" else log
             recovered = recover(log, number, unit)
             told, status = _recovered(log, number, recovered)
         else:
             verdict = held_against(in_unit(log, unit), intended, group=number, strict=strict)
-            if unit is None and verdict.status == "departs":
-                verdict = replace(verdict, notes=(*verdict.notes, *_other_unit(logs, log, verdict)))
+            if unit is None and not verdict.follows:
+                verdict = replace(verdict, notes=(*verdict.notes, *_other_unit(log, verdict)))
             told, status = (json.loads(verdict.to_json()), _text(verdict)), STATUS[verdict.status]
     except (LogError, ScheduleError) as error:
         raise InputError(str(error)) from None
@@ -95,30 +97,16 @@ def audit(
     click.get_current_context().exit(status)
 
 
-def _other_unit(logs: tuple[Path, ...], log: Log, verdict: Verdict) -> list[str]:
+def _other_unit(log: Log, verdict: Verdict) -> list[str]:
     """The hint that the rates are the schedule's with the other clock of the log, if they are."""
-    from .epoch_lengths import is_followed
-    from .landmarks import landmarks
-
-    number = log.groups.index(verdict.group)
+    number, peak = log.groups.index(verdict.group), float(np.max(np.abs(verdict.evidence.logged)))
     for unit in {"update", "epoch"} - {log.unit}:
-        with contextlib.suppress(LogError, ScheduleError):
-            other = in_unit(log, unit) if unit == "epoch" else read(logs, log.format, unit=unit)
-            peak = landmarks(verdict.schedule, float(np.nanmax(other.clock))).peak
-            if is_followed(other, verdict.schedule, number, peak):
+        with contextlib.suppress(ScheduleError):
+            if is_followed(in_unit(log, unit), verdict.schedule, number, peak):
                 return [
                     f"With {unit}s as the clock the rates are the schedule's: if it is in {unit}s, add --unit {unit}."
                 ]
     return []
-
-
-def in_unit(log: Log, unit: str | None) -> Log:
-    """The log with its epochs as its clock, where that is the unit of the schedule."""
-    if unit in (None, log.unit):
-        return log
-    if unit != "epoch" or log.epochs is None:
-        raise ScheduleError(f"unit must be {log.unit!r}, since the log has no other clock; got {unit!r}")
-    return replace(log, clock=log.epochs, unit="epoch", shift=None, slack=0, skipped=None)
 
 
 def _draw(log: Log, number: int, found: Recovered | Verdict, out: Path) -> None:
@@ -143,7 +131,7 @@ def _columns(given: tuple[str, ...]) -> dict[str, Any] | None:
     return {kind: names if kind == "rate" else names[-1] for kind, names in named.items()} or None
 
 
-def _read(logs: tuple[Path, ...], form: str | None, columns: dict[str, Any] | None, unit: str | None) -> Log:
+def _read(logs: tuple[Path, ...], form: str | None, columns: dict[str, Any] | None) -> Log:
     """The log, with a bar on a terminal while it is read."""
     from rich.console import Console
     from rich.progress import Progress
@@ -157,8 +145,7 @@ def _read(logs: tuple[Path, ...], form: str | None, columns: dict[str, Any] | No
         def progress(done: int, total: int) -> None:
             bars.update(bar, completed=done, total=total)
 
-        # Epochs are taken of the log that was read, since a schedule may well be in the other unit.
-        return read(logs, form, columns, progress=progress, unit="update" if unit == "update" else None)
+        return read(logs, form, columns, progress=progress)
 
 
 def _number(log: Log, group: str) -> int:
@@ -237,6 +224,6 @@ def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str,
         lines += [f"from {found.unit} {begin:g} on {lag} step{'s' * (lag > 1)} behind" for begin, lag in found.lags]
         lines += found.undetermined
     # Where the clock is not known, a schedule that is near the rows may be any number of others.
-    unclear = found.schedule is None or (log.length is not None and not found.exact)
+    unclear = found.schedule is None or (log.length_matters and not found.exact)
     status = 2 if unclear else 0 if found.exact else 1
     return (record, "\n".join([*lines, *notes])), status

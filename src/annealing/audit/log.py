@@ -46,7 +46,8 @@ class Log:
     file: the path that was read, or the first of several.
     most: (n, groups) float64 where it is in doubt how many digits the program prints: `half` if it prints no more than
         the few that are there; else None.
-    length: where the clock depends on the updates in an epoch and nothing in the log tells them, how many they may be.
+    updates: (n,) float64, the update of each row where the clock is in epochs since each has one row or one rate.
+    length: where updates depend on how many an epoch has, and nothing in the log tells it, how many they may be.
     """
 
     format: str
@@ -68,11 +69,17 @@ class Log:
     file: str = ""
     length: EpochLength | None = None
     most: NDArray[np.float64] | None = None
+    updates: NDArray[np.float64] | None = None
 
     @property
     def stated(self) -> dict[str, Any]:
         """The older name of `settings`."""
         return self.settings
+
+    @property
+    def length_matters(self) -> bool:
+        """Whether the clock depends on a number of updates in an epoch that nothing tells."""
+        return self.length is not None and self.unit == "update"
 
     def __len__(self) -> int:
         return len(self.clock)

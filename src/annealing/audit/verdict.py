@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .coverage import Coverage, are_means, coverage, source
-from .epoch_lengths import UNTOLD, of_followed_length
+from .epoch_lengths import UNTOLD, may_be_in_updates, of_followed_length
 from .evidence import Evidence, evidence, group_number, run_begins
 from .explain import Account, explain, follows_from
 from .faults import ADVICE, Fault, FollowedRates, course
@@ -179,6 +179,8 @@ def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account:
     if not doubt and first is not None and log.most is not None:
         loose = evidence(replace(log, half=log.most), number, marks.peak).later(account.shift)
         doubt = SHORT if loose.first_wrong(meant) is None else ""
+    if not doubt and first is not None and may_be_in_updates(log, expect, number, marks.peak):
+        doubt = "with updates as the clock, and not epochs, the rates are the schedule's"
     if not doubt and first is not None and log.averaged and are_means(rows, expect):
         doubt = "each rate that was logged is a mean, and the schedule passes through all of them"
     same = [other for other, used in zip(named[1:], courses[1:], strict=False) if used.schedule == courses[0].schedule]
@@ -212,7 +214,7 @@ def _doubt(log: Log, covered: Coverage, first: Departure | None) -> str:
         return covered.why
     if log.counted:
         return "the log has no clock, so that its rows were only counted"
-    if log.length is not None:
+    if log.length_matters:
         return UNTOLD
     return "" if covered.enough else covered.why
 

@@ -23,6 +23,14 @@ TRIED = ("learning_rate", "warmup_steps", "warmup_ratio", "lr_scheduler_type", "
 RATES = (int, float, str, list, dict)
 WHOLE = 1 << 30  # rates in a file that is JSON as a whole, which no text can have more of
 Record = dict[str, Any]
+KEYS = [  # that only the records of a format have
+    ("llamafactory", {"current_steps", "total_steps"}),
+    ("detr", {"train_lr"}),
+    ("detectron2_json", {"iteration", "lr", "data_time"}),
+    ("mmengine_json", {"lr", "step", "iter", "data_time"}),
+    ("mmcv_json", {"mode", "epoch", "iter", "lr"}),
+    *(("wandb", {key}) for key in ("_step", "_timestamp", "_runtime")),
+]
 
 
 def recognise(sample: str) -> tuple[Format | None, int]:
@@ -44,18 +52,7 @@ def recognise(sample: str) -> tuple[Format | None, int]:
 
 
 def _kind(record: Mapping[str, Any]) -> str:
-    keys = set(record)
-    if {"current_steps", "total_steps"} <= keys:
-        return "llamafactory"
-    if "train_lr" in keys:
-        return "detr"
-    if {"iteration", "lr", "data_time"} <= keys:
-        return "detectron2_json"
-    if {"lr", "step", "iter", "data_time"} <= keys:
-        return "mmengine_json"
-    if {"mode", "epoch", "iter", "lr"} <= keys:
-        return "mmcv_json"
-    return "wandb" if keys & {"_step", "_timestamp", "_runtime"} else "json"
+    return next((name for name, keys in KEYS if keys <= set(record)), "json")
 
 
 def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:

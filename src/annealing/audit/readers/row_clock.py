@@ -36,7 +36,8 @@ class Said:
 class RowClock:
     """The clock of each row, its epoch, its unit, whether rows were only counted, and what is worth saying about it.
 
-    length: the updates in an epoch, where neither the log nor its rates tell them for certain.
+    length: the updates in an epoch, where neither the log nor its rates tell them for certain. updates: the update of
+    each row where epochs were taken though a log has both.
     """
 
     values: Floats
@@ -45,6 +46,7 @@ class RowClock:
     counted: bool = False
     notes: list[str] = field(default_factory=list)
     length: EpochLength | None = None
+    updates: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,13 @@ class Habits:
 
     first: the number of the first epoch where the format decides it. restarts: whether an iteration is always one
     within an epoch. epochs_last: whether rows are counted rather than given by their epochs. batch: the examples in an
-    update, by the settings. in_updates: whether updates were asked for, though epochs may say as much.
+    update, by the settings.
     """
 
     first: int | None = None
     restarts: bool = False
     epochs_last: bool = False
     batch: int | None = None
-    in_updates: bool = False
 
 
 def clock_of(said: Said, rates: Floats, keep: Booleans, habits: Habits) -> RowClock:
@@ -136,23 +137,25 @@ def printed_before(said: Said, keep: Booleans, last: float) -> Floats:
 def _within_epochs(said: Said, rates: Floats, keep: Booleans, habits: Habits, has: dict[str, bool]) -> RowClock:
     """Update numbers from iterations within an epoch, if the length of an epoch is known or can be derived."""
     told = keep & np.isfinite(said.iter) & np.isfinite(said.epoch)
-    if np.unique(said.iter[told]).size == 1 < np.unique(said.epoch[told]).size and not habits.in_updates:
-        return RowClock(said.epoch, said.epoch, "epoch")
     origin = _first_epoch(said.epoch[keep]) if habits.first is None else habits.first
-    notes, per, length = [], said.per, None
+    one_row = np.unique(said.iter[told]).size == 1 < np.unique(said.epoch[told]).size
+    notes, per, length, untold = [], said.per, None, "the log does not say how many updates an epoch has"
+    one_rate = not has["per"] and _one_rate_each(said.epoch[told], rates[told])
+    if one_rate and not one_row:
+        notes = [f"{untold}, and each epoch has one rate: epochs are used"]
     if not has["per"]:
-        if _one_rate_each(said.epoch[told], rates[told]) and not habits.in_updates:
-            note = "the log does not say how many updates an epoch has, and each epoch has one rate: epochs are used"
-            return RowClock(said.epoch, said.epoch, "epoch", notes=[note])
         length = _possible_lengths(said.iter[told])
         shown = _length_by_rates(said.iter[told], said.epoch[told], rates[told], length)
-        why = "as its rates show" if shown else "so that rows are evenly spaced"
         length = length._replace(taken=shown or length.taken)
-        notes = [f"the log does not say how many updates an epoch has: taken as {length.taken:,}, {why}"]
+        why = "as its rates show" if shown else "so that rows are evenly spaced"
+        if not (one_row or one_rate):
+            notes = [f"{untold}: taken as {length.taken:,}, {why}"]
         per = np.full(len(keep), float(length.taken))
         if shown or length.least == length.most:
             length = None
     clock = (said.epoch - origin) * per + said.iter - _half_window(said)
+    if one_row or one_rate:
+        return RowClock(said.epoch, said.epoch, "epoch", notes=notes, length=length, updates=clock)
     return RowClock(clock, said.epoch, notes=notes, length=length)
 
 
@@ -160,7 +163,7 @@ def _possible_lengths(iters: Floats) -> EpochLength:
     """How many updates an epoch may have: from the last that was logged to one before the next that would be."""
     # The distance is a common divisor, since a row may be missing and the first of an epoch may be an extra one.
     seen = np.unique(iters).astype(np.int64)
-    every = int(max(1, np.gcd.reduce(np.diff(seen)))) if len(seen) > 1 else 1
+    every = max(1, int(np.gcd.reduce(np.diff(seen)) if len(seen) > 1 else seen[0]))
     least = int(seen[-1]) + int(seen[0] % every != 0 or seen[0] == 0)  # counts such as 49, 99 and 0, 50 are from 0
     return EpochLength(int(seen[-1] - seen[0]) + every, least, least + every - 1)
 
@@ -189,7 +192,7 @@ def _length_by_rates(iters: Floats, epochs: Floats, rates: Floats, length: Epoch
 def _by_samples(said: Said, rates: Floats, keep: Booleans, habits: Habits) -> RowClock:
     """Updates from examples seen, where settings or rows show how many one update takes; else parts of epochs."""
     told = keep & np.isfinite(said.samples) & np.isfinite(said.of) & np.isfinite(said.epoch)
-    if _one_rate_each(said.epoch[told], rates[told]) and not habits.in_updates:
+    if _one_rate_each(said.epoch[told], rates[told]):
         return RowClock(said.epoch, said.epoch, "epoch")
     since = said.epoch - (_first_epoch(said.epoch[keep]) if habits.first is None else habits.first)
     seen = np.unique(said.samples[told & (said.samples > 0)]).astype(np.int64)

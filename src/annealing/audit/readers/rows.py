@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -182,8 +183,10 @@ class Rows:
         rates = np.concatenate([part.values for part in next(iter(self.rates.values())).parts])
         if (unit or self.unit) == "epoch" and told["epoch"] is not None:
             return RowClock(in_epochs(said, rates, keep), said.epoch, "epoch")
-        habits = Habits(self.first, self.restarts, self.epochs_last, self._examples(), unit == "update")
+        habits = Habits(self.first, self.restarts, self.epochs_last, self._examples())
         clock = clock_of(said, rates, keep, habits)
+        if unit == "update" and clock.updates is not None:
+            clock = replace(clock, values=clock.updates, unit="update", updates=None)
         if unit is not None and clock.unit != unit:
             raise LogError(f"{where}: unit must be {clock.unit!r}, since this log counts no other, got {unit!r}")
         for note in clock.notes:
@@ -259,6 +262,7 @@ class Rows:
             left_out=tuple((lost, reason) for reason, lost in self.left_out.items()),
             file=self.path,
             length=clock.length,
+            updates=None if clock.updates is None else clock.updates[kept],
             most=table[2][:, used] if len(table) > 2 else None,
         )
 
