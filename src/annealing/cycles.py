@@ -69,6 +69,7 @@ def snapshot_starts(cycles: Iterable[Cycle]) -> Iterator[tuple[int | float, bool
     down, before = False, None
     for cycle in cycles:
         if before is not None:
+            # A fall may have several parts, and flat cycles at its end: the checkpoint is where it turns.
             kept = down and (cycle.first > before.last or cycle.last > cycle.first)
             yield cycle.start, kept
             down = (down and not kept) or cycle.first < before.last

@@ -36,12 +36,14 @@ def duration(text: str, name: str) -> Duration:
         amount = Fraction(found[1]) if found else Fraction(0)
     except ZeroDivisionError:
         found = None
+    # A short text can stand for a number of any size, and exact arithmetic with it would take all memory.
     if not found or max(amount.numerator.bit_length(), amount.denominator.bit_length()) > MOST_BITS:
         shown = text if len(str(text)) <= 60 else text[:57] + "..."
         raise ScheduleError(
             f'{name} must be a number, or a duration such as "10ep", "500st", "5%", "2e9tok", "1e6ex" or "rest", '
             f"got {shown!r}"
         )
+    # A schedule may be shifted to earlier times; no other length or place lies before the start.
     if amount < 0 and name != "by":
         raise ScheduleError(f"{name} must not be below 0, got {text!r}")
     if abs(amount) > 100 and found[2] == "%" and name in PLACES:

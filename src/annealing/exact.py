@@ -31,6 +31,7 @@ def exact(value: Any, name: str) -> Fraction:
         return Fraction(int(value.numerator), int(value.denominator))
     if not math.isfinite(value):
         raise ScheduleError(f"{name} must be finite, got {value!r}")
+    # NumPy's own repr would be "np.float64(0.1)".
     return Fraction(float.__repr__(value) if isinstance(value, float) else str(value))
 
 

@@ -32,6 +32,7 @@ class Value:
     __signature__: ClassVar[Any] = Fields()
 
     def __init_subclass__(cls) -> None:
+        # As text, since evaluating annotations would import what they name.
         annotated = vars(cls).get("__annotations__", {}).items()
         own = [name for name, kind in annotated if not name.startswith("_") and "ClassVar" not in kind]
         cls._fields = (*cls._fields, *own)

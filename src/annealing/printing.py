@@ -26,6 +26,7 @@ def literal(value: Any) -> str:
         return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
     if hasattr(value, "item") and not getattr(value, "ndim", 0):
         value = value.item()
+    # The shortest text that reads back: 10 for 10.0; from 1e15 on the exponent is shorter than the zeros.
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     return str(value)

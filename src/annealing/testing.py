@@ -188,17 +188,6 @@ def it_is_frozen(schedule: Schedule) -> None:
     assert [schedule(t), schedule(0), schedule(t)] == [schedule(t), schedule(0), schedule(t)], "evaluation changes it"
 
 
-LAWS: dict[str, Callable[[Schedule], None]] = {
-    law.__name__: law
-    for law in (
-        arrays_are_numbers,
-        torch_gives_the_same,
-        jax_gives_the_same,
-        runs_are_half_open,
-        it_reads_back,
-        the_algebra_holds,
-        outside_it_is_finite,
-        wrong_times_are_refused,
-        it_is_frozen,
-    )
-}
+_NUMBERS = (arrays_are_numbers, torch_gives_the_same, jax_gives_the_same, outside_it_is_finite, wrong_times_are_refused)
+_VALUES = (runs_are_half_open, it_reads_back, the_algebra_holds, it_is_frozen)
+LAWS: dict[str, Callable[[Schedule], None]] = {law.__name__: law for law in (*_NUMBERS, *_VALUES)}

@@ -148,6 +148,7 @@ def repeat(
         values = [value for piece in runs for value in (piece.start, piece.end)]
         copies = Copies(min(values), max(values), peak_factor, floor_factor)
         end = None if times is None else length * times
+        # Copies of one length are found by a division, however many; growing ones need a table of their starts.
         if growth == 1:
             loop = Loop(Fraction(0), Fraction(0), length, runs, copies, restarts)
             final = pieces.final if times is None else _nth(copies, times - 1)(pieces.final)
@@ -185,6 +186,7 @@ def _grown(
             raise _too_many(growth)
         for j, piece in enumerate(runs):
             written.append(piece.stretched(scale).copied(begin, change, again=i > 0 and j == 0 and not flat))
+        # Exact sums of growing lengths would double their digits with every copy.
         begin, last = trimmed(begin + scale * length), change(final)
     return Pieces(tuple(written), None, begin if times is not None else None, last)
 
@@ -240,6 +242,7 @@ def _then(lowered: Lowered, length: Fraction, value: float) -> Lowered:
 def _after(length: Fraction, lowered: Lowered, value: float) -> Lowered:
     """The number `value` until `length`, and from there on the same, later."""
     if isinstance(lowered, Pieces):
+        # A number in a sum has no length, so nothing of it would follow.
         if lowered.end == 0:
             return flat_pieces(value, length)._replace(final=lowered.final)
         return _joined(flat_pieces(value, length), lowered)

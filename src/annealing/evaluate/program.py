@@ -139,6 +139,7 @@ class PieceTable:
     def values(self, time: NumpyTime) -> Any:
         """The values at many times, in their library and not yet in the type of the result."""
         exact = self.loop is None or self.loop.fits(time)
+        # Whole numbers too large for the array's integers still divide exactly as Python's.
         value = self._placed(time).values(time) if exact else self._one_by_one(time)
         return self._checked(time, value) if self.pieces.strict else value
 

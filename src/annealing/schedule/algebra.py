@@ -16,57 +16,40 @@ class Algebra:
     # Else NumPy would make an array of schedules of `array + schedule`; now the operators here refuse it.
     __array_ufunc__ = None
 
-    def __rshift__(self: Any, other: Any) -> Schedule:
-        from .nodes import Join
-
+    def __rshift__(self, other: Any) -> Schedule:
         if not isinstance(other, Algebra):
             raise _one_sided(other)
-        return _chained(Join, self, other)
+        return _chained("Join", self, other)
 
     def __rrshift__(self, other: Any) -> Schedule:
         raise _one_sided(other)
 
-    def __add__(self: Any, other: Any) -> Schedule:
-        from .operations import Sum
+    def __add__(self, other: Any) -> Schedule:
+        return _chained("Sum", self, other)
 
-        return _chained(Sum, self, other)
+    def __radd__(self, other: Any) -> Schedule:
+        return _made("Sum", other, self)
 
-    def __radd__(self: Any, other: Any) -> Schedule:
-        from .operations import Sum
+    def __neg__(self) -> Schedule:
+        return _made("Product", -1, self)
 
-        return Sum((other, self))
+    def __sub__(self, other: Any) -> Schedule:
+        return self.__add__(-other if isinstance(other, Algebra) else -finite(other, "a number beside a schedule"))
 
-    def __neg__(self: Any) -> Schedule:
-        from .operations import Product
+    def __rsub__(self, other: Any) -> Schedule:
+        return (-self).__radd__(other)
 
-        return Product((-1, self))
+    def __mul__(self, other: Any) -> Schedule:
+        return _chained("Product", self, other)
 
-    def __sub__(self: Any, other: Any) -> Schedule:
-        negative = -other if isinstance(other, Algebra) else -finite(other, "a number beside a schedule")
-        return self.__add__(negative)  # type: ignore[no-any-return]
+    def __rmul__(self, other: Any) -> Schedule:
+        return _made("Product", other, self)
 
-    def __rsub__(self: Any, other: Any) -> Schedule:
-        return (-self).__radd__(other)  # type: ignore[no-any-return]
+    def __truediv__(self, other: Any) -> Schedule:
+        return _made("Quotient", self, other)
 
-    def __mul__(self: Any, other: Any) -> Schedule:
-        from .operations import Product
-
-        return _chained(Product, self, other)
-
-    def __rmul__(self: Any, other: Any) -> Schedule:
-        from .operations import Product
-
-        return Product((other, self))
-
-    def __truediv__(self: Any, other: Any) -> Schedule:
-        from .operations import Quotient
-
-        return Quotient((self, other))
-
-    def __rtruediv__(self: Any, other: Any) -> Schedule:
-        from .operations import Quotient
-
-        return Quotient((other, self))
+    def __rtruediv__(self, other: Any) -> Schedule:
+        return _made("Quotient", other, self)
 
 
 def _one_sided(other: Any) -> ScheduleError:
@@ -102,8 +85,13 @@ for _name, _symbol in {
     setattr(Algebra, f"__{_name}__", _refused(_symbol))
 
 
-def _chained(node: Any, one: Any, two: Any) -> Schedule:
-    """`one` and `two` in a Join, Sum or Product; a left side that is one itself (and no recipe) is continued."""
-    parts: tuple[Any, ...] = one.parts if isinstance(one, node) and one._label is None else (one,)
-    made: Schedule = node((*parts, two))
+def _made(node: str, *parts: Any) -> Schedule:
+    from . import nodes, operations  # here, since both of them are made of schedules
+
+    made: Schedule = getattr(nodes if node == "Join" else operations, node)(parts)
     return made
+
+
+def _chained(node: str, one: Any, two: Any) -> Schedule:
+    """`one` and `two` in a Join, Sum or Product; a left side that is one itself (and no recipe) is continued."""
+    return _made(node, *(one.parts if type(one).__name__ == node and one._label is None else (one,)), two)

@@ -130,6 +130,7 @@ class Join(Schedule):
 
     def _tree(self) -> Any:
         *before, last = self.parts
+        # The last part stays even if it is empty: its value is held after the end.
         whole = flattened("join", [part.tree() for part in (*(part for part in before if not part.empty), last)])
         if "join" not in whole:
             return whole
