@@ -225,3 +225,20 @@ def test_a_typo_is_told_in_one_line(words: str, said: str) -> None:
     assert result.exit_code == 2
     (line,) = (line for line in result.stderr.splitlines() if line.startswith("Error: "))
     assert said in line
+
+
+@pytest.mark.parametrize(
+    ("code", "module", "extra"),
+    [
+        ("annealing.plot(annealing.cosine(1, 0, 9))", "matplotlib", "plot"),
+        ("annealing.cosine(1, 0, 9).plot()", "matplotlib", "plot"),
+        ("import annealing.torch", "torch", "torch"),
+        ("annealing.explore(annealing.cosine(1, 0, 9))", "anywidget", "explore"),
+    ],
+)
+def test_a_missing_extra_is_one_line_in_python_too(code: str, module: str, extra: str) -> None:
+    program = f"import sys, annealing; sys.modules[{module!r}] = None; {code}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("ModuleNotFoundError: ")
+    assert f"needs {module}: pip install 'annealing[{extra}]'" in last

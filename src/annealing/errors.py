@@ -16,6 +16,13 @@ class ScheduleError(ValueError):
     place: int | None = None
 
 
+def missing(what: str, error: ModuleNotFoundError, extra: str) -> ModuleNotFoundError:
+    """The error about a package that an extra brings: one line that says what to install."""
+    # The command line tells by the name of the module that it is an extra's and not one of the user's own.
+    name = (error.name or "").partition(".")[0]
+    return ModuleNotFoundError(f"{what} needs {name}: pip install 'annealing[{extra}]'", name=name)
+
+
 def finite(value: Any, name: str) -> float:
     """Read a value (a learning rate, a factor) as a float; anything but a finite real number is refused."""
     scalar = hasattr(value, "dtype") and getattr(value, "ndim", None) == 0

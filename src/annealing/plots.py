@@ -11,21 +11,25 @@ from textwrap import fill
 from typing import Any
 
 import numpy as np
-from matplotlib import style
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.scale import get_scale_names
 
 from .calls import checked
-from .errors import ScheduleError, whole
+from .errors import ScheduleError, missing, whole
 from .exact import plain, positive
 from .plan import Plan
 from .recipes import cosine, step, warm_restarts
 from .sampling import Curve, default_until, traced
 from .schedule.base import Schedule
 from .sgdr import paper_schedules
+
+try:
+    from matplotlib import style
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.scale import get_scale_names
+except ModuleNotFoundError as error:
+    raise missing("a picture", error, "plot") from None
 
 SUFFIXES = (".png", ".svg", ".pdf")
 MOST_MARKS = 100

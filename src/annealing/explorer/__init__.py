@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ScheduleError
+from ..errors import ScheduleError, missing
 from ..notation import parse
 from ..schedule.base import Schedule
 
@@ -19,8 +19,7 @@ def explore(schedules: Schedule | str | Sequence[Schedule | str] = (), plan: Any
     try:
         from .widget import Explorer
     except ModuleNotFoundError as error:
-        missing = f"annealing.explore needs {error.name}: pip install 'annealing[explore]'"
-        raise ModuleNotFoundError(missing, name=error.name) from None
+        raise missing("annealing.explore", error, "explore") from None
     given = [schedules] if isinstance(schedules, Schedule | str) else list(schedules)
     if not all(isinstance(one, Schedule | str) for one in given):
         raise ScheduleError(f"schedules must be schedules or their notation, got {schedules!r}")

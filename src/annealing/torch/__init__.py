@@ -2,7 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from torch.optim.lr_scheduler import LRScheduler
+from ..errors import missing
+
+try:
+    from torch.optim.lr_scheduler import LRScheduler
+except ModuleNotFoundError as error:
+    raise missing("annealing.torch", error, "torch") from None
 
 from .averaging import SWALR
 from .compat import allow_schedules
