@@ -145,7 +145,7 @@ def test_what_the_optimizer_reads_on_the_host_is_refused(kind: str, name: str) -
     ("arguments", "message"),
     [
         ({}, "a schedule must be given"),
-        ({"rate": RATE}, "'rate' is no hyperparameter"),
+        ({"rate": RATE}, "'rate' is not a hyperparameter"),
         ({"lr": linear(0.1, -0.1, 10)}, "lr must be a finite number of at least 0"),
         ({"lr": [RATE]}, "one schedule for each of the 2 parameter groups"),
         ({"lr": RATE, "position": -1}, "position must be a whole number of at least 0, got -1"),
@@ -165,7 +165,9 @@ def test_bad_arguments_leave_the_optimizer_as_it_was(arguments: dict[str, Any], 
 def test_optimizers_that_are_none_and_tensors_that_cannot_be_used() -> None:
     with pytest.raises(ScheduleError, match=r"must be a torch\.optim\.Optimizer, got list"):
         on_device([], lr=RATE)  # type: ignore[arg-type]
-    with pytest.raises(ScheduleError, match="AdamW takes no tensor as lr here: lr as a Tensor is not supported"):
+    with pytest.raises(
+        ScheduleError, match="AdamW does not accept a tensor as lr here: lr as a Tensor is not supported"
+    ):
         on_device(AdamW(network().parameters(), foreach=True), lr=RATE)
 
 

@@ -352,8 +352,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no loss": ({"loss": None}, "loss must be a function"),
     "a loss that is a number": ({"loss": lambda model, batch: 1.0}, "scalar tensor with a gradient, got 1.0"),
     "a loss without a mean": ({"loss": lambda model, batch: model.x}, r"a tensor of shape \(1,\)"),
-    "never finite": ({"loss": lambda model, batch: model.x.sum() * float("inf")}, "no finite loss: it was inf"),
-    "at once too large": ({"start": 100, "end": 1000, "smoothing": 0}, "give a smaller start than 100"),
+    "never finite": (
+        {"loss": lambda model, batch: model.x.sum() * float("inf")},
+        "the loss was inf before the first update",
+    ),
+    "at once too large": ({"start": 100, "end": 1000, "smoothing": 0}, "use a smaller start than 100"),
     "start of 0": ({"start": 0}, "0 < start < end, got 0"),
     "falling": ({"start": 1, "end": 0.1}, "0 < start < end"),
     "NaN": ({"end": float("nan")}, "find: end must be finite"),

@@ -261,9 +261,12 @@ def test_restretched_it_ends_where_the_new_schedule_does() -> None:
     [
         (state_at(5, lr=constant(1)), "needs schedules that end"),
         (state_at(10, lr=SAVED), "at must be above 0"),
-        (state_at(5, lr=[SAVED, SAVED]), "lr must have one schedule for all groups, or one for each, as in the state"),
-        (state_at(5, lr=SAVED, weight_decay=0.1), "weight_decay has a schedule in the state alone"),
-        (state_at(5, weight_decay=0.1), "lr has a schedule in this scheduler alone"),
+        (
+            state_at(5, lr=[SAVED, SAVED]),
+            "lr must have one schedule for all groups, or one for each, as the state does",
+        ),
+        (state_at(5, lr=SAVED, weight_decay=0.1), "weight_decay has a schedule only in the state"),
+        (state_at(5, weight_decay=0.1), "lr has a schedule only in this scheduler"),
     ],
 )
 def test_states_that_cannot_be_restretched(state: dict[str, Any], message: str) -> None:
@@ -276,7 +279,7 @@ def test_states_that_cannot_be_restretched(state: dict[str, Any], message: str) 
 
 def test_hyperparameters_may_come_and_go_with_the_new_schedules() -> None:
     scheduler = Scheduler(optimizer("float"), lr=SAVED, weight_decay=linear(0.1, 0, 10))
-    with pytest.raises(ScheduleError, match="weight_decay has a schedule in this scheduler alone"):
+    with pytest.raises(ScheduleError, match="weight_decay has a schedule only in this scheduler"):
         scheduler.load_state_dict(state_at(5, lr=SAVED))
     scheduler.load_state_dict(state_at(5, lr=SAVED), policy="new")
     assert [scheduler.optimizer.param_groups[0][name] for name in ("lr", "weight_decay")] == [0.5, 0.05]
@@ -315,7 +318,7 @@ def having(name: str, value: Any) -> Callable[[dict[str, Any]], Any]:
     [
         (
             lambda state: pytorch.CosineAnnealingLR(optimizer("float"), 10).state_dict(),
-            "no state of an annealing.torch",
+            "not the state of an annealing.torch",
         ),
         (lambda state: {}, "it lacks position, before, schedules, fingerprints, scales"),
         (lambda state: None, "got NoneType"),

@@ -139,8 +139,8 @@ def test_a_scheduler_that_is_never_stepped() -> None:
             warnings.simplefilter("always")
             optimizer.step()
         said += [str(warning.message) for warning in caught]
-    assert said[0] == "update 2 uses the rate 0.1 in param group 0, but the schedule linear(0.1, 0, 200) has 0.0995"
+    assert said[0] == "update 2 uses the rate 0.1 in param group 0, but the schedule linear(0.1, 0, 200) says 0.0995"
     assert said[1:] == [
-        "the rate of param group 0 has not changed in 18 updates: the scheduler is not stepped, or not yet. "
+        "the rate of param group 0 has not changed in 18 updates: the scheduler has not been stepped. "
         "Check that it belongs to this optimizer and is stepped once per update."
     ]

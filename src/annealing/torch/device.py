@@ -1,4 +1,4 @@
-"""Schedules of an optimizer's hyperparameters as tensors that are updated in graph, from a step on the device."""
+"""Hyperparameters as tensors that are updated inside a graph, from a step counter on the device."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .snapshots import Snapshots
 
 
 class Place(NamedTuple):
-    """A tensor in a group, and what the value of the schedule is multiplied by for it."""
+    """A tensor in a group, and the factor of the schedule's value for it."""
 
     tensor: Tensor
     factor: Tensor | None
 
 
 class OnDevice:
-    """What `on_device` returns: the step, and the tensors in the groups that follow it.
+    """What `on_device` returns: the position, and the tensors in the groups that follow it.
 
     position: how many updates were made, an int64 tensor on the device of the parameters.
     """
@@ -47,37 +47,38 @@ class OnDevice:
         self._enter(steered)
         if compile is None:
             compile = device.type == "cuda" and find_spec("triton") is not None
-        # As tensors, so that one compiled graph serves every method; twice, since a graph knows which inputs are one.
+        # As tensors, so that one compiled graph serves every method; two pairs, because a graph is specialized on
+        # which of its inputs are the same tensor.
         self._before, self._after = ([torch.tensor(one, device=device) for one in (0, 1)] for _ in range(2))
         self._compiled = None
         self.write()
         self._compiled = torch.compile(self._move, fullgraph=True) if compile else None
-        # An optimizer that loads a state gets other tensors, which nobody would update.
+        # When the optimizer loads a state it gets new tensors, which nothing would update.
         myself = weakref.ref(self)
         optimizer.register_load_state_dict_post_hook(lambda _: _attach(myself()))
 
     def update(self) -> None:
-        """Write the values of the next update and count it: the first line of a training step.
+        """Write the values for the next update and count it: call this on the first line of a training step.
 
-        There it belongs to the graph of the forward pass, and the step takes no graph more than without it.
+        There it becomes part of the forward pass's graph, so the step needs no additional graph.
         """
         self._go(False, True)
 
     def step(self, updated: bool | Tensor = True) -> None:
-        """Count the update that was made and write the values of the next, as `Scheduler.step` does.
+        """Count the update just made and write the values for the next, as `Scheduler.step` does.
 
-        updated: whether the parameters were changed, also as a tensor on the device (`found_inf == 0`); if not,
+        updated: whether the parameters were changed, which may be a tensor on the device (`found_inf == 0`); if not,
         position and values stay.
         """
         self._go(updated, False)
 
     def write(self) -> None:
-        """Write the values of this position again, after it was set by hand."""
+        """Write the values of the current position again, after you have set it."""
         self._go(False, False)
 
     def _go(self, before: bool | Tensor, after: bool) -> None:
         if self._groups != len(self.optimizer.param_groups):
-            raise ScheduleError("a parameter group was added to the optimizer: call on_device again, with its position")
+            raise ScheduleError("a parameter group was added to the optimizer: call on_device again, with position=")
         if self._compiled is None or torch.compiler.is_compiling():
             self._move(before, after)
         else:
@@ -95,19 +96,19 @@ class OnDevice:
 
     @property
     def snapshot_due(self) -> bool:
-        """Whether the update just made ended a cycle of lr; this reads the position on the host."""
+        """Whether the update just made ended a cycle of lr; reads the position on the host."""
         position = int(self.position)
         return any(ends.within(position - 1, position) for ends in self._snapshots)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state that a Scheduler of these schedules has at this position: either can load it."""
+        """The same state as a Scheduler has at this position; either can load it."""
         position = int(self.position)
         return resuming.state(self._hyperparameters, position, position - 1)
 
     def load_state_dict(self, state_dict: dict[str, Any], policy: str | None = None) -> None:
-        """Go to a saved position, in place: what was captured goes on from there.
+        """Move to a saved position, in place, so that a captured graph continues from there.
 
-        A state of other schedules is refused unless a policy is named, as by `Scheduler.load_state_dict`. Under
+        The state of other schedules is refused unless you name a policy, as in `Scheduler.load_state_dict`. With
         "saved" and "restretch" the schedules may change: then capture again.
         """
         found = resuming.read(state_dict, self._hyperparameters, resuming.checked(policy) or self.policy)
@@ -118,7 +119,7 @@ class OnDevice:
         self.write()
 
     def _enter(self, steered: list[Hyperparameter]) -> None:
-        """Take these schedules, and make a tensor for every group that follows one."""
+        """Follow these schedules, with a tensor in every group that follows one."""
         self._hyperparameters = steered
         self._snapshots = [Snapshots(one) for which in steered if which.name == "lr" for one in which.distinct]
         self._held: list[tuple[int, Hyperparameter, Tensor]] = []
@@ -137,11 +138,11 @@ class OnDevice:
         self._put()
 
     def _factor(self, key: tuple[str, int], factor: float | None, device: torch.device) -> Tensor | None:
-        """What a value is multiplied by, in the tensor that a captured graph reads it from."""
+        """The factor of a value, in the tensor from which a captured graph reads it."""
         if factor is None:
             return None
         if key not in self._factors:
-            # With a dimension: Dynamo takes a float64 tensor without one for a number, and compiles twice.
+            # One-dimensional, because Dynamo treats a 0-d float64 tensor as a number and compiles twice.
             self._factors[key] = static(torch.empty(1, dtype=torch.float64, device=device))
         return self._factors[key].fill_(factor)
 
@@ -163,17 +164,17 @@ def on_device(
     compile: bool | None = None,
     **schedules: Any,
 ) -> OnDevice:
-    """Schedules that a compiled or captured training step follows by itself: each group holds a tensor for its value.
+    """Schedules that a compiled or captured training step follows by itself, in a tensor in each group.
 
-    Call `update()` of the result as the first line of the training step, inside the function that `torch.compile`
-    compiles or a CUDA graph captures: update number n then uses schedule(n - 1), rounded once to the type of the
-    tensors. (`step()` after the update, as with a Scheduler, does the same; with torch.compile it is one graph more.)
+    Call `update()` of the result on the first line of the training step, inside the function that `torch.compile`
+    compiles or a CUDA graph captures: update number n then uses schedule(n - 1), rounded once to the tensors' dtype.
+    (`step()` after the update, as with a Scheduler, does the same, but costs torch.compile one more graph.)
 
-    schedules, scale, policy: as for `Scheduler`; lr for every optimizer, others where the optimizer takes a tensor
-    without reading it on the host (Muon: weight_decay and momentum; Adam and AdamW, capturable: betas).
-    position: how many updates were made already. compile: whether `update()` compiles itself where it is called from
-    code that is not compiled, so that it is one kernel and not dozens, in a CUDA graph too (call it once before the
-    capture); None: on a GPU where Triton is installed.
+    schedules, scale, policy: as for `Scheduler`; lr with every optimizer, others if the optimizer accepts a tensor
+    without reading it on the host (Muon: weight_decay and momentum; Adam and AdamW with capturable: betas).
+    position: how many updates were made already. compile: whether `update()` compiles itself when called from code that
+    is not compiled, so that it takes one kernel instead of dozens, in a CUDA graph too (call it once before the
+    capture); by default on a GPU if Triton is installed.
 
     >>> import torch
     >>> from annealing import warm_restarts
@@ -203,7 +204,7 @@ def on_device(
     if scale is ...:
         hyperparameters.warn_if_made_equal(steered, groups)
     for group in groups:
-        group.setdefault("initial_lr", float(group["lr"]))  # before anything is written, as PyTorch's schedulers do
+        group.setdefault("initial_lr", float(group["lr"]))  # before anything is written, as in PyTorch's schedulers
     for one in steered:
         one.write(one.values(position, groups), groups)
     return OnDevice(optimizer, steered, position, policy, compile)

@@ -1,4 +1,4 @@
-"""Tensors that stand for numbers in parameter groups: made, put there, and whether the optimizer can use them."""
+"""Tensors in place of numbers in parameter groups: make them, and check that the optimizer can use them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .hyperparameters import Hyperparameter
 
 
 class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """A context that counts the values that are read on the host inside it."""
+    """A context that counts how many tensor values are read on the host inside it."""
 
     READS = ("_local_scalar_dense", "is_nonzero", "equal")
 
@@ -31,30 +31,30 @@ class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def moves(one: Hyperparameter) -> bool:
-    """Whether it needs a tensor: a constant other than the learning rate stays the number that it is."""
+    """Whether a hyperparameter needs a tensor: constants, except for lr, can stay plain numbers."""
     steady = all(schedule is None or schedule == constant(schedule(0)) for schedule in one.distinct)
     return one.name == "lr" or not steady
 
 
 def check_tensors(optimizer: Optimizer, steered: list[Hyperparameter]) -> None:
-    """Refuse what the optimizer reads on the host: in a graph of torch.compile that is a break, in a capture an error.
+    """Refuse a tensor that the optimizer reads on the host: a graph break in torch.compile, an error in a capture.
 
-    Its own step on a small parameter tells, beside a step where lr alone is a tensor.
+    To find out, step a copy of the optimizer on a small parameter, with and without that tensor.
     """
     expected = host_reads(optimizer)
     for one in filter(moves, steered):
         found = host_reads(optimizer, [] if one.name == "lr" else [one])
         if expected is not None and found is not None and found > expected:
             raise ScheduleError(
-                f"{type(optimizer).__name__} reads {one.key} on the host, so that it cannot be a tensor that changes "
-                "in a graph: give it a number here, or use annealing.torch.Scheduler"
+                f"{type(optimizer).__name__} reads {one.key} on the host, so it cannot be a tensor that changes in a "
+                "graph: give it a number here, or use annealing.torch.Scheduler"
             )
 
 
 def host_reads(optimizer: Optimizer, tensors: Sequence[Hyperparameter] = ()) -> int | None:
-    """How many values an update of such an optimizer reads on the host, where its lr and `tensors` are tensors.
+    """How many values an update of such an optimizer reads on the host if lr and `tensors` are tensors.
 
-    None if none like it can be built.
+    None if a copy of the optimizer cannot be built.
     """
     group = optimizer.param_groups[0]
     like = group["params"][0]
@@ -69,13 +69,13 @@ def host_reads(optimizer: Optimizer, tensors: Sequence[Hyperparameter] = ()) -> 
     for one in [Hyperparameter("lr", None, [], None), *tensors]:
         set_tensor(other.param_groups[0], one, own(get_tensor(other.param_groups[0], one), like.device, []))
     try:
-        # The first step makes the state of the optimizer, and may read what later ones do not.
+        # The first step initializes the optimizer's state, and may read what later ones do not.
         other.step()
         with HostReads() as reads:
             other.step()
     except (TypeError, ValueError, RuntimeError) as error:
         many = " and ".join(["lr", *(one.key for one in tensors)])
-        raise ScheduleError(f"{type(optimizer).__name__} takes no tensor as {many} here: {error}") from None
+        raise ScheduleError(f"{type(optimizer).__name__} does not accept a tensor as {many} here: {error}") from None
     return int(reads.count)
 
 
@@ -97,7 +97,7 @@ def device_of(group: dict[str, Any]) -> torch.device:
 
 
 def own(held: Any, device: torch.device, taken: list[Tensor]) -> Tensor:
-    """The tensor that a group holds, if it is there for it alone; else one in its place."""
+    """The tensor that a group holds, if no other group shares it; otherwise a new one for its place."""
     if not isinstance(held, Tensor):
         return static(torch.tensor(float(held), device=device, dtype=torch.float32))
     alone = type(held) is Tensor and held.dim() == 0 and held._base is None and not held.requires_grad
@@ -107,6 +107,6 @@ def own(held: Any, device: torch.device, taken: list[Tensor]) -> Tensor:
 
 
 def static(tensor: Tensor) -> Tensor:
-    # The CUDA graphs that torch.compile makes copy other tensors at every replay, or give up where they change.
+    # The CUDA graphs of torch.compile would copy any other tensor at every replay, or give up when it changes.
     torch._dynamo.mark_static_address(tensor)
     return tensor

@@ -33,15 +33,15 @@ RANGES = {
 }
 ANY = (-MOST, MOST, "a finite number")
 SCALES = ("base", "lr_scale")
-RUNS_LOOKED_AT = 20  # the ends of so many runs are checked before training begins, later ones when they come
+CYCLES_CHECKED = 20  # before training starts; the ends of later cycles are checked as they come
 
 
 class Hyperparameter:
-    """One number of every group (`index`: its place where the group holds several), and the schedule it follows.
+    """A number that every group has (`index`: which one, if the group holds several), and the schedule it follows.
 
-    schedules: one for all groups, or a list with one for each (None: that group is left alone). scale: None, or what
-    each group's value is multiplied by: "base", the value that the group had before any schedule, or "lr_scale", the
-    group's own entry of that name. bases: with "base", those of a saved state; they replace what the groups say.
+    schedules: one for all groups, or a list with one for each (None leaves that group alone). scale: None, or the
+    factor for each group's value: "base" is the value that the group had before any schedule, "lr_scale" the group's
+    entry of that name. bases: with "base", those of a saved state, which override the groups'.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Hyperparameter:
         self.mine = [i for i, schedule in enumerate(each) if schedule is not None] if left_alone else None
         self.range = RANGES.get(name, ANY)
         self.factor_key = f"initial_{self.key}" if scale == "base" else "lr_scale"
-        self.bases: list[float] = []  # as far as they are known, by group
+        self.bases: list[float] = []  # by group, as far as known
         self._restored = bases
         self._forget()
 
@@ -87,15 +87,15 @@ class Hyperparameter:
         return groups if self.mine is None else [groups[i] for i in self.mine]
 
     def values(self, position: float, all_groups: Groups, now: float = 0) -> list[float]:
-        """What every group that follows a schedule is to hold at this position, in its range.
+        """The value at this position for every group that follows a schedule, checked against its range.
 
-        now: the position at which the groups hold what they hold.
+        now: the position whose values the groups hold at present.
         """
         if self.which is not None:
             self._count(all_groups)
-        groups = all_groups if self.mine is None else self.of(all_groups)  # a call less, in a step of 2 microseconds
+        groups = all_groups if self.mine is None else self.of(all_groups)  # saves a call, in a step of 2 microseconds
         place, factors = position - self._ahead.begin, None if self.scale is None else self.factors(groups, now)
-        # A block whose extremes are in range needs no look at its single values; other factors may take them out.
+        # If the extremes of a block are in range, so is each of its values, until the factors change.
         if type(place) is not int or not 0 <= place < BLOCK or factors is not self._ranged:
             least, most, _ = self.range
             self._safe = self._ahead.within(position, least, most, [1.0, *(factors or ())])
@@ -110,16 +110,16 @@ class Hyperparameter:
         return values
 
     def check(self, groups: Groups) -> None:
-        """Refuse schedules whose runs begin or end out of range, and groups that cannot be scaled."""
+        """Refuse schedules whose cycles start or end out of range, and groups that cannot be scaled."""
         self._count(groups)
         factors = {1.0} if self.scale is None else set(self.factors(self.of(groups)))
         for schedule in self.distinct:
-            for run in first_runs(schedule):
-                self._checked([run.first * factor for factor in factors], run.begin)
-                self._checked([run.last * factor for factor in factors], run.end)
+            for cycle in first_cycles_of(schedule):
+                self._checked([cycle.first * factor for factor in factors], cycle.start)
+                self._checked([cycle.last * factor for factor in factors], cycle.end)
 
     def write(self, values: list[float], all_groups: Groups) -> None:
-        """Write them: numbers are replaced, tensors filled in place."""
+        """Write the values: numbers are replaced, tensors filled in place."""
         groups = all_groups if self.mine is None else self.of(all_groups)
         if self.scale == "base" and (self._restored or None in self._known_factors[0]):
             self._restored = None
@@ -146,7 +146,7 @@ class Hyperparameter:
         return values
 
     def factors(self, groups: Groups, now: float = 0) -> list[float]:
-        """What each group's value is multiplied by, read again where a group holds another object than before."""
+        """The factor of each group, read again if a group holds another object than before."""
         key = self.factor_key
         found = [group.get(key) for group in groups]
         known, factors = self._known_factors
@@ -163,13 +163,13 @@ class Hyperparameter:
             return _number(given, self.factor_key)
         if self.scale == "lr_scale":
             return 1.0
-        if i < len(self.bases):  # an optimizer's state was loaded that has lost it: a sharded one keeps no initial_lr
+        if i < len(self.bases):  # the optimizer has loaded a state without it: a sharded one keeps no initial_lr
             return self.bases[i]
         held = _number(group[self.name] if self.index is None else group[self.name][self.index], self.key)
         if not self.bases:
             return held
-        # Added in the middle of training, a group brings the rate that it is to have now: its base is before the decay.
-        # Where the schedule is 0 no base gives that rate; what the group brings is then taken for the base.
+        # A group added during training brings the rate that it should have now, so its base is the rate before the
+        # decay. If the schedule is 0 now, no base gives that rate, and the group's rate itself becomes the base.
         schedule = self.distinct[0 if self.which is None else self.which[i]]
         return held / (schedule(now) or 1.0)
 
@@ -179,12 +179,12 @@ def _number(value: Any, name: str) -> float:
 
 
 @lru_cache(maxsize=256)
-def first_runs(schedule: Schedule) -> list[Cycle]:
-    return list(islice(schedule.cycles(), RUNS_LOOKED_AT))
+def first_cycles_of(schedule: Schedule) -> list[Cycle]:
+    return list(islice(schedule.cycles(), CYCLES_CHECKED))
 
 
 def read(given: Mapping[str, Any], scale: Any, groups: Groups) -> list[Hyperparameter]:
-    """The hyperparameters under schedules, from the arguments of a scheduler."""
+    """The hyperparameters that the arguments of a scheduler give schedules for."""
     if not given:
         raise ScheduleError(f"a schedule must be given for at least one of {', '.join(known(groups))}")
     scales = read_scale(scale, given)
@@ -192,13 +192,13 @@ def read(given: Mapping[str, Any], scale: Any, groups: Groups) -> list[Hyperpara
 
 
 def read_scale(scale: Any, given: Mapping[str, Any]) -> dict[str, str]:
-    """What the values are multiplied by, for each hyperparameter; a word alone is for lr."""
+    """The scale of each hyperparameter; a single word is for lr."""
     scales = scale if isinstance(scale, dict) else {} if scale is None else {"lr": scale}
     for name, word in scales.items():
         if name not in given:
-            raise ScheduleError(f"scale names {name!r}, for which there is no schedule, got {scale!r}")
+            raise ScheduleError(f"scale names {name!r}, which has no schedule, got {scale!r}")
         if word not in SCALES:
-            raise ScheduleError(f"scale must be None, 'base' or 'lr_scale', for {name} got {word!r}")
+            raise ScheduleError(f"scale must be None, 'base' or 'lr_scale', got {word!r} for {name}")
     return dict(scales)
 
 
@@ -211,7 +211,7 @@ def _read_one(name: str, given: Any, scale: str | None, groups: Groups) -> list[
     if name not in known(holding):
         few = "" if len(holding) == len(groups) else " that has a schedule"
         names = ", ".join(known(holding))
-        raise ScheduleError(f"{name!r} is no hyperparameter of every group{few}; these are: {names}")
+        raise ScheduleError(f"{name!r} is not a hyperparameter of every group{few}; these are: {names}")
     columns = [None if one is None else read_value(name, one, holding[0][name]) for one in each]
     forms = [column.keys() for column in columns if column is not None]
     if any(form != forms[0] for form in forms):
@@ -226,7 +226,7 @@ def _read_one(name: str, given: Any, scale: str | None, groups: Groups) -> list[
 
 
 def read_value(name: str, given: Any, held: Any) -> dict[int | None, Schedule]:
-    """The schedule of a group, or its schedules by place where a group holds several numbers."""
+    """The schedule of a group, by index if the group holds several numbers."""
     if not isinstance(held, tuple | list):
         return {None: _schedule(name, given)}
     each = given if isinstance(given, tuple) else (given,)
@@ -246,12 +246,12 @@ def _schedule(name: str, given: Any) -> Schedule:
         except ScheduleError as error:
             raise ScheduleError(f"{name}: {error}") from None
     raise ScheduleError(
-        f"{name} must be a schedule or a number, a notation as text, or a list with one for each group, got {given!r}"
+        f"{name} must be a schedule, its notation, a number, or a list with one for each group, got {given!r}"
     )
 
 
 def warn_if_made_equal(steered: list[Hyperparameter], groups: Groups) -> None:
-    """Warn where one schedule would give the same value to groups that differ, and nothing says that it is meant."""
+    """Warn if one schedule would give the same value to groups that differ, and `scale` was not given."""
     for one in steered:
         if isinstance(one.schedules, list) or one.scale is not None or one.index is not None:
             continue
@@ -262,9 +262,9 @@ def warn_if_made_equal(steered: list[Hyperparameter], groups: Groups) -> None:
         differ = "have an lr_scale" if layered else f"hold {found[0]:g} to {found[-1]:g}"
         word = '"base"' if one.name == "lr" else f'{{"{one.name}": "base"}}'
         warnings.warn(
-            f"{one.name} has one schedule, so that all param groups get the same value, but they {differ}. Say what is "
-            f'meant: scale={word} keeps their ratios, scale="lr_scale" multiplies by that entry of each group, a list '
-            "has one schedule for each group, scale=None gives all the same value.",
+            f"{one.name} has one schedule, so all param groups get the same value, but they {differ}. Choose one: "
+            f'scale={word} keeps their ratios, scale="lr_scale" multiplies by that entry of each group, a list gives '
+            "each group its own schedule, scale=None gives all groups the same value.",
             UserWarning,
             stacklevel=3,
         )

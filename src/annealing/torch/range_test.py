@@ -1,4 +1,4 @@
-"""The learning-rate range test on a user's own model, which is left as it was."""
+"""The learning-rate range test on your own model, which is left as it was."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ..errors import ScheduleError, finite, whole
 from ..recipes import geometric, linear
 
 RAMPS = {"exponential": geometric, "linear": linear}
-FEWEST = 5  # steps: with fewer no slope means anything
-MOST_SKIPPED = 40  # updates in a row; halved so often, any scale of float16 has reached its range
+FEWEST = 5  # steps: with fewer, no slope means anything
+MOST_SKIPPED = 40  # updates in a row; after so many halvings any loss scale fits float16
 Loss = Callable[[Any, Any], Tensor]
 Floats = NDArray[np.float64]
 
@@ -32,9 +32,9 @@ Floats = NDArray[np.float64]
 class RangeTest:
     """What `find` measured: the loss before each update, and the learning rates that it suggests.
 
-    rates: of the parameter group with the largest rate. losses, smoothed: one for each rate. diverged: whether the
-    test stopped before its last rate. steepest: where the smoothed loss falls fastest. valley: the middle of the
-    longest fall. minimum: a tenth of the rate with the lowest loss. A suggestion is None if the loss never fell.
+    rates: those of the parameter group with the largest rate. losses, smoothed: one for each rate. diverged: whether
+    the test stopped before its last rate. steepest: the rate where the smoothed loss falls fastest. valley: the middle
+    of the longest fall. minimum: a tenth of the rate with the lowest loss. A suggestion is None if the loss never fell.
     """
 
     rates: Floats
@@ -45,7 +45,7 @@ class RangeTest:
 
     @property
     def steepest(self) -> float | None:
-        # The first smoothed losses are means of very few: their slope is noise.
+        # The first smoothed losses average very few values: their slope is noise.
         first = len(self.rates) // 10
         slopes = np.gradient(self.smoothed, np.log(self.rates))[first:]
         lowest = int(np.argmin(slopes))
@@ -83,7 +83,7 @@ class RangeTest:
         for index, (name, rate) in enumerate(self.suggestions.items(), 1):
             if rate is not None:
                 ax.axvline(rate, color=COLOURS[index], ls=LINES[index], label=f"{name}: {rate:.3g}")
-        # The last raw losses may be 1,000 times the rest, which would flatten the part that matters.
+        # The last raw losses may be 1,000 times the rest, and would flatten the part that matters.
         low, high = self.smoothed.min(), self.smoothed.max()
         if high > low:
             ax.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
@@ -111,13 +111,14 @@ def find(
     """The learning-rate range test: train while the rate rises from `start` to `end`, and suggest a learning rate.
 
     Afterwards parameters, buffers, gradients, optimizer, scaler and the random states of Python, NumPy and torch are
-    bit for bit what they were, also after an error. The model is trained in the mode that it is in. Parameter groups
-    keep the ratios of their rates; the largest follows the ramp.
+    bit for bit what they were, even after an error. The model keeps its mode (train or eval). Parameter groups keep the
+    ratios of their rates; the largest follows the ramp.
 
-    batches: at least steps * accumulation; an iterator is used up. loss: loss(model, batch) returns a scalar tensor,
-    inside autocast if you train so. ramp: "exponential" or "linear". accumulation: batches for an update, whose losses
-    are averaged. scaler: the GradScaler of mixed precision; an update that it skips is tried again. smoothing: of the
-    exponential mean, 0 for none. diverge: the test stops where the smoothed loss is this many times its lowest.
+    batches: at least steps * accumulation; an iterator is consumed. loss: loss(model, batch) returns a scalar tensor,
+    inside autocast if you train with it. ramp: "exponential" or "linear". accumulation: batches per update, their
+    losses averaged. scaler: the GradScaler of mixed precision; an update that it skips is tried again. smoothing: the
+    weight of the past in the exponential mean, 0 for none. diverge: stop when the smoothed loss is this many times its
+    lowest value.
 
     >>> model = torch.nn.Linear(1, 1)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -159,20 +160,20 @@ def find(
                 break
             mean = smoothing * mean + (1 - smoothing) * value
             losses.append(value)
-            # The mean starts at 0; the division takes that out, so that the first losses count in full.
+            # The mean starts at 0, a bias that the division removes (as in Adam), so the first losses count in full.
             means.append(mean / (1 - smoothing ** (step + 1)))
             lowest = min(lowest, means[-1])
-            # A loss below 0 has no multiple that is larger; its size is the scale instead.
+            # A multiple of a negative loss is smaller, not larger, so measure the rise in units of its size.
             if diverged := means[-1] > lowest + (diverge - 1) * abs(lowest):
                 break
     finally:
         restore()
     if not losses:
-        raise ScheduleError(f"find: no finite loss: it was {value} before the first update")
+        raise ScheduleError(f"find: the loss was {value} before the first update")
     if len(losses) < FEWEST:
         raise ScheduleError(
             f"find: the loss diverged after {len(losses)} of {steps} updates, at rate {schedule(len(losses) - 1):.3g}: "
-            f"give a smaller start than {start:g}"
+            f"use a smaller start than {start:g}"
         )
     rates = np.array([schedule(step) for step in range(len(losses))])
     return RangeTest(rates, np.array(losses), np.array(means), diverged, ramp)
@@ -189,7 +190,7 @@ class _Training:
         self.ratios = [rate / largest if largest else 1.0 for rate in rates]
 
     def update(self, chunk: list[Any], rate: float) -> float:
-        """The mean loss of the batches before an update with this rate; no update is made if it is not finite."""
+        """Make an update with this rate, and return the mean loss before it; if that is not finite, make no update."""
         for group, ratio in zip(self.optimizer.param_groups, self.ratios, strict=True):
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(ratio * rate)  # in place: a compiled or captured optimizer reads this very tensor
@@ -199,7 +200,7 @@ class _Training:
             value = self._backward(chunk)
             if not math.isfinite(value) or self._step():
                 return value
-        return math.nan  # gradients without end at every scale
+        return math.nan  # the gradients overflow at every scale
 
     def _backward(self, chunk: list[Any]) -> float:
         self.optimizer.zero_grad()
@@ -223,7 +224,7 @@ class _Training:
         scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        # GradScaler does not say that it skipped an update; it lowers its scale then and at no other time.
+        # GradScaler does not report a skipped update, but it lowers its scale then and only then.
         return bool(self.scaler.get_scale() >= scale)
 
 
@@ -250,14 +251,14 @@ def _check(model: Any, optimizer: Any, batches: Any, loss: Any, scaler: Any) -> 
 def _too_few(found: int, steps: int, accumulation: int) -> ScheduleError:
     return ScheduleError(
         f"find: batches must be at least {steps * accumulation} (steps={steps} times accumulation={accumulation}), got "
-        f"{found}: give fewer steps, or repeat them with itertools.cycle"
+        f"{found}: use fewer steps, or repeat the batches with itertools.cycle"
     )
 
 
 def _saved_everything(model: Module, optimizer: Optimizer, scaler: Any, batches: Any) -> Callable[[], None]:
-    """A function that puts everything back that a training step may change."""
+    """A function that restores everything that a training step may change."""
     memo: dict[int, Tensor] = {}
-    # load_state_dict casts states to the type of the parameter and leaves out some buffers: this keeps every bit.
+    # load_state_dict would cast states to the parameter's dtype and omit some buffers; this keeps every bit.
     trees = [_saved(tree, memo) for tree in (optimizer.param_groups, optimizer.state)]
     trees += [_saved(tree, memo) for module in model.modules() for tree in (module._parameters, module._buffers)]
     trees += [_saved(vars(scaler), memo)] if scaler is not None else []
@@ -290,9 +291,9 @@ def _has_extra(module: Module) -> bool:
 
 
 def _saved(value: Any, memo: dict[int, Tensor]) -> Callable[[], Any]:
-    """A function that returns the same object with the same contents: others may hold it, or a graph its address."""
+    """A function that restores this object's contents in place, because others may hold it, or a graph its address."""
     if isinstance(value, Tensor):
-        # A parameter is in the module and in its group, and a tied one in two modules: one copy is enough.
+        # A parameter occurs in its module and its group, a tied one in two modules: one copy is enough.
         copy = memo[id(value)] = memo[id(value)] if id(value) in memo else value.detach().clone()
 
         def tensor() -> Tensor:
@@ -324,7 +325,7 @@ def _saved(value: Any, memo: dict[int, Tensor]) -> Callable[[], Any]:
 
 
 def _saved_random(batches: Any) -> Callable[[], None]:
-    # The global generator of NumPy, which much of other people's data loading still draws from.
+    # Much data-loading code still draws from NumPy's global generator.
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     generator = getattr(batches, "generator", None)  # a DataLoader's own
@@ -343,7 +344,7 @@ def _saved_random(batches: Any) -> Callable[[], None]:
 
 
 def _longest_fall(values: Floats) -> tuple[int, int]:
-    """The first and last place of the longest falling subsequence."""
+    """The first and last index of the longest decreasing subsequence."""
     length, first = np.ones(len(values), int), np.arange(len(values))
     for place in range(1, len(values)):
         above = np.flatnonzero(values[:place] > values[place])

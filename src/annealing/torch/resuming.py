@@ -14,11 +14,11 @@ from ..schedule.base import Schedule
 from .hyperparameters import SCALES, Given, Hyperparameter
 
 POLICIES = ("saved", "new", "new-from-0", "keep-epoch", "restretch")
-LOOKED_AT = 1000  # updates of schedules without an end, at least, in which a difference is looked for
+LOOKED_AT = 1000  # updates, at least, over which schedules without an end are compared
 
 
 class Resumed(NamedTuple):
-    """Where to go on, and with what."""
+    """Where to continue, and with what."""
 
     position: float
     before: float
@@ -53,7 +53,7 @@ def state(steered: list[Hyperparameter], position: float, before: float) -> dict
 
 
 def read(found: Any, steered: list[Hyperparameter], policy: str | None) -> Resumed:
-    """Where a state and a policy lead."""
+    """Where to continue, given a state and a policy."""
     saved = _read(found)
     if not _changes(saved, steered) or policy == "new":
         return Resumed(saved.position, saved.before, _with_bases(saved, steered))
@@ -72,7 +72,7 @@ def read(found: Any, steered: list[Hyperparameter], policy: str | None) -> Resum
 
 
 def _with_bases(saved: Saved, steered: list[Hyperparameter]) -> list[Hyperparameter]:
-    """The same hyperparameters with the saved bases: an optimizer's state may have lost them, or hold decayed rates."""
+    """The same hyperparameters with the saved bases: the optimizer's state may lack them, or hold decayed rates."""
     return [
         Hyperparameter(one.name, one.index, one.schedules, one.scale, saved.bases[one.key])
         if one.scale == "base" and saved.bases.get(one.key)
@@ -82,11 +82,11 @@ def _with_bases(saved: Saved, steered: list[Hyperparameter]) -> list[Hyperparame
 
 
 def _as_far(saved: Saved, steered: list[Hyperparameter]) -> int:
-    """The position at which the new schedules are as far through as the saved ones are at theirs."""
+    """The position at the same fraction of the new schedules as the saved position is of the saved ones."""
     ratios = set[Fraction]()
     for one in steered:
         for before, now in zip(_listed(saved.schedules[one.key]), _listed(one.schedules), strict=False):
-            if before == now:  # a constant, or one that is not counted in updates
+            if before == now:  # a constant, or a schedule in other units than updates
                 continue
             if before is None or now is None or not before.exact_duration or not now.exact_duration:
                 raise ScheduleError(f"policy 'keep-epoch' needs schedules that end, got {before} and {now}")
@@ -94,7 +94,7 @@ def _as_far(saved: Saved, steered: list[Hyperparameter]) -> int:
     if len(ratios) != 1:
         found = ", ".join(f"{float(ratio):g}" for ratio in sorted(ratios))
         raise ScheduleError(f"policy 'keep-epoch' needs one ratio of new to saved lengths, got {found or 'none'}")
-    # Within an epoch the saved place may lie between two updates of the new batch: the nearest one.
+    # Within an epoch the saved position may fall between two updates of the new batch size: take the nearest.
     return round(Fraction(saved.position) * ratios.pop())
 
 
@@ -113,7 +113,7 @@ def _read(found: Any) -> Saved:
     names = ("position", "before", "schedules", "fingerprints", "scales")
     if not isinstance(found, dict) or (missing := [name for name in names if name not in found]):
         lacks = f"it lacks {', '.join(missing)}" if isinstance(found, dict) else f"got {type(found).__name__}"
-        raise ScheduleError(f"this is no state of an annealing.torch.Scheduler: {lacks}")
+        raise ScheduleError(f"this is not the state of an annealing.torch.Scheduler: {lacks}")
     position, before = (_number(found[name], name) for name in ("position", "before"))
     if before > position:
         raise _damaged("before", found["before"])
@@ -126,7 +126,7 @@ def _read(found: Any) -> Saved:
             raise _damaged(f"fingerprints of {key}", prints.get(key))
         if scales.get(key, "") not in (None, *SCALES):
             raise _damaged(f"scales of {key}", scales.get(key))
-    bases = found.get("bases", {})  # which states of earlier releases lack
+    bases = found.get("bases", {})  # states from earlier releases lack it
     if not isinstance(bases, dict) or any(not _numbers(base) for base in bases.values()):
         raise _damaged("bases", bases)
     return Saved(position, before, read, scales, bases)
@@ -174,10 +174,10 @@ def _changes(saved: Saved, steered: list[Hyperparameter]) -> bool:
 
 def _restretched(saved: Given, one: Hyperparameter, position: float) -> Given:
     if isinstance(saved, list) != isinstance(one.schedules, list):
-        raise ScheduleError(f"{one.key} must have one schedule for all groups, or one for each, as in the state")
+        raise ScheduleError(f"{one.key} must have one schedule for all groups, or one for each, as the state does")
     if isinstance(saved, list) and isinstance(one.schedules, list):
         if len(saved) != len(one.schedules):
-            raise ScheduleError(f"{one.key} must have {len(saved)} schedules, as in the state")
+            raise ScheduleError(f"{one.key} must have {len(saved)} schedules, as the state does")
         return [
             None if before is None or now is None else _stretched_on(before, now, position)
             for before, now in zip(saved, one.schedules, strict=True)
@@ -188,7 +188,7 @@ def _restretched(saved: Given, one: Hyperparameter, position: float) -> Given:
 
 
 def _stretched_on(saved: Schedule, new: Schedule, position: float) -> Schedule:
-    """The saved schedule, what is left of it stretched to end with the new one."""
+    """The saved schedule, its remainder stretched to end where the new one does."""
     if saved.duration == new.duration:
         return saved
     if saved.exact_duration is None or new.exact_duration is None:
@@ -204,7 +204,7 @@ def _refusal(saved: Saved, steered: list[Hyperparameter], policy: str | None) ->
     for key in dict.fromkeys((*saved.schedules, *here)):
         before, now = saved.schedules.get(key), here.get(key)
         if before is None or now is None:
-            lines.append(f"{key} has a schedule in {'the state' if now is None else 'this scheduler'} alone")
+            lines.append(f"{key} has a schedule only in {'the state' if now is None else 'this scheduler'}")
         elif before != now:
             lines += [f"{key} in the state:  {before}", f"{key} in this scheduler:  {now}"]
             if isinstance(before, Schedule) and isinstance(now, Schedule):

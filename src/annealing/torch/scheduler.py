@@ -23,23 +23,23 @@ from .snapshots import Snapshots
 class Scheduler(LRScheduler):
     """Writes schedules into the parameter groups of an optimizer: `lr=`, `weight_decay=`, `momentum=`, `betas=`, ...
 
-    Built, it writes the values for update 1, schedule(0); after k calls of `step()` the groups hold schedule(k). It is
-    one of PyTorch's LRSchedulers, and leaves `optimizer.step` as it is.
+    The constructor writes the values for update 1, schedule(0); after k calls of `step()` the groups hold schedule(k).
+    It is an LRScheduler of PyTorch, and does not patch `optimizer.step`.
 
-    optimizer: any torch.optim.Optimizer with at least one group. lr, and by its name any other number that every group
-    has: a schedule, its notation as text, or a number, for all groups, groups added later too; or a list with one for
-    each group, where None leaves a group alone. Where a group holds several numbers (betas) a schedule is for the first
-    of them, a tuple of schedules and numbers for the first ones.
+    optimizer: any torch.optim.Optimizer with at least one group. lr, or the name of any other number that every group
+    has: a schedule, its notation as text, or a number, for all groups, including groups added later; or a list with one
+    for each group, where None leaves a group alone. If a group holds several numbers (betas), a single schedule is for
+    the first of them; give a tuple of schedules and numbers for more.
 
-    scale: None, and a value is what the schedule says; "base", it is multiplied by what the group had before any
-    schedule (`initial_lr`, kept in the group); "lr_scale", by the group's entry of that name (1 where there is none).
-    A word is for lr; for others too a dict: {"weight_decay": "base"}. Left out, it is None, with a warning where groups
-    that differ would get the same value.
-    policy: what `load_state_dict` does with the state of another schedule. last_epoch: k, to begin at position k + 1.
-    snapshots: called with this scheduler after each step that ends a cycle of lr, once.
+    scale: None writes the values of the schedule; "base" multiplies them by what the group had before any schedule
+    (`initial_lr`, kept in the group), "lr_scale" by the group's entry of that name (1 if there is none). A word applies
+    to lr; a dict also to others: {"weight_decay": "base"}. The default is None, with a warning if groups that differ
+    would get the same value.
+    policy: what `load_state_dict` does with the state of another schedule. last_epoch: k, to start at position k + 1.
+    snapshots: called with this scheduler, once, after each step that ends a cycle of lr.
 
-    A ScheduleError names what cannot be used, here and in every method, and leaves optimizer and scheduler as they
-    were: an argument, or a value out of range, NaN too.
+    Here and in every method, a ScheduleError names an argument that cannot be used or a value out of range (NaN
+    included), and leaves optimizer and scheduler as they were.
 
     >>> import torch
     >>> from annealing import constant, warm_restarts
@@ -55,10 +55,10 @@ class Scheduler(LRScheduler):
     3 0.05 False
     """
 
-    last_epoch: float  # type: ignore[assignment]  # step_to goes to fractions too
+    last_epoch: float  # type: ignore[assignment]  # step_to accepts fractions
     _rates: list[float] | None
     _caller_known = False
-    _built = False  # and not moved since
+    _built = False  # constructed and not moved since
     _is_part = False  # of a SequentialLR
 
     def __init__(
@@ -88,7 +88,7 @@ class Scheduler(LRScheduler):
         position = _time(last_epoch, "last_epoch", least=-1) + 1
         if scale is ...:
             hyperparameters.warn_if_made_equal(steered, groups)
-        # As PyTorch's schedulers do, before anything is written: those that are built later start from it.
+        # Remember the rates before anything is written, as PyTorch does: schedulers built later start from initial_lr.
         before = [rate.clone() if isinstance(rate := group["lr"], Tensor) else rate for group in groups]
         self._enter(steered, position, position - 1)
         for group, rate in zip(groups, before, strict=True):
@@ -97,19 +97,19 @@ class Scheduler(LRScheduler):
 
     @property
     def position(self) -> float:
-        """How many updates have been made, or the time given to `step_to`: the groups hold schedule(position)."""
+        """How many updates were made, or the time given to `step_to`: the groups hold schedule(position)."""
         return self.last_epoch
 
     @property
     def schedules(self) -> dict[str, Given]:
-        """What each hyperparameter follows: one schedule for all groups, or a list with one for each."""
+        """The schedules by hyperparameter: one for all groups, or a list with one for each."""
         return {one.key: one.schedules for one in self._hyperparameters}
 
     def step(self, epoch: float | None = None, *, updated: bool = True) -> None:
-        """Go on by one, after an update; with `epoch`, `step_to(epoch)`.
+        """Advance by one, after an update; with `epoch`, the same as `step_to(epoch)`.
 
-        updated: whether the optimizer's parameters were changed; if not (gradients are being accumulated, or a
-        GradScaler has skipped the update), position and values stay, and no snapshot is due.
+        updated: whether the optimizer's parameters were changed. If not (gradients are being accumulated, or a
+        GradScaler skipped the update), position and values stay, and no snapshot is due.
         """
         if is_dynamo_compiling():
             self._eager_step(epoch, updated)
@@ -136,7 +136,7 @@ class Scheduler(LRScheduler):
 
     @eager
     def step_to(self, t: float) -> None:
-        """Go to any time from 0 on, in the unit of the schedules, also between two whole ones.
+        """Move to any time of at least 0, in the unit of the schedules, fractions included.
 
         >>> import torch
         >>> from annealing import cosine
@@ -150,20 +150,20 @@ class Scheduler(LRScheduler):
 
     @property
     def snapshot_due(self) -> bool:
-        """Whether the update just made ended a cycle of lr: the model is one to keep (see `Schedule.snapshots`).
+        """Whether the update just made ended a cycle of lr: keep this model (see `Schedule.snapshots`).
 
-        True if a cycle has ended since the position before; where the scheduler has gone back, or was just built and
-        placed somewhere by `step_to`, in the last 1 of time. It stays true until the next call of `step`: a loop that
-        asks more often than it steps gives `snapshots=` instead, or says `step(updated=False)`.
+        True if a cycle has ended since the previous position (within the last unit of time, if the scheduler has moved
+        back, or was just built and placed by `step_to`). It stays true until the next call of `step`: a loop that asks
+        more often than it steps should pass `snapshots=` instead, or call `step(updated=False)`.
         """
         return any(ends.within(self._before, self.last_epoch) for ends in self._snapshots)
 
     def write(self) -> None:
-        """Write the values of this position again: into groups that were added, loaded or changed since."""
+        """Write the current values again, into groups that were added, loaded or changed since."""
         self._put(self._hyperparameters, self.last_epoch)
 
     def add_group(self, **schedules: Any) -> None:
-        """Say what a group that was just added to the optimizer uses of what has one schedule for each group.
+        """Give the schedules of a group that was just added, for each hyperparameter that has a list of schedules.
 
         >>> import torch
         >>> from annealing import cosine
@@ -194,14 +194,14 @@ class Scheduler(LRScheduler):
         self._enter(longer, self.last_epoch, self._before)
 
     def get_last_lr(self) -> list[Any]:
-        """The learning rates written last, as copies of the kind that the groups hold."""
+        """The learning rates written last, as copies (tensors where the groups hold tensors)."""
         groups = self.optimizer.param_groups
         if self._rates is None:
             return [_like(group["lr"], group["lr"]) for group in groups]
         return [_like(value, group["lr"]) for value, group in zip(self._rates, groups, strict=False)]
 
     def get_lr(self) -> list[Any]:
-        """The learning rates at `last_epoch`, which a host may have set, as copies of the kind that the groups hold."""
+        """The learning rates at `last_epoch`, which a framework may have set, as copies."""
         groups = self.optimizer.param_groups
         found = [group["lr"] for group in groups]
         for one in self._hyperparameters:
@@ -220,7 +220,7 @@ class Scheduler(LRScheduler):
 
     @property
     def base_lrs(self) -> list[Any]:
-        """The groups' rates before any schedule, their `initial_lr`; set, they are what scale="base" multiplies."""
+        """The groups' rates before any schedule (`initial_lr`), which scale="base" multiplies; may be set."""
         return [group.get("initial_lr", group["lr"]) for group in self.optimizer.param_groups]
 
     @base_lrs.setter
@@ -229,28 +229,28 @@ class Scheduler(LRScheduler):
             group["initial_lr"] = rate
 
     def state_dict(self) -> dict[str, Any]:
-        """Position, schedules and their fingerprints: numbers and text, which torch.load(weights_only=True) reads."""
+        """Position, schedules and their fingerprints, as numbers and text that torch.load(weights_only=True) reads."""
         return resuming.state(self._hyperparameters, self.last_epoch, self._before)
 
     def load_state_dict(self, state_dict: dict[str, Any], policy: str | None = None) -> None:
-        """Go to a saved position, and write its values into the groups.
+        """Move to a saved position, and write its values into the groups.
 
-        A state of other schedules than this scheduler's is refused, with the differences, unless a policy is named,
-        here or when the scheduler is built:
+        The state of other schedules is refused, and the error shows the differences, unless you name a policy, here or
+        when you build the scheduler:
 
-        - "saved": go on with the saved schedules.
-        - "new": go on with the new ones, at the saved position.
-        - "new-from-0": begin with the new ones.
-        - "keep-epoch": go on with the new ones where they are as far through as the saved ones were; for the same
-          epochs in another number of updates, because batch size, accumulation or replicas have changed.
-        - "restretch": the saved schedule, what is left of it stretched so that it ends where the new one does (see
+        - "saved": continue with the saved schedules.
+        - "new": continue with the new schedules, from the saved position.
+        - "new-from-0": start the new schedules from 0.
+        - "keep-epoch": continue with the new schedules at the same fraction of their length. Use it if batch size,
+          accumulation or replicas have changed, so that the same epochs take another number of updates.
+        - "restretch": continue with the saved schedule, its remainder stretched to end where the new one does (see
           `annealing.change_horizon`).
 
-        An optimizer may be loaded before or after; loaded after, its values stay until the next step.
+        Load the optimizer before or after; if after, its values stay until the next step.
         """
         found = resuming.read(state_dict, self._hyperparameters, resuming.checked(policy) or self.policy)
         if self._is_part or self.last_epoch < 0:
-            # A part of a sequence that is not its turn must not write: PyTorch's parts would go on from its rates.
+            # A part of a sequence whose turn it is not must not write: PyTorch's parts would continue from its rates.
             self._take(found.hyperparameters, found.before)
             self.last_epoch = found.position
         else:
@@ -261,21 +261,21 @@ class Scheduler(LRScheduler):
         super()._initial_step()
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        """Go on by one, or to any step: PyTorch's SequentialLR places its parts by this."""
+        """Advance by one, or move to any step: PyTorch's SequentialLR moves its parts through this method."""
         self._is_part = True
         self._move(self.last_epoch + 1 if epoch is None else epoch)
 
     def _move(self, position: float) -> None:
         before, placed = self.last_epoch, self._built
         self._put(self._hyperparameters, position)
-        # One that was just built has not trained from 0 to here: what ended on the way ended in an earlier process.
+        # A scheduler that was just built did not train from 0 to here: cycles on the way ended in an earlier process.
         self._before = before if before < position and (not placed or position - before <= 1) else position - 1
         self._built = False
         if self.snapshots is not None and before < position and not placed and self.snapshot_due:
             self.snapshots(self)
 
     def _enter(self, steered: list[Hyperparameter], position: float, before: float) -> None:
-        """Take these schedules from this position on."""
+        """Follow these schedules from this position on."""
         self._put(steered, position)
         self._take(steered, before)
 
@@ -286,7 +286,7 @@ class Scheduler(LRScheduler):
     def _put(self, steered: list[Hyperparameter], position: float) -> None:
         state = self.__dict__
         groups, now = state["optimizer"].param_groups, state.get("last_epoch", position)
-        if len(steered) == 1:  # the most frequent case, in which a list and a loop take a third of the step
+        if len(steered) == 1:  # the common case, where a list and a loop would take a third of the step's time
             one = steered[0]
             found = one.values(position, groups, now)
             one.write(found, groups)
@@ -313,7 +313,7 @@ def _time(value: Any, name: str, least: float = 0) -> float:
 
 
 def _like(value: Any, held: Any) -> Any:
-    """A copy of a rate, of the kind that a group holds."""
+    """A copy of a rate: a tensor if the group holds one."""
     if isinstance(value, Tensor):
         return value.detach().clone()
     return tensor(value, dtype=held.dtype, device=held.device).view(held.shape) if isinstance(held, Tensor) else value

@@ -1,4 +1,4 @@
-"""The rates of an optimizer, checked against a schedule at every update."""
+"""Watch: checks the rates of an optimizer against a schedule at every update."""
 
 from __future__ import annotations
 
@@ -14,35 +14,34 @@ from ..schedule.base import Schedule
 from .hyperparameters import Hyperparameter
 from .scheduler import Scheduler
 
-DOUBLE = 1e-12  # of the peak: a schedule that is stepped in float64
-SINGLE = 4e-7  # of the peak: a rate in a tensor of float32
-HORIZON = 10**6  # where a schedule without an end is looked at for its peak
-MOST_KEPT = 4096  # updates remembered, evenly spread; beside them the latest
+DOUBLE = 1e-12  # tolerance, as a share of the peak, for rates stepped in float64
+SINGLE = 4e-7  # the same for rates in float32 tensors
+HORIZON = 10**6  # up to here a schedule without an end is searched for its peak
+MOST_KEPT = 4096  # updates remembered, evenly spread, besides the latest
 LATEST = 64
-# At so many updates after the departure its fault is looked for. It is named when two looks in a row agree: after one
-# or two wrong rates nearly any fault would do.
+# How many updates after the departure to search for the fault. It is named when two searches in a row agree, because
+# one or two wrong rates fit nearly any fault.
 LOOKS = (16, 32, 64, 128, 256, 1024, 4096)
 
 
 class RateError(RuntimeError):
-    """An update was about to use a rate that is not the schedule's."""
+    """An update was about to use a rate that differs from the schedule."""
 
 
 class Watch:
     """Checks before each update of an optimizer that the rate in every param group is the schedule's.
 
-    It is a pre-hook of `optimizer.step` (PyTorch's public `register_step_pre_hook`): so it sees the rates that the
-    update uses, whoever wrote them, and counts the updates that are made: not those that a loss scaler skips (also
-    inside a fused step), nor the step at rate 0 with empty gradients by which sharded checkpoints set an optimizer up.
-    At the first wrong rate it warns or raises; when it has seen enough to know the fault, it warns again, with the
-    name. `remove` ends it. With attach=False call `check()` yourself, just before `optimizer.step()`.
+    It is a pre-hook of `optimizer.step` (PyTorch's public `register_step_pre_hook`), so it sees the rates that the
+    update uses, whoever wrote them. It counts the updates that are made: not those that a loss scaler skips (even
+    inside a fused step), nor the step at rate 0 with zero gradients that sharded checkpoints use to initialize an
+    optimizer. At the first wrong rate it warns or raises; once it has seen enough to identify the fault, it warns again
+    and names it. `remove` ends the watch. With attach=False call `check()` yourself, just before `optimizer.step()`.
 
-    optimizer: also a prepared or wrapped one, which holds the real one as `.optimizer`. schedule: in updates; or a
-    Scheduler, whose rates then are right in every group, and whose position at the first update is where it stands.
-    scale: by group, what the schedule is multiplied with; default the group's "lr_scale" if it has one, else 1.
-    on_departure: "warn" or "raise". done: how many updates were made before (on resume), or what knows it by the first
-    update: a scheduler or its state. every: a rate in a tensor on a device is looked at once in so many updates; it is
-    copied without waiting, and judged when the copy has arrived.
+    optimizer: may be prepared or wrapped, with the real one as `.optimizer`. schedule: in updates; or a Scheduler,
+    whose schedules, scales and position then apply. scale: one factor for each group; the default is the group's
+    "lr_scale" if it has one, else 1. on_departure: "warn" or "raise". done: how many updates were made before (when
+    resuming), or a scheduler or its state, which is asked at the first update. every: a rate that is a tensor on a
+    device is checked once in this many updates; it is copied without waiting, and checked when the copy has arrived.
 
     >>> import torch
     >>> from annealing import cosine
@@ -105,20 +104,20 @@ class Watch:
             self.check()
 
     def _is_empty(self) -> bool:
-        """Whether the step that is about to be made is no update."""
-        skipped = getattr(self.optimizer, "found_inf", None)  # a GradScaler leaves it to a fused step to skip
+        """Whether the step that is about to be made changes nothing."""
+        skipped = getattr(self.optimizer, "found_inf", None)  # a fused step skips by itself where a GradScaler sets it
         if isinstance(skipped, torch.Tensor):
             return bool(skipped.item())
         groups = self.optimizer.param_groups
         if any(isinstance(group["lr"], torch.Tensor) and group["lr"].device.type != "cpu" for group in groups):
-            return False  # looking at the rate would wait for the device
+            return False  # reading the rate would wait for the device
         if any(group["lr"] != 0 for group in groups):
             return False
         gradients = [value.grad for group in groups for value in group["params"] if value.grad is not None]
         return bool(gradients) and not any(bool(gradient.any()) for gradient in gradients)
 
     def check(self) -> None:
-        """Look at the rates which the next update will use; to be called once an update, just before it."""
+        """Check the rates that the next update will use; call it once per update, just before it."""
         if self._position is not None:
             self.done, self._position = position_of(self._position), None
         groups, allowed, latest = self.optimizer.param_groups, self._allowed[0], self._kept.latest
@@ -143,21 +142,21 @@ class Watch:
             self._look_for_the_fault()
 
     def _wanted(self, done: int) -> list[float]:
-        """The rate that each group should have after so many updates."""
+        """The intended rate of each group after this many updates."""
         groups = self.optimizer.param_groups
         if self._rates is not None:
             found = [float("nan")] * len(groups)
             for i, value in zip(self._rates.mine or range(len(groups)), self._rates.values(done, groups), strict=True):
                 found[i] = value
-            # Groups without a schedule are as they are.
+            # Groups without a schedule may hold anything.
             return [
                 float(group["lr"]) if np.isnan(value) else value for group, value in zip(groups, found, strict=True)
             ]
-        meant = self.schedule(done)
-        return [meant * self._scale(number) for number in range(len(groups))]
+        intended = self.schedule(done)
+        return [intended * self._scale(number) for number in range(len(groups))]
 
     def _look(self, number: int, rate: Any, wanted: float, seen: list[float]) -> None:
-        """A rate that is no float: a number of another type is read, a tensor on a device is copied on some updates."""
+        """Check a rate that is not a float; a tensor on a device is copied now and then, and checked later."""
         if isinstance(rate, torch.Tensor) and rate.device.type != "cpu":
             if (self.done - 1) % self.every == 0:
                 copy = torch.empty(rate.shape, dtype=rate.dtype, pin_memory=True)
@@ -194,7 +193,7 @@ class Watch:
         self.follows, self._departed = False, (update, number)
         schedule = self._schedule(number)
         self.message = (
-            f"update {update} uses the rate {rate:.6g} in param group {number}, but the schedule {schedule} has "
+            f"update {update} uses the rate {rate:.6g} in param group {number}, but the schedule {schedule} says "
             f"{wanted:.6g}"
         )
         if self.on_departure == "raise":
@@ -206,10 +205,10 @@ class Watch:
         update, number = self._departed
         seen = {rates[number] for _, rates in (*self._kept.spread, *self._kept.latest) if number < len(rates)}
         if len(seen) == 1:
-            # Any interval of steps longer than what was seen would fit as well: say what is known, and no interval.
+            # Any step interval longer than what was seen would fit too, so name none.
             self.message = (
-                f"the rate of param group {number} has not changed in {self.done} updates: the scheduler is not "
-                "stepped, or not yet. Check that it belongs to this optimizer and is stepped once per update."
+                f"the rate of param group {number} has not changed in {self.done} updates: the scheduler has not been "
+                "stepped. Check that it belongs to this optimizer and is stepped once per update."
             )
             self._departed = None
             warnings.warn(self.message, RuntimeWarning, stacklevel=2)
@@ -222,20 +221,19 @@ class Watch:
         from ..audit.messages import listed
 
         self.message = (
-            f"the rates of param group {number}, wrong from update {update} on, look like this: {listed(named)}. "
-            f"{named[0].advice}"
+            f"the rates of param group {number} are wrong from update {update} on: {listed(named)}. {named[0].advice}"
         )
         self._departed = None
         warnings.warn(self.message, RuntimeWarning, stacklevel=2)
 
     def _schedule(self, number: int) -> Schedule:
-        """What a group follows, its scale apart."""
+        """The schedule of a group, without its scale."""
         if self._rates is not None and isinstance(self._rates.schedules, list):
             return self._rates.schedules[number] or self.schedule
         return self.schedule
 
     def verdict(self, group: int = 0) -> Any:
-        """The audit of the rates of a param group seen so far: an `annealing.audit.Verdict`."""
+        """The audit of a param group's rates so far: an `annealing.audit.Verdict`."""
         scale = self._scale(group)
         if self._rates is not None:
             scale = self._rates.factors(self.optimizer.param_groups)[group] if self._rates.scale else 1
@@ -244,7 +242,7 @@ class Watch:
 
 
 def unwrapped(optimizer: Any) -> Any:
-    """The optimizer that makes the updates and has hooks; Accelerate's and others hold it as `.optimizer`."""
+    """The real optimizer, which has the hooks; Accelerate and others keep it as `.optimizer`."""
     while isinstance(inner := getattr(optimizer, "optimizer", None), torch.optim.Optimizer):
         optimizer = inner
     if not isinstance(optimizer, torch.optim.Optimizer):
@@ -253,7 +251,7 @@ def unwrapped(optimizer: Any) -> Any:
 
 
 def position_of(known: Any) -> int:
-    """The number of updates that a scheduler or a state says were made."""
+    """The number of updates made, according to a scheduler or its state."""
     for name in ("position", "last_epoch"):
         found = known.get(name) if isinstance(known, dict) else getattr(known, name, None)
         if isinstance(found, int | float):
@@ -273,7 +271,7 @@ def _names(faults: Any) -> list[tuple[str, Any]]:
 
 
 class _Kept:
-    """Rates of the updates so far, for all groups: of every one at first, then of ever fewer, and always the latest."""
+    """The rates of past updates for all groups: all of them at first, then ever fewer, and always the latest."""
 
     def __init__(self) -> None:
         self.every = 1
@@ -281,7 +279,7 @@ class _Kept:
         self.latest: list[tuple[int, list[float]]] = []
 
     def thin(self) -> None:
-        """Keep the older of the latest only where they fall on what is kept of all."""
+        """Move the older of the latest updates to the evenly spread ones, dropping those in between."""
         self.spread += [one for one in self.latest[:LATEST] if one[0] % self.every == 0]
         del self.latest[:LATEST]
         if len(self.spread) > MOST_KEPT:
@@ -293,7 +291,7 @@ class _Kept:
 
         rows = [one for one in (*self.spread, *self.latest) if group < len(one[1])]
         if not rows:
-            raise ScheduleError("no rate was seen yet: the verdict needs at least one update")
+            raise ScheduleError("no rate has been seen yet: the verdict needs at least one update")
         clock = np.array([update for update, _ in rows], np.float64)
         rates = np.array([[seen[group]] for _, seen in rows])
         half = np.abs(np.spacing(rates)) / 2
