@@ -21,10 +21,10 @@ from pathlib import Path
 
 EXPERIMENT = """
 task: digits
-epochs: 30
+epochs: 12
 seeds: 2
 schedules:
-  step: multistep(0.1, [10, 20], gamma=0.2)
+  step: multistep(0.1, [4, 8], gamma=0.2)
   restarts: warm_restarts(eta_max=0.05, T_0=2, T_mult=2)
 baseline: step
 checkpoint_seconds: 0

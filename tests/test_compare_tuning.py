@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from compare_cases import experiment, files, records, single, step
 
-from annealing import ScheduleError
+from annealing import ScheduleError, parse
 from annealing.cli import main
 from annealing.compare import Experiment, Images, Text, Trial, compare, read_experiment
 from annealing.compare.conclusions import closing
@@ -126,6 +127,50 @@ def test_a_built_in_task_is_tuned(tmp_path):
     assert table.test_images == 597
 
 
+HALVED = (
+    FILE.replace("[0.05, 0.1, 0.2, 0.4], seeds: 2", "[0.0125, 0.05, 0.1, 0.2, 0.4], halving: true")
+    .replace('2"}', '16"}')
+    .replace("epochs: 2", "epochs: 16")
+    .replace("(peak, 0, 2)", "(peak, 0, 16)")
+)
+
+
+def test_halving_drops_the_worse_values_in_shorter_trainings(tmp_path):
+    (tmp_path / "bowl.py").write_text(BOWL)
+    (tmp_path / "bowl.yaml").write_text(HALVED)
+    command = ["compare", str(tmp_path / "bowl.yaml"), "--out", str(tmp_path / "out"), "--workers", "1"]
+    printed = CliRunner().invoke(main, [*command, "--tune-only"])
+    assert printed.exit_code == 0, printed.output
+    assert "flat dropped 0.05 0 * dropped dropped" in " ".join(printed.stdout.split())
+    choice = json.loads((tmp_path / "out" / "tuning.json").read_text())
+    # a sixteenth and a quarter of 16 epochs: five values, then three, and two to the end
+    first, second = choice["halving"]
+    assert (first["epochs"], second["epochs"]) == ({"flat": 1, "line": 1}, {"flat": 4, "line": 4})
+    # the constant rate is best at 0.1: of the distances 0.0875, 0.05, 0, 0.1 and 0.3 the two largest go, then 0.0875
+    assert (first["dropped"]["flat"], second["dropped"]["flat"]) == ([0.2, 0.4], [0.0125])
+    assert first["dropped"]["line"] == [0.0125, 0.4]
+    assert [value for value, _ in choice["results"]["flat"]] == [0.05, 0.1]
+    assert choice["chosen"] == {"flat": 0.1, "line": 0.2}
+    shorter = load_store(tmp_path / "out" / "rungs" / "1").experiment
+    assert shorter.arm("line-0.1").schedule == parse("linear(0.1, 0, 16)").stretched(Fraction(1, 16))
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    before = files(tmp_path / "out")
+    whole = CliRunner().invoke(main, [*command, "--json"])
+    assert whole.exit_code == 0, whole.output
+    # the comparison continues from the tuning, and trains none of it again
+    assert before.items() <= files(tmp_path / "out").items()
+    words = json.loads(whole.stdout)["words"][-1]
+    assert "0.1 for “flat” (0.05 at 0.05, 0.00 at 0.1, 0.2 dropped after 1 epoch, 0.4 dropped" in words
+    assert "edge" not in words
+
+
+def test_tune_only_needs_something_to_tune(tmp_path):
+    (tmp_path / "plain.yaml").write_text('{task: digits, schedules: {c: "cosine(0.1, 0, 1)"}, baseline: c, epochs: 1}')
+    told = CliRunner().invoke(main, ["compare", str(tmp_path / "plain.yaml"), "--out", str(tmp_path), "--tune-only"])
+    assert told.exit_code == 2
+    assert "--tune-only needs the key `tune`" in told.output
+
+
 @pytest.mark.parametrize(
     ("tune", "schedules", "said"),
     [
@@ -137,6 +182,7 @@ def test_a_built_in_task_is_tuned(tmp_path):
         ({"peak": [0.1, 0.2], "floor": [0, 1]}, None, "tune must name one argument, .*, got peak, floor"),
         ({}, None, "tune must name one argument, .*, got none"),
         ([], None, "tune must be a mapping such as"),
+        ({"peak": [0.1, 0.2], "halving": "yes"}, None, "tune.halving must be one of True, False, got 'yes'"),
         ({"peak": [0.1, 0.2], "seeds": 0}, None, "tune.seeds must be a whole number of at least 1"),
         ({"peak": [0.1, 0.2], "held_out": 2000}, None, "held_out must be below the 1200 training images, got 2000"),
         ({"peak": [0.1, 0.2]}, {"c": "cosine(0.1, 0, 1)"}, "schedules.c must use peak"),

@@ -13,7 +13,7 @@ from .models import Cnn, Gpt, ResNet9, Wrn
 from .optimizers import Sgd, TorchOptimizer
 from .paper import sgdr
 from .session import Session
-from .store import TUNING, free_for_comparison, load_store, open_store
+from .store import free_for_comparison, load_store, open_store
 from .tasks import Function, Images, Text, prepare
 from .tuning import Tuning
 from .yaml_file import read_experiment
@@ -104,11 +104,11 @@ def compare(
 def tune(out: str | Path, tuning: Tuning, **options: Any) -> Experiment:
     """Train every value of an open argument on held-out data; return the experiment with the best for each schedule.
 
-    out: the directory of the comparison; the records go into its folder `tuning`. options: those of `compare`.
+    out: the directory of the comparison; the records go into its folders `tuning` and `rungs`. options: those of
+    `compare`.
     """
     free_for_comparison(out)
-    table = compare(Path(out) / TUNING, tuning.trials(), **options)
-    return tuning.final(tuning.choose(table, Path(out)))
+    return tuning.search(Path(out), lambda place, made: compare(place, made, **options))
 
 
 def tabulated(directory: str | Path) -> Table | None:

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,6 +25,9 @@ import click
 @click.option("--data", metavar="DIR", help="Directory with the images.  [default: the cache, downloaded once]")
 @click.option("--workers", type=int, help="Trials at a time.  [default: one for each processor]")
 @click.option("--ray", metavar="ADDRESS", help="Train on a Ray cluster whose nodes all see DIR.")
+@click.option(
+    "--tune-only", is_flag=True, help="Train the values under `tune` in EXPERIMENT.yaml, and show the results."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results, or the list, as JSON.")
 def compare(
     experiment: str | None,
@@ -36,6 +40,7 @@ def compare(
     data: str | None,
     workers: int | None,
     ray: str | None,
+    tune_only: bool,
     as_json: bool,
 ) -> None:
     """Train a model under several schedules and say which is better.
@@ -43,33 +48,45 @@ def compare(
     EXPERIMENT.yaml describes what is trained. Without it, the schedules of the SGDR paper are compared on
     scikit-learn's digits: step decay, warm restarts and single cosines (cosine-200 is the paper's T_0 = 200). DIR gets
     the records and a report made from them, report.html. Stop it at any moment: the same command continues. --list and
-    --report train nothing.
+    --report train nothing. --tune-only stops before the comparison; the same command without it continues.
     """
     if (out, listed, reported).count(None) != 2:
         raise click.UsageError("give one of --out DIR, --list DIR, --report DIR")
     if out is None:
         given = {"EXPERIMENT.yaml": experiment, "--budget": budget, "--seeds": seeds, "--only": only or None}
-        given |= {"--data": data, "--workers": workers, "--ray": ray}
+        given |= {"--data": data, "--workers": workers, "--ray": ray, "--tune-only": tune_only or None}
         if wrong := [name for name, value in given.items() if value is not None]:
             raise click.UsageError(f"{wrong[0]} belongs to training with --out DIR")
         _list(listed, as_json) if listed is not None else _report(str(reported), as_json)
         return
     if ray is not None and workers is not None:
         raise click.UsageError("--workers belongs to this machine; with --ray the cluster has its own")
-    from . import Tuning, WorkerError, tune
+    from . import Tuning, WorkerError
     from . import compare as train
     from .progress import Bars
+    from .store import free_for_comparison
+    from .text import tuned
+    from .tuning import read_choice
 
     made, words = _experiment(experiment, budget, seeds, only, data)
     options: dict[str, Any] = {"workers": workers, "ray": ray, "command": shlex.join(["annealing", "compare", *words])}
-    try:
-        if isinstance(made, Tuning):
-            bars = Bars(made.trials())
-            with bars.progress:
-                made = tune(out, made, watch=bars, **options)
+
+    def trained(place: Any, made: Any) -> Any:
         bars = Bars(made)
         with bars.progress:
-            table = train(out, made, watch=bars, **options)
+            return train(place, made, watch=bars, **options)
+
+    if tune_only and not isinstance(made, Tuning):
+        raise click.UsageError("--tune-only needs the key `tune` in EXPERIMENT.yaml")
+    try:
+        if isinstance(made, Tuning):
+            free_for_comparison(out)
+            made = made.search(Path(out), trained)
+        if tune_only:
+            found = read_choice(Path(out)) or {}
+            click.echo(json.dumps(found, allow_nan=False) if as_json else tuned(found), nl=as_json)
+            return
+        table = trained(out, made)
     except WorkerError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from .statistics import CONFIDENCE, EASED, RANGE, SIGNIFICANT, WINDOW, Interval
 from .table import Line, Table
+from .tuning import dropped
 
 UNTUNED = "No learning rate was tuned here: other peaks may give another order."
 
@@ -363,12 +364,17 @@ def _tuned(table: Table) -> str:
     if not table.tuned:
         return UNTUNED
     name, chosen = table.tuned["argument"], table.tuned["chosen"]
-    found, edges = [], []
+    found, edges, less = [], [], dropped(table.tuned)
     for line in (line for line in table.lines if line.key in chosen):
         results = table.tuned["results"][line.key]
-        tried = ", ".join(f"{result:.2f}{table.unit} at {value:g}" for value, result in results)
-        found.append(f"{chosen[line.key]:g} for {_quoted(line.title)} ({tried})")
-        if chosen[line.key] in (results[0][0], results[-1][0]):
+        tried = [f"{result:.2f}{table.unit} at {value:g}" for value, result in results]
+        tried += [
+            f"{value:g} dropped after {epochs:g} epoch{'' if epochs == 1 else 's'}"
+            for value, epochs in less[line.key].items()
+        ]
+        found.append(f"{chosen[line.key]:g} for {_quoted(line.title)} ({', '.join(tried)})")
+        values = [*(value for value, _ in results), *less[line.key]]
+        if chosen[line.key] in (min(values), max(values)):
             edges.append(_quoted(line.title))
     edge = f" At the edge of the grid, so that a wider one may be better: {', '.join(edges)}." if edges else ""
     return f"{name} was tuned for each schedule on data held out of training: {'; '.join(found)}.{edge}"

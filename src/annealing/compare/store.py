@@ -17,7 +17,9 @@
                                 that differs between two runs of an experiment
         checkpoints/            only until it is finished
     tuning/                     where an argument is tuned: a comparison of its values, with records of its own
-    tuning.json                 what was chosen by it: `argument`, `chosen` by schedule, `results` of every value
+    rungs/N/                    where halving drops values: the comparison of shorter trainings, number N
+    tuning.json                 what was chosen: `argument`, `chosen` by schedule, `results` of every value trained to
+                                the end; with halving, `epochs`, `results` and `dropped` values of each shorter one
 
 While a trial runs, metrics.jsonl grows, and its last line may be torn.
 """
@@ -45,6 +47,7 @@ ROWS = "metrics.jsonl"
 RESULT = "result.json"
 STATES = "checkpoints"
 TUNING, CHOICE = "tuning", "tuning.json"  # a comparison of values to choose from, and what was chosen
+RUNGS = "rungs"  # the shorter trainings before it
 FIELDS = {"fingerprint", "versions", "experiment"}
 # scipy and matplotlib make tables and pictures, which can be made again
 DECISIVE = (
@@ -184,7 +187,9 @@ def _manifest(directory: Path, out: str | Path) -> dict[str, Any] | None:
     """The manifest of a directory, None if there is nothing in it."""
     if not (directory / MANIFEST).exists():
         names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
-        foreign = [name for name in names if not name.startswith(SCRATCH) and name not in ("trials", TUNING, CHOICE)]
+        foreign = [
+            name for name in names if not name.startswith(SCRATCH) and name not in ("trials", TUNING, RUNGS, CHOICE)
+        ]
         if foreign or ((directory / "trials").exists() and any((directory / "trials").iterdir())):
             held = min(foreign, default="trials")
             raise ScheduleError(f"out must be a new or empty directory or a comparison, but {out} holds {held!r}")

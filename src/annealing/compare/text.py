@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -14,6 +15,7 @@ from . import conclusions
 from .conclusions import answer
 from .status import State, summary
 from .table import Line, Table
+from .tuning import dropped
 
 WIDTH = 80
 
@@ -30,6 +32,21 @@ def text(table: Table) -> str:
 def brief(table: Table) -> str:
     """The sentence that answers, and the table of results."""
     return _plain(Group(Padding(answer(table), (0, 0, 1, 0)), _errors(table)))
+
+
+def tuned(choice: Mapping[str, Any]) -> str:
+    """The result of every value that was tried, and the best one for each schedule."""
+    name = choice["argument"]
+    results = {key: dict(map(tuple, found)) for key, found in choice["results"].items()}
+    without = dropped(choice)
+    values = sorted({value for found in (*results.values(), *without.values()) for value in found})
+    grid = _grid(f"Results on held-out data by {name}", "schedule", *(f"{value:g}" for value in values))
+    for key, found in results.items():
+        cells = [f"{found[value]:.4g}" if value in found else "dropped" for value in values]
+        best = values.index(choice["chosen"][key])
+        grid.add_row(key, *(f"{cell} *" if place == best else cell for place, cell in enumerate(cells)))
+    grid.caption = "* best" + ("; dropped: by shorter trainings, see tuning.json" if any(without.values()) else "")
+    return _plain(grid)
 
 
 def listing(states: Sequence[State]) -> str:

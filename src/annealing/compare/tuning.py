@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from .. import ScheduleError
 from ..errors import whole
+from ..printing import time_json
+from .entries import Arm
 from .experiment import Experiment
 from .files import write
-from .store import CHOICE
+from .store import CHOICE, RUNGS, TUNING
 from .tasks import held_out, read_task
-from .validation import entries, number
+from .validation import choice, entries, number
 
 FIRST_SEED = 1_000_000  # seeds of tuning trials, so that no final trial repeats one
 
@@ -25,7 +29,8 @@ class Tuning:
     """An experiment in whose schedules an argument is open, such as `cosine(peak, 0, 63)`, and the values to try.
 
     name: of the argument. grid: at least two values. seeds: how many trials for each value. held_out: how many training
-    images, or bytes, the values are judged on; a tenth unless given. values: the keys of the experiment.
+    images, or bytes, the values are judged on; a tenth unless given. halving: whether shorter trainings drop the worse
+    half of the values, again and again, until two are left. values: the keys of the experiment.
 
     >>> tuning = read_tuning(
     ...     {"peak": [0.05, 0.1]},
@@ -39,45 +44,90 @@ class Tuning:
     grid: tuple[float, ...]
     seeds: int
     held_out: int | None
+    halving: bool
     values: dict[str, Any]
 
-    def trials(self) -> Experiment:
-        """The comparison of the values, on held-out data."""
+    def search(self, directory: Path, train: Callable[[Path, Experiment], Any]) -> Experiment:
+        """Have the values trained, note which is best for each schedule, and return the comparison with these.
+
+        train: trains what is missing of an experiment in a directory, and gives its table.
+        """
+        left, rungs = self._all(), []
+        for rung, share in enumerate(self.shares(), 1):
+            made = self.trials(left, share)
+            results = self.results(train(directory / RUNGS / f"{rung}", made), left)
+            left = {key: self._best(found, -(-len(found) // 2)) for key, found in results.items()}
+            epochs = {arm.key: time_json(arm.epochs) for arm in made.arms}
+            dropped = {key: [value for value in found if value not in left[key]] for key, found in results.items()}
+            rungs.append(
+                {
+                    "epochs": {key: epochs[self._key(key, values[0])] for key, values in left.items()},
+                    "results": {key: [[*pair] for pair in found.items()] for key, found in results.items()},
+                    "dropped": dropped,
+                }
+            )
+        results = self.results(train(directory / TUNING, self.trials(left)), left)
+        chosen = {key: self._best(found, 1)[0] for key, found in results.items()}
+        noted = {
+            "argument": self.name,
+            "chosen": chosen,
+            "results": {key: [[*pair] for pair in found.items()] for key, found in results.items()},
+            **({"halving": rungs} if rungs else {}),
+        }
+        write(directory / CHOICE, json.dumps(noted, indent=1, allow_nan=False) + "\n")
+        return self.final(chosen)
+
+    def shares(self) -> list[float]:
+        """How long the shorter trainings are, each a quarter of the next, as shares of the whole.
+
+        >>> values = {"task": "digits", "schedules": {"c": "cosine(peak, 0, 9)"}, "baseline": "c", "epochs": 9}
+        >>> read_tuning({"peak": [0.1, 0.2, 0.3, 0.4, 0.5], "halving": True}, values).shares()
+        [0.0625, 0.25]
+        """
+        # of n values half are left, rounded up, so that the last ones are two
+        count = math.ceil(math.log2(len(self.grid))) - 1 if self.halving else 0
+        return [4.0**-number for number in range(count, 0, -1)]
+
+    def trials(self, left: Mapping[str, Sequence[float]] | None = None, share: float = 1.0) -> Experiment:
+        """The comparison of the values, or of those left for each schedule, on held-out data; share: of the training.
+
+        A shorter training has the whole schedule, shrunk: cut short, a high peak would look worse than it is, since
+        what it gains comes when the rate falls.
+        """
+        left = left or self._all()
         schedules = {
-            self._key(key, value): self._filled(key, value) for key in self.values["schedules"] for value in self.grid
+            self._key(key, value): self._filled(key, value) for key, values in left.items() for value in values
         }
         task = held_out(read_task(self.values["task"]), self.held_out)
         changes = {"task": task.description(), "schedules": schedules, "snapshots": False}
         # a comparison needs a baseline, though here none matters
-        changes |= {"baseline": self._key(self.values["baseline"], self.grid[0])}
+        baseline = self.values["baseline"]
+        changes |= {"baseline": self._key(baseline, left.get(baseline, self.grid)[0])}
         changes |= {"seeds": [FIRST_SEED + number for number in range(self.seeds)]}
-        return Experiment(**{**self.values, **changes})
+        made = Experiment(**{**self.values, **changes})
+        if share == 1:
+            return made
+        return Experiment(**{**self.values, **changes, "schedules": [_shrunk(arm, share) for arm in made.arms]})
 
     def final(self, chosen: Mapping[str, float]) -> Experiment:
         """The comparison of the schedules, each with the value chosen for it, on all data."""
         schedules = {key: self._filled(key, chosen[key]) for key in self.values["schedules"]}
         return Experiment(**{**self.values, "schedules": schedules})
 
-    def results(self, table: Any) -> dict[str, dict[float, float]]:
+    def results(self, table: Any, left: Mapping[str, Sequence[float]] | None = None) -> dict[str, dict[float, float]]:
         """The result of every value for every schedule, by the table of `trials`."""
         return {
-            key: {value: table.line(self._key(key, value)).error.middle for value in self.grid}
-            for key in self.values["schedules"]
+            key: {value: table.line(self._key(key, value)).error.middle for value in values}
+            for key, values in (left or self._all()).items()
         }
 
-    def choose(self, table: Any, directory: Path) -> dict[str, float]:
-        """The best value for each schedule, the least of equal ones; it is noted in the directory."""
-        results, sign = self.results(table), 1 if table.better == "low" else -1
-        chosen = {
-            key: min((sign * result, value) for value, result in found.items())[1] for key, found in results.items()
-        }
-        noted = {
-            "argument": self.name,
-            "chosen": chosen,
-            "results": {key: [[*pair] for pair in found.items()] for key, found in results.items()},
-        }
-        write(directory / CHOICE, json.dumps(noted, indent=1, allow_nan=False) + "\n")
-        return chosen
+    def _all(self) -> dict[str, Sequence[float]]:
+        return dict.fromkeys(self.values["schedules"], self.grid)
+
+    def _best(self, results: Mapping[float, float], count: int) -> list[float]:
+        """The values with the best results, in the order of the grid; of equal ones the least."""
+        sign = 1 if read_task(self.values["task"]).better == "low" else -1
+        return sorted(sorted(results, key=lambda value: (sign * results[value], value))[:count])
 
     def _key(self, key: str, value: float) -> str:
         return f"{key}-{value:g}".replace("e-0", "e-").replace("+", "")
@@ -93,19 +143,27 @@ class Tuning:
         return {**given, "schedule": text} if isinstance(given, Mapping) else text
 
 
+def _shrunk(arm: Arm, share: float) -> Arm:
+    """A schedule in a shorter training, of whole epochs: functions that loop over epochs know no others."""
+    epochs = min(arm.epochs, Fraction(max(1, round(arm.epochs * Fraction(share)))))
+    factor = epochs / arm.epochs
+    others: dict[str, Any] = {name: schedule.stretched(factor) for name, schedule in arm.others.items()}
+    return replace(arm, schedule=arm.schedule.stretched(factor), epochs=epochs, **others)
+
+
 def read_tuning(tune: Any, values: Mapping[str, Any]) -> Tuning:
-    """An experiment with the key `tune`: a mapping of one argument to its values, with `seeds` and `held_out`.
+    """An experiment with the key `tune`: a mapping of one argument to its values, with `seeds`, `held_out`, `halving`.
 
     A ScheduleError names what is wrong in it, and in the experiment with each of the values.
     """
     if not isinstance(tune, Mapping):
         raise ScheduleError(f"tune must be a mapping such as {{peak: [0.05, 0.1, 0.2]}}, got {tune!r}")
-    names = [name for name in tune if name not in ("seeds", "held_out")]
+    names = [name for name in tune if name not in ("seeds", "held_out", "halving")]
     if len(names) != 1 or not isinstance(names[0], str) or not names[0].isidentifier():
         listed = ", ".join(map(str, names)) or "none"
-        raise ScheduleError(f"tune must name one argument, besides seeds and held_out, got {listed}")
+        raise ScheduleError(f"tune must name one argument, besides seeds, held_out and halving, got {listed}")
     name = names[0]
-    given = entries(tune, "tune", [name, "seeds", "held_out"])
+    given = entries(tune, "tune", [name, "seeds", "held_out", "halving"])
     if not isinstance(given[name], list | tuple) or len({*map(str, given[name])}) < 2:
         raise ScheduleError(f"tune.{name} must be a list of at least two values, got {given[name]!r}")
     grid = tuple(sorted(number(value, f"tune.{name}") for value in given[name]))
@@ -117,6 +175,7 @@ def read_tuning(tune: Any, values: Mapping[str, Any]) -> Tuning:
         grid,
         whole(given.get("seeds", 1), "tune.seeds"),
         None if share is None else whole(share, "tune.held_out"),
+        choice(given.get("halving", False), "tune.halving", [True, False]),
         dict(values),
     )
     # a mistake that only one value brings is told now, and not after hours of tuning
@@ -133,3 +192,12 @@ def read_choice(directory: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found
+
+
+def dropped(choice: Mapping[str, Any]) -> dict[str, dict[float, float]]:
+    """The values of an argument that halving dropped for each schedule, and after how many epochs."""
+    rungs = choice.get("halving", [])
+    return {
+        key: {value: float(Fraction(rung["epochs"][key])) for rung in rungs for value in rung["dropped"][key]}
+        for key in choice["chosen"]
+    }
