@@ -130,7 +130,8 @@ class Tuning:
         return sorted(sorted(results, key=lambda value: (sign * results[value], value))[:count])
 
     def _key(self, key: str, value: float) -> str:
-        return f"{key}-{value:g}".replace("e-0", "e-").replace("+", "")
+        told = f"{value:g}".replace("e-0", "e-").replace("+", "")
+        return f"{key}-{told}"
 
     def _filled(self, key: str, value: float) -> Any:
         """A schedule with a value for its open argument."""
