@@ -8,7 +8,7 @@ from catalogue import every
 
 from annealing import Schedule, testing
 
-# Compiling JAX programs takes most of the time of the suite, and `test_accuracy` compiles one for every schedule too.
+# Compiling JAX programs takes most of the time; `test_accuracy` compiles those of other schedules.
 COMPILED = "jax_gives_the_same"
 CASES = [
     pytest.param(name, law, marks=pytest.mark.thorough if law == COMPILED and number % 8 else ())
