@@ -40,6 +40,7 @@ def mathml(self: Any, node: nodes.Node) -> None:
     """A formula as MathML, which browsers show without a script or a network."""
     display = "block" if isinstance(node, nodes.math_block) else "inline"
     self.body.append(latex2mathml.converter.convert(node.astext(), display=display))
+    # The formula is all: Sphinx would else write its source below it.
     raise nodes.SkipNode
 
 

@@ -147,6 +147,7 @@ def error(thing: Any) -> bool:
 def call(name: str, thing: Any) -> str:
     """A call with its arguments and defaults, wrapped."""
     signature = inspect.signature(thing)
+    # Of a method: a reader calls it on a value.
     own = signature.replace(parameters=[one for key, one in signature.parameters.items() if key != "self"])
     return "\n".join(wrap(shown(name, own), WIDTH, subsequent_indent="    ", break_long_words=False))
 

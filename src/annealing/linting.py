@@ -50,6 +50,7 @@ class Finding(NamedTuple):
 def findings(schedule: Schedule, limit: Fraction, planned: int | None) -> list[Finding]:
     """All findings up to a time, which `annealing.lint` explains; of each rule only the first place."""
     found = list(schedule.cycles(limit))
+    # Update n uses the value at n - 1, so that the last update does not see what happens at `planned`.
     used = limit if planned is None else min(limit, Fraction(planned - 1))
     everything = chain(
         _at_the_start(found, limit),
@@ -59,6 +60,7 @@ def findings(schedule: Schedule, limit: Fraction, planned: int | None) -> list[F
         _after_the_end(schedule, found, used),
         _against_the_plan(schedule, planned) if planned else (),
     )
+    # From the last to the first, so that of each rule the earliest finding stays in the dict.
     first = {finding.name: finding for finding in sorted(everything, key=lambda finding: finding.time, reverse=True)}
     return sorted(first.values(), key=lambda finding: finding.time)
 

@@ -124,6 +124,7 @@ def _draw(ax: Any, curve: Curve, name: str, marker: str, color: str, line_style:
     for (_, before), (at, after) in pairwise(curve.runs):
         if before[-1] != after[0]:
             jumps.append([(at[0], before[-1]), (at[0], after[0])])
+            # NaN lifts the pen: a sloping line across the jump would show rates that no update uses.
             line.append(([np.nan], [np.nan]))
         line.append((at, after))
     times, values = (np.concatenate(column) for column in zip(*line, strict=True))
@@ -132,6 +133,7 @@ def _draw(ax: Any, curve: Curve, name: str, marker: str, color: str, line_style:
         for gid, points, face in (("restarts", curve.restarts, color), ("snapshots", curve.snapshots, "white"))
         if marker and len(curve.restarts[0]) and 0 < len(points[0]) <= MOST_MARKS
     ]
+    # An empty `markevery` puts the marker into the legend and none on the curve, where only the marks belong.
     in_legend = {"marker": marker, "markersize": 5, "markevery": []} if marked else {}
     ax.plot(times, values, linestyle=line_style, color=color, linewidth=1.6, label=fill(name, 100), **in_legend)
     ax.add_collection(LineCollection(jumps, colors=color, linestyles=":", linewidths=0.9))
@@ -219,6 +221,7 @@ def save(figure: Any, path: str | os.PathLike[str]) -> None:
     path: ends in .png, .svg or .pdf, in a directory that exists; else a ScheduleError says which is wrong.
     """
     path = picture_path(path)
+    # Beside the target, since a file can be replaced at once only within one file system.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         figure.savefig(unfinished, format=path.suffix[1:].lower(), dpi=150)
@@ -243,6 +246,7 @@ def new_figure(inches: tuple[float, float]) -> Any:
 
 
 def _pyplot_figure(inches: tuple[float, float]) -> Any:
-    import matplotlib.pyplot as plt  # here: it takes a second to load, and what draws into files does not need it
+    # Here, since it takes a second to load, and what draws into files does not need it.
+    import matplotlib.pyplot as plt
 
     return plt.figure(figsize=inches, layout="constrained")
