@@ -99,7 +99,7 @@ def test_a_gallery_recipe_is_added_in_proportion_to_what_is_shown(page: Any) -> 
 
 def test_an_address_brings_the_same_view_back(browser: Any, page: Any) -> None:
     page.get_by_label("axis").select_option("log")
-    page.get_by_text("Plan of the training").click()
+    page.get_by_text("Training plan").click()
     page.get_by_label("or steps").fill("400")
     page.get_by_label("or steps").press("Enter")
     settled(page)
@@ -116,7 +116,7 @@ def test_an_address_brings_the_same_view_back(browser: Any, page: Any) -> None:
 
 
 def test_units_zoom_and_the_difference_of_two(page: Any) -> None:
-    page.get_by_text("Plan of the training").click()
+    page.get_by_text("Training plan").click()
     for label, value in {"examples": "50,000", "batch": "128", "epochs": "2"}.items():
         page.get_by_label(label, exact=True).fill(value)
         page.get_by_label(label, exact=True).press("Enter")
@@ -125,7 +125,7 @@ def test_units_zoom_and_the_difference_of_two(page: Any) -> None:
     expected = [annealing.parse(text)(391 * 1.25) for text in (FIRST, SECOND)]
     assert at(page, 1.25) == pytest.approx(expected, rel=1e-12, abs=0)
     page.get_by_role("button", name="Zoom in").click()
-    page.get_by_text("Difference of two").click()
+    page.get_by_text("Difference", exact=True).click()
     page.get_by_label("First schedule").select_option("0")
     page.get_by_label("Second schedule").select_option("1")
     page.get_by_text("compared at").wait_for()
@@ -143,7 +143,7 @@ def test_lint_and_budget_are_those_of_the_library(page: Any) -> None:
 
 
 def taken(page: Any, form: str) -> str:
-    page.get_by_label("Form", exact=True).select_option(form)
+    page.get_by_label("Format", exact=True).select_option(form)
     page.get_by_role("button", name="Get", exact=True).click()
     settled(page)
     text: str = page.get_by_label("Text to copy").input_value()
@@ -151,7 +151,7 @@ def taken(page: Any, form: str) -> str:
 
 
 def test_what_is_taken_along_gives_the_same_schedule(page: Any, tmp_path: Path) -> None:
-    page.get_by_text("Take it along").click()
+    page.get_by_text("Export", exact=True).click()
     assert annealing.parse(taken(page, "notation")) == annealing.parse(FIRST)
     assert annealing.from_json(taken(page, "json")) == annealing.parse(FIRST)
     names: dict[str, Any] = {}
@@ -184,7 +184,7 @@ def test_what_is_taken_along_gives_the_same_schedule(page: Any, tmp_path: Path) 
 
 def test_an_exported_page_opens_offline(browser: Any, page: Any, tmp_path: Path) -> None:
     expected = at(page, 0)
-    page.get_by_text("Take it along").click()
+    page.get_by_text("Export", exact=True).click()
     with page.expect_download() as waiting:
         taken(page, "html")
     waiting.value.save_as(tmp_path / "schedules.html")
@@ -197,16 +197,16 @@ def test_an_exported_page_opens_offline(browser: Any, page: Any, tmp_path: Path)
 
 def test_a_log_is_laid_over_with_its_verdict_and_its_rows_in_question(page: Any) -> None:
     page.get_by_label("Notation of schedule A").fill("linear(0, 5e-4, 20) >> cosine(5e-4, 0, 180)")
-    page.get_by_text("Log of a run").click()
+    page.get_by_text("Training log").click()
     page.get_by_label("Choose a log").set_input_files(
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no rates"}
     )
     page.locator(".ae-words .ae-failed").wait_for()
     page.get_by_label("Choose a log").set_input_files(LOGS / "restarted_on_resume.csv")
     page.get_by_text("the schedule started again at 120").wait_for()
-    rows = page.get_by_role("region", name="Rows in question").locator("tbody tr")
+    rows = page.get_by_role("region", name="Rows that do not fit").locator("tbody tr")
     assert rows.first.locator("td").all_inner_texts() == ["124", "0.0001", "0.00018952"]
-    page.get_by_role("button", name="Add it to the page").click()
+    page.get_by_role("button", name="Add to page").click()
     page.get_by_label("Notation of schedule C").wait_for()
     settled(page)
     assert at(page, 124)[2] == pytest.approx(1e-4, rel=1e-12)
@@ -258,7 +258,7 @@ def test_nobody_is_shut_out(browser: Any, scheme: str) -> None:
         page = opened(browser, address, width=360 if scheme == "dark" else 1280, color_scheme=scheme, bypass_csp=True)
         page.get_by_role("button", name="Gallery", exact=True).click()
         page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-        page.get_by_text("Rows in question").wait_for()
+        page.get_by_text("Rows that do not fit").wait_for()
         found = Axe().run(page)
         assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found.response["violations"]] == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

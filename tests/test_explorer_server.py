@@ -130,7 +130,7 @@ def test_the_command_says_where_it_is_and_ends_with_control_c() -> None:
         assert f"port {found[1]} cannot be used" in second.stderr
         child.send_signal(signal.SIGINT)
         assert child.wait(10) == 0
-        assert child.stdout.read() == "Ended.\n"
+        assert child.stdout.read() == "Stopped.\n"
         assert child.stderr.read() == ""
 
 
@@ -139,7 +139,7 @@ def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("annealing.explorer.answers.Page.answer", lambda page, question: time.sleep(1) or ({}, b""))
     with served() as address:
         begun = time.monotonic()
-        assert "given up" in asked(address, {"kind": "first"})[1]["error"]
+        assert "stopped after" in asked(address, {"kind": "first"})[1]["error"]
         assert time.monotonic() - begun < 0.9
 
 

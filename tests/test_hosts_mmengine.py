@@ -137,7 +137,7 @@ def test_its_state_is_text_and_another_schedule_is_refused() -> None:
     other.optimizer.step()
     other.step()
     assert other.optimizer.param_groups[0]["lr"] == parse(SCHEDULE)(6)
-    with pytest.raises(ScheduleError, match="the state is of another schedule"):
+    with pytest.raises(ScheduleError, match="the state belongs to another schedule"):
         made("cosine(0.1, 0, 16)").load_state_dict(scheduler.state_dict())
 
 

@@ -78,7 +78,7 @@ def test_its_state_is_the_schedule_and_another_is_refused() -> None:
     optimizer = sgd()
     state = ScheduleForTimm(optimizer, SCHEDULE).state_dict()
     ScheduleForTimm(optimizer, SCHEDULE).load_state_dict(state)
-    with pytest.raises(ScheduleError, match="the state is of another schedule"):
+    with pytest.raises(ScheduleError, match="the state belongs to another schedule"):
         ScheduleForTimm(optimizer, cosine(0.1, 0, 16)).load_state_dict(state)
 
 

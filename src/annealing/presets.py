@@ -1,4 +1,4 @@
-"""A schedule by the situation you are in: each preset is a plain schedule with units, and says what it rests on."""
+"""Presets: a good first schedule for each common situation, with its evidence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .schedule.base import Schedule
 PRESETS: dict[str, Callable[[float], Schedule]] = {
     # Bergsma et al. 2025, arXiv 2502.15938: with tuned peaks, linear to zero beats cosine to 10 % at every size tried
     "llm-pretrain": lambda peak: linear(0, peak, "2%") >> linear(peak, 0, "rest"),
-    # Devlin et al. 2019, arXiv 1810.04805, and Liu et al. 2019, arXiv 1907.11692: what they did; no tuned comparison
+    # Devlin et al. 2019, arXiv 1810.04805, and Liu et al. 2019, arXiv 1907.11692: their choice; no tuned comparison
     "fine-tune": lambda peak: linear(0, peak, "6%") >> linear(peak, 0, "rest"),
     # He et al. 2019, arXiv 1812.01187: 5 epochs of warm-up, then cosine to zero
     "vision-from-scratch": lambda peak: linear(0, peak, "5ep") >> cosine(peak, 0, "rest"),
@@ -21,18 +21,18 @@ PRESETS: dict[str, Callable[[float], Schedule]] = {
     "transfer": lambda peak: linear(0, peak, "500st") >> cosine(peak, 0, "rest"),
     # Defazio et al. 2023, arXiv 2310.07831: the best of the common schedules over ten problems
     "fixed-budget": lambda peak: linear(peak, 0, "100%"),
-    # Hägele et al. 2024, arXiv 2405.18392: end it with .branch_cooldown(at, length, curve="1-sqrt"), 20 % of the steps
+    # Hägele et al. 2024, arXiv 2405.18392: end it by .branch_cooldown(at, length, curve="1-sqrt"), 20 % of the steps
     "unknown-end": lambda peak: linear(0, peak, 1000) >> constant(peak),
 }
 
 
 @checked
 def preset(name: str, peak: float) -> Schedule:
-    """The schedule to begin with in a common situation; a Plan makes its shares and epochs updates.
+    """The schedule to start with in a common situation; a Plan turns its shares and epochs into updates.
 
-    name: "llm-pretrain", "fine-tune", "vision-from-scratch", "transfer", "fixed-budget" or "unknown-end" (a constant
-    rate after 1,000 updates of warm-up, which `.branch_cooldown` ends). peak: the highest rate, above 0; tune it, as it
-    matters more than the schedule. A ScheduleError names an unknown preset.
+    name: "llm-pretrain", "fine-tune", "vision-from-scratch", "transfer", "fixed-budget" or "unknown-end" (1,000 updates
+    of warm-up, then a constant rate until you end it with `.branch_cooldown`). peak: the highest rate, above 0; tune
+    it, because it matters more than the schedule. A ScheduleError names an unknown preset.
 
     >>> from annealing import Plan
     >>> preset("llm-pretrain", peak=3e-4)

@@ -1,4 +1,4 @@
-"""The explorer: a local page, and a widget in notebooks, that show the values that will be trained with."""
+"""The explorer: a local page, and a notebook widget, that show exactly the values you will train with."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..schedule.base import Schedule
 
 
 def explore(schedules: Schedule | str | Sequence[Schedule | str] = (), plan: Any = None, log: Any = None) -> Any:
-    """The explorer as a widget in a notebook, in which schedules can be changed, compared and taken along.
+    """The explorer as a notebook widget: change schedules, compare them, and export them.
 
     schedules: one or several, or their notation. plan: an `annealing.Plan`, or a dict of its arguments. log: the path
-    of a run's log to lay over them. It needs the extra `explore`; outside a notebook use `annealing explore`.
+    of a run's log to overlay. Needs the extra `explore`; outside a notebook use `annealing explore`.
     """
     try:
         from .widget import Explorer

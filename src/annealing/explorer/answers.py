@@ -1,6 +1,6 @@
-"""The questions of a page and their answers: a JSON object and an array of float64 beside it.
+"""The page's questions and their answers: a JSON object plus an array of float64.
 
-The same for the local page and the widget in a notebook; JavaScript draws what comes back, and computes nothing.
+The local page and the notebook widget share them; JavaScript only draws what comes back.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from .static_page import static_page
 from .time_axis import Array, units_of
 from .view import PageView, Shown, one_line, read_view
 
-MOST_UPDATES = 3_000_000  # whose rates are added up for a page, in about a second
+MOST_UPDATES = 3_000_000  # for which the budget is summed, in about a second
 Answer = tuple[dict[str, Any], bytes]
 
 
 @dataclass
 class Page:
-    """The answers of one page. first: the view that it opens with. log: one that can be laid over."""
+    """Answers the questions of one page. first: the view that it opens with. log: the log to overlay, if any."""
 
     first: dict[str, Any] = field(default_factory=dict)
     log: Log | None = None
 
     def answer(self, question: Any) -> Answer:
-        """Answer a question, or say in one sentence why not."""
+        """The answer to a question, or one sentence about why there is none."""
         kinds = {"first": self._first, "draw": draw, "details": details, "gallery": pictures, "add": add}
         kinds |= {"export": taken, "log": self._log}
         try:
@@ -48,7 +48,7 @@ class Page:
             return {"error": str(error)}, b""
         except ModuleNotFoundError as error:
             return {"error": f"this needs {error.name}: pip install 'annealing[explore]'"}, b""
-        # What a page of ours never sends: whoever does gets an answer, and the server goes on.
+        # Our page never sends such a question; whoever does gets an error, and the server keeps running.
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             return {"error": f"this question cannot be answered: {error!r}"}, b""
 
@@ -61,12 +61,12 @@ class Page:
         if "content" in question:
             self.log = read_posted(str(question.get("name", "log")), question["content"])
         if self.log is None:
-            raise ScheduleError("there is no log: name one on the command line by --log, or choose a file")
+            raise ScheduleError("there is no log: choose a file, or use --log on the command line")
         return laid_over(self.log, question)
 
 
 def draw(question: Mapping[str, Any]) -> Answer:
-    """The curves of a view, perhaps after one of its controls has been moved."""
+    """The curves of a view, after moving a control if the question has a change."""
     given = question["view"]
     texts = [one_line(str(row["text"])) for row in given["schedules"]]
     if change := question.get("change"):
@@ -81,7 +81,7 @@ def draw(question: Mapping[str, Any]) -> Answer:
     else:
         both = None
     limits = [float(view.axis.shown(time)) for time in (0.0, view.until, view.start, view.stop)]
-    # One answer for everything that a drag changes: a second request would double the time until it is seen.
+    # One answer for everything that a drag changes: a second request would double the delay.
     answer = {
         "texts": texts,
         "schedules": [_described(one, view, places.get(i), found) for i, one in enumerate(view.shown)],
@@ -113,7 +113,7 @@ def _described(one: Shown, view: PageView, row: int | None, found: DrawnCurves) 
 
 
 def _error(one: Shown) -> dict[str, Any]:
-    """An error with the place that it points at, and the notation that it proposes."""
+    """An error with the excerpt that it points at, and a corrected notation if it suggests one."""
     message, _, excerpt = str(one.error).partition("\n")
     proposed = re.search(r"did you mean ([\w.-]+)\?", message)
     wrong = re.search(r"(?:unknown [\w ]+|no argument) '([^']+)'", message)
@@ -124,7 +124,7 @@ def _error(one: Shown) -> dict[str, Any]:
 
 
 def _values_at(view: PageView) -> dict[str, Any] | None:
-    """The values at one time, with every digit."""
+    """The values at one time, to the last digit."""
     if view.at is None:
         return None
     step = int(view.at) if view.at.is_integer() else view.at
@@ -140,7 +140,7 @@ def _value(schedule: Schedule, step: int | float) -> str:
 
 
 def details(question: Mapping[str, Any]) -> Answer:
-    """What takes longer than a drag may: findings, budgets, and how two schedules differ."""
+    """What would slow down dragging: findings, budgets, and how two schedules differ."""
     view = read_view(question["view"])
     rows = [None if one.schedule is None else _facts(one.schedule, view) for one in view.shown]
     words = ""
@@ -166,7 +166,7 @@ def _facts(schedule: Schedule, view: PageView) -> dict[str, Any]:
 
 
 def taken(question: Mapping[str, Any]) -> Answer:
-    """What leaves the page; a page that opens offline holds the answers themselves."""
+    """A file or text to export; a page that opens offline contains its answers."""
     if question["form"] != "html":
         return exported(question)
     answers = {"draw": draw(question), "details": details(question)}
@@ -182,7 +182,7 @@ def pictures(_question: Mapping[str, Any]) -> Answer:
 
 
 def add(question: Mapping[str, Any]) -> Answer:
-    """A recipe of the gallery as a notation that fits what is shown."""
+    """A recipe from the gallery as notation, scaled to what the page shows."""
     view = read_view(question["view"])
     shown = list(view.drawn.values())
     peaks = [float(np.nanmax(row)) for row in curves(shown, 0.0, view.until, 200).values]

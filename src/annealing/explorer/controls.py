@@ -1,6 +1,6 @@
-"""The arguments of a notation as controls, and the notation that moving one of them makes.
+"""A control for each argument of a notation, and the new notation when one is moved.
 
-The text is read by Python's grammar and cut at the places of its numbers; nothing is evaluated.
+Python's grammar finds the numbers in the text, which are replaced in place; nothing is evaluated.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from ..recipes.registry import TIMES
 from ..schedule.base import Schedule
 
 MOST_CONTROLS = 60
-SPAN = 30.0  # a control reaches from a thirtieth of its value to thirty times it
-FROM_ZERO = 1e-4  # of its largest value, the smallest above 0 of a control that starts at 0
+SPAN = 30.0  # a control ranges from value / 30 to value * 30
+FROM_ZERO = 1e-4  # the smallest positive value of a control that starts at 0, as a share of its largest
 TIMES_OF_NODES = {"length", "timescale", "by", "every", "time"}
 SHARES = {"gamma", "pct_start", "cut_frac", "beta", "beta2"}
 SHARES |= {"eta_max_factor", "eta_min_factor", "peak_factor", "floor_factor"}
-GROWTHS = {"T_mult", "growth"}  # from 1 on
+GROWTHS = {"T_mult", "growth"}  # at least 1
 DURATION = re.compile(r"(\d+\.?\d*|\.\d+)(ep|st|%|tok|ex)")
 
 
 class Control(NamedTuple):
-    """One argument: the place in the text that holds it, its value, and the range through which it can be dragged.
+    """One argument: where it is in the text, its value, and the range over which it can be dragged.
 
-    kind: "time", "rate" or "number" can be dragged, "flag" and "text" only typed. scale: "linear", "log", or "log0" for
-    a logarithmic one whose lowest position is 0. before, after: what surrounds the value when it is written. position:
-    of the value in the range, from 0 to 1.
+    kind: "time", "rate" and "number" can be dragged, "flag" and "text" only typed. scale: "linear", "log", or "log0",
+    which is logarithmic with 0 at the lowest position. before, after: what to write around the value. position: of the
+    value in the range, from 0 to 1.
     """
 
     function: str
@@ -57,7 +57,7 @@ class Control(NamedTuple):
 
 @lru_cache(maxsize=256)
 def controls(text: str, peak: float = 1.0) -> tuple[Control, ...]:
-    """The controls of a notation with single spaces, in the order of its text; peak: its largest rate."""
+    """The controls of a notation (with single spaces), in text order; peak: its largest rate."""
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -81,7 +81,7 @@ def _of_node(node: ast.AST, text: str, peak: float) -> Iterator[Control]:
         fraction = isinstance(value, ast.Call) and _called(value.func) == "Fraction"
         if fraction or not isinstance(value, ast.Call | ast.BinOp | ast.Attribute):
             yield _control(name, key, value, text, peak)
-    # What was not given is written before the closing bracket once it is moved.
+    # Moving an argument that was not given inserts it before the closing parenthesis.
     end = _place(text, node.end_lineno, node.end_col_offset) - 1
     for parameter in parameters:
         usual = parameter.default
@@ -116,8 +116,8 @@ def _control(function: str, name: str, value: ast.expr, text: str, peak: float) 
 
 
 def _ranged(control: Control, value: float, kind: str, peak: float, whole: bool = False) -> Control:
-    """The control with a range that suits its value: a rate and a time on a logarithmic scale."""
-    # Powers of ten, so that the range stays the same while a time is moved a little.
+    """The control with a range that suits its value; rates and times are on a logarithmic scale."""
+    # The top is a power of ten, so that the range stays put while a time is dragged.
     if kind == "time":
         top = 10.0 ** math.ceil(math.log10(SPAN * value)) if value > 0 else 1000.0
         made = control._replace(kind=kind, scale="log0", low=1.0 if top >= 100 else top / 1000, high=top, whole=whole)
@@ -148,7 +148,7 @@ def _placed(control: Control, value: float) -> Control:
 
 
 def moved(control: Mapping[str, Any]) -> str:
-    """The number at the position of a control, in at most three digits."""
+    """The number at the position of a control, with at most three digits."""
     low, high, share = (float(control[name]) for name in ("low", "high", "position"))
     if control["scale"] == "linear":
         value = low + share * (high - low)
@@ -156,13 +156,13 @@ def moved(control: Mapping[str, Any]) -> str:
         value = 0.0
     else:
         value = low * (high / low) ** share
-    # Three digits: nobody means 0.0999873 who lets go of a slider.
+    # Nobody who releases a slider at 0.0999873 wants all those digits.
     rounded = float(f"{value:.3g}")
     return literal(round(rounded) if control["whole"] else rounded)
 
 
 def changed(text: str, change: Mapping[str, Any]) -> str:
-    """The notation with another value at the place of a control: one that was typed, or that of its position."""
+    """The notation with a new value for a control: the typed one, or the one at its position."""
     start, end = int(change["start"]), int(change["end"])
     if not 0 <= start <= end <= len(text):
         raise ScheduleError(f"a change must be within the notation, got {start} to {end}")
@@ -171,7 +171,7 @@ def changed(text: str, change: Mapping[str, Any]) -> str:
     if typed is None:
         return f"{text[:start]}{before}{moved(change)}{after}{text[end:]}"
     if before.endswith('"') and not re.fullmatch(r"[\d.]+", typed):
-        before, after = before[:-1], ""  # whoever types a unit or a call means all of it
+        before, after = before[:-1], ""  # a typed unit or call replaces the old unit too
     if not after and change["kind"] == "time" and (typed == "rest" or DURATION.fullmatch(typed)):
         typed = literal(typed)
     return f"{text[:start]}{before}{typed}{after}{text[end:]}"
@@ -201,5 +201,5 @@ def _number(node: ast.expr) -> int | float | None:
 
 
 def _place(text: str, _line: int | None, column: int | None) -> int:
-    """The place of a column, which the grammar counts in bytes."""
+    """The index of a column in the text; the grammar counts columns in bytes."""
     return len(text.encode()[: column or 0].decode())

@@ -1,4 +1,4 @@
-"""The points of a view: every schedule at the same times, the marks, and the difference of two."""
+"""The points to draw: all schedules at the same times, and their marks."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .time_axis import Array
 from .view import MOST_CYCLES, first_cycles
 
 POINTS = 2000
-MOST_SEEN = 500  # ends of cycles in the visible part; with more, a line through them would show nothing
+MOST_SEEN = 500  # cycles in the visible part; a line through more would be a solid block
 MOST_MARKS = 200
 
 
 class DrawnCurves(NamedTuple):
-    """Times in updates, a row of values for each schedule, which of them are lines, and the marks of each.
+    """Times in updates; for each schedule a row of values, whether to join them by a line, and marks.
 
-    Marks are (time, value) of restarts and of checkpoints. At the end of a cycle the time occurs twice: first with the
-    limit from the left, then with the value.
+    Marks are the (time, value) of restarts and of checkpoints. The end of a cycle occurs twice in the times: first with
+    the limit from the left, then with the value.
     """
 
     times: Array
@@ -40,9 +40,9 @@ def curves(schedules: Sequence[Schedule], start: float, stop: float, points: int
     if all(joined):
         times = np.linspace(start, stop, points)
     else:
-        # Times equally far apart would alias with the cycles: a curve that nobody wrote.
+        # Equally spaced times would alias with the cycles and show a curve that does not exist.
         times = np.sort(np.random.default_rng(0).uniform(start, stop, points))
-    # At a jump a line needs both values at the same time, or it would lean.
+    # At a jump the line needs both values at the same time, or it would slope.
     both = np.repeat(np.unique([time for found in ends if found for time, _, _ in found]), 2)
     times = np.sort(np.concatenate([times, both]))
     values = [_values(schedule, times, found or []) for schedule, found in zip(schedules, ends, strict=True)]
@@ -51,9 +51,9 @@ def curves(schedules: Sequence[Schedule], start: float, stop: float, points: int
 
 
 def cycle_ends(schedule: Schedule, start: float, stop: float) -> list[tuple[float, float, bool]] | None:
-    """Where cycles begin in a part of the axis: the time, the limit from the left, and whether the value jumps.
+    """Where cycles start between two times: the time, the limit from the left, and whether the value jumps.
 
-    None where there are too many to be told apart.
+    None if there are too many to tell apart.
     """
     found = first_cycles(schedule, stop)
     if len(found) > MOST_CYCLES:
@@ -70,13 +70,13 @@ def _values(schedule: Schedule, times: Array, ends: list[tuple[float, float, boo
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             values = np.array(schedule(times), np.float64)
-    except ScheduleError:  # it refuses the times after its end
+    except ScheduleError:  # it refuses times after its end
         values = np.full(len(times), np.nan)
         allowed = times < (schedule.duration or 0)
         values[allowed] = schedule(times[allowed])
     for time, before, _ in ends:
         first = np.searchsorted(times, time)
-        # A restart at the very edge of the picture belongs to the next picture.
+        # A restart at the right edge of the picture belongs to the next picture.
         values[first : len(times) if time == times[-1] else first + 1] = before
     return values
 

@@ -14,15 +14,17 @@ from ..options import notation, plan_options
 
 @click.command()
 @click.argument("notations", metavar="[NOTATION]...", nargs=-1)
-@click.option("--log", type=click.Path(path_type=Path), metavar="LOG", help="A run's log to lay over the schedules.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes any free port.")
-@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+@click.option(
+    "--log", type=click.Path(path_type=Path), metavar="LOG", help="Overlay the learning rates of a run's log."
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 picks a free port.")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
 @plan_options
 def explore(notations: tuple[str, ...], log: Path | None, port: int, no_browser: bool, **plan: Any) -> None:
-    """Open a local page that shows schedules: change them, compare them, and take them along.
+    """Open a local page that shows schedules: change them, compare them, and export them.
 
-    NOTATION is a schedule as it is printed, or its JSON; @FILE reads it from a file, and - from standard input. The
-    page is on this machine alone, needs no internet, and ends with Ctrl-C.
+    NOTATION is a schedule as it is printed, or its JSON; @FILE reads it from a file, and - from standard input. Only
+    this machine can open the page, it needs no internet, and Ctrl-C stops it.
     """
     from .local_server import bound_socket, serve
     from .opening import first_page
@@ -36,9 +38,9 @@ def explore(notations: tuple[str, ...], log: Path | None, port: int, no_browser:
         raise click.UsageError(str(error)) from None
     listening = bound_socket(port)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-    click.echo(f"The explorer is at {address}; Ctrl-C ends it.")
+    click.echo(f"The explorer is at {address}; Ctrl-C stops it.")
     if not no_browser:
         webbrowser.open(address)
     with suppress(KeyboardInterrupt):
         serve(page, listening)
-    click.echo("Ended.")
+    click.echo("Stopped.")

@@ -1,4 +1,4 @@
-"""What leaves the page: notation, JSON, code, pictures, tables and files."""
+"""Exports from the page: notation, JSON, code, pictures, tables and files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .time_axis import steps_per_epoch
 from .view import PageView, read_view
 
 PICTURES = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
-MOST_ROWS = 100_000  # of a table of every step; a longer one has the points of the curve
+MOST_ROWS = 100_000  # of a table with every step; a longer one has the points of the curve instead
 
 
 def exported(question: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """A view, or one schedule of it, in some form: text to copy, or a file."""
+    """A view, or one schedule of it, in the given form: text to copy, or a file."""
     form, view = str(question["form"]), read_view(question["view"])
     if not view.drawn:
-        raise ScheduleError("there is no schedule to take along: type one first")
+        raise ScheduleError("there is no schedule to export: add one first")
     if form in PICTURES:
         return {"file": f"schedules.{form}", "type": PICTURES[form]}, _picture(view, form)
     if form == "csv":
@@ -40,21 +40,21 @@ def exported(question: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         return {"text": comparison(view), "file": "comparison.yaml", "type": "application/yaml"}, b""
     one = view.shown[int(question.get("schedule", 0))]
     if one.written is None or one.schedule is None:
-        raise ScheduleError("this schedule has an error, which is named under it")
+        raise ScheduleError("this schedule has an error, shown below its notation")
     if form == "notation":
         return {"text": str(one.written)}, b""
     if form == "json":
         return {"text": json.dumps(json.loads(one.written.to_json()), indent=2)}, b""
     if form == "python":
         return {"text": python(str(one.written), view.plan)}, b""
-    # A framework counts updates, so it gets the schedule with its durations as the plan makes them.
+    # A framework counts updates, so it gets the schedule with the durations that the plan has resolved.
     ends = view.plan is None and one.schedule.duration is not None
     until = None if ends else view.plan.steps if view.plan else math.ceil(view.until)
     return {"text": f"{translate(one.schedule, to=form, until=until)}\n"}, b""
 
 
 def python(notation: str, plan: Plan | None) -> str:
-    """The schedule as Python that runs as it is."""
+    """The schedule as a complete Python script."""
     known = {*recipes.named, *NODES, "shapes"} - {"Fraction"}
     names = sorted({node.id for node in ast.walk(ast.parse(notation)) if isinstance(node, ast.Name)} & known)
     planned = [] if plan is None else [f"plan = {plan}"]
@@ -65,7 +65,7 @@ def python(notation: str, plan: Plan | None) -> str:
 
 
 def frameworks() -> list[tuple[str, str]]:
-    """The names of the frameworks that a schedule can be translated for, with their titles."""
+    """The names and titles of the frameworks that a schedule can be translated to."""
     return [(name, framework.title) for name, framework in FRAMEWORKS.items()]
 
 
@@ -75,7 +75,7 @@ def _picture(view: PageView, form: str) -> bytes:
     axes = new_figure((8, 4 + 0.2 * len(view.drawn))).subplots()
     named = {view.shown[number].text: schedule for number, schedule in view.drawn.items()}
     plot(named, view.stop, axes, time=view.axis.unit, yscale=view.scale, plan=view.plan)
-    # A picture is drawn from 0 on, so that its cycles are whole; what is zoomed into is cut from it.
+    # Draw from 0 so that the cycles are whole, then zoom.
     if view.start > 0:
         axes.set_xlim(*(float(view.axis.shown(time)) for time in (view.start, view.stop)))
     picture = io.BytesIO()
@@ -84,7 +84,7 @@ def _picture(view: PageView, form: str) -> bytes:
 
 
 def _table(view: PageView) -> str:
-    """Times and rates with every digit: every step where they are not too many."""
+    """Times and rates to the last digit, at every step if there are not too many."""
     drawn = view.drawn
     if view.stop - view.start <= MOST_ROWS:
         times: Any = np.arange(np.ceil(view.start), np.floor(view.stop) + 1)
@@ -106,7 +106,7 @@ def comparison(view: PageView) -> str:
     """The schedules as an experiment for `annealing compare`, which counts in epochs."""
     epoch = steps_per_epoch(view.plan)
     per_epoch = epoch or Fraction(1)
-    counted = f"an epoch is {epoch} updates, as planned" if epoch else "every step of the page is an epoch here"
+    counted = f"the plan has {epoch} updates per epoch" if epoch else "each step on the page is one epoch here"
     lines = ["# annealing compare comparison.yaml --out DIR", f"# Times are epochs; {counted}."]
     lines += ["task: digits", "seeds: 5", "schedules:"]
     for number, schedule in enumerate(view.drawn.values(), start=1):

@@ -1,4 +1,4 @@
-"""The gallery: every recipe with a notation to begin with and a small curve of it."""
+"""The gallery: every recipe with an example notation and a small curve."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .curves import curves
 from .time_axis import Array
 
 POINTS = 60
-RATES = ("eta", "start", "end")  # how the arguments begin that are rates
-# For recipes whose own examples hold variables.
+RATES = ("eta", "start", "end")  # the names of arguments that are rates start like this
+# For recipes whose own examples contain variables.
 EXAMPLES = {
     "rex": "rex(1, 0, 100)",
     "cooldown": "cooldown(1, 0.1, 20)",
@@ -52,20 +52,20 @@ def gallery() -> tuple[Entry, ...]:
         assert schedule is not None, name
         times = np.linspace(0, float(default_until([schedule])), POINTS)
         curve = schedule(times)
-        curve[-1] = schedule.left(float(times[-1]))  # a restart at the edge belongs to the next picture
+        curve[-1] = schedule.left(float(times[-1]))  # a restart at the right edge would draw a spike
         family, signature = make.__module__.rpartition(".")[2], shown(name, inspect.signature(make))
         entries.append(Entry(name, family, page.splitlines()[0], signature, str(schedule), curve))
     return tuple(entries)
 
 
 def example(name: str, page: str) -> Schedule | None:
-    """The first schedule that the examples of a recipe make by a call of it with plain arguments."""
+    """The first call of a recipe in its own examples that has only plain arguments."""
     if name in EXAMPLES:
         return parse(EXAMPLES[name])
     for one in doctest.DocTestParser().get_examples(page):
         for node in ast.walk(ast.parse(one.source)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-                # Some calls have variables or durations with units, which are nothing to draw.
+                # Calls with variables or with durations that need a plan cannot be drawn.
                 with suppress(ScheduleError):
                     if not (schedule := parse(ast.unparse(node))).pending:
                         return schedule
@@ -73,7 +73,7 @@ def example(name: str, page: str) -> Schedule | None:
 
 
 def fitted(name: str, until: float, peak: float) -> str:
-    """The notation of a recipe, its times and rates in proportion to those that a page already shows."""
+    """The example of a recipe with its times and rates scaled to those on the page."""
     text = next((entry.text for entry in gallery() if entry.name == name), None)
     if text is None:
         raise ScheduleError(f"unknown recipe {name!r}")
@@ -82,14 +82,14 @@ def fitted(name: str, until: float, peak: float) -> str:
     highest = float(np.nanmax(curves([schedule], 0.0, last, POINTS).values[0]))
     factors = {"time": until / last, "rate": peak / highest if highest > 0 else 1.0}
     made = text
-    # From the end, so that the places of those before it stay what they are.
+    # From the last to the first, so that the positions of those before stay valid.
     for control in reversed(controls(text)):
         scaled = control.kind == "time" or control.name.startswith(RATES)
         if control.given and scaled and control.kind in factors:
             value = _number(control.text) * factors[control.kind]
             short = f"{round(value) if control.whole and value >= 1 else float(f'{value:.3g}')}"
             made = changed(made, control._asdict() | {"typed": short})
-    # An argument may have a rule of its own, such as a power of 2.
+    # An argument may have a rule of its own, such as being a power of 2.
     try:
         return str(parse(made))
     except ScheduleError:

@@ -1,4 +1,4 @@
-"""The local page: served on the loopback interface alone, to pages of its own origin alone."""
+"""The local page: served only on the loopback interface, and only to its own origin."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from .answers import Page
 from .static_page import front_file, script, stylesheet
 
 HOST = "127.0.0.1"
-NAMES = [HOST, "localhost"]  # what a browser may have called this machine
-MOST_BYTES = 24 * 2**20  # of a question; a log is the largest
-SECONDS = 60.0  # for the arrival of a question, and for its answer
-AT_ONCE = 4  # answers computed at a time
+NAMES = [HOST, "localhost"]  # the host names by which a browser may reach it
+MOST_BYTES = 24 * 2**20  # of a question; the largest ones contain a log
+SECONDS = 60.0  # to receive a question and answer it
+AT_ONCE = 4  # answers computed in parallel
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "connect-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -37,7 +37,7 @@ HEADERS = {
 
 
 class OwnOrigin:
-    """Refuses what another page asks: DNS rebinding is caught by the Host header, a foreign page by its Origin."""
+    """Refuses requests from other pages by their Origin header (the Host header is checked against DNS rebinding)."""
 
     def __init__(self, app: Any, origins: set[str]) -> None:
         self.app, self.origins = app, origins
@@ -46,7 +46,7 @@ class OwnOrigin:
         if scope["type"] == "http":
             found = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
             if any(origin not in self.origins for origin in found):
-                await Response("this page answers to itself alone", 403)(scope, receive, send)
+                await Response("only the explorer's own page may ask", 403)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
@@ -62,7 +62,7 @@ def application(page: Page, port: int) -> Starlette:
         return served
 
     async def ask(request: Request) -> Response:
-        # A form of another site may post text without asking first, but no JSON.
+        # A form on another site may post text without a preflight request, but not JSON.
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             return Response("a question must be JSON", 415)
         body = bytearray()
@@ -76,7 +76,7 @@ def application(page: Page, port: int) -> Starlette:
                 answer = partial(page.answer, question)
                 told, numbers = await to_thread.run_sync(answer, limiter=limiter, abandon_on_cancel=True)
         except TimeoutError:
-            told, numbers = {"error": f"this took longer than {SECONDS:.0f} seconds, and was given up"}, b""
+            told, numbers = {"error": f"stopped after {SECONDS:.0f} seconds without an answer"}, b""
         except (ValueError, RecursionError):
             return Response("a question must be JSON", 400)
         return Response(framed(told, numbers), media_type="application/octet-stream", headers=HEADERS)
@@ -93,19 +93,19 @@ def application(page: Page, port: int) -> Starlette:
 
 
 def framed(told: dict[str, Any], numbers: bytes) -> bytes:
-    """The length of the JSON, the JSON, and the numbers, which begin at a multiple of 8 as float64 must."""
+    """The length of the JSON, the JSON, and the numbers, aligned to a multiple of 8 as float64 must be."""
     try:
         text = json.dumps(told, allow_nan=False).encode()
     except ValueError:
-        text = json.dumps({"error": "this view has values that are not finite, which cannot be drawn"}).encode()
+        text = json.dumps({"error": "this view cannot be drawn: it has values that are not finite"}).encode()
     text += b" " * (-(len(text) + 4) % 8)
     return struct.pack("<I", len(text)) + text + numbers
 
 
 def bound_socket(port: int) -> socket.socket:
-    """A socket of this machine alone; 0 takes any free port."""
+    """A socket that only this machine can reach; 0 picks a free port."""
     found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # Else a page that was just ended would hold its port for a minute.
+    # Otherwise the port would stay taken for a minute after the last explorer was stopped.
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((HOST, port))
@@ -113,7 +113,7 @@ def bound_socket(port: int) -> socket.socket:
     except OSError as error:
         found.close()
         raise ScheduleError(
-            f"port {port} cannot be used ({error.strerror}): give another by --port, or 0 for any"
+            f"port {port} cannot be used ({error.strerror}): choose another with --port, or 0 for any free port"
         ) from None
     return found
 

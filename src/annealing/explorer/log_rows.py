@@ -1,4 +1,4 @@
-"""A run's log over the schedules of a page: its rows, the verdict, and the rows in question."""
+"""A run's log over the schedules of a page: its rows, the verdict, and the rows that do not fit."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from ..schedule.base import Schedule
 from .time_axis import Array, steps_per_epoch
 from .view import read_view
 
-MOST_BYTES = 16 * 2**20  # of a log that the page sends; one that the command line names may be larger
-MOST_POINTS = 4_000  # that are drawn
-MOST_ROWS = 1_000  # in question that are sent
+MOST_BYTES = 16 * 2**20  # of a log that the page sends; with --log it may be larger
+MOST_POINTS = 4_000  # drawn
+MOST_ROWS = 1_000  # of those that do not fit
 
 
 def read_posted(name: str, content: Any) -> Log:
-    """The log whose bytes a page sends."""
+    """The log whose bytes the page sends."""
     try:
         data = base64.b64decode(content, validate=True)
     except (TypeError, ValueError, binascii.Error):
         raise ScheduleError("the content of a log must be base64") from None
     if len(data) > MOST_BYTES:
-        raise ScheduleError(f"a log that is sent may have at most {MOST_BYTES:,} bytes; name it by --log instead")
+        raise ScheduleError(f"a log chosen here may have at most {MOST_BYTES:,} bytes; use --log instead")
     with tempfile.TemporaryDirectory() as folder:
-        # Only the end of the name is kept: it may not lead out of the folder.
+        # Keep only the last part of the name, so that it cannot lead out of the folder.
         file = Path(folder, "".join(c for c in Path(name).name if c.isalnum() or c in "._-")[-80:].lstrip(".") or "log")
         file.write_bytes(data)
         return read(file)
 
 
 def laid_over(log: Log, question: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """The rows of a log at the times of its schedule, and what the audit says of them."""
+    """The rows of a log at the times of its schedule, and the audit's verdict on them."""
     view, against = read_view(question["view"]), question.get("against")
     intended = None
     if against is not None and int(against) in range(len(view.shown)):
         intended = view.shown[int(against)].schedule
         if intended is None:
-            raise ScheduleError("the intended schedule has an error, which is named under it")
+            raise ScheduleError("the intended schedule has an error, shown below its notation")
     epoch = steps_per_epoch(view.plan) if log.unit == "epoch" else None
     if not question.get("judge", True):
         told, times, logged, followed = _as_read(log)
@@ -60,13 +60,13 @@ def laid_over(log: Log, question: Mapping[str, Any]) -> tuple[dict[str, Any], by
         epoch = steps_per_epoch(view.plan)
         if epoch is None:
             told["sentences"].insert(0, "The log counts epochs: fill in the plan where the schedules count steps.")
-    # The page counts steps, and so does the schedule that is added to it.
+    # The page counts steps, so a schedule that is added to it must too.
     length = Fraction(1) if told.pop("unit") != "epoch" or epoch is None else epoch
     if told["schedule"] is not None:
         told["schedule"] = str(told["schedule"] if length == 1 else told["schedule"].stretched(length))
     for row in told["questioned"]:
         row["time"] = float(view.axis.shown(row["time"] * float(length)))
-    # A spread of the rows is enough for the eye; those in question are sent beside it, all of them.
+    # Evenly spread rows are enough for the eye; rows that do not fit are sent besides, so that none is missed.
     some = np.unique(np.linspace(0, len(times) - 1, min(len(times), MOST_POINTS)).astype(np.int64))
     shown = view.axis.shown(times[some] * float(length))
     numbers = np.concatenate([shown, logged[some], followed[some]]).astype("<f8")
@@ -84,7 +84,7 @@ def _found(log: Log) -> Recovered:
 
 
 def _as_read(log: Log) -> tuple[dict[str, Any], Array, Array, Array]:
-    """The rows alone: a search may take seconds, and they can be seen before it ends."""
+    """Only the rows: the audit may take seconds, and the page can show them meanwhile."""
     known = np.flatnonzero(np.isfinite(log.rates[:, 0]) & np.isfinite(log.clock))
     told: dict[str, Any] = {
         "sentences": [],

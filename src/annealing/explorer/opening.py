@@ -1,4 +1,4 @@
-"""What a page opens with: notations, a plan and a log."""
+"""The first view of a page: notations, a plan and a log."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ..recipes import cosine, linear
 from .answers import Page
 from .time_axis import AMOUNTS, CHOICES, COUNTS
 
-START = str(linear(0, 0.1, 20) >> cosine(0.1, 0, 180))  # what a page shows that is opened with nothing
+START = str(linear(0, 0.1, 20) >> cosine(0.1, 0, 180))  # shown if no schedule and no log was given
 
 
 def first_page(notations: Sequence[str], plan: Any = None, log: Any = None) -> Page:
-    """The page of some notations; a log is read now, so that a file that cannot be read is an error at once."""
+    """The page for some notations; a log is read now, so that an unreadable file fails at once."""
     read = None
     if log is not None:
         from ..audit import read as read_log
 
         read = read_log(log)
-    # A log alone opens an empty page, to which the schedule that it follows is added.
+    # With only a log the page starts empty, and the schedule that the log follows is added.
     if not notations and read is None:
         notations = [START]
     return Page({"schedules": [{"text": text} for text in notations], "plan": _plan(plan)}, read)
 
 
 def _plan(plan: Any) -> dict[str, Any]:
-    """A plan by the names of its arguments, as the page's form holds it."""
+    """A plan as a dict of its arguments, for the page's form."""
     if isinstance(plan, Mapping):
         return {name: value for name, value in plan.items() if value is not None}
     if plan is None:

@@ -1,4 +1,4 @@
-"""The front end as one text, and a view as one HTML file that opens without a server."""
+"""The front end as one script, and a view as one HTML file that opens without a server."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def front_file(name: str) -> str:
 
 @cache
 def script() -> str:
-    """The front end, a module that renders into an element: one text, as a notebook takes it."""
-    # The licence goes where the code goes, also into a page that leaves this machine.
+    """The front end as one JavaScript module that renders into an element, as notebooks need it."""
+    # The license must travel with the code, also in an exported page.
     return "\n".join([f"/*!\n{front_file('UPLOT-LICENSE')}*/", *map(front_file, SCRIPTS)])
 
 
@@ -30,10 +30,10 @@ def stylesheet() -> str:
 
 
 def static_page(view: Mapping[str, Any], answers: Mapping[str, tuple[Any, bytes]]) -> str:
-    """A view as one HTML file, with its values in it; it zooms and shows values, and asks nobody."""
+    """A view as one HTML file that contains its values; it zooms and shows values without a server."""
     coded = {name: {"told": told, "numbers": base64.b64encode(raw).decode()} for name, (told, raw) in answers.items()}
-    # A notation must not be able to end the script that holds it.
+    # Escape "<", so that a notation cannot close the script element that contains it.
     data = json.dumps({"view": dict(view), "answers": coded}).replace("<", "\\u003c")
-    # The data last: a notation may hold what stands for the script.
+    # Insert the data last, because a notation may contain the placeholder of the script.
     page = front_file("static.html").replace("/*STYLE*/", stylesheet()).replace("/*SCRIPT*/", script())
     return page.replace("/*DATA*/", data)

@@ -1,4 +1,4 @@
-"""The unit of the time axis: updates, or the epochs, tokens or per cent of a plan."""
+"""The unit of the time axis: updates, or the epochs, tokens or percent of a plan."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ UNITS = ("step", "epoch", "token", "%")
 COUNTS = ("examples", "batch", "accumulation", "replicas", "steps")
 AMOUNTS = ("epochs", "tokens", "tokens_per_example")
 CHOICES = ("drop_last", "sharding", "leftover")
-FAR = 1024  # how many plans' lengths the axis reaches beyond its plan
+FAR = 1024  # the axis extends to this many times the plan's length
 
 
 class TimeAxis(NamedTuple):
-    """Where whole numbers of a unit lie among the updates: a line through knots, as a plan may change on the way."""
+    """Converts between updates and a unit: linear between knots, because a plan may change during training."""
 
     unit: str
     steps: Array
@@ -39,7 +39,7 @@ STEPS = TimeAxis("step", np.zeros(0), np.zeros(0))
 
 
 def time_axis(unit: str, plan: Plan | None) -> TimeAxis:
-    """The axis in a unit, which all but steps need a plan for."""
+    """The axis in a unit; all units but steps need a plan."""
     if unit not in UNITS:
         raise ScheduleError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
     if unit == "step":
@@ -50,7 +50,7 @@ def time_axis(unit: str, plan: Plan | None) -> TimeAxis:
     starts = [*(stage.start for stage in stages), plan.steps, FAR * plan.steps]
     if unit == "%":
         return TimeAxis(unit, np.array([0.0, 100.0]) * plan.steps, np.array([0.0, 100.0]) * 100)
-    # The last stage also says how time goes on after the plan, for schedules that are longer.
+    # After the plan time goes on as in its last stage, for schedules that are longer.
     owners = [*stages, stages[-1], stages[-1]]
     clock = "epochs" if unit == "epoch" else "examples"
     each = plan.tokens_per_example if unit == "token" else 1
@@ -74,15 +74,15 @@ def units_of(plan: Plan | None) -> list[str]:
 
 
 def steps_per_epoch(plan: Plan | None) -> Fraction | None:
-    """How many updates an epoch is, where a plan knows it and it is the same throughout."""
+    """The updates per epoch, if the plan knows them and they never change."""
     known = plan is not None and plan.examples is not None and len(plan.stages) == 1
     return Fraction(plan.steps_per_epoch) if plan is not None and known else None
 
 
 def read_plan(given: Mapping[str, Any] | None) -> Plan | None:
-    """The plan of a page: text or numbers by the names of its arguments; None where nothing is filled in."""
+    """The plan from the page's form (text or numbers by argument name); None if it has no length yet."""
     filled = {name: value for name, value in (given or {}).items() if value not in (None, "")}
-    # A page that is still being filled in has no plan yet, which is not a mistake.
+    # A form that is still being filled in is not a mistake.
     if not any(name in filled for name in ("epochs", "steps", "tokens")):
         return None
     return Plan(**{name: _read(name, value) for name, value in filled.items()})

@@ -1,4 +1,4 @@
-"""What a page shows, as it sends it: read once, with bounds on everything."""
+"""The view that a page sends: parsed once, with limits on everything."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .time_axis import TimeAxis, read_plan, time_axis
 
 MOST_SCHEDULES = 24
 MOST_CHARACTERS = 4_000  # of a notation on the page
-MOST_CYCLES = 2_000  # that are looked at for their ends; beyond that a curve is drawn as points
+MOST_CYCLES = 2_000  # of a schedule that is drawn as a line; one with more is drawn as points
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A notation of the page: its schedule in updates, or the error that it has."""
+    """A notation on the page: its schedule in updates, or its error."""
 
     text: str
     visible: bool
@@ -50,17 +50,17 @@ class PageView:
 
     @property
     def drawn(self) -> dict[int, Schedule]:
-        """The schedules that are drawn, by their numbers on the page."""
+        """The schedules to draw, by their numbers on the page."""
         return {i: one.schedule for i, one in enumerate(self.shown) if one.schedule is not None and one.visible}
 
 
 def read_view(given: Mapping[str, Any], texts: list[str] | None = None) -> PageView:
-    """The view that a page sends; texts: the notations, where they are not those of `given`."""
+    """The view that a page sends; texts: notations that replace those in `given`."""
     rows = given.get("schedules", [])
     if not isinstance(rows, list) or len(rows) > MOST_SCHEDULES:
         raise ScheduleError(f"a page shows at most {MOST_SCHEDULES} schedules")
     texts = [str(row["text"]) for row in rows] if texts is None else texts
-    # A plan that is wrong costs the schedules that need it, not the page.
+    # With a wrong plan only the schedules that need it fail, not the page.
     try:
         plan, plan_error = read_plan(given.get("plan")), ""
     except ScheduleError as error:
@@ -71,7 +71,7 @@ def read_view(given: Mapping[str, Any], texts: list[str] | None = None) -> PageV
     except ScheduleError:
         axis = time_axis("step", None)
     schedules = [one.schedule for one in shown if one.schedule is not None and one.visible]
-    # With a plan the whole training is in sight, also where every schedule is over before its end.
+    # With a plan show the whole training, even if every schedule ends earlier.
     usual = max(float(default_until(schedules)) if schedules else 100.0, float(plan.steps) if plan else 0.0)
     until = float(axis.in_steps(given["until"])) if _positive(given.get("until")) else usual
     start, stop = (
@@ -105,29 +105,29 @@ def _shown(text: str, visible: bool, plan: Plan | None) -> Shown:
 
 
 def one_line(text: str) -> str:
-    """A notation with single spaces, as errors and controls count their places in it."""
+    """A notation with single spaces, to which the positions of errors and controls refer."""
     return " ".join(text.split())
 
 
 @lru_cache(maxsize=256)
 def read_notation(text: str, plan: Plan | None) -> tuple[Schedule, Schedule]:
-    """The schedule as it is written, and the same in updates; kept, since a drag changes one notation of many."""
+    """The schedule as written, and in updates; cached, because a drag changes only one of many notations."""
     if len(text) > MOST_CHARACTERS:
         raise ScheduleError(
             f"a notation on this page must have at most {MOST_CHARACTERS:,} characters, got {len(text):,}"
         )
     if not text.strip():
-        raise ScheduleError('type a schedule, such as "cosine(0.1, 0, 100)", or take one from the gallery')
+        raise ScheduleError('type a schedule, such as "cosine(0.1, 0, 100)", or choose one from the gallery')
     written = from_json(text) if text.lstrip().startswith("{") else parse(text)
     if plan is None and written.pending:
-        raise ScheduleError("this has durations with units: fill in the plan to show it")
+        raise ScheduleError("this schedule has durations with units: fill in the plan to show it")
     schedule = written if plan is None else plan.resolve(written, beyond="hold")
-    # Lowered now, so that one which cannot be is an error of its notation, shown under its field.
+    # Lower it now, so that a failure appears as an error below its field.
     schedule(0)
     return written, schedule
 
 
 @lru_cache(maxsize=256)
 def first_cycles(schedule: Schedule, stop: float) -> tuple[Cycle, ...]:
-    """The cycles up to a time, at most one more than MOST_CYCLES."""
+    """The cycles up to a time: at most MOST_CYCLES + 1, one more to show that there are too many."""
     return tuple(islice(schedule.cycles(stop, included=True), MOST_CYCLES + 1))

@@ -1,4 +1,4 @@
-"""The explorer as a widget: the front end of the local page, answered through the notebook's own connection."""
+"""The explorer as a widget: the same front end, which talks to Python through the notebook's connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .static_page import script, stylesheet
 
 
 class Explorer(anywidget.AnyWidget):
-    """Shows schedules in a notebook; `notations` are those that it shows now."""
+    """Shows schedules in a notebook; `notations` are those that it shows at present."""
 
     _esm = script()
     _css = stylesheet()
@@ -24,7 +24,7 @@ class Explorer(anywidget.AnyWidget):
         self.on_msg(self._asked)
 
     def _asked(self, _widget: Any, question: Any, _buffers: Any) -> None:
-        # Buffers go beside the JSON, as bytes: a list of numbers would be written out and read again.
+        # Binary buffers next to the JSON, because a list of numbers would be printed and parsed.
         told, numbers = self.page.answer(question)
         self.notations = told.get("texts", self.notations)
         self.send({"number": question.get("number"), "told": told}, buffers=[numbers])

@@ -1,7 +1,7 @@
 """Adapters for training frameworks whose own loop steps the schedule; docs/hosts.md shows how to use each.
 
-Each host has its file, and is imported there alone: `annealing.hosts.lightning`, `.transformers`, `.accelerate`,
-`.timm`, `.mmengine`. A host without a file needs no adapter.
+Each host has its own file, the only one that imports it: `annealing.hosts.lightning`, `.transformers`, `.accelerate`,
+`.timm`, `.skorch`, `.mmengine`. A host without a file needs no adapter.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from ..errors import ScheduleError
 
 
 class MissingHostError(ScheduleError, ImportError):
-    """A framework that is not installed; an ImportError too, because an import is where it shows."""
+    """A framework is not installed; also an ImportError, because it is raised on import."""
 
 
 def missing(host: str, package: str) -> MissingHostError:
-    """The error of the adapter of a host that cannot be imported."""
+    """The error for an adapter whose host is not installed."""
     return MissingHostError(f"annealing.hosts.{host} needs {package}, which is not installed: pip install {package}")

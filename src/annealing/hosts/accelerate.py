@@ -1,4 +1,4 @@
-"""Accelerate: a Scheduler that steps once per update, whatever the number of processes and of accumulated batches."""
+"""Accelerate: a Scheduler that steps once per update, for any number of processes and accumulated batches."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ..torch.scheduler import Scheduler
 
 
 class AccelerateScheduler(Scheduler):
-    """A Scheduler of a prepared optimizer; call `step()` after each `optimizer.step()`, inside `accumulate` too.
+    """A Scheduler for a prepared optimizer; call `step()` after each `optimizer.step()`, even inside `accumulate`.
 
-    It moves on only where the optimizer made an update: not while gradients are accumulated, not where a GradScaler
-    skipped. It is saved and loaded by `accelerator.save_state` and `load_state`. `accelerator.prepare` leaves it as it
-    is: a wrapped scheduler would be stepped once per process.
+    It advances only if the optimizer made an update: not while gradients are accumulated, and not if a GradScaler
+    skipped. `accelerator.save_state` and `load_state` save and load it. `accelerator.prepare` returns it unchanged,
+    because Accelerate would step a wrapped scheduler once per process.
     """
 
     optimizer: Any
-    _is_accelerate_prepared = True  # read by `Accelerator.prepare`, which then does not wrap it
+    _is_accelerate_prepared = True  # so `Accelerator.prepare` does not wrap it
 
     def __init__(self, accelerator: Accelerator, optimizer: AcceleratedOptimizer, **schedules: Any) -> None:
         if not isinstance(optimizer, AcceleratedOptimizer):

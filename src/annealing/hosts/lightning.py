@@ -11,7 +11,7 @@ try:
     from lightning.pytorch import Callback, LightningModule, Trainer
     from lightning.pytorch.cli import LightningCLI
 except ImportError:
-    try:  # the same under its older name, where it is installed by that alone
+    try:  # the older package name, which may be the only one installed
         from pytorch_lightning import Callback, LightningModule, Trainer
         from pytorch_lightning.cli import LightningCLI
     except ImportError as error:
@@ -23,18 +23,18 @@ from .adapting import Reaction, Snapshot, reaction, scheduler_for, watch
 
 
 def configured(module: LightningModule, optimizer: Any, **schedules: Any) -> dict[str, Any]:
-    """What `configure_optimizers` is to return: a Scheduler of this optimizer that is stepped once per update.
+    """The return value for `configure_optimizers`: this optimizer with a Scheduler that is stepped once per update.
 
-    Lightning steps per epoch unless it is told otherwise, and does not say when a GradScaler has skipped an update:
-    the Scheduler sees that for itself. schedules: as for `annealing.torch.Scheduler`, as text too;
-    durations like "5%" are shares of `trainer.estimated_stepping_batches`.
+    Lightning steps per epoch by default, and does not report when a GradScaler skips an update; the Scheduler detects
+    that itself. schedules: as for `annealing.torch.Scheduler`, text included; durations such as "5%" are shares of
+    `trainer.estimated_stepping_batches`.
     """
     scheduler = scheduler_for(LightningScheduler, optimizer, module.trainer.estimated_stepping_batches, schedules)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step", "frequency": 1}}
 
 
 class LightningScheduler(Scheduler):
-    """A Scheduler that moves on only after an update that the optimizer has made, whoever calls `step()`."""
+    """A Scheduler that advances only if the optimizer has made an update since, whoever calls `step()`."""
 
     _made = False
 
@@ -43,7 +43,7 @@ class LightningScheduler(Scheduler):
         optimizer.register_step_post_hook(self._note)
 
     def _note(self, optimizer: Any, *_: Any) -> None:
-        # Under a GradScaler a fused optimizer is called in any case, and leaves the weights alone where this is 1.
+        # A GradScaler calls a fused optimizer even to skip an update; it sets found_inf to 1, and the weights stay.
         found_inf = getattr(optimizer, "found_inf", None)
         self._made = found_inf is None or not found_inf.item()
 
@@ -56,21 +56,21 @@ class ScheduleCallback(Callback):  # type: ignore[misc]
     """Watches the rate of every update, and keeps the model from the end of each cycle.
 
     on_departure: "warn" or "raise" at the first update with a wrong rate; None does not watch. snapshots: a directory
-    for the checkpoints `cycle-<updates>.ckpt`; None keeps none. Of a Scheduler that Lightning steps
-    per epoch (its default) nothing is watched or kept.
+    for the checkpoints `cycle-<updates>.ckpt`; None saves none. A Scheduler that Lightning steps per epoch (its
+    default) is neither watched nor saved.
     """
 
     def __init__(self, on_departure: Reaction | None = "warn", snapshots: str | Path | None = None) -> None:
         self.on_departure, self.directory = reaction(on_departure), snapshots
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # The states are loaded by now, and the schedulers know their positions; in `setup` they do not.
+        # By now the states are loaded and the schedulers know their positions; in `setup` they do not.
         configs = [one for one in trainer.lr_scheduler_configs if isinstance(one.scheduler, Scheduler)]
         if not configs:
             raise ScheduleError(
                 "ScheduleCallback needs an annealing.torch.Scheduler from configure_optimizers, got none"
             )
-        by_hand = not pl_module.automatic_optimization  # then the module steps, and the interval says nothing
+        by_hand = not pl_module.automatic_optimization  # then the module steps, and Lightning ignores the interval
         per_update = [one.scheduler for one in configs if by_hand or one.interval == "step"]
         self.watches = [each for scheduler in per_update for each in watch(scheduler, self.on_departure)]
         self.snapshots = [Snapshot(scheduler) for scheduler in per_update]

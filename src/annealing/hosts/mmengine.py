@@ -23,10 +23,10 @@ from .adapting import one_schedule, require_same
 
 @PARAM_SCHEDULERS.register_module()
 class ScheduleParam(_ParamScheduler):  # type: ignore[misc]
-    """A schedule for one number of every param group, `lr` unless `param_name` says otherwise.
+    """A schedule for one number of every param group, `lr` unless `param_name` names another.
 
-    by_epoch: True, as everywhere in MMEngine: the schedule is in epochs (with `convert_to_iter_based` it becomes one in
-    updates). False: it is in updates, which are fewer than the iterations where an OptimWrapper accumulates.
+    by_epoch: True (as everywhere in MMEngine) if the schedule is in epochs; `convert_to_iter_based` then converts it to
+    updates. False if it is in updates, which are fewer than the iterations if an OptimWrapper accumulates.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class ScheduleParam(_ParamScheduler):  # type: ignore[misc]
         **more: Any,
     ) -> None:
         self.schedule = one_schedule(schedule)
-        if by_epoch and end < INF:  # the Runner gives its number of epochs as the end
+        if by_epoch and end < INF:  # the Runner passes its number of epochs as the end
             message = per_epoch([self.schedule], "MMEngine", end - begin, "write by_epoch=False")
             if message:
                 warnings.warn(f"{message} {HELP}", RuntimeWarning, stacklevel=2)
@@ -48,7 +48,7 @@ class ScheduleParam(_ParamScheduler):  # type: ignore[misc]
 
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, schedule: Schedule | str, epoch_length: int, **more: Any) -> Any:
-        """What MMEngine calls for `convert_to_iter_based=True`: the schedule in updates, begin and end too."""
+        """Called by MMEngine for `convert_to_iter_based=True`: the schedule, begin and end converted to updates."""
         optimizer = args[0] if args else more["optimizer"]
         updates = Fraction(epoch_length, getattr(optimizer, "_accumulative_counts", 1))
         more |= {name: int(more[name] * updates) for name in ("begin", "end") if name in more}
@@ -56,7 +56,7 @@ class ScheduleParam(_ParamScheduler):  # type: ignore[misc]
         return cls(*args, **{**more, "schedule": read.stretched(updates), "by_epoch": False})
 
     def step(self) -> None:
-        # MMEngine's hook steps after every iteration, also where the gradients were only accumulated.
+        # MMEngine's hook steps after every iteration, even if the gradients were only accumulated.
         should_update = getattr(self.optimizer, "should_update", None)
         if self.by_epoch or should_update is None or should_update():
             super().step()
@@ -69,7 +69,7 @@ class ScheduleParam(_ParamScheduler):  # type: ignore[misc]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         require_same(state_dict, self.schedule)
-        # The Runner of a shorter training gave it that training's end, at which the rate would stand still for good.
+        # The state has the end of the first training; if this one is longer, the rate would stop changing there.
         own = {"schedule": self.schedule, "begin": self.begin, "end": self.end}
         super().load_state_dict({**state_dict, **own})
         self.last_step = min(self._global_step, self.end - 1) - self.begin

@@ -1,4 +1,4 @@
-"""skorch: its LRScheduler callback, stepped once per batch, that knows how many batches a net has trained before."""
+"""skorch: its LRScheduler callback, stepped once per batch, resuming at the number of batches trained."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..torch.scheduler import Scheduler
 
 
 class ScheduleLR(LRScheduler):  # type: ignore[misc]
-    """`ScheduleLR(lr=cosine(0.1, 0, 1000))` among the callbacks of a net; the arguments are those of a Scheduler.
+    """A callback for a net: `ScheduleLR(lr=cosine(0.1, 0, 1000))`, with the arguments of a Scheduler.
 
-    It is skorch's LRScheduler with two other defaults: one step per batch and not per epoch, and after `partial_fit`
-    or a loaded history the position is the number of batches trained, where skorch counts epochs.
+    It differs from skorch's LRScheduler in two ways: it steps once per batch, not per epoch, and after `partial_fit` or
+    a loaded history it starts at the number of batches trained, where skorch counts epochs.
     """
 
     def __init__(self, policy: Any = Scheduler, step_every: str = "batch", **schedules: Any) -> None:

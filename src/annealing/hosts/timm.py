@@ -17,10 +17,10 @@ from .adapting import one_schedule, require_same
 
 
 class ScheduleForTimm(TimmScheduler):  # type: ignore[misc]
-    """Rates from a schedule; timm multiplies them by a group's `lr_scale` (layer decay) where there is one.
+    """Rates from a schedule; timm multiplies them by a group's `lr_scale` (layer decay), if it has one.
 
-    in_epochs: whether the schedule counts epochs (timm's `step(epoch)` after each epoch moves it, `step_update` does
-    nothing) or updates (the reverse). scale: None, or "base" to multiply by the rate that each group had before.
+    in_epochs: whether the schedule counts epochs (it follows timm's `step(epoch)` and ignores `step_update`) or updates
+    (the reverse). scale: None, or "base" to multiply by the rate that each group had before.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Transformers' Trainer: a schedule instead of `lr_scheduler_type`, the rates watched, and a checkpoint per cycle."""
+"""Transformers: a Trainer that follows a schedule, with the rates watched and a checkpoint at the end of each cycle."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .adapting import Reaction, Snapshot, reaction, scheduler_for, watch
 def scheduled(trainer: type[Trainer], **schedules: Any) -> type[Trainer]:
     """A subclass of this Trainer that follows schedules: `scheduled(Trainer, lr=cosine(5e-5, 0, "100%"))(model, args)`.
 
-    schedules: as for `annealing.torch.Scheduler` (`policy` and `scale` too), as text too; durations like "5%" are
-    shares of the Trainer's number of updates. `learning_rate`, `lr_scheduler_type` and `warmup_steps` of the
-    TrainingArguments have no effect then.
+    schedules: as for `annealing.torch.Scheduler` (also `policy` and `scale`), text included; durations such as "5%" are
+    shares of the Trainer's number of updates. The TrainingArguments `learning_rate`, `lr_scheduler_type` and
+    `warmup_steps` have no effect.
     """
     if not (isinstance(trainer, type) and issubclass(trainer, Trainer)):
         raise ScheduleError(f"trainer must be transformers.Trainer or a subclass of it, got {trainer!r}")
@@ -33,7 +33,7 @@ def scheduled(trainer: type[Trainer], **schedules: Any) -> type[Trainer]:
             if self.lr_scheduler is None:
                 chosen = self.optimizer if optimizer is None else optimizer
                 self.lr_scheduler = scheduler_for(Scheduler, chosen, num_training_steps, schedules)
-                # Without this mark a second `train()` would go on with the scheduler of the first.
+                # Without this flag a second `train()` would continue with the scheduler of the first.
                 self._created_lr_scheduler = True
             return self.lr_scheduler
 
@@ -42,10 +42,10 @@ def scheduled(trainer: type[Trainer], **schedules: Any) -> type[Trainer]:
 
 
 class ScheduleTrainerCallback(TrainerCallback):  # type: ignore[misc]
-    """Watches the rate of every update, and has the Trainer save a checkpoint at the end of each cycle.
+    """Watches the rate of every update, and makes the Trainer save a checkpoint at the end of each cycle.
 
     on_departure: "warn" or "raise" at the first update with a wrong rate; None does not watch. snapshots: whether the
-    Trainer is to save (by its own rules: `save_total_limit` may delete a checkpoint again).
+    Trainer saves checkpoints (by its own rules: `save_total_limit` may delete one later).
     """
 
     def __init__(self, on_departure: Reaction | None = "warn", snapshots: bool = False) -> None:

@@ -1,6 +1,6 @@
 // A schedule on the page: its notation, its errors, and a control for each argument.
 
-/** The name by which a control is found again after the notation has changed. */
+/** Names by which controls are recognized after the notation has changed. */
 function keys(controls) {
   const seen = new Map();
   return controls.map((control) => {
@@ -10,7 +10,7 @@ function keys(controls) {
   });
 }
 
-/** One card. act: typed(text), moved(change), released(), shown(), removed(), copied(). */
+/** One card. act: the callbacks typed(text), moved(change, done), shown(), removed(), copied(). */
 function card(number, act) {
   const letter = LETTERS[number];
   const name = `schedule ${letter}`;
@@ -47,7 +47,7 @@ function card(number, act) {
   let controls = [];
   let last = "";
 
-  /** The field is as high as its text. */
+  /** Make the field as high as its text. */
   function fit() {
     notation.style.height = "auto";
     notation.style.height = `${notation.scrollHeight + 2}px`;
@@ -105,7 +105,7 @@ function card(number, act) {
     let call = null;
     let seen = new Set();
     next.forEach((control, i) => {
-      // A name that comes again belongs to the next call of the same recipe.
+      // A repeated name belongs to the next call of the same recipe.
       if (control.function !== call || seen.has(control.name)) {
         parts.push(make("h3", {}, control.function || "numbers"));
         call = control.function;
@@ -121,7 +121,7 @@ function card(number, act) {
   return {
     root,
     focus: () => notation.focus(),
-    /** Show what Python says of this schedule; held: the change that is being dragged. */
+    /** Show Python's answer for this schedule; held: the change while it is being dragged. */
     show(told, hidden, held) {
       const now = held ? "" : JSON.stringify([told, hidden]);
       if (now && now === last && notation.value === told.text) return;
@@ -149,7 +149,7 @@ function card(number, act) {
       next.forEach((control, i) => fill(named[i], control, false));
       drawer.hidden = !next.length;
     },
-    /** Findings and budget, which arrive later than the curve. */
+    /** Show findings and budget, which arrive later than the curve. */
     tell(facts_) {
       facts.replaceChildren(...(facts_ ? told(facts_) : []));
     },
@@ -176,7 +176,7 @@ function card(number, act) {
       parts.push(make("li", { class: `ae-${found.severity}` }, make("strong", {}, `${found.severity} `), `${place}${found.message}${found.remedy ? `; ${found.remedy}` : ""}`));
     }
     return [
-      parts.length ? make("ul", { "aria-label": `What lint says of ${name}` }, ...parts) : null,
+      parts.length ? make("ul", { "aria-label": `Lint findings for ${name}` }, ...parts) : null,
       one.budget ? make("p", { class: "ae-budget" }, one.budget) : null,
       make("p", { class: "ae-print" }, one.fingerprint),
     ].filter(Boolean);

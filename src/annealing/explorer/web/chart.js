@@ -1,8 +1,8 @@
-// The chart: it draws the arrays that Python sends, and says where the pointer is.
+// The chart: it draws the arrays that Python sends, and reports where the pointer is.
 
-const SPAN_OF_LOG = 1e-6; // the least value of a logarithmic axis, as a share of the largest
+const SPAN_OF_LOG = 1e-6; // the smallest value on a logarithmic axis, as a share of the largest
 
-/** A chart in an element. said: what it reports: zoomed(start, stop), picked(time), hovered(index or null). */
+/** A chart in an element. said: the callbacks zoomed(start, stop), picked(time), hovered(index or null). */
 function chart(place, said, height, label) {
   let plot = null;
   let shape = "";
@@ -15,7 +15,7 @@ function chart(place, said, height, label) {
     return { width: Math.max(260, box.clientWidth), height: height() };
   }
 
-  /** What is kept of the values: a logarithmic axis has none at 0 and below. */
+  /** The values that can be drawn: on a logarithmic axis only those above 0. */
   function column(values) {
     const log = drawn.scale === "log";
     return Array.from(values, (value) => (Number.isNaN(value) || (log && value <= 0) ? null : value));
@@ -70,7 +70,7 @@ function chart(place, said, height, label) {
     context.restore();
   }
 
-  /** The letter of a curve, beside it: not everybody can tell the colours apart. */
+  /** The letter of a curve, next to it, because not everybody can tell the colors apart. */
   function letter(plot, curve, i) {
     const place = plot.bbox.left + (plot.bbox.width * (i + 0.7)) / (drawn.curves.length + 0.4);
     const index = plot.valToIdx(plot.posToVal((place - plot.bbox.left) / devicePixelRatio, "x"));
@@ -118,7 +118,7 @@ function chart(place, said, height, label) {
   }
 
   function axis(label) {
-    // uPlot reads whole pixels alone.
+    // uPlot reads only whole pixels.
     const font = `${Math.round(0.8 * parseFloat(style("font-size")))}px ${style("font-family")}`;
     const line = { stroke: style("--line"), width: 1 };
     return { label, labelSize: 22, labelFont: font, font, stroke: style("--text"), grid: line, ticks: { ...line, size: 5 } };

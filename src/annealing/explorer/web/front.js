@@ -1,4 +1,4 @@
-// The page: it listens, asks Python, and draws the answer. No value of a schedule is computed here.
+// The page: it asks Python and draws the answers. No value of a schedule is computed here.
 
 const PLAN = [
   ["epochs", "epochs"],
@@ -20,7 +20,7 @@ const FORMS = [
   ["png", "PNG"],
   ["svg", "SVG"],
   ["pdf", "PDF"],
-  ["html", "Page that opens offline (HTML)"],
+  ["html", "Offline page (HTML)"],
 ];
 
 /** The page in an element. place: "page" has an address, "notebook" has none, "static" asks nobody. */
@@ -54,7 +54,7 @@ function explorer(root, ask, place) {
   const gap = make("div", { class: "ae-gap", hidden: true });
   charts.append(tip);
   const said = { zoomed: (start, stop) => set({ start, stop }), picked: (time) => set({ at: view.unit === "step" ? Math.max(0, Math.round(time)) : Math.max(0, time) }), hovered: hover };
-  const main = chart(charts, said, () => Math.max(240, Math.min(560, innerHeight * (root.clientWidth < 960 ? 0.36 : 0.52))), "Learning rates over time; the table below has the values");
+  const main = chart(charts, said, () => Math.max(240, Math.min(560, innerHeight * (root.clientWidth < 960 ? 0.36 : 0.52))), "Learning rates over time; see the table below for values");
   charts.append(gap);
   let below = null;
   const keyline = make("p", { class: "ae-key" });
@@ -71,29 +71,29 @@ function explorer(root, ask, place) {
   // Schedules
   const list = make("div", { class: "ae-list" });
   const status = make("p", { class: "ae-status", role: "status" });
-  const addText = make("button", { type: "button", onclick: () => append("") }, "Type one");
+  const addText = make("button", { type: "button", onclick: () => append("") }, "New");
   const addRecipe = make("button", { type: "button", "aria-expanded": "false", onclick: () => openGallery() }, "Gallery");
   const gallery = make("section", { class: "ae-gallery", "aria-label": "Gallery of recipes", hidden: true, onkeydown: (event) => event.key === "Escape" && openGallery() });
   const left = make("section", { class: "ae-side", "aria-label": "Schedules" }, make("div", { class: "ae-row" }, make("h2", {}, "Schedules"), addText, addRecipe), gallery, list);
 
-  // Plan, difference, log, take along
+  // Plan, difference, log, export
   const planFields = Object.fromEntries(PLAN.map(([name]) => [name, make("input", { type: "text", inputmode: "decimal", autocomplete: "off", onchange: () => planned(name) })]));
   const planWords = make("p", { class: "ae-words", role: "status" });
-  const plan = make("details", { class: "ae-panel" }, make("summary", {}, "Plan of the training"), make("p", {}, "It turns epochs, tokens and per cent into steps."), make("div", { class: "ae-grid" }, ...PLAN.map(([name, label]) => field(label, planFields[name]))), planWords);
+  const plan = make("details", { class: "ae-panel" }, make("summary", {}, "Training plan"), make("p", {}, "Converts epochs, tokens and percent to steps."), make("div", { class: "ae-grid" }, ...PLAN.map(([name, label]) => field(label, planFields[name]))), planWords);
   const one = make("select", { onchange: compared, "aria-label": "First schedule" });
   const two = make("select", { onchange: compared, "aria-label": "Second schedule" });
   const differs = make("pre", { class: "ae-words", tabindex: 0, role: "region", "aria-label": "How they differ" });
-  const difference = make("details", { class: "ae-panel" }, make("summary", {}, "Difference of two"), make("div", { class: "ae-row" }, one, "minus", two), differs);
+  const difference = make("details", { class: "ae-panel" }, make("summary", {}, "Difference"), make("div", { class: "ae-row" }, one, "minus", two), differs);
   const file = make("input", { type: "file", "aria-label": "Choose a log", onchange: chosen });
   const against = make("select", { "aria-label": "Intended schedule", onchange: () => audit() });
   const verdict = make("div", { role: "status", class: "ae-words" });
-  const overlay = make("details", { class: "ae-panel" }, make("summary", {}, "Log of a run"), make("p", {}, "Lay the learning rates that a run logged over the schedules."), make("div", { class: "ae-row" }, file, field("intended", against)), verdict);
-  const which = make("select", { "aria-label": "Schedule to take along" });
-  const form = make("select", { "aria-label": "Form" }, ...FORMS.map(([value, text]) => make("option", { value }, text)));
+  const overlay = make("details", { class: "ae-panel" }, make("summary", {}, "Training log"), make("p", {}, "Overlay the learning rates that a run logged."), make("div", { class: "ae-row" }, file, field("intended", against)), verdict);
+  const which = make("select", { "aria-label": "Schedule to export" });
+  const form = make("select", { "aria-label": "Format" }, ...FORMS.map(([value, text]) => make("option", { value }, text)));
   const text = make("textarea", { class: "ae-code", readonly: true, rows: 8, spellcheck: "false", "aria-label": "Text to copy", hidden: true });
   const copied = make("span", { role: "status" });
-  const take = make("details", { class: "ae-panel" }, make("summary", {}, "Take it along"), make("div", { class: "ae-row" }, which, form, make("button", { type: "button", onclick: taken }, "Get"), make("button", { type: "button", onclick: () => copy(text.value) }, "Copy"), place === "page" ? make("button", { type: "button", onclick: () => copy(location.href) }, "Copy address") : null, copied), text);
-  const heading = place === "notebook" ? null : make("header", {}, make("h1", {}, "annealing explorer"), make("p", {}, place === "static" ? "The learning rates of this view, as they were computed" : "The very values that will be trained with"));
+  const take = make("details", { class: "ae-panel" }, make("summary", {}, "Export"), make("div", { class: "ae-row" }, which, form, make("button", { type: "button", onclick: taken }, "Get"), make("button", { type: "button", onclick: () => copy(text.value) }, "Copy"), place === "page" ? make("button", { type: "button", onclick: () => copy(location.href) }, "Copy address") : null, copied), text);
+  const heading = place === "notebook" ? null : make("header", {}, make("h1", {}, "annealing explorer"), make("p", {}, place === "static" ? "The learning rates of a saved view" : "Exactly the values you will train with"));
   const right = make("div", { class: "ae-main" }, make("section", { "aria-label": "Chart" }, tools, charts, keyline), readout, status);
   const panels = make("div", { class: "ae-panels" }, plan, difference, overlay, take);
   root.replaceChildren(...[heading, make("div", { class: "ae-body" }, right, left, panels)].filter(Boolean));
@@ -103,10 +103,10 @@ function explorer(root, ask, place) {
     return text === "" || !Number.isFinite(value) ? null : value;
   };
 
-  /** A count of the plan, or its changes as the command line writes them. */
+  /** A number of the plan, or its changes over time in the command line's format. */
   const written = (count) => (Array.isArray(count) ? count.map(([when, many], i) => (i ? `${when}:${many}` : many)).join(",") : count);
 
-  /** Change the view, and draw it. */
+  /** Change the view and redraw it. */
   function set(changes) {
     Object.assign(view, changes);
     redraw();
@@ -148,15 +148,15 @@ function explorer(root, ask, place) {
 
   const column = (row) => numbers.subarray(row * answer.points, (row + 1) * answer.points);
 
-  /** Put an answer on the page. */
+  /** Show the latest answer. */
   function show() {
-    // The answer may be one behind the view: a schedule was added or removed since it was asked for.
+    // The answer may be older than the view: a schedule may have been added or removed since.
     while (cards.length > answer.schedules.length) cards.pop().root.remove();
     while (cards.length < answer.schedules.length) addCard();
     answer.schedules.forEach((told, i) => cards[i].show(told, Boolean(view.schedules[i]?.hidden), held && held.schedule === i ? held : null));
     drawChart();
     const marked = answer.schedules.some((one) => one.restarts?.length);
-    keyline.replaceChildren(...(marked ? ["● restart   ○ checkpoint: keep the model from the end of the cycle   "] : []), ...(log ? [make("span", { class: "ae-logged" }, "●"), " logged   ", ...(log.wrong.length ? [make("span", { class: "ae-failed" }, "●"), " in question"] : [])] : []));
+    keyline.replaceChildren(...(marked ? ["● restart   ○ checkpoint: keep the model from the end of the cycle   "] : []), ...(log ? [make("span", { class: "ae-logged" }, "●"), " logged   ", ...(log.wrong.length ? [make("span", { class: "ae-failed" }, "●"), " does not fit"] : [])] : []));
     fillTools();
     fillValues();
   }
@@ -173,7 +173,7 @@ function explorer(root, ask, place) {
     main.draw({ ...common, curves, scale: view.scale, label: "learning rate", logged: rows.points, wrong: rows.wrong, followed: rows.followed });
     gap.hidden = !answer.difference;
     if (!answer.difference) return;
-    below ??= chart(gap, { ...said, hovered: () => {} }, () => 150, "The difference of two schedules over time");
+    below ??= chart(gap, { ...said, hovered: () => {} }, () => 150, "The difference between two schedules over time");
     const last = numbers.length / answer.points - 1;
     const gaps = { name: "difference", values: column(last), paint: "--text", dash: [], joined: true, restarts: [], checkpoints: [] };
     below.draw({ ...common, curves: [gaps], scale: "linear", label: answer.difference.map((i) => LETTERS[i]).join(" − "), logged: [], wrong: [], followed: [] });
@@ -190,7 +190,7 @@ function explorer(root, ask, place) {
     for (const [name] of PLAN) if (document.activeElement !== planFields[name]) planFields[name].value = written(view.plan[name] ?? "");
     const names = view.schedules.map((_, i) => LETTERS[i]);
     for (const select of [one, two, which, against]) {
-      const more = select === against ? [["", "none: find it"]] : select === which ? [] : [["", "–"]];
+      const more = select === against ? [["", "none: recover it"]] : select === which ? [] : [["", "–"]];
       const wanted = [...more, ...names.map((name, i) => [String(i), name])];
       if (select.children.length !== wanted.length) {
         const before = select.value;
@@ -264,7 +264,7 @@ function explorer(root, ask, place) {
 
   async function append(text, focused = true) {
     if (view.schedules.length >= 24) return;
-    // The first schedule of a page decides how far its axis goes.
+    // The first schedule on a page determines the length of the axis.
     if (!view.schedules.length) view.until = null;
     view.schedules.push({ text });
     await redraw();
@@ -317,7 +317,7 @@ function explorer(root, ask, place) {
     const given = file.files[0];
     if (!given) return;
     if (given.size > 16 * 2 ** 20) {
-      verdict.textContent = "A log that is chosen here may have at most 16 MB; name a larger one on the command line by --log.";
+      verdict.textContent = "A log chosen here may have at most 16 MB; for a larger one use --log on the command line.";
       return;
     }
     const bytes = new Uint8Array(await given.arrayBuffer());
@@ -331,7 +331,7 @@ function explorer(root, ask, place) {
     const content = posted?.content ? posted : {};
     const intended = against.value === "" ? null : Number(against.value);
     if (!log || posted?.content) {
-      // The rows at once; what the run followed may take seconds to find.
+      // Show the rows at once; the audit may take seconds.
       verdict.replaceChildren(make("p", {}, intended === null ? "Looking for the schedule that this run followed ..." : "Comparing with the schedule ..."));
       const first = await ask("log", { view, judge: false, ...content });
       if (first.told.error) return failed(first.told.error);
@@ -342,11 +342,11 @@ function explorer(root, ask, place) {
     if (told.error) return failed(told.error);
     verdict.classList.remove("ae-busy");
     lay({ told, bytes });
-    const known = told.schedule ? [make("p", {}, told.recovered ? "Recovered: " : "Followed: ", make("code", {}, told.schedule)), make("button", { type: "button", onclick: () => append(told.schedule) }, "Add it to the page")] : [];
+    const known = told.schedule ? [make("p", {}, told.recovered ? "Recovered: " : "Followed: ", make("code", {}, told.schedule)), make("button", { type: "button", onclick: () => append(told.schedule) }, "Add to page")] : [];
     const rows = told.questioned.slice(0, 50).map((row) => make("tr", {}, ...[row.clock, row.logged, row.intended].map((value) => make("td", {}, readable(value)))));
-    const table = rows.length ? make("div", { class: "ae-scroll", tabindex: 0, role: "region", "aria-label": "Rows in question" }, make("table", {}, make("caption", {}, `Rows in question: ${told.count}`), make("thead", {}, make("tr", {}, ...[told.clock, "logged", told.recovered ? "recovered" : "intended"].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...rows))) : null;
+    const table = rows.length ? make("div", { class: "ae-scroll", tabindex: 0, role: "region", "aria-label": "Rows that do not fit" }, make("table", {}, make("caption", {}, `Rows that do not fit: ${told.count}`), make("thead", {}, make("tr", {}, ...[told.clock, "logged", told.recovered ? "recovered" : "intended"].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...rows))) : null;
     verdict.replaceChildren(...[...told.sentences.map((sentence) => make("p", {}, sentence)), ...known, table].filter(Boolean));
-    // A page that was opened with a log alone shows what the log follows.
+    // A page opened with only a log shows the schedule that the log follows.
     if (told.schedule && !view.schedules.length) await append(told.schedule, false);
   });
 
@@ -355,7 +355,7 @@ function explorer(root, ask, place) {
     verdict.replaceChildren(make("p", { class: "ae-failed" }, error));
   }
 
-  /** Rows of a log over the curves; without a schedule the axis ends with them. */
+  /** Overlay the rows of a log; without a schedule the axis ends with them. */
   function lay({ told, bytes }) {
     const all = new Float64Array(bytes.buffer, 0, bytes.byteLength / 8);
     const pairs = (row) => Array.from(all.subarray(0, told.rows), (time, i) => [time, all[row * told.rows + i]]);
@@ -411,7 +411,7 @@ function explorer(root, ask, place) {
   };
 }
 
-/** The answers of a page that was written into a file. */
+/** The answers inside an exported page. */
 function kept(data) {
   return async (kind) => {
     if (kind === "first") return { told: { view: data.view }, bytes: new Uint8Array() };

@@ -1,4 +1,4 @@
-// Small parts that everything else is built of: elements, questions, and the state as an address.
+// Building blocks: elements, questions to Python, and the state as an address.
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
@@ -16,7 +16,7 @@ function make(tag, given = {}, ...children) {
   return element;
 }
 
-/** A line drawing of 16 by 16. */
+/** A 16 by 16 line drawing. */
 function icon(path) {
   const picture = svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" });
   picture.append(svg("path", { d: path, fill: "none", stroke: "currentColor", "stroke-width": 1.4 }));
@@ -29,12 +29,12 @@ function svg(tag, given) {
   return element;
 }
 
-/** A labelled field; the label is what a screen reader says. */
+/** A field with a label, which screen readers announce. */
 function field(label, input, note = null) {
   return make("label", { class: "ae-field" }, make("span", {}, label), input, note);
 }
 
-/** A number to read: at most six digits. */
+/** A number for people: at most six digits. */
 function readable(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (Number.isInteger(value)) return value.toLocaleString("en");
@@ -43,7 +43,7 @@ function readable(value) {
   return size >= 1e-4 && size < 1e7 ? String(short) : short.toExponential();
 }
 
-/** Questions to Python through what anywidget calls a model: `send`, and an event for what comes back. */
+/** Questions to Python through an anywidget model: `send`, and an event for the answer. */
 function questions(model) {
   const waiting = new Map();
   let last = 0;
@@ -54,7 +54,7 @@ function questions(model) {
     busy();
     if (!settle) return;
     const view = buffers && buffers[0];
-    // A notebook gives a view of a larger buffer, which need not begin at a multiple of 8.
+    // A notebook passes a view of a larger buffer, which may not start at a multiple of 8.
     const bytes = view ? new Uint8Array(view.buffer || view, view.byteOffset || 0, view.byteLength).slice() : new Uint8Array();
     settle({ told: message.told, bytes });
   });
@@ -66,7 +66,7 @@ function questions(model) {
     });
 }
 
-/** The same for the local page, which asks by POST. */
+/** The same interface for the local page, over POST. */
 function pageModel() {
   let listener = () => {};
   return {
@@ -76,19 +76,19 @@ function pageModel() {
       try {
         const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(question) };
         const response = await fetch("/ask", options);
-        if (!response.ok) return failed(`The explorer refused this question (${response.status}).`);
+        if (!response.ok) return failed(`The explorer rejected this request (${response.status}).`);
         const buffer = await response.arrayBuffer();
         const length = new DataView(buffer).getUint32(0, true);
         const told = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
         listener({ number: question.number, told }, [new DataView(buffer, 4 + length)]);
       } catch {
-        failed("The explorer does not answer: it has been ended. Start it again, then reload this page.");
+        failed("The explorer does not respond: it was stopped. Restart it, then reload this page.");
       }
     },
   };
 }
 
-/** One request in flight, and after it only the newest: a fast drag never queues. */
+/** One request in flight, then only the newest: a fast drag never builds a queue. */
 function latest(run) {
   let next = null;
   let running = null;
@@ -104,14 +104,14 @@ function latest(run) {
     }
   }
   return (...given) => {
-    // The end of a drag that still waits reads the newest view anyway, and must not be lost.
+    // A waiting end of a drag must not be lost; it will read the newest view anyway.
     if (given.length || !next?.length) next = given;
     running ??= all();
     return running;
   };
 }
 
-/** What is asked once nothing has changed for a moment. */
+/** Run a function once nothing has changed for a moment. */
 function settled(run, delay) {
   let timer = 0;
   return () => {
@@ -122,7 +122,7 @@ function settled(run, delay) {
 
 const KEPT = ["unit", "scale", "until", "start", "stop", "at"];
 
-/** A view as the part of an address after #. */
+/** A view as the fragment of an address (after #). */
 function toAddress(view) {
   const kept = new URLSearchParams();
   for (const one of view.schedules) kept.append(one.hidden ? "hidden" : "s", one.text);
@@ -133,7 +133,7 @@ function toAddress(view) {
   return "#" + kept.toString();
 }
 
-/** The view of an address; null where it has none. */
+/** The view in an address; null if there is none. */
 function fromAddress(hash) {
   const kept = new URLSearchParams(hash.slice(1));
   const schedules = [];
@@ -153,7 +153,7 @@ function fromAddress(hash) {
   return view;
 }
 
-/** Give bytes to the browser as a file. */
+/** Download bytes as a file. */
 function download(name, type, content) {
   const address = URL.createObjectURL(new Blob([content], { type }));
   make("a", { href: address, download: name }).click();
