@@ -46,8 +46,15 @@ def test_a_peak_is_found(folder: Path) -> None:
     assert found["diverged"]
     assert 1e-4 < found["valley"] < 1
     (folder / "experiment.yaml").write_text(fenced(page, "yaml")[0])
-    tuned = read_experiment(folder / "experiment.yaml")
-    assert isinstance(tuned, Tuning)
+    assert isinstance(read_experiment(folder / "experiment.yaml"), Tuning)
+
+
+@pytest.mark.thorough
+def test_a_peak_is_swept(folder: Path) -> None:
+    experiment = fenced(HOWTO / "peak.md", "yaml")[0].replace(" 10", " 2")  # epochs, and so the schedules
+    (folder / "experiment.yaml").write_text(experiment)
+    printed = run("compare", "experiment.yaml", "--out", "swept", "--tune-only")
+    assert [line.split()[0] for line in printed.splitlines() if "*" in line] == ["linear", "cosine", "*"]
 
 
 def test_the_workflow_runs(folder: Path) -> None:
