@@ -61,6 +61,20 @@ def test_a_lag_that_grows() -> None:
     assert found.lag(np.array([4000, 4010, 9000])).tolist() == [0, 1, 2]
 
 
+def test_lags_where_the_curve_to_come_is_not_known_yet() -> None:
+    meant = cosine(0.0025, 0, 4600).until(2024) >> cosine(1e-05, 0, 11418)
+    clock = np.arange(10.0, 13000, 10)
+    lag = (clock >= 2120).astype(int) + (clock >= 8030) + (clock >= 9060)  # the first 9 rows after the jump
+    found = recover(a_log(clock, meant(clock - lag)))
+    assert (found.schedule, found.lags) == (meant, ((2120.0, 1), (8030.0, 2), (9060.0, 3)))
+
+
+def test_a_warm_up_that_is_not_over_ends_at_round_numbers() -> None:
+    clock = np.arange(10.0, 700, 10)
+    found = recover(a_log(clock, *rounded(np.asarray(linear(0, 3e-4, 866)(clock)), 6)))
+    assert (found.schedule, found.exact) == (linear(0, 3e-4, 866), True)
+
+
 MADE: list[tuple[str, Schedule]] = [
     ("linear", linear(0.02, 0, 3000)),
     ("third", linear(0.0025 / 3, 0.0025, 500) >> constant(0.0025)),
@@ -73,6 +87,11 @@ MADE: list[tuple[str, Schedule]] = [
     ("warm power", parse("linear(0, 0.3, 500) >> polynomial(0.3, 0.015, 896, 3)")),
     ("one cycle", parse("one_cycle(0.3, 2500)")),
     ("triangles", parse("triangular(0.01, 0.1, 300)")),
+    ("three phases", parse("one_cycle(0.05, 3000, curve='linear', three_phase=True)")),
+    ("lines", linear(0, 0.4, 490) >> linear(0.4, 0.02, 1470) >> linear(0.02, 0, 392)),
+    ("mirror", linear(0, 0.1, 50) >> cosine(0.1, 0.001, 700).beyond("mirror")),
+    ("resumed", (linear(0, 0.001, 100) >> cosine(0.001, 0, 4000)).until(1000) >> cosine(0.0004, 0, 2000)),
+    ("levels", constant(0.1, 500) >> constant(0.2, 800) >> constant(0.05)),
 ]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,17 +13,16 @@ import numpy as np
 from ... import shapes
 from ..intervals import digits_of
 from .change_times import hold, settle
-from .curve_families import Array
-from .fitting import LogRows, around, intervals
+from .fitting import NEARLY, LogRows, around, fits, intervals
 from .model import Model, root
 from .round_numbers import snap, sure
 from .stated import is_stated
 from .to_schedule import time_of
+from .work_budget import Exhausted
 
 HABITS = {0: 0.0, -1: 0.75, 1: 1.5, 2: 3.0}  # the shifts that are tried, and what each costs
-NO_ROWS = np.array([])
 SMALL = 1e-9  # of the peak: a value so far below 0 is none of a rate
-ODD = 20  # the denominator of a time that nobody chooses
+UNUSUAL = 20  # the denominator of a time that nobody chooses
 MOST_CHOSEN = 4  # digits of a peak that nobody has seen yet
 LEAST_USED = 0.3  # of a curve that is left before its end
 MOST_DIGITS = 12  # a number that has more is no longer for it
@@ -35,10 +35,9 @@ class Candidate:
     model: Model
     shift: int
     lags: tuple[tuple[float, int], ...]
-    odd: Array
     bounds: dict[int, tuple[float, float]]
+    outliers: tuple[float, ...] = ()
     habit: float = 0.0  # what its shift costs
-    free: int = 0  # how many numbers it has
     sure: bool = False  # whether none of them can well be chance
 
     @property
@@ -47,7 +46,7 @@ class Candidate:
         model = self.model
         numbers = sum(_length(model, slot) for slot in model.used() if slot not in model.ties)
         parts = sum(part.start not in model.ties for part in model.parts)
-        return numbers + model.told + 1.5 * parts + len(self.lags) + 2 * len(self.odd) + self.habit
+        return numbers + model.told + 1.5 * parts + len(self.lags) + 2 * len(self.outliers) + self.habit
 
 
 def shifts(preferred: int | None) -> Iterator[tuple[int, float]]:
@@ -60,8 +59,6 @@ def made_plain(
     model: Model,
     rows: LogRows,
     shift: tuple[int, float],
-    lags: tuple[tuple[float, int], ...] = (),
-    odd: Array = NO_ROWS,
     only_sure: bool = False,
 ) -> Candidate | None:
     """A fitted model with plain numbers, and within what each was determined; None where they give not every row.
@@ -69,7 +66,7 @@ def made_plain(
     shift: by how much its clock was moved, and what that costs. only_sure: None also where numbers may be chance.
     """
     hold(model)
-    free, certain = len(model.free()), sure(model, rows)
+    certain = sure(model, rows)
     settled = not certain.free()
     if only_sure and not settled:
         return None
@@ -77,7 +74,7 @@ def made_plain(
     # `around` is wide but cheap: exact bounds are computed only where a doubt is to be reported
     if any(high - low > _narrow(model, slot, rows) for slot, (low, high) in bounds.items()):
         bounds = intervals(model, rows)
-    plain = snap(certain, rows) if bounds or not free else None
+    plain = snap(certain, rows) if bounds or not model.free() else None
     if plain is None:
         return None
     settle(plain)
@@ -86,7 +83,33 @@ def made_plain(
             plain.numbers[slot] = float(f"{plain.numbers[slot]:.12g}")  # a tenth of 0.003 as it is written
     if rows.worst(plain) > 1 or not plain.sound():
         return None
-    return Candidate(plain, shift[0], lags, odd, bounds, shift[1], free, settled)
+    return Candidate(plain, shift[0], (), bounds, habit=shift[1], sure=settled)
+
+
+def described(
+    structure: Callable[[LogRows], Iterator[Model]],
+    rows: LogRows,
+    preferred: int | None,
+    ended: Callable[[Model, LogRows], Iterable[Model]] = lambda model, rows: [model],
+    only: Iterable[tuple[int, float]] | None = None,
+) -> list[Candidate]:
+    """The models of a structure that give every row, with plain numbers, the plainest first; rows: by the log's clock.
+
+    ended: makes of a model that fits others with the same rates. only: the shifts to try, and what each costs.
+    """
+    found: list[Candidate] = []
+    with contextlib.suppress(Exhausted):  # what was found before is kept
+        for shift in only or shifts(preferred):
+            moved = LogRows(rows.u + shift[0], rows.y, rows.tolerance)
+            for model in structure(moved):
+                known = any(one.sure for one in found)
+                with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
+                    if fits(model, moved, NEARLY):
+                        made = [made_plain(each, moved, shift, known) for each in ended(model, moved)]
+                        found += [one for one in made if one is not None]
+                        if any(one.sure for one in found):
+                            break
+    return sorted(found, key=lambda one: one.cost)
 
 
 def _narrow(model: Model, slot: int, rows: LogRows) -> float:
@@ -115,8 +138,8 @@ def _length(model: Model, slot: int) -> float:
 def configured(model: Model, positive: bool) -> bool:
     """Whether a person may have chosen the numbers of the curves of a model.
 
-    Any smooth rows lie on a power of a time far away, or on a piece of a slow wave: with odd numbers, of which most is
-    never used, these are curves through the rows, and not what was configured. positive: all rates are at least 0.
+    Any smooth rows lie on a power of a time far away, or on a piece of a slow wave: with unusual numbers, or where most
+    of it is never used, such a curve was not configured. positive: all rates are at least 0.
     """
     n = model.numbers
     ends = [*(n[part.start] for part in model.parts[1:]), math.inf]
@@ -129,7 +152,7 @@ def configured(model: Model, positive: bool) -> bool:
             over = n[part.end] <= max(model.seen, end if end < math.inf else 0.0)
             rises = n[part.first] < n[part.last] and digits_of(n[part.last]) > MOST_CHOSEN
             used = min(end, n[part.end]) - max(n[part.start], n[part.begin])
-            if max(times) > (ODD if over else 1) or (rises and not over):
+            if max(times) > (UNUSUAL if over else 1) or (rises and not over):
                 return False
             if end < n[part.end] and used < LEAST_USED * (n[part.end] - n[part.begin]):
                 return False
@@ -140,6 +163,3 @@ def digits_of_time(time: int | Fraction) -> float:
     if isinstance(time, int) or time.denominator == 1:
         return digits_of(int(time)) + 0.5
     return 3.0 + digits_of(time.numerator) + digits_of(time.denominator)
-
-
-__all__ = ["Candidate", "made_plain", "shifts"]

@@ -7,24 +7,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .curve_families import Array
 from .least_squares import nearest
-from .model import Model
+from .model import Array, Model
 from .work_budget import spend
 
 MOST_ROWS = 240
 MOST_STEPS = 16  # of least squares
 MISSED = 12  # rows that are looked at besides, where a fit misses them
 AGAIN = 3  # least squares, the rows that they miss taken in
-NEARLY = 1.3  # of the slack: how far off a fit may be before its numbers are plain
-WITHIN_REACH = 12.0  # of the slack: no nearest fit is sought where the least squares are further off
+NEARLY = 1.3  # of the tolerance: how far off a fit may be before its numbers are plain
+WITHIN_REACH = 12.0  # of the tolerance: no nearest fit is sought where the least squares are further off
 
 
 class LogRows:
     """Rows of a log, of which a fit looks at enough of them, and the size of its rates."""
 
-    def __init__(self, u: Array, y: Array, slack: Array, peak: float = 0.0) -> None:
-        self.u, self.y, self.slack = u, y, slack
+    def __init__(self, u: Array, y: Array, tolerance: Array, peak: float = 0.0) -> None:
+        self.u, self.y, self.tolerance = u, y, tolerance
         self.peak = peak or float(np.abs(y).max(initial=0)) or 1.0
         self.missed: set[int] = set()
 
@@ -39,17 +38,25 @@ class LogRows:
         even = np.linspace(0, n - 1, MOST_ROWS).astype(int)
         return self.only(np.unique(np.clip(np.concatenate([near, even, sorted(self.missed)]), 0, n - 1).astype(int)))
 
+    def later(self, by: Any) -> LogRows:
+        """The same rates at times that are later by so much."""
+        return LogRows(self.u + by, self.y, self.tolerance, self.peak)
+
+    def within(self, tolerance: Array) -> LogRows:
+        """The same rates with another tolerance."""
+        return LogRows(self.u, self.y, tolerance, self.peak)
+
     def only(self, rows: NDArray[np.integer[Any]]) -> LogRows:
-        return LogRows(self.u[rows], self.y[rows], self.slack[rows], self.peak)
+        return LogRows(self.u[rows], self.y[rows], self.tolerance[rows], self.peak)
 
     def off(self, model: Model, numbers: list[float] | None = None) -> Array:
-        """The residuals in units of the slack."""
+        """The residuals in units of the tolerance."""
         with np.errstate(all="ignore"):
-            result = (self.y - model(self.u, numbers)) / self.slack
+            result = (self.y - model(self.u, numbers)) / self.tolerance
         return np.where(np.isfinite(result), result, 1e300)
 
     def worst(self, model: Model) -> float:
-        """The worst residual; the rows that are missed by more than the slack are looked at from now on."""
+        """The worst residual; the rows that are missed by more than the tolerance are looked at from now on."""
         off = np.abs(self.off(model))
         missed = np.flatnonzero(off > 1)
         if len(missed) and len(self.u) > MOST_ROWS:
@@ -106,7 +113,7 @@ def _moved(model: Model, free: list[int], values: Array) -> list[float]:
     return model.tie(numbers)
 
 
-def fit(model: Model, rows: LogRows) -> float:
+def fit(model: Model, rows: LogRows, most: int = MOST_STEPS) -> float:
     """Move the free numbers to the least squares; the worst residual in units of the tolerance."""
     if free := model.free():
         some = rows.some(model)
@@ -119,7 +126,7 @@ def fit(model: Model, rows: LogRows) -> float:
             spend(0.2 * len(free))
             return -jacobian(model, free, some)
 
-        best = nearest(off, np.array([model.numbers[slot] for slot in free]), MOST_STEPS, slopes)
+        best = nearest(off, np.array([model.numbers[slot] for slot in free]), most, slopes)
         model.numbers = _moved(model, free, best)
     return rows.worst(model)
 
@@ -155,7 +162,7 @@ def evenly(model: Model, rows: LogRows, rounds: int = 6) -> float:
 
 
 def fits(model: Model, rows: LogRows, within: float = 1.0) -> bool:
-    """Whether every row can be within its slack, or `within` times it; the model's free numbers are moved there."""
+    """Whether every row can be within its tolerance, or `within` times it; the model's free numbers are moved there."""
     for _ in range(AGAIN):
         known = len(rows.missed)
         if fit(model, rows) <= within:
@@ -166,7 +173,7 @@ def fits(model: Model, rows: LogRows, within: float = 1.0) -> bool:
 
 
 def intervals(model: Model, rows: LogRows, only: int | None = None) -> dict[int, tuple[float, float]]:
-    """Between which values each free number may lie, the others moving along, while every row stays within its slack.
+    """Bounds of each free number, the others moving along, while every row stays within its tolerance.
 
     only: one slot, or all. By linear programming at the present numbers: rows are linear in small changes. Empty where
     no numbers fit.
@@ -175,26 +182,26 @@ def intervals(model: Model, rows: LogRows, only: int | None = None) -> dict[int,
         return {}
     free, some, columns, norms = normed
     residual, reach = some.off(model), 1e4 * np.sqrt(len(some.u))
+    sides = np.concatenate([-columns, columns])
+    worst = 1.001 * float(np.abs(residual).max())
     # Rows on the very edge of their last digit leave hardly any room, which rounding in the program may take away
-    within = max(1.0, 1.001 * float(np.abs(residual).max())) if np.abs(residual).max() < NEARLY else 1.0
-    sides, limits = np.concatenate([-columns, columns]), np.concatenate([within - residual, within + residual])
-    found = {}
-    for i, slot in enumerate(free):
-        if only not in (None, slot):
-            continue
-        aim, ends = np.zeros(len(free)), []
-        for sign in (1, -1):
-            aim[i] = sign
-            solved = _programmed(aim, sides, limits, (-reach, reach))
-            if solved is None:
-                return {}
-            ends.append(model.numbers[slot] + float(solved[i]) / float(norms[i]))
-        found[slot] = ends[0], ends[1]
-    return found
+    for within in (1.0, worst) if 1 < worst < NEARLY else (1.0,):
+        limits = np.concatenate([within - residual, within + residual])
+        found = {}
+        for i, slot in enumerate(free):
+            if only in (None, slot):
+                aim = np.eye(len(free))[i]
+                low, high = (_programmed(sign * aim, sides, limits, (-reach, reach)) for sign in (1, -1))
+                if low is None or high is None:
+                    break
+                found[slot] = (model.numbers[slot] + low[i] / norms[i], model.numbers[slot] + high[i] / norms[i])
+        else:
+            return found
+    return {}
 
 
 def around(model: Model, rows: LogRows) -> dict[int, tuple[float, float]]:
-    """As `intervals`, without a search and wider: how far the least squares move when every row moves by its slack."""
+    """As `intervals`, without a search and wider: how far least squares move when each row moves by its tolerance."""
     if (normed := _normed(model, rows)) is None:
         return {}
     free, _, columns, norms = normed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -15,33 +15,34 @@ from ...errors import ScheduleError
 from ...schedule.base import Schedule
 from ..epoch_lengths import is_told
 from ..log import Log
-from .candidate import Candidate, configured
-from .curve_families import Array
-from .joins import joins_of
-from .levels import held, stairs, steps_of
+from ..tolerances import PRINTED
+from .candidate import Candidate, configured, described
+from .fitting import LogRows
+from .joins import joined
+from .levels import held, levels, stairs
+from .model import Model
 from .multiplied_warmup import product
 from .recovered import Recovered
-from .repeats import cycles_of
+from .repeats import cyclic
 from .stated import horizon_of, numbers_of, stating
 from .step_lags import late_throughout, unsteady
 from .templates import recipes_of
 from .to_schedule import named, written
-from .trace import Trace, trace
+from .trace import Trace, isolated, trace
 from .undetermined import doubts
 from .work_budget import Exhausted, limited
 
 MOST_ROWS = 4000
-MOST_WORK = 5000.0  # see `spend`; some seconds of one processor
-PART_OF_WORK = 1600.0  # for each kind of recipe, before the search
+MOST_WORK = 4000.0  # see `spend`; about three seconds of one processor
+PART_OF_WORK = 900.0  # for each kind of recipe
+PART_FOR_MANY = 2200.0  # where recipes are fitted to many parts of the rows
 LOOSER = (1.0, 3.0, 30.0)
 PLAIN = 30.0  # the cost of a schedule with which the search is over
 NEAR = 1e-3  # of the peak: rows are never looked at more loosely than that
 MOST_SHOWN = 4
 COARSE = 0.8
 MUCH_LONGER = 3.5  # an alternative is at most that much longer
-MOST_ODD = 0.05  # of the rows may be outliers
-ROUNDING = 1e-6  # of the tolerance: half a digit is computed in binary
-Recipes = Callable[[Array, Array, Array, int | None], list[Candidate]]
+MOST_OUTLIERS = 0.05  # of the rows may be outliers
 
 
 def recover(log: Log, group: int = 0, unit: str | None = None) -> Recovered:
@@ -98,10 +99,11 @@ def _sought(rows: Trace, unit: str, shift: int | None, horizon: float | None) ->
     some, peak = rows.thinned(MOST_ROWS), float(np.abs(rows.rate).max())
     with limited(MOST_WORK):
         for looser in LOOSER:
-            loose = replace(some, slack=np.minimum(some.slack * looser, np.maximum(some.slack, NEAR * peak)))
+            tolerance = np.minimum(some.tolerance * looser, np.maximum(some.tolerance, NEAR * peak))
+            ways = _Search(LogRows(some.clock, some.rate, tolerance), rows, unit, shift, horizon)
             results: list[Recovered] = []
             with contextlib.suppress(Exhausted):
-                for found in _tried(loose, rows, unit, shift, horizon):
+                for found in ways.tried():
                     results += found
                     if any(one.exact and one.cost < PLAIN for one in found):
                         break
@@ -118,124 +120,140 @@ def _sought(rows: Trace, unit: str, shift: int | None, horizon: float | None) ->
     return Recovered(None, 0, (), unit, off, False, notes=(*rows.notes, note))
 
 
-def _tried(some: Trace, rows: Trace, unit: str, shift: int | None, horizon: float | None) -> Iterator[list[Recovered]]:
-    """Schedules of named recipes, of steps that are off, as stairs, and as curves one after another."""
-    whole = unit == "update" and len(some.clock) == len(rows.clock)
-    if whole and horizon is not None:
-        yield _in_part(partial(_steadied, partial(late_throughout, horizon=horizon), some, unit, shift))
-    first = _in_part(partial(_of_recipes, recipes_of, some, rows, unit, shift))
-    if unit == "epoch" and not any(one.exact and _in_whole_epochs(one) for one in first):
-        first += _in_part(partial(_of_recipes, partial(recipes_of, moved=True), some, rows, unit, shift))
-    yield first
-    if unit == "epoch":
-        yield _in_part(partial(_warmed_up, some, rows, unit, shift))
-    for recipes in (steps_of, cycles_of, joins_of):
-        yield _in_part(partial(_of_recipes, recipes, some, rows, unit, shift))
-    if whole:
-        yield _in_part(partial(_steadied, unsteady, some, unit, shift))
-    for moved in (0, -1, 1) if shift is None else (shift,):
-        if (levels := stairs(some.clock, some.rate, some.slack, moved)) is not None:
-            every, begins, rates, slacks = levels
-            plain = [one for one in recipes_of(begins, rates, slacks, 0) if one.shift == 0]
-            for found in plain[:2]:
-                if found.shift == 0 and not len(found.odd) and not found.lags:
-                    yield _results(replace(found, shift=moved), rows, unit, every)
-    if unit == "update":
-        yield _in_part(partial(_warmed_up, some, rows, unit, shift))
-    yield _in_part(partial(_without_outliers, some, rows, unit, shift))
+@dataclass(frozen=True)
+class _Search:
+    """The ways to describe some rows of a log; every schedule is then checked at all of them.
 
+    some: the rows, thinned. shift: that of the format, if it has one. horizon: as the log states it.
+    """
 
-def _without_outliers(some: Trace, rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
-    odd = some.outliers()
-    if not 0 < len(odd) <= MOST_ODD * len(some.clock):
+    some: LogRows
+    rows: Trace
+    unit: str
+    shift: int | None
+    horizon: float | None
+
+    def tried(self) -> Iterator[list[Recovered]]:
+        """Schedules of named recipes, of steps that are off, as stairs, and as curves one after another."""
+        some, shift, updates = self.some, self.shift, self.unit == "update"
+        whole = updates and len(some.u) == len(self.rows.clock)
+        if whole and self.horizon is not None:
+            yield self.steadied(partial(late_throughout, horizon=self.horizon))
+        first = self.part(lambda: self.all(recipes_of(some, shift)))
+        if not updates and not any(one.exact and _in_whole_epochs(one) for one in first):
+            first += self.part(lambda: self.all(recipes_of(some, shift, moved=True)))
+        yield first
+        yield self.part(self.without_outliers)
+        if not updates:
+            yield self.part(self.warmed_up, PART_FOR_MANY)
+        for structure in (levels, cyclic, joined):
+            yield self.part(partial(self.of, structure))
+        if whole:
+            yield self.steadied(unsteady)
+        yield self.part(self.as_stairs)
+        if updates:
+            yield self.part(self.warmed_up, PART_FOR_MANY)
+
+    def of(self, structure: Callable[[LogRows], Iterator[Model]]) -> list[Recovered]:
+        return self.all(described(structure, self.some, self.shift))
+
+    def part(self, results: Callable[[], list[Recovered]], most: float = PART_OF_WORK) -> list[Recovered]:
+        """Results, or none where they would take more than their part of the work."""
+        with contextlib.suppress(Exhausted, ScheduleError), limited(most):  # numbers that make no schedule
+            return results()
         return []
-    kept = np.delete(np.arange(len(some.clock)), odd)
-    columns = some.clock[kept], some.rate[kept], some.slack[kept]
-    found = [one for recipes in (recipes_of, cycles_of, joins_of) for one in recipes(*columns, shift)]
-    return _all([replace(one, odd=some.clock[odd]) for one in found], rows, unit)
+
+    def steadied(self, off: Callable[..., tuple[list[Candidate], Any]]) -> list[Recovered]:
+        """The schedules of a log whose steps are not those of the schedule."""
+
+        def moved() -> list[Recovered]:
+            found, by = off(self.some, self.shift)
+            if not found or found[0].lags:
+                return self.all(found)
+            most = int(abs(by).max())
+            note = f"the steps of {(by != 0).sum()} of {len(by)} rows are off; they were moved by at most {most}"
+            rows = replace(self.rows, clock=self.rows.clock + by, notes=(*self.rows.notes, note))
+            return [replace(one, jitter=most) for one in replace(self, rows=rows).all(found)]
+
+        return self.part(moved, PART_FOR_MANY)
+
+    def as_stairs(self) -> list[Recovered]:
+        """Schedules that are held for some steps: their levels are a schedule of their own."""
+        made: list[Recovered] = []
+        for shift in (0, -1, 1) if self.shift is None else (self.shift,):
+            if (known := stairs(self.some, shift)) is not None:
+                every, starts = known
+                plain = [one for one in recipes_of(starts, 0) if one.shift == 0][:2]
+                made += [one for each in plain for one in self.results(replace(each, shift=shift), every)]
+        return made
+
+    def warmed_up(self) -> list[Recovered]:
+        """The schedule of a log that begins with a warm-up that multiplies: the first that gives every row."""
+        made: list[Recovered] = []
+        for warm in product(self.some, self.shift):
+            one = replace(self.result(warm.schedule, warm.decay), lags=warm.lags, cost=warm.cost)
+            made.append(self.checked(one))
+            if made[-1].exact:
+                return made[-1:]
+        return made[:1]
+
+    def without_outliers(self) -> list[Recovered]:
+        """The schedules of a log of which a few rows are on no curve."""
+        outliers, n = isolated(self.some.y, self.some.tolerance), len(self.some.u)
+        if not 0 < len(outliers) <= MOST_OUTLIERS * n:
+            return []
+        kept = self.some.only(np.delete(np.arange(n), outliers))
+        found = recipes_of(kept, self.shift)
+        found += [one for structure in (cyclic, joined) for one in described(structure, kept, self.shift)]
+        return self.all([replace(one, outliers=tuple(self.some.u[outliers].tolist())) for one in found])
+
+    def all(self, found: list[Candidate]) -> list[Recovered]:
+        positive = bool(self.rows.rate.min() >= 0)
+        likely = [one for one in found if configured(one.model, positive)]
+        return [result for one in likely[:MOST_SHOWN] for result in self.results(one)]
+
+    def results(self, found: Candidate, every: int | None = None) -> list[Recovered]:
+        """The first way to write a model that gives every row, or else the last one; every: held for so many steps."""
+        made: list[Recovered] = []
+        for write in (named, written):
+            with contextlib.suppress(ScheduleError, ArithmeticError):  # numbers that make no schedule
+                if (schedule := write(found.model)) is not None:
+                    for one in [schedule] if every is None else held(found, schedule, every):
+                        made.append(self.checked(self.result(one, found)))
+                        if made[-1].exact:
+                            return made[-1:]
+        return made[-1:]
+
+    def result(self, schedule: Schedule, found: Candidate) -> Recovered:
+        model, n = found.model, found.model.numbers
+        ends = [n[part.start] for part in model.parts[1:]] + [max(model.seen, n[model.parts[-1].end])]
+        pieces = [
+            (part.name, n[part.start], end, n[part.first], n[part.last])
+            for part, end in zip(model.parts, ends, strict=True)
+        ]
+        return Recovered(
+            schedule,
+            found.shift,
+            found.lags,
+            self.unit,
+            0.0,
+            False,
+            pieces=tuple(pieces),
+            outliers=found.outliers,
+            undetermined=doubts(found),
+            notes=self.rows.notes,
+            cost=found.cost,
+        )
+
+    def checked(self, result: Recovered) -> Recovered:
+        """With its residual over every row, and whether it is exact."""
+        rows = self.rows
+        off = np.abs(result.rates(rows.clock) - rows.rate)
+        kept = ~np.isin(rows.clock, result.outliers)
+        peak = float(np.abs(rows.rate).max()) or 1.0
+        exact = bool((off <= rows.tolerance * (1 + PRINTED))[kept].all())
+        return replace(result, residual=float(off[kept].max(initial=0) / peak), exact=exact)
 
 
 def _in_whole_epochs(found: Recovered) -> bool:
     return all(begin == round(begin) and end == round(end) for _, begin, end, *_ in found.pieces)
-
-
-def _warmed_up(some: Trace, rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
-    """The schedule of a log that begins with a warm-up that multiplies: the first that gives every row."""
-    made: list[Recovered] = []
-    for warm in product(some.clock, some.rate, some.slack, shift):
-        found = warm.decay
-        one = Recovered(warm.schedule, found.shift, warm.lags, unit, 0.0, False, cost=warm.cost, notes=rows.notes)
-        residual, exact = _checked(one, rows, np.array([]))
-        made.append(replace(one, residual=residual, exact=exact, undetermined=doubts(found), pieces=_pieces(found)))
-        if exact:
-            return made[-1:]
-    return made[:1]
-
-
-def _of_recipes(recipes: Recipes, some: Trace, rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
-    return _all(recipes(some.clock, some.rate, some.slack, shift), rows, unit)
-
-
-def _in_part(results: Callable[[], list[Recovered]]) -> list[Recovered]:
-    """Results, or none where they would take more than their part of the work."""
-    with contextlib.suppress(Exhausted, ScheduleError), limited(PART_OF_WORK):  # numbers that make no schedule
-        return results()
-    return []
-
-
-def _steadied(steadied: Callable[..., Any], rows: Trace, unit: str, shift: int | None) -> list[Recovered]:
-    """The schedules of a log whose steps are not those of the schedule."""
-    found, by = steadied(rows.clock, rows.rate, rows.slack, shift)
-    if not found or found[0].lags:
-        return _all(found, rows, unit)
-    note = f"the steps of {(by != 0).sum()} of {len(by)} rows are off; they were moved by at most {abs(by).max()}"
-    every = _all(found, replace(rows, clock=rows.clock + by, notes=(*rows.notes, note)), unit)
-    return [replace(one, jitter=int(abs(by).max())) for one in every]
-
-
-def _all(found: list[Candidate], rows: Trace, unit: str) -> list[Recovered]:
-    positive = bool(rows.rate.min() >= 0)
-    likely = [one for one in found if configured(one.model, positive)]
-    return [result for one in likely[:MOST_SHOWN] for result in _results(one, rows, unit)]
-
-
-def _results(found: Candidate, rows: Trace, unit: str, every: int | None = None) -> list[Recovered]:
-    """The first way to write a model that gives every row, or else the last one."""
-    schedules: list[Schedule] = []
-    for make in (named, written):
-        with contextlib.suppress(ScheduleError, ArithmeticError):  # numbers that make no schedule
-            if (schedule := make(found.model)) is not None:
-                schedules += [schedule] if every is None else held(found, schedule, every)
-    for schedule in schedules:
-        result = Recovered(schedule, found.shift, found.lags, unit, 0.0, False)
-        residual, exact = _checked(result, rows, found.odd)
-        if exact or schedule is schedules[-1]:
-            return [
-                replace(
-                    result,
-                    residual=residual,
-                    exact=exact,
-                    pieces=_pieces(found),
-                    outliers=tuple(found.odd.tolist()),
-                    undetermined=doubts(found),
-                    notes=rows.notes,
-                    cost=found.cost,
-                )
-            ]
-    return []
-
-
-def _checked(result: Recovered, rows: Trace, odd: Array) -> tuple[float, bool]:
-    """The schedule itself, at every row: its residual, and whether it is exact."""
-    off = np.abs(result.rates(rows.clock) - rows.rate)
-    kept = ~np.isin(rows.clock, odd)
-    peak = float(np.abs(rows.rate).max()) or 1.0
-    return float(off[kept].max(initial=0) / peak), bool((off <= rows.slack * (1 + ROUNDING))[kept].all())
-
-
-def _pieces(found: Candidate) -> tuple[tuple[str, float, float, float, float], ...]:
-    n, parts = found.model.numbers, found.model.parts
-    ends = [n[part.start] for part in parts[1:]] + [max(found.model.seen, n[parts[-1].end])]
-    return tuple(
-        (part.name, n[part.start], end, n[part.first], n[part.last]) for part, end in zip(parts, ends, strict=True)
-    )

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .candidate import Candidate, made_plain, shifts
-from .curve_families import Array
 from .fitting import NEARLY, LogRows, fits
-from .model import Model
+from .model import Array, Model
 from .outline import outline, ways
 from .templates import curves_of, models
-from .work_budget import Exhausted
 
 MOST_JOINS = 12
 FAST = 8.0  # times as fast as just before and just after: a jump, where a steep curve has steep neighbours
 
 
-def joins_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
-    """The curves one after another that give every row, the plainest first."""
-    found: list[Candidate] = []
-    with contextlib.suppress(Exhausted):  # what was found before is kept
-        for shift in shifts(preferred):
-            rows = LogRows(clock + shift[0], rate, slack)
-            for model in joined(rows):
-                if fits(model, rows, NEARLY):
-                    one = made_plain(model, rows, shift, only_sure=any(one.sure for one in found))
-                    found += [one] if one is not None else []
-    return sorted(found, key=lambda one: one.cost)
-
-
 def joined(rows: LogRows, loose: Array | None = None) -> Iterator[Model]:
     """The model of curves that begin where the rate jumps, each fitted by itself to its own rows."""
-    jumps = _jumps(rows.u, rows.y, rows.slack)
+    jumps = _jumps(rows)
     if not 1 <= len(jumps) <= MOST_JOINS:
         return
     if loose is not None:
-        rows = LogRows(rows.u, rows.y, loose)
+        rows = rows.within(loose)
     whole: Model | None = None
     for first, stop in itertools.pairwise([0, *jumps.tolist(), len(rows.u)]):
         own = rows.only(np.arange(first, stop))
@@ -56,7 +39,7 @@ def joined(rows: LogRows, loose: Array | None = None) -> Iterator[Model]:
 
 def _pieces(rows: LogRows, gap: tuple[float, float] | None) -> Iterator[Model]:
     """The models of a part of the rows that begin at 0, in a gap, or at 0 and are in force from a gap on."""
-    seen = outline(rows.u, rows.y, rows.slack)
+    seen = outline(rows)
     if seen is None:
         return
     for curve in curves_of(seen):
@@ -79,13 +62,13 @@ def _from(model: Model, gap: tuple[float, float]) -> None:
     model.gaps[first.start], model.cuts[first.start] = gap, gap[1]
 
 
-def _jumps(t: Array, y: Array, slack: Array) -> NDArray[np.int64]:
+def _jumps(rows: LogRows) -> NDArray[np.int64]:
     """Rows before which the rate jumps, or rises again after it fell."""
-    moved = np.abs(np.diff(y))
-    speed = np.pad(moved / np.diff(t), 1)
+    moved = np.abs(np.diff(rows.y))
+    speed = np.pad(moved / np.diff(rows.u), 1)
     fast = speed[1:-1] > FAST * np.maximum(speed[:-2], speed[2:])
-    fast &= moved > FAST * np.maximum(slack[1:], slack[:-1])
-    way = np.where(fast, 0, ways(y, slack))
+    fast &= moved > FAST * np.maximum(rows.tolerance[1:], rows.tolerance[:-1])
+    way = np.where(fast, 0, ways(rows))
     moving = np.flatnonzero(way)
     again = [int(b) for a, b in itertools.pairwise(moving) if way[a] < 0 < way[b]]
     return np.unique(np.append(np.flatnonzero(fast), again).astype(np.int64)) + 1

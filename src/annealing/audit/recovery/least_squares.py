@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .curve_families import Array
+from .model import Array
 from .work_budget import spend
 
 FAR = 1e100  # what a residual is at most, so that its square is still a number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,14 +10,12 @@ from numpy.typing import NDArray
 from ... import recipes, shapes
 from ...schedule.base import Schedule
 from ..intervals import roundest, shortest
-from .candidate import Candidate, made_plain, shifts
+from .candidate import Candidate
 from .change_times import even
-from .curve_families import Array
-from .fitting import NEARLY, LogRows, fits
+from .fitting import LogRows
 from .model import FittedPart, Model
 from .outline import Outline, outline, ways
 from .templates import begun
-from .work_budget import Exhausted
 
 MOST_LEVELS = 100
 LEAST_ROWS = 3  # of a level, on average
@@ -26,28 +23,20 @@ LEAST_STAIRS = 5
 ROUNDED = 1e-12
 
 
-def steps_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
-    """The levels after a warm-up that give every row, the plainest first."""
-    seen = outline(clock, rate, slack)
-    drops = np.flatnonzero(ways(rate, slack) < 0) + 1
-    if seen is None or not 1 <= len(drops) <= MOST_LEVELS or len(clock) - seen.top < LEAST_ROWS * (len(drops) + 1):
-        return []
-    found: list[Candidate] = []
-    with contextlib.suppress(Exhausted):  # what was found before is kept
-        for shift in shifts(preferred):
-            rows = LogRows(clock + shift[0], rate, slack)
-            for model in _models(seen, drops, rows, shift[0]):
-                if fits(model, rows, NEARLY) and (one := made_plain(model, rows, shift)) is not None:
-                    found.append(one)
-                    break
-    return sorted(found, key=lambda one: one.cost)
+def levels(rows: LogRows) -> Iterator[Model]:
+    """Models of levels after a warm-up."""
+    seen = outline(rows)
+    drops = np.flatnonzero(ways(rows) < 0) + 1
+    few = 1 <= len(drops) <= MOST_LEVELS
+    if seen is not None and few and len(rows.u) - seen.top >= LEAST_ROWS * (len(drops) + 1):
+        yield from _models(seen, drops, rows, 0)
 
 
 def _models(seen: Outline, drops: NDArray[np.int64], rows: LogRows, shift: int) -> Iterator[Model]:
     """Models of levels at even times that a factor makes, at any times, and of free ones."""
     gaps = [(float(rows.u[row - 1]), float(rows.u[row])) for row in drops]
     # The last levels tell the factor best, since its power grows
-    factor = _factor(seen, drops)
+    factor = _factor(rows, seen.top, drops)
     for by, at_even in ((factor, True), (factor, False), (None, False)):
         for model, start, peak in begun(seen, shift):
             if model.parts and not seen.top:  # a warm-up that no row shows
@@ -68,20 +57,21 @@ def _models(seen: Outline, drops: NDArray[np.int64], rows: LogRows, shift: int) 
             yield model
 
 
-def _factor(seen: Outline, drops: NDArray[np.int64]) -> float | None:
+def _factor(rows: LogRows, top: int, drops: NDArray[np.int64]) -> float | None:
     """The plainest factor with which each level is the one before it, as far as digits tell."""
-    peak = shortest(seen.peak - float(seen.slack[seen.top]), seen.peak + float(seen.slack[seen.top]))
-    levels, slack, powers = seen.y[drops], seen.slack[drops], 1 / np.arange(1, len(drops) + 1)
-    if peak <= 0 or (levels - slack <= 0).any():
+    peak = shortest(float(rows.y[top] - rows.tolerance[top]), float(rows.y[top] + rows.tolerance[top]))
+    levels, tolerance, powers = rows.y[drops], rows.tolerance[drops], 1 / np.arange(1, len(drops) + 1)
+    if peak <= 0 or (levels - tolerance <= 0).any():
         return None
-    low = float((((levels - slack) / peak) ** powers).max())
-    high = float((((levels + slack) / peak) ** powers).min())
+    low = float((((levels - tolerance) / peak) ** powers).max())
+    high = float((((levels + tolerance) / peak) ** powers).min())
     return shortest(low, high) if low <= high else None
 
 
-def stairs(clock: Array, rate: Array, slack: Array, shift: int) -> tuple[int, Array, Array, Array] | None:
-    """How many steps a stair is long, and for each its time, level and slack; None where the rows are no stairs."""
-    change = np.flatnonzero(np.abs(np.diff(rate)) > np.maximum(slack[1:], slack[:-1])) + 1
+def stairs(log: LogRows, shift: int) -> tuple[int, LogRows] | None:
+    """How many steps a stair is long, and a row for the start of each; None where the rows are no stairs."""
+    clock = log.u
+    change = np.flatnonzero(np.abs(np.diff(log.y)) > np.maximum(log.tolerance[1:], log.tolerance[:-1])) + 1
     if len(change) < LEAST_STAIRS or change[-1] - change[0] < 2 * (len(change) - 1):
         return None
     # A change is seen only between two rows: every row pair bounds the length of a level
@@ -96,7 +86,7 @@ def stairs(clock: Array, rate: Array, slack: Array, shift: int) -> tuple[int, Ar
         return None
     begins = np.concatenate([[0.0], (count * every).astype(float)])
     rows = np.concatenate([[0], change])
-    return every, begins, rate[rows], slack[rows]
+    return every, LogRows(begins, log.y[rows], log.tolerance[rows])
 
 
 def held(found: Candidate, schedule: Schedule, every: int) -> list[Schedule]:

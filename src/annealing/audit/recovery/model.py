@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ... import shapes
 from ...errors import ScheduleError
-from .curve_families import Array
 
+Array = NDArray[np.float64]
 ShapeFamily = Callable[[float], shapes.Shape]
 
 

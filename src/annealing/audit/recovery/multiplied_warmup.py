@@ -20,8 +20,9 @@ from ... import recipes
 from ...schedule.base import Schedule
 from ..intervals import digits_of, roundest
 from .candidate import Candidate, configured, digits_of_time
-from .curve_families import FAMILIES, Array, CurveFamily
-from .curve_fit import fitted
+from .decay_curves import COSINE, LINE, CurveFamily, fitted
+from .fitting import LogRows
+from .model import Array
 from .round_numbers import one_update_off
 from .templates import recipes_of
 from .to_schedule import Time, written
@@ -30,8 +31,6 @@ from .work_budget import Exhausted
 MOST_WARM = 0.9  # of the rows
 LEAST_WARM = 100  # updates
 MOST_UPDATES = 1e9  # in an epoch
-SMOOTH = [family for family in FAMILIES if family.name in ("line", "wave")]  # the decays that YOLO's trainers have
-LOOSE = 1.6  # a least-squares fit is within this many times the tolerance where an exact one exists
 LEAST_SLOPE = 1e-9  # per step: a flat log has none
 BIAS = 0.1  # where YOLO's trainers begin the rate of biases
 NEEDED = 2  # rows below the decay: as many as numbers, which are then taken only if they are round
@@ -46,48 +45,50 @@ class WarmedUp(NamedTuple):
     cost: float
 
 
-def product(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[WarmedUp]:
+def product(rows: LogRows, preferred: int | None) -> list[WarmedUp]:
     """The descriptions of a log that begins with such a warm-up, the shortest first."""
     found: list[WarmedUp] = []
+    n = len(rows.u)
     with contextlib.suppress(Exhausted):  # what was found before is kept
-        for family in SMOOTH:
-            first = bisect_left(range(len(clock) - 4), True, key=partial(_smooth, family, (clock, rate, slack)))
-            for late in (0, 1) if 2 <= first <= MOST_WARM * len(clock) else ():
-                after = clock[first:] - late, rate[first:], slack[first:], preferred
-                lags = ((float(clock[first]), 1),) if late else ()
-                for decay in recipes_of(*after, [family])[:3]:
-                    if not configured(decay.model, bool(rate.min() >= 0)):
+        for family in (LINE, COSINE):  # the decays that YOLO's trainers have
+            first = bisect_left(range(n - 4), True, key=partial(_smooth, family, rows))
+            for late in (0, 1) if 2 <= first <= MOST_WARM * n else ():
+                lags = ((float(rows.u[first]), 1),) if late else ()
+                warm, after = rows.only(np.arange(first)), rows.only(np.arange(first, n)).later(-late)
+                for decay in recipes_of(after, preferred, [family])[:3]:
+                    if not configured(decay.model, bool(rows.y.min() >= 0)):
                         continue
-                    schedule, u = written(decay.model), clock[:first] + decay.shift
-                    factor = _factor(u, rate[:first], slack[:first], np.asarray(schedule(u)))
+                    schedule, u = written(decay.model), warm.u + decay.shift
+                    factor = _factor(u, warm.y, warm.tolerance, np.asarray(schedule(u)))
                     if factor is not None:
                         cost = decay.cost + 5.0 + len(lags) + digits_of(factor[2]) + digits_of_time(factor[1])
                         cost += digits_of(Fraction(factor[0]).denominator)
                         found.append(WarmedUp(_written(schedule, *factor), decay, lags, cost))
+            if found:  # a slow cosine is nearly a line too, with more numbers
+                break
     return sorted(found, key=lambda one: one.cost)
 
 
-def _smooth(family: CurveFamily, rows: tuple[Array, Array, Array], first: int) -> bool:
+def _smooth(family: CurveFamily, rows: LogRows, first: int) -> bool:
     """Whether the rows from one on lie on one curve of a family."""
-    t, y, slack = (column[first:] for column in rows)
-    return fitted(family, t, y, slack * LOOSE) is not None
+    return fitted(family, rows.only(np.arange(first, len(rows.u))), 0.0) is not None
 
 
-def _factor(u: Array, rate: Array, slack: Array, decay: Array) -> tuple[Time, Time, float] | None:
+def _factor(u: Array, rate: Array, tolerance: Array, decay: Array) -> tuple[Time, Time, float] | None:
     """Where the line x begins, how long it is, and the rate b at its beginning."""
-    warm = np.abs(rate - decay) > slack
+    warm = np.abs(rate - decay) > tolerance
     rows = int(np.flatnonzero(warm).max(initial=-1)) + 1
     if rows < NEEDED or not warm[:rows].all():
         return None
-    u, rate, slack, decay = u[:rows], rate[:rows], slack[:rows], decay[:rows]
+    u, rate, tolerance, decay = u[:rows], rate[:rows], tolerance[:rows], decay[:rows]
     # The base rate is 0, or that of YOLO's biases: with few rows a free one would fit anything
-    lines = (_line(u, rate, slack, decay, base) for base in (0.0, BIAS))
+    lines = (_line(u, rate, tolerance, decay, base) for base in (0.0, BIAS))
     return next((line for line in lines if line is not None), None)
 
 
-def _line(u: Array, rate: Array, slack: Array, decay: Array, base: float) -> tuple[Time, Time, float] | None:
+def _line(u: Array, rate: Array, tolerance: Array, decay: Array, base: float) -> tuple[Time, Time, float] | None:
     """Where the line x begins and how long it is, for a rate b at its beginning; None where x is no line."""
-    share, doubt = (rate - base) / (decay - base), slack / np.abs(decay - base)
+    share, doubt = (rate - base) / (decay - base), tolerance / np.abs(decay - base)
     columns = np.stack([np.ones_like(u), u], 1) / doubt[:, None]
     level, slope = np.linalg.lstsq(columns, share / doubt, rcond=None)[0]
     if not (slope > LEAST_SLOPE and (np.abs(share - level - slope * u) <= 1.5 * doubt).all()):

@@ -1,8 +1,7 @@
-"""Restarts and triangles, tried before any search: parts of which each is the one before it, later by one length."""
+"""Cosines again and again: warm restarts, and a cosine that goes back as it came."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterator
 
@@ -11,54 +10,45 @@ from numpy.typing import NDArray
 
 from ... import shapes
 from ..intervals import shortest
-from .candidate import Candidate, made_plain, shifts
-from .curve_families import FAMILIES, Array
-from .curve_fit import fitted
-from .curve_parts import part_of
-from .fitting import NEARLY, LogRows, fits
-from .model import FittedPart, Model
-from .outline import LOOSE, outline, ways
+from .decay_curves import COSINE, fitted
+from .fitting import LogRows
+from .model import Array, FittedPart, Model
+from .outline import outline, ways
+from .polylines import polylines
 from .templates import begun
-from .work_budget import Exhausted
 
 LEAST_ROWS = 5  # of a run that is fitted by itself
 GROWTHS = (1.0, 2.0, 3.0, 1.5, 4.0, 1.25, 1.2, 5.0)
 ALIKE = 0.02  # of themselves, by which lengths may be off a growth, and peaks off a factor
 MOST_RUNS = 60
-WAVE = next(family for family in FAMILIES if family.name == "wave")
-
-
-def cycles_of(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
-    """The warm restarts or triangles that give every row, the plainest first."""
-    found: list[Candidate] = []
-    with contextlib.suppress(Exhausted):  # what was found before is kept
-        for shift in shifts(preferred):
-            rows = LogRows(clock + shift[0], rate, slack)
-            for model in cyclic(rows):
-                if fits(model, rows, NEARLY):
-                    one = made_plain(model, rows, shift, only_sure=any(one.sure for one in found))
-                    found += [one] if one is not None else []
-                    if any(one.sure for one in found):
-                        break
-    return sorted(found, key=lambda one: one.cost)
 
 
 def cyclic(rows: LogRows) -> Iterator[Model]:
-    """Models of restarts or of triangles, as their rows look."""
-    way = ways(rows.y, rows.slack)
+    """Models of lines that meet, of restarts, or of a cosine that rises again, as their rows look."""
+    yield from polylines(rows)
+    way = ways(rows)
     falling, rising = np.flatnonzero(way < 0), np.flatnonzero(way > 0)
     if len(falling) and len(rising) and rising[-1] > falling[0]:
         again = rising[rising > falling[0]] + 1
-        yield from _restarts(rows, again) if (np.diff(again) > 2).all() else _triangles(rows, way)
-    elif len(falling) and len(rising) > 2:
-        yield from _three_phases(rows)
+        yield from _restarts(rows, again) if (np.diff(again) > 2).all() else _mirrored(rows, int(again[0]))
+
+
+def _mirrored(rows: LogRows, turn: int) -> Iterator[Model]:
+    """Models of a cosine that goes back as it came, as PyTorch's does after its end."""
+    seen = outline(rows.only(np.arange(turn)))
+    if seen is None or (curve := seen.curve(COSINE)) is None:
+        return
+    for model, start, peak in begun(seen, 0):
+        end, floor = model.slot(curve.numbers[curve.parts[0].end], "time"), model.slot(float(rows.y[turn - 1]), "value")
+        model.parts.append(FittedPart(shapes.cosine, start, start, end, peak, floor, mirror=True))
+        model.seen = float(rows.u[-1])
+        yield model
 
 
 def _restarts(rows: LogRows, again: NDArray[np.int64]) -> Iterator[Model]:
     """Models of half cosine waves that begin at rows, after a warm-up."""
     edges = [0, *(int(row) for row in again), len(rows.u)]
-    first = slice(0, edges[1])
-    seen = outline(rows.u[first], rows.y[first], rows.slack[first])
+    seen = outline(rows.only(np.arange(edges[1])))
     if seen is None or len(again) > MOST_RUNS:
         return
     waves = [_wave(rows, max(a, seen.fall), b) for a, b in itertools.pairwise(edges)]
@@ -93,17 +83,12 @@ def _unlike(waves: list[tuple[int, float, float, float, float]], growth: float) 
 
 def _wave(rows: LogRows, first: int, stop: int) -> tuple[float, float, float, float] | None:
     """Begin, end, top and floor of the half wave through some rows; the last row may lie after its end."""
-    some = slice(first, stop - 1)
     if stop - 1 - first < LEAST_ROWS:
         return None
-    u = rows.u[some]
-    curve = fitted(WAVE, u, rows.y[some], rows.slack[some] * LOOSE)
-    if curve is None:
+    curve = fitted(COSINE, rows.only(np.arange(first, stop - 1)), float(rows.u[max(first - 1, 0)]))
+    if curve is None or curve.numbers[curve.parts[0].first] < curve.numbers[curve.parts[0].last]:
         return None
-    model = Model()
-    part, n = part_of(model, curve, u, model.slot(float(u[0]), "time")), model.numbers
-    if part.shape is not shapes.cosine or part.mirror or n[part.first] < n[part.last]:
-        return None
+    part, n = curve.parts[0], curve.numbers
     return n[part.begin], n[part.end], n[part.first], n[part.last]
 
 
@@ -135,51 +120,3 @@ def _repeated(
         model.parts.append(FittedPart(shapes.cosine, at, at, until, top, low))
         at = until
     return model
-
-
-def _three_phases(rows: LogRows) -> Iterator[Model]:
-    """Models of one cycle whose fall is as long as its rise, with a further fall after it."""
-    seen = outline(rows.u, rows.y, rows.slack)
-    assert seen is not None
-    for model, until, peak in begun(seen, 0):
-        if not model.parts or model.told > 1 or model.parts[0].first in model.fixed:
-            continue
-        rise, n = model.parts[0], model.numbers
-        down = model.tied({until: 2.0}, "time")
-        later = np.flatnonzero(rows.u > n[down])
-        if len(later) < 2:
-            continue
-        t, y = rows.u[later], rows.y[later]
-        # Where the rows reach the end itself the curve bends: a fit that starts beside it would be led astray
-        end = model.slot(round(t[-1] + (t[-1] - t[0]) * y[-1] / max(y[0] - y[-1], 1e-300)), "time")
-        model.parts.append(FittedPart(rise.shape, until, until, down, peak, rise.first))
-        model.parts.append(FittedPart(rise.shape, down, down, end, rise.first, model.tied({rise.first: 1e-4}, "value")))
-        model.told += 2.0
-        yield model
-
-
-def _triangles(rows: LogRows, way: NDArray[np.int64]) -> Iterator[Model]:
-    """Models of lines up and down between two values, with one length or with two."""
-    moving = np.flatnonzero(way)
-    turns = [int(b) for a, b in itertools.pairwise(moving) if way[a] != way[b]]
-    edges = [0, *turns, len(rows.u) - 1]
-    if way[moving[0]] < 0 or len(turns) > MOST_RUNS or min(np.diff(edges)[:-1]) < 2:
-        return
-    lines = [np.polyfit(rows.u[a + 1 : b], rows.y[a + 1 : b], 1) for a, b in itertools.pairwise(edges) if b - a > 2]
-    if len(lines) < 2:
-        return
-    meets = [-(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(lines)]
-    low, high = float(np.polyval(lines[0], 0)), float(np.polyval(lines[0], meets[0]))
-    up, down = float(meets[0]), float(np.mean(np.diff(meets)[::2])) if len(meets) > 1 else float(meets[0])
-    for same in (True, False):
-        model = Model(seen=float(rows.u[-1]))
-        at = model.slot(0.0, "time", fixed=True)
-        ends = model.slot(low, "value"), model.slot(high, "value")
-        rise = model.slot((up + down) / 2 if same else up, "time")
-        fall = rise if same else model.slot(down, "time")
-        for i in range(1, len(edges)):
-            terms = {rise: float(i)} if same else {rise: float((i + 1) // 2), fall: float(i // 2)}
-            until = model.tied(terms, "time")
-            model.parts.append(FittedPart(shapes.linear, at, at, until, *(ends if i % 2 else ends[::-1])))
-            at = until
-        yield model

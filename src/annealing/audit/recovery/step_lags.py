@@ -8,17 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .candidate import Candidate, shifts
-from .curve_families import Array
+from .candidate import Candidate, described, shifts
 from .fitting import NEARLY, LogRows, fit
-from .joins import joined, joins_of
-from .model import Model
+from .joins import joined
+from .model import Array, Model
 from .outline import outline
-from .repeats import cycles_of, cyclic
+from .repeats import cyclic
 from .stated_horizon import late_by_horizon
 from .templates import curves_of, models, recipes_of
 
@@ -34,109 +34,112 @@ LEAST_KNOWN = 5  # rows, from which a curve that begins after the known ones is 
 ROUNDS = 3
 
 
-def late_throughout(
-    clock: Array, rate: Array, slack: Array, preferred: int | None, horizon: float
-) -> tuple[list[Candidate], Steps]:
+def late_throughout(rows: LogRows, preferred: int | None, horizon: float) -> tuple[list[Candidate], Steps]:
     """Recipes that end at a horizon that the log states, and the steps by which its rows are late, even the first."""
-    if len(clock) >= LEAST_ROWS and (clock == np.round(clock)).all():
-        by = late_by_horizon(clock, rate, slack, horizon)
+    if len(rows.u) >= LEAST_ROWS and (rows.u == np.round(rows.u)).all():
+        by = late_by_horizon(rows, horizon)
         if by is not None and (by != -1).any():  # one step throughout is a shift
-            return [_lagging(one, by, clock) for one in _plain(clock + by, rate, slack, 0) if one.shift == 0], by
-    return [], np.zeros(len(clock), np.int64)
+            return [_lagging(one, by, rows.u) for one in _plain(rows.later(by), 0) if one.shift == 0], by
+    return [], np.zeros(len(rows.u), np.int64)
 
 
-def unsteady(clock: Array, rate: Array, slack: Array, preferred: int | None) -> tuple[list[Candidate], Steps]:
+def _steepest(rows: LogRows) -> Array:
+    """By how much the rate moves in a step, before a row or after it."""
+    steep = np.abs(np.diff(rows.y) / np.diff(rows.u))
+    return np.asarray(np.maximum(np.append(steep, 0), np.insert(steep, 0, 0)))
+
+
+def unsteady(rows: LogRows, preferred: int | None) -> tuple[list[Candidate], Steps]:
     """Recipes that give every row once its clock is moved by whole steps, and these steps."""
-    if len(clock) >= LEAST_ROWS and (clock == np.round(clock)).all():
-        steep = np.abs(np.diff(rate) / np.diff(clock))
-        loose = slack + np.maximum(np.append(steep, 0), np.insert(steep, 0, 0))
+    if len(rows.u) >= LEAST_ROWS and (rows.u == np.round(rows.u)).all():
+        loose = rows.tolerance + _steepest(rows)
         for shift, _ in shifts(preferred):
-            for model in _loosely(clock + shift, rate, slack, loose):
-                rows = clock + shift, rate, slack
-                for by in (_late(model.copy(), *rows), _here_and_there(model, *rows, loose)):
-                    found = [] if by is None else _plain(clock + by, rate, slack, preferred)
-                    if by is not None and found:
-                        return [_lagging(one, by, clock) for one in found], by
-    return [], np.zeros(len(clock), np.int64)
+            moved = rows.later(shift)
+            for model in _loosely(moved, loose):
+                for by in (_late(model.copy(), moved), _here_and_there(model, moved, loose)):
+                    if by is not None and by.any() and (found := _plain(rows.later(by), preferred)):
+                        return [_lagging(one, by, rows.u) for one in found], by
+    return [], np.zeros(len(rows.u), np.int64)
 
 
-def _plain(clock: Array, rate: Array, slack: Array, preferred: int | None) -> list[Candidate]:
+def _plain(rows: LogRows, preferred: int | None) -> list[Candidate]:
     """The recipes of steps that were moved, where their numbers can hardly be chance."""
-    for recipes in (recipes_of, cycles_of, joins_of):
-        if found := [one for one in recipes(clock, rate, slack, preferred) if one.sure]:
-            return found
-    return []
+    makers = (recipes_of, partial(described, cyclic), partial(described, joined))
+    every = (make(rows, preferred) for make in makers)
+    return next((sure for found in every if (sure := [one for one in found if one.sure])), [])
 
 
-def _late(model: Model, clock: Array, rate: Array, slack: Array) -> Steps | None:
+def _late(model: Model, rows: LogRows) -> Steps | None:
     """The steps, always more, by which rows are late to a model that fits the first ones."""
-    known, by = 0, np.zeros(len(clock), np.int64)
-    while known < len(clock):
+    n, known, by = len(rows.u), 0, np.zeros(len(rows.u), np.int64)
+    while known < n:
         # The rows to come may all be as late as the last known one, or only the next of them
-        rest = len(clock) - known
-        for power in range(1 + int(math.log(max(rest / LEAST_KNOWN, 1), 1 / FEWER))):
-            some, before = slice(0, known + math.ceil(rest * FEWER**power)), model.numbers
-            if some.stop >= LEAST_ROWS and fit(model, LogRows((clock + by)[some], rate[some], slack[some])) <= NEARLY:
+        for power in range(1 + int(math.log(max((n - known) / LEAST_KNOWN, 1), 1 / FEWER))):
+            stop, before = known + math.ceil((n - known) * FEWER**power), model.numbers
+            if stop >= LEAST_ROWS and fit(model, rows.later(by).only(np.arange(stop))) <= NEARLY:
                 break
             model.numbers = before  # too many rows lead it astray
         else:
             return None
         model.cuts = {slot: model.numbers[slot] - CLOSE for slot in model.cuts}  # rows are moved over those
-        by, reached = _lags(model, clock, rate, slack)
+        by, reached = _lags(model, rows)
         if reached <= known:
             return None
         known = reached
-    return by if by.any() else None
+    return by
 
 
-def _lags(model: Model, clock: Array, rate: Array, slack: Array) -> tuple[Steps, int]:
+def _lags(model: Model, rows: LogRows) -> tuple[Steps, int]:
     """The least lags, which only grow, with which rows are on a model, and how many rows from the first on are."""
     # Every lag at once for all rows: the loop below only has to choose
-    near = np.stack([model(clock - late) for late in range(-1, MOST_LATE + 1)])
+    near = np.stack([model(rows.u - late) for late in range(-1, MOST_LATE + 1)])
     step = np.minimum(np.abs(np.diff(near, axis=0))[:-1], np.abs(np.diff(near, axis=0))[1:])
-    on = np.abs(near[1:-1] - rate) <= 2 * slack + CLEAR * step
-    by, late = np.zeros(len(clock), np.int64), 0
-    for row in range(len(clock)):
+    on = np.abs(near[1:-1] - rows.y) <= 2 * rows.tolerance + CLEAR * step
+    by, late = np.zeros(len(rows.u), np.int64), 0
+    for row in range(len(rows.u)):
         if not on[late, row]:
-            if not on[late : late + MOST_AT_ONCE, row].any():
+            next_ones = on[late : late + MOST_AT_ONCE, row]
+            if not next_ones.any():
                 return by, row
-            late += int(on[late : late + MOST_AT_ONCE, row].argmax())
+            late += int(next_ones.argmax())
         by[row:] = -late
-    return by, len(clock)
+    return by, len(rows.u)
 
 
-def _here_and_there(model: Model, clock: Array, rate: Array, slack: Array, loose: Array) -> Steps | None:
+def _here_and_there(model: Model, rows: LogRows, loose: Array) -> Steps | None:
     """The few steps, forth or back, by which rows are off a model."""
-    by = np.zeros(len(clock), np.int64)
+    by = np.zeros(len(rows.u), np.int64)
     for _ in range(ROUNDS):
-        if not fit(model, LogRows(clock + by, rate, loose)) <= max(OFF) + 1:
+        if not fit(model, rows.later(by).within(loose)) <= max(OFF) + 1:
             return None
-        steps, told = _steps(model, clock, rate, slack)
+        steps, told = _steps(model, rows)
         # All rows may share a part of a step, which the loose fit could not see
         turn = np.angle(np.exp(2j * np.pi * steps[told]).mean()) / (2 * np.pi) if told.any() else 0.0
-        off = np.abs(np.stack([model(clock + turn + each) for each in OFF]) - rate)
+        off = np.abs(np.stack([model(rows.u + turn + each) for each in OFF]) - rows.y)
         by = np.where(told, np.array(OFF)[off.argmin(0)], 0).astype(np.int64)
         if not by.any():
             return None
-        if fit(model.copy(), LogRows(clock + by, rate, slack)) <= NEARLY:
+        if fit(model.copy(), rows.later(by)) <= NEARLY:
             return by
     return None
 
 
-def _steps(model: Model, clock: Array, rate: Array, slack: Array) -> tuple[Array, NDArray[np.bool_]]:
+def _steps(model: Model, rows: LogRows) -> tuple[Array, NDArray[np.bool_]]:
     """By how many steps a model has the rate of each row later, and whether the rate moves enough to tell."""
-    slope = model(clock + 0.5) - model(clock - 0.5)
-    told = np.abs(slope) > 4 * slack
-    return np.where(told, (rate - model(clock)) / np.where(told, slope, 1), 0), told
+    slope = model(rows.u + 0.5) - model(rows.u - 0.5)
+    told = np.abs(slope) > 4 * rows.tolerance
+    return np.where(told, (rows.y - model(rows.u)) / np.where(told, slope, 1), 0), told
 
 
-def _loosely(clock: Array, rate: Array, slack: Array, loose: Array) -> Iterator[Model]:
+def _loosely(rows: LogRows, loose: Array) -> Iterator[Model]:
     """Models of recipes as they begin."""
-    if (seen := outline(clock, rate, slack) or outline(clock, rate, loose)) is not None:
-        for curve in curves_of(replace(seen, slack=loose)):
+    wide = rows.within(loose)
+    if (seen := outline(rows) or outline(wide)) is not None:
+        seen = replace(seen, rows=wide)
+        for curve in curves_of(seen):
             yield from models(seen, curve, 0)
-    yield from cyclic(LogRows(clock, rate, loose))
-    yield from joined(LogRows(clock, rate, slack), loose)
+    yield from cyclic(wide)
+    yield from joined(rows, loose)
 
 
 def _lagging(found: Candidate, by: Steps, clock: Array) -> Candidate:

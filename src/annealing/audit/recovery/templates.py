@@ -9,19 +9,18 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from ... import shapes
 from ..intervals import digits_of, roundest, shortest
-from .candidate import Candidate, made_plain, shifts
-from .curve_families import Array, CurveFamily, FittedCurve
-from .curve_parts import part_of
-from .fitting import NEARLY, LogRows, around, fit, fits
-from .model import FittedPart, Model, root
-from .outline import BODIES, Outline, outline
+from .candidate import Candidate, described
+from .decay_curves import COSINE, CURVES, CurveFamily
+from .fitting import LogRows, around, fit, fits
+from .model import Array, FittedPart, Model, root
+from .outline import Outline, outline
 from .stated import is_stated, stated_between
-from .work_budget import Exhausted
 
 FLOORS = (0.0, 0.1, 0.01, 0.05, 0.001, 0.2, 0.5, 0.02, 1e-4)  # shares of the peak at which a decay may end
 WHOLE = 0.3  # updates by which the end of a decay may be off a whole number, besides what digits leave open
@@ -37,73 +36,60 @@ KINDS = (  # warm-ups to try where no row rises, one, two, or more
     ("from 0", "linear"),
     ("from 0", "linear", "cosine"),
 )
-LAST = ("shifted geometric", "power", "raised power")  # tried where no other curve fits
 
 
 def recipes_of(
-    clock: Array,
-    rate: Array,
-    slack: Array,
-    preferred: int | None,
-    bodies: Sequence[CurveFamily] = BODIES,
-    moved: bool = False,
+    rows: LogRows, preferred: int | None, families: Sequence[CurveFamily] = CURVES, moved: bool = False
 ) -> list[Candidate]:
-    """The schedules of one warm-up and one decay of some bodies that give every row, the plainest first."""
-    seen = outline(clock, rate, slack)
-    if seen is None or (len(clock) < LEAST_ROWS and np.ptp(rate)):
+    """The schedules of one warm-up and one decay of some families that give every row, the plainest first.
+
+    moved: they need not start at 0.
+    """
+    seen = outline(rows)
+    if seen is None or (len(rows.u) < LEAST_ROWS and np.ptp(rows.y)):
         return []
-    found: list[Candidate] = []
-    with contextlib.suppress(Exhausted):  # what was found before is kept
-        for curve in curves_of(seen, bodies):
-            if found and curve is not None and curve.family.name in LAST:
-                break
-            for shift in [(preferred or 0, 0.0)] if moved else shifts(preferred):
-                _add(found, seen, curve, LogRows(clock + shift[0], rate, slack), shift, moved)
-    return sorted(found, key=lambda one: one.cost)
+    only = [(preferred or 0, 0.0)] if moved else None
+    for last_resort in (False, True):
+        some = [family for family in families if family.last_resort == last_resort]
+        structure = partial(_recipes, seen, list(curves_of(seen, some)), 0.0 if moved else None)
+        if found := described(structure, rows, preferred, _ended, only):
+            return found
+    return []
 
 
-def _add(
-    found: list[Candidate],
-    seen: Outline,
-    curve: FittedCurve | None,
-    rows: LogRows,
-    shift: tuple[int, float],
-    moved: bool,
-) -> None:
-    """Add the recipes of a warm-up and of one decay, up to those whose numbers can hardly be chance."""
-    for model in models(seen, curve, shift[0], 0.0 if moved else None):
-        with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
-            if seen.rest < len(seen.t) and model.parts[-1].last in model.fixed:
-                fit(model, rows.only(np.arange(seen.rest)))  # the last rows may be at the end, where the curve bends
-            if fits(model, rows, NEARLY):
-                known = any(one.sure for one in found)
-                for each in _ended(model, rows):
-                    if (one := made_plain(each, rows, shift, only_sure=known)) is not None:
-                        found.append(one)
-                if any(one.sure for one in found):
-                    return
+def _recipes(seen: Outline, curves: list[Model | None], origin: float | None, rows: LogRows) -> Iterator[Model]:
+    """Models of recipes at the shift of some rows."""
+    for curve in curves:
+        for model in models(seen, curve, round(rows.u[0] - seen.rows.u[0]), origin):
+            if seen.rest < len(rows.u) and model.parts[-1].last in model.fixed:
+                with contextlib.suppress(ArithmeticError, ValueError, np.linalg.LinAlgError):  # guesses far off
+                    fit(model, rows.only(np.arange(seen.rest)))  # the last rows may be at the end, where it bends
+            yield model
 
 
-def curves_of(seen: Outline, bodies: Sequence[CurveFamily] = BODIES) -> Iterator[FittedCurve | None]:
+def curves_of(seen: Outline, families: Sequence[CurveFamily] = CURVES) -> Iterator[Model | None]:
     """The curves that the rows which fall may lie on; None where none do."""
-    if seen.fall == len(seen.t):
+    if seen.fall == len(seen.rows.u):
         yield None
     else:
-        yield from (curve for body in bodies if (curve := seen.curve(body)) is not None)
+        yield from (curve for family in families if (curve := seen.curve(family)) is not None)
 
 
-def models(seen: Outline, curve: FittedCurve | None, shift: int, origin: float | None = None) -> Iterator[Model]:
+def models(seen: Outline, curve: Model | None, shift: int, origin: float | None = None) -> Iterator[Model]:
     """Models of a warm-up and a decay, those with fewest numbers first; origin: a guess of its start, 0 by default."""
-    if seen.top == len(seen.t) - 1 and seen.top:
+    if seen.only_rises:
         yield from _rising(seen, shift, origin)
         return
     for stable in (False, True) if curve is not None else (False,):
         for model, start, peak in begun(seen, shift, origin):
             if stable:
-                begin = model.slot(float(seen.t[seen.fall - 1]) + shift, "time")
+                # Some curves show where they start; of the others it is known between two rows
+                shown = float(seen.rows.u[seen.fall - 1])
+                if curve is not None and curve.parts[0].start in curve.free():
+                    shown = curve.numbers[curve.parts[0].start]
                 model.parts.append(FittedPart(shapes.flat, start, start, start, peak, peak))
-                start = begin
-            if not seen.top and start in model.free() and curve is not None and curve.family.name == "line":
+                start = model.slot(shown + shift, "time")
+            if not seen.top and start in model.free() and curve is not None and curve.parts[0].shape is shapes.linear:
                 _on_line(model, curve, seen, start, peak)
             if curve is None:
                 model.parts.append(FittedPart(shapes.flat, start, start, start, peak, peak))
@@ -112,16 +98,19 @@ def models(seen: Outline, curve: FittedCurve | None, shift: int, origin: float |
             yield model
 
 
-def _on_line(model: Model, line: FittedCurve, seen: Outline, start: int, peak: int) -> None:
+def _on_line(model: Model, line: Model, seen: Outline, start: int, peak: int) -> None:
     """A line that begins before the first row may begin anywhere: at its plainest rate."""
-    first, before = (float(line(time)) for time in (seen.t[0], seen.t[0] - max(model.numbers[start] * 2, 1.0)))
+    times = np.array([seen.rows.u[0], seen.rows.u[0] - max(model.numbers[start] * 2, 1.0)])
+    first, before = (
+        line.numbers[line.parts[0].first] * (1 - (times - line.numbers[line.parts[0].begin]) / _length(line))
+    ).tolist()
     model.numbers[peak] = shortest(min(first, before), max(first, before))
     model.fixed.add(peak)
 
 
 def begun(seen: Outline, shift: int, origin: float | None = None) -> Iterator[tuple[Model, int, int]]:
     """Models of a warm-up alone, with the slots of its end and of the peak; origin: where it starts, 0 by default."""
-    u = seen.t + shift
+    u = seen.rows.u + shift
     for kind in KINDS[min(seen.top, len(KINDS) - 1)]:
         model = Model(seen=float(u[-1]))
         zero, peak = model.slot(origin or 0.0, "time", fixed=origin is None), model.slot(seen.peak, "value")
@@ -129,7 +118,7 @@ def begun(seen: Outline, shift: int, origin: float | None = None) -> Iterator[tu
             yield model, zero, peak
             continue
         guess = (
-            (float(seen.y[0]), float(u[seen.top]))
+            (float(seen.rows.y[0]), float(u[seen.top]))
             if kind == "cosine"
             else _risen(seen, u, SHARES.get(kind), origin or 0.0)
         )
@@ -150,7 +139,7 @@ def _risen(seen: Outline, u: Array, share: float | None, origin: float) -> tuple
     """The first value and the end of a line through the rows that rise; share: the first value in peaks, if known."""
     if not seen.top:  # no row lies in the warm-up
         return (0.0, origin + float(u[0] - origin) / 2) if u[0] > origin else None
-    t, y = u[: seen.top] - origin, seen.y[: seen.top]
+    t, y = u[: seen.top] - origin, seen.rows.y[: seen.top]
     if share is not None:
         inside, first = t > 0, share * seen.peak
         if not inside.any():
@@ -173,19 +162,19 @@ def _rising(seen: Outline, shift: int, origin: float | None) -> Iterator[Model]:
             slope = (n[peak] - n[part.first]) / (n[until] - n[part.begin])
             n[until], n[peak] = _plainest_rise(seen, n[part.begin], n[part.first], slope)
             model.fixed |= {until}  # only the slope is known
-        elif (wave := seen.rising_curve()) is None:
+        elif (wave := seen.curve(COSINE)) is None:
             continue
         else:
-            own = seen.t + shift
-            guess = part_of(model, wave.later(shift), own, part.start)
-            n[until], n[peak], n[part.first] = n[guess.end], n[guess.last], n[guess.first]
+            known = wave.parts[0]
+            n[until], n[peak] = wave.numbers[known.end] + shift, wave.numbers[known.last]
+            n[part.first] = wave.numbers[known.first]
         yield model
 
 
 def _plainest_rise(seen: Outline, begin: float, level: float, slope: float) -> tuple[float, float]:
     """The end and the peak of a line, of which only the slope is known, that together have the fewest digits."""
-    top, last = seen.peak, float(seen.t[-1]) - begin
-    doubt = 2 * float(seen.slack.max()) / (slope * last) + 1e-11
+    top, last = seen.peak, float(seen.rows.u[-1]) - begin
+    doubt = 2 * float(seen.rows.tolerance.max()) / (slope * last) + 1e-11
     # Peaks of two digits, since people write those; the length must then be a whole number
     power = math.floor(math.log10(top)) - 1
     peaks = [float(f"{digits}e{power + more}") for more in (0, 1, 2) for digits in range(10, 100)]
@@ -202,30 +191,36 @@ def _plainest_rise(seen: Outline, begin: float, level: float, slope: float) -> t
     return best
 
 
-def _with_body(model: Model, curve: FittedCurve, seen: Outline, shift: int, start: int, peak: int) -> bool:
+def _with_body(model: Model, curve: Model, seen: Outline, shift: int, start: int, peak: int) -> bool:
     """Add the decay that a curve is, from `start` and from the peak on; whether it goes down."""
-    own = seen.t[seen.fall : seen.rest] + shift
-    part = part_of(model, curve.later(shift), own, start)
-    n = model.numbers
-    if part.mirror or part.flat or part.shape is shapes.geometric or n[part.last] >= n[peak]:
+    n, like = model.numbers, curve.parts[0]
+    end = start if like.endless and like.begin == like.end else model.slot(curve.numbers[like.end] + shift, "time")
+    if like.shape is shapes.inverse_power:
+        n[end] = n[start] + _length(curve) + (n[start] - curve.numbers[like.begin] - shift)
+    last = model.slot(curve.numbers[like.last], "value", fixed=like.last in curve.fixed)
+    extra = like.extra
+    if extra is not None:
+        extra = model.slot(curve.numbers[extra], "extra", fixed=extra in curve.fixed)
+    if n[last] >= n[peak]:
         return False
-    if part.shape is root:
-        part.last = model.slot(float(curve(own[-1] - shift)), "value")
-    part.begin, part.first = start, peak
+    part = FittedPart(like.shape, start, start, end, peak, last, extra)
     rests = seen.rests(curve)
-    floor = float(seen.y[-1]) if rests else 0.0
+    floor = float(seen.rows.y[-1]) if rests else 0.0
     if part.shape in (shapes.linear, root):
-        model.fixed.discard(part.end)
         power = 1.0 if part.shape is shapes.linear else 1 / n[part.extra or 0]
         share = (n[peak] - floor) / (n[peak] - n[part.last])
         n[part.end] = n[start] + (n[part.end] - n[start]) * float(share) ** power
         part.last = model.slot(floor, "value", fixed=not rests)
     elif part.shape is shapes.exponential and rests and 0 < n[part.extra or 0] < 1 and 0 < floor < n[peak]:
-        end = n[start] + math.log(floor / n[peak]) / math.log(n[part.extra or 0])
-        part.shape, part.extra, part.end = shapes.geometric, None, model.slot(end, "time")
+        until = n[start] + math.log(floor / n[peak]) / math.log(n[part.extra or 0])
+        part.shape, part.extra, part.end = shapes.geometric, None, model.slot(until, "time")
         part.last = model.slot(floor, "value")
     model.parts.append(part)
     return n[part.end] > n[start] or part.endless
+
+
+def _length(curve: Model) -> float:
+    return curve.numbers[curve.parts[0].end] - curve.numbers[curve.parts[0].begin]
 
 
 def _ended(model: Model, rows: LogRows) -> Iterator[Model]:

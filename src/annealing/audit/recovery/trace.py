@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ...errors import ScheduleError
 from ..log import Log
 from ..tolerances import DOUBLE
-from .curve_families import Array
+from .model import Array
 
 SHORT = 0.005  # half a unit of the third digit: rates with fewer are short by themselves
 USUAL = 0.2  # of the rows have at least the digits that a log prints: one in ten ends with a zero, which is not printed
@@ -21,7 +21,7 @@ NEAR = 1e-3  # of the peak: a row that another start goes back over has the same
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Rows: clock, rate, and slack, the tolerance within which a schedule is exact.
+    """Rows: clock, rate, and tolerance, the tolerance within which a schedule is exact.
 
     lags: (clock of the log, updates skipped so far), where the log says so and its clock was set back by them.
     other: how many rows were left out that have other rates than the rows kept. notes: what was done to the rows.
@@ -29,7 +29,7 @@ class Trace:
 
     clock: Array
     rate: Array
-    slack: Array
+    tolerance: Array
     lags: tuple[tuple[float, int], ...] = ()
     other: int = 0
     notes: tuple[str, ...] = ()
@@ -42,17 +42,18 @@ class Trace:
         change = np.flatnonzero(np.diff(self.rate) != 0)
         edges = np.unique(np.concatenate([change, change + 1])) if len(change) <= most // 4 else np.array([], int)
         rows = np.unique(np.concatenate([edges, np.linspace(0, n - 1, most).astype(int)]))
-        return Trace(self.clock[rows], self.rate[rows], self.slack[rows], self.lags, self.other, self.notes)
+        return Trace(self.clock[rows], self.rate[rows], self.tolerance[rows], self.lags, self.other, self.notes)
 
-    def outliers(self) -> NDArray[np.int64]:
-        """One row, or two, far away from those before and after, which are near each other."""
-        y, found = self.rate, []
-        for width in range(1, 1 + MOST_APART):
-            before, after = y[: -width - 1], y[width + 1 :]
-            near = np.abs(before - after) + self.slack[width + 1 :]
-            far = [np.abs(y[i : len(y) - width - 1 + i] - before) > FAR * near for i in range(1, width + 1)]
-            found += [np.flatnonzero(np.all(far, axis=0)) + i for i in range(1, width + 1)]
-        return np.unique(np.concatenate(found))
+
+def isolated(y: Array, tolerance: Array) -> NDArray[np.int64]:
+    """One row, or two, far away from those before and after, which are near each other."""
+    found = []
+    for width in range(1, 1 + MOST_APART):
+        before, after = y[: -width - 1], y[width + 1 :]
+        near = np.abs(before - after) + tolerance[width + 1 :]
+        far = [np.abs(y[i : len(y) - width - 1 + i] - before) > FAR * near for i in range(1, width + 1)]
+        found += [np.flatnonzero(np.all(far, axis=0)) + i for i in range(1, width + 1)]
+    return np.unique(np.concatenate(found))
 
 
 def trace(log: Log, group: int, unit: str) -> Trace:
@@ -77,8 +78,8 @@ def trace(log: Log, group: int, unit: str) -> Trace:
     kept, other, notes = _last_start(clock, rate, half, log.slack)
     peak = float(np.abs(rate[kept]).max())
     # A log of zeros has a tolerance too, since residuals are divided by it
-    slack = _steady(rate[kept], half[kept]) + DOUBLE * (peak or 1.0)
-    return Trace(clock[kept], rate[kept], slack, lags, other, notes)
+    tolerance = _steady(rate[kept], half[kept]) + DOUBLE * (peak or 1.0)
+    return Trace(clock[kept], rate[kept], tolerance, lags, other, notes)
 
 
 def _last_start(clock: Array, rate: Array, half: Array, off: int) -> tuple[NDArray[np.int64], int, tuple[str, ...]]:
