@@ -167,7 +167,7 @@ BOUNDS = {
     "compare": 6_100,
     "audit": 3_175,
     "audit/readers": 2_460,
-    "audit/recovery": 3_100,
+    "audit/recovery": 2_940,
     "translation": 2_500,
     "explorer": 1_390,
 }

@@ -23,7 +23,7 @@ def settle(model: Model) -> None:
 
 
 def _changes(model: Model) -> list[int]:
-    """The parts whose start moves nothing but itself: no curve begins or ends with it."""
+    """The parts whose start moves nothing but itself: no curve starts or ends with it."""
     moving = {slot for part in model.parts if not part.flat for slot in (part.begin, part.end)}
     starts = [part.start for part in model.parts]
     return [i for i, start in enumerate(starts) if i and start in model.gaps and start not in moving]

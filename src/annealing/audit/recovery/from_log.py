@@ -188,7 +188,7 @@ class _Search:
         return made
 
     def warmed_up(self) -> list[Recovered]:
-        """The schedule of a log that begins with a warm-up that multiplies: the first that gives every row."""
+        """The schedule of a log that starts with a warm-up that multiplies: the first that gives every row."""
         made: list[Recovered] = []
         for warm in product(self.some, self.shift):
             one = replace(self.result(warm.schedule, warm.decay), lags=warm.lags, cost=warm.cost)

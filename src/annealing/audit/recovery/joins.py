@@ -18,7 +18,7 @@ FAST = 8.0  # times as fast as just before and just after: a jump, where a steep
 
 
 def joined(rows: LogRows, loose: Array | None = None) -> Iterator[Model]:
-    """The model of curves that begin where the rate jumps, each fitted by itself to its own rows."""
+    """The model of curves that start where the rate jumps, each fitted by itself to its own rows."""
     jumps = _jumps(rows)
     if not 1 <= len(jumps) <= MOST_JOINS:
         return
@@ -38,7 +38,7 @@ def joined(rows: LogRows, loose: Array | None = None) -> Iterator[Model]:
 
 
 def _pieces(rows: LogRows, gap: tuple[float, float] | None) -> Iterator[Model]:
-    """The models of a part of the rows that begin at 0, in a gap, or at 0 and are in force from a gap on."""
+    """The models of a part of the rows that start at 0, in a gap, or at 0 and are in force from a gap on."""
     seen = outline(rows)
     if seen is None:
         return

@@ -160,7 +160,7 @@ class Model:
         return np.array([self.cuts.get(part.start, self.numbers[part.start]) for part in self.parts])
 
     def sound(self) -> bool:
-        """Whether every jump is between the rows around it, and every part ends after it begins."""
+        """Whether every jump is between the rows around it, and every part ends after it starts."""
         n, gaps = self.numbers, ((self.numbers[slot], *self.gaps[slot]) for slot in self.cuts)
         ends = (n[part.end] > n[part.begin] for part in self.parts if part.end != part.begin)
         return all(low < number <= high for number, low, high in gaps) and all(ends)

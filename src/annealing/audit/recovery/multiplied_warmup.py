@@ -32,7 +32,7 @@ MOST_WARM = 0.9  # of the rows
 LEAST_WARM = 100  # updates
 MOST_UPDATES = 1e9  # in an epoch
 LEAST_SLOPE = 1e-9  # per step: a flat log has none
-BIAS = 0.1  # where YOLO's trainers begin the rate of biases
+BIAS = 0.1  # where YOLO's trainers start the rate of biases
 NEEDED = 2  # rows below the decay: as many as numbers, which are then taken only if they are round
 
 
@@ -46,7 +46,7 @@ class WarmedUp(NamedTuple):
 
 
 def product(rows: LogRows, preferred: int | None) -> list[WarmedUp]:
-    """The descriptions of a log that begins with such a warm-up, the shortest first."""
+    """The descriptions of a log that starts with such a warm-up, the shortest first."""
     found: list[WarmedUp] = []
     n = len(rows.u)
     with contextlib.suppress(Exhausted):  # what was found before is kept
@@ -75,7 +75,7 @@ def _smooth(family: CurveFamily, rows: LogRows, first: int) -> bool:
 
 
 def _factor(u: Array, rate: Array, tolerance: Array, decay: Array) -> tuple[Time, Time, float] | None:
-    """Where the line x begins, how long it is, and the rate b at its beginning."""
+    """Where the line x starts, how long it is, and the rate b at its beginning."""
     warm = np.abs(rate - decay) > tolerance
     rows = int(np.flatnonzero(warm).max(initial=-1)) + 1
     if rows < NEEDED or not warm[:rows].all():
@@ -87,7 +87,7 @@ def _factor(u: Array, rate: Array, tolerance: Array, decay: Array) -> tuple[Time
 
 
 def _line(u: Array, rate: Array, tolerance: Array, decay: Array, base: float) -> tuple[Time, Time, float] | None:
-    """Where the line x begins and how long it is, for a rate b at its beginning; None where x is no line."""
+    """Where the line x starts and how long it is, for a rate b at its beginning; None where x is no line."""
     share, doubt = (rate - base) / (decay - base), tolerance / np.abs(decay - base)
     columns = np.stack([np.ones_like(u), u], 1) / doubt[:, None]
     level, slope = np.linalg.lstsq(columns, share / doubt, rcond=None)[0]

@@ -46,7 +46,7 @@ def _mirrored(rows: LogRows, turn: int) -> Iterator[Model]:
 
 
 def _restarts(rows: LogRows, again: NDArray[np.int64]) -> Iterator[Model]:
-    """Models of half cosine waves that begin at rows, after a warm-up."""
+    """Models of half cosine waves that start at rows, after a warm-up."""
     edges = [0, *(int(row) for row in again), len(rows.u)]
     seen = outline(rows.only(np.arange(edges[1])))
     if seen is None or len(again) > MOST_RUNS:

@@ -113,7 +113,7 @@ def _limits(model: Model, slot: int) -> Iterator[tuple[float, float]]:
 
 
 def _round_time(model: Model, slot: int, least: float, most: float) -> int | Fraction | None:
-    """The roundest time, or the one with the roundest time since the begin of its part."""
+    """The roundest time, or the one with the roundest time since the start of its part."""
     number = roundest(least, most)
     for part in model.parts:
         if part.end == slot and part.begin in model.fixed and (begin := model.numbers[part.begin]):

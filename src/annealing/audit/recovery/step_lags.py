@@ -30,7 +30,7 @@ MOST_AT_ONCE = 9  # beyond a turn that is not known well, any rate is that of so
 CLEAR = 0.2  # of a step, by which a row may be off a whole step
 CLOSE = 1e-3  # of a step: a row so short of a jump is after it
 FEWER = 0.7  # of the rows are taken where more are not on one curve
-LEAST_KNOWN = 5  # rows, from which a curve that begins after the known ones is guessed
+LEAST_KNOWN = 5  # rows, from which a curve that starts after the known ones is guessed
 ROUNDS = 3
 
 
@@ -132,7 +132,7 @@ def _steps(model: Model, rows: LogRows) -> tuple[Array, NDArray[np.bool_]]:
 
 
 def _loosely(rows: LogRows, loose: Array) -> Iterator[Model]:
-    """Models of recipes as they begin."""
+    """Models of recipes as they start."""
     wide = rows.within(loose)
     if (seen := outline(rows) or outline(wide)) is not None:
         seen = replace(seen, rows=wide)

@@ -99,7 +99,7 @@ def models(seen: Outline, curve: Model | None, shift: int, origin: float | None 
 
 
 def _on_line(model: Model, line: Model, seen: Outline, start: int, peak: int) -> None:
-    """A line that begins before the first row may begin anywhere: at its plainest rate."""
+    """A line that starts before the first row may start anywhere: at its plainest rate."""
     times = np.array([seen.rows.u[0], seen.rows.u[0] - max(model.numbers[start] * 2, 1.0)])
     first, before = (
         line.numbers[line.parts[0].first] * (1 - (times - line.numbers[line.parts[0].begin]) / _length(line))
