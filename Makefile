@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-all hosts versions docs linkcheck check clean
+.PHONY: demo test test-all hosts frameworks versions docs linkcheck check clean
 demo: .venv/ready
 	$(BIN)/annealing compare --out demo
 
@@ -15,13 +15,25 @@ test-all: .venv/ready
 
 # The tests inside real training frameworks, which have an environment of their own: they bring many packages.
 hosts: .venv-hosts/ready
-	.venv-hosts/bin/pytest -m slow tests/test_hosts_*.py
+	.venv-hosts/bin/pytest -m slow tests/test_hosts_*.py tests/test_translation.py tests/test_same_curves.py
 
 .venv-hosts/ready: tests/requirements-hosts.txt tests/requirements-hosts-alone.txt
 	test -x .venv-hosts/bin/python || $(PYTHON) -m venv .venv-hosts
 	.venv-hosts/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt torch==2.13.0
 	.venv-hosts/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -r $< pytest -e '.[torch,audit]'
 	.venv-hosts/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tests/requirements-hosts-alone.txt
+	touch $@
+
+# The tests of Keras on its three backends, and of the translations to it and to fvcore.
+frameworks: .venv-frameworks/ready
+	KERAS_BACKEND=torch .venv-frameworks/bin/pytest -m slow tests/test_keras.py tests/test_translation.py tests/test_same_curves.py
+	KERAS_BACKEND=jax .venv-frameworks/bin/pytest -m slow tests/test_keras.py
+	KERAS_BACKEND=tensorflow .venv-frameworks/bin/pytest -m slow tests/test_keras.py
+
+.venv-frameworks/ready: tests/requirements-frameworks.txt
+	test -x .venv-frameworks/bin/python || $(PYTHON) -m venv .venv-frameworks
+	.venv-frameworks/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt torch==2.13.0
+	.venv-frameworks/bin/python -m pip install -q --disable-pip-version-check -r $< -e .
 	touch $@
 
 # The core and PyTorch tests on older and newer versions, each in an environment of its own; the result is in the docs.
@@ -47,4 +59,4 @@ check: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-hosts .venv-versions demo build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-hosts .venv-frameworks .venv-versions demo build dist .mypy_cache .pytest_cache .ruff_cache

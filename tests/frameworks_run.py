@@ -6,6 +6,7 @@ import json
 import math
 import sys
 import tomllib
+from importlib import import_module
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -80,6 +81,8 @@ def _fvcore(found: Any, updates: int) -> list[float]:
 def _mmengine(found: Any, updates: int) -> list[float]:
     import torch
     from mmengine.registry import PARAM_SCHEDULERS
+
+    import_module("mmengine.optim")  # registers them
 
     made = executed(found.code)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=made["optim_wrapper"]["optimizer"]["lr"])

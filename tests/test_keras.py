@@ -1,4 +1,4 @@
-"""Schedules in Keras 3, on the backend of KERAS_BACKEND: `make keras` runs this with torch, JAX and TensorFlow."""
+"""Schedules in Keras 3, on the backend of KERAS_BACKEND: `make frameworks` runs them on torch, JAX and TensorFlow."""
 
 from __future__ import annotations
 

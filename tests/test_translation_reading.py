@@ -326,3 +326,20 @@ def test_nothing_a_file_holds_is_evaluated(tmp_path: Path) -> None:
     (tmp_path / "evil.yaml").write_text("lr_scheduler_type: !!python/object/apply:os.system ['true']\nmax_steps: 10\n")
     with pytest.raises(ScheduleError, match="cannot be read"):
         from_framework(tmp_path / "evil.yaml")
+
+
+def test_a_log_is_audited_against_the_configuration_of_its_run(tmp_path: Path) -> None:
+    schedule = linear(0, 1e-4, 20) >> cosine(1e-4, 0, 180)
+    rows = [{"step": n, "epoch": n / 50, "learning_rate": schedule(n - 1), "loss": 1.0} for n in range(10, 201, 10)]
+    log = {"global_step": 200, "max_steps": 200, "epoch": 4.0, "log_history": rows}
+    (tmp_path / "trainer_state.json").write_text(json.dumps(log))
+    # The number of updates comes from the log where the configuration counts epochs.
+    epochs = LLAMA_FACTORY.replace("max_steps: 200", "max_steps: -1")
+    for file, text in (("right.yaml", LLAMA_FACTORY), ("epochs.yaml", epochs)):
+        (tmp_path / file).write_text(text)
+        words = ["audit", str(tmp_path / "trainer_state.json"), "--expect-from", str(tmp_path / file)]
+        told = CliRunner().invoke(main, words)
+        assert told.exit_code == 0, told.output
+        assert CliRunner().invoke(main, [*words, "--set", "warmup_ratio=0.2"]).exit_code == 1
+        both = CliRunner().invoke(main, [*words, "--expect", str(schedule)])
+        assert both.exit_code == 2

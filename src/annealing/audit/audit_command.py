@@ -14,6 +14,7 @@ import numpy as np
 from ..calls import did_you_mean
 from ..errors import ScheduleError
 from ..options import InputError, annotation, plan_options, planned
+from ..schedule.base import Schedule
 from . import Log, LogError, Recovered, Verdict, formats, read, recover
 from . import audit as held_against
 from .epoch_lengths import in_unit, is_followed
@@ -28,6 +29,15 @@ STATUS = {"follows": 0, "departs": 1, "no verdict": 2}
     "--expect",
     metavar="NOTATION",
     help="The intended schedule, in the unit of the log's clock; with the options of a plan, in updates.",
+)
+@click.option(
+    "--expect-from",
+    "configuration",
+    metavar="FILE",
+    help="Instead of --expect: the configuration of the run (.yaml, .json, .toml), as `annealing translate` reads it.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A value that --expect-from lacks; repeatable."
 )
 @click.option(
     "--format",
@@ -48,6 +58,8 @@ STATUS = {"follows": 0, "departs": 1, "no verdict": 2}
 def audit(
     logs: tuple[Path, ...],
     expect: str | None,
+    configuration: str | None,
+    settings: tuple[str, ...],
     forms: tuple[str, ...],
     columns: tuple[str, ...],
     unit: str | None,
@@ -65,6 +77,10 @@ def audit(
     if expect is None and any(value is not None for value in plan.values()):
         raise click.UsageError("the options of a plan need --expect: they say how many updates its durations are")
     intended = None if expect is None else planned([expect], plan, "--expect")[0][0]
+    if configuration is not None:
+        if expect is not None:
+            raise click.UsageError("give --expect or --expect-from, not both")
+        intended = _configured(configuration, settings, logs[0])
     if out is not None:
         from ..plots import picture_path
 
@@ -95,6 +111,20 @@ def audit(
     if out is not None:
         _draw(log, number, recovered if intended is None else verdict, out)
     click.get_current_context().exit(status)
+
+
+def _configured(source: str, settings: tuple[str, ...], log: Path) -> Schedule:
+    """The schedule of a configuration; a trainer_state.json among the logs knows how many updates were planned."""
+    from ..translation.reading import file_content
+    from ..translation.translate_command import read_source
+
+    given = file_content(Path(source))
+    told = file_content(log) if log.suffix == ".json" and log.is_file() else None
+    steps = told.get("max_steps") if isinstance(told, dict) else None
+    # What the configuration says counts, except for the -1 that stands for epochs.
+    if steps and isinstance(given, dict) and (given.get("max_steps") or -1) < 0:
+        settings = (f"max_steps={steps}", *settings)
+    return read_source(source, settings)
 
 
 def _other_unit(log: Log, verdict: Verdict) -> list[str]:

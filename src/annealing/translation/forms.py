@@ -138,6 +138,8 @@ def one_after_another(parts: Iterable[Schedule], starts: Iterable[Any]) -> Sched
 
 def _until(schedule: Schedule, time: Fraction) -> Schedule:
     end = schedule.exact_duration
-    if end is None or end >= time:
+    if end == time:
+        return schedule
+    if end is None or end > time:
         return schedule.until(time)
     return schedule >> constant(schedule(end), time - end)

@@ -177,8 +177,9 @@ class ScheduleOutline:
 def share(part: float, whole: float) -> float:
     """part / whole with the fewest digits that give the part back: 0.01 of 0.1 is 0.1, not 0.09999999999999999."""
     ratio = part / whole
+    # A product that is 2 units in the last place away is as good as any: frameworks round theirs as well.
     digits = (float(f"{ratio:.{count}g}") for count in range(1, 17))
-    return next((short for short in digits if short * whole == part), ratio)
+    return next((short for short in digits if abs(short * whole - part) <= 2 * math.ulp(part)), ratio)
 
 
 class Stairs(NamedTuple):

@@ -10,6 +10,7 @@ import click
 
 from ..errors import ScheduleError
 from ..options import plan_options, planned
+from ..schedule.base import Schedule
 from .forms import FORMS
 from .frameworks import FRAMEWORKS
 from .matching import Translation
@@ -58,7 +59,7 @@ def translate(
     click.get_current_context().exit(0 if found.exact else 1)
 
 
-def read_source(source: str, words: tuple[str, ...]) -> Any:
+def read_source(source: str, words: tuple[str, ...]) -> Schedule:
     """The schedule of a framework or file with arguments as `name=value`, the first word perhaps its kind."""
     kind = words[0] if words and "=" not in words[0] else None
     arguments = {}
