@@ -14,7 +14,6 @@ import numpy as np
 from ..calls import did_you_mean
 from ..errors import ScheduleError
 from ..options import InputError, annotation, plan_options, planned
-from ..schedule.base import Schedule
 from . import Log, LogError, Recovered, Verdict, formats, read, recover
 from . import audit as held_against
 from .epoch_lengths import in_unit, is_followed
@@ -80,7 +79,9 @@ def audit(
     if configuration is not None:
         if expect is not None:
             raise click.UsageError("give --expect or --expect-from, not both")
-        intended = _configured(configuration, settings, logs[0])
+        from ..translation.translate_command import configured
+
+        intended = configured(configuration, settings, logs[0])
     if out is not None:
         from ..plots import picture_path
 
@@ -111,20 +112,6 @@ def audit(
     if out is not None:
         _draw(log, number, recovered if intended is None else verdict, out)
     click.get_current_context().exit(status)
-
-
-def _configured(source: str, settings: tuple[str, ...], log: Path) -> Schedule:
-    """The schedule of a configuration; a trainer_state.json among the logs knows how many updates were planned."""
-    from ..translation.reading import file_content
-    from ..translation.translate_command import read_source
-
-    given = file_content(Path(source))
-    told = file_content(log) if log.suffix == ".json" and log.is_file() else None
-    steps = told.get("max_steps") if isinstance(told, dict) else None
-    # What the configuration says counts, except for the -1 that stands for epochs.
-    if steps and isinstance(given, dict) and (given.get("max_steps") or -1) < 0:
-        settings = (f"max_steps={steps}", *settings)
-    return read_source(source, settings)
 
 
 def _other_unit(log: Log, verdict: Verdict) -> list[str]:

@@ -15,7 +15,7 @@ from .forms import FORMS
 from .frameworks import FRAMEWORKS
 from .matching import Translation
 from .matching import translate as translated
-from .reading import SUFFIXES, from_framework
+from .reading import SUFFIXES, file_content, from_framework
 
 
 @click.command()
@@ -86,3 +86,14 @@ def record(found: Translation) -> dict[str, Any]:
     values = {key: getattr(found, key) for key in kept}
     arguments = json.loads(json.dumps(found.arguments))
     return {"schedule": str(found.schedule), **values, "arguments": arguments, "notes": list(found.notes)}
+
+
+def configured(source: str, settings: tuple[str, ...], log: Path) -> Schedule:
+    """The schedule of a configuration; a trainer_state.json among the logs knows how many updates were planned."""
+    given = file_content(Path(source))
+    told = file_content(log) if log.suffix == ".json" and log.is_file() else None
+    steps = told.get("max_steps") if isinstance(told, dict) else None
+    # What the configuration says counts, except for the -1 that stands for epochs.
+    if steps and isinstance(given, dict) and (given.get("max_steps") or -1) < 0:
+        settings = (f"max_steps={steps}", *settings)
+    return read_source(source, settings)
