@@ -8,20 +8,24 @@ import json
 import math
 from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 import pytest
 from compare_cases import PAPER, experiment, half, records, restarts, rows, short, single, step
 from scipy.stats import bootstrap, t
 
-from annealing import constant, cosine, linear, multistep
+from annealing import bound, constant, cosine, linear, multistep
 from annealing.compare import Arm, Experiment, Function, Trial, conclusions
 from annealing.compare.figures import budgets, family, points
 from annealing.compare.figures import errors as errors_figure
 from annealing.compare.figures import rates as rates_figure
 from annealing.compare.records import Row
-from annealing.compare.report import plain, text
+from annealing.compare.report import finished, plain, text
 from annealing.compare.serialize import csv_text
+from annealing.compare.serialize import points as written
+from annealing.compare.statistics import Interval
+from annealing.compare.store import open_store
 from annealing.compare.table import RunEnd, curves, tabulate
 from annealing.compare.text import brief
 
@@ -156,7 +160,7 @@ def test_at_ends_of_runs_stand_the_baseline_and_what_was_given_just_that_long():
     better, worse = "significantly better at 1 of 2", "significantly worse at 1 of 2"
     assert f"against the baseline at the same epoch: {worse}, {better}." in closing
     assert "against a step decay of the same length: no significant difference at 1 of 1." in closing
-    assert "from the same training: no significant difference for the one compared." in closing
+    assert "from the same training: no significant difference: 2 of “restarts” -1.00 [-2.00, +0.00]." in closing
     written = [*csv.DictReader(io.StringIO(csv_text(RunEnd, table.run_ends)))]
     assert [row["less_step_high"] for row in written] == ["", "3.0"]
 
@@ -275,7 +279,10 @@ def test_only_significant_differences_are_called_worse(table):
     assert "“one cosine”" not in errors
     assert "corrected for the number of comparisons (4 with the baseline), gives p < 0.05" in test
     # 1 to 3 points are t = 3.2 with 2 degrees of freedom, p = 0.085
-    assert matched == "Restarts against a cosine of the same length: no significant difference for the one compared."
+    assert (
+        matched
+        == "Restarts against a cosine of the same length: no significant difference: “restarts” +2.00 [+1.00, +3.00]."
+    )
     # at epoch 6 every seed of restarts is where that of the baseline ends, so every resample reaches its level there
     assert earlier == (
         "Epochs that restarts need to reach the level of “step decay”: (a) against its 8 epochs, fewer epochs: "
@@ -445,3 +452,28 @@ def test_families_differ_in_style_and_colour():
     lines = [panels[arm.title].get_lines()[0] for arm in (step, single, restarts)]
     assert len({line.get_color() for line in lines}) == 3
     assert len({str(line._dash_pattern) for line in lines}) == 3
+
+
+def test_small_results_have_the_decimals_that_they_need():
+    assert written(Interval(0.0012, 0.00114, 0.0013)) == "0.0012 [0.0011, 0.0013]"
+    assert written(Interval(-0.0996, -0.02, 0.0), signed=True) == "-0.10 [-0.02, +0.00]"
+    assert written(Interval(0.004, None, None), signed=True) == "+0.0040"
+    assert written(Interval(12.345, 0.001, 99.0)) == "12.35 [0.00, 99.00]"  # 12.345 is a little more than that
+
+
+def test_the_report_says_how_much_of_the_order_theory_had_foreseen(tmp_path):
+    fast, slow = (Arm(key, key, linear(peak, 0, 8), Fraction(8)) for key, peak in (("fast", 0.2), ("slow", 0.1)))
+    flat = Arm("flat", "flat", constant(0.1), Fraction(8))
+    opened = open_store(tmp_path / "out", experiment(step, fast, flat, single))
+    made = {"step": 12, "fast": 10, "flat": 14, "single": 9}
+    for trial in opened.experiment.trials():
+        length = 6 if trial.arm == "single" else 8
+        opened.record(trial, rows([50] * (length - 1) + [made[trial.arm] + trial.seed]))
+    table = finished(opened).table
+    # by hand from `annealing.bound` of 16 updates each; one of another length has none
+    bounds = {line.key: line.bound for line in table.lines}
+    best = {arm.key: bound(arm.schedule.stretched(2), 16).best for arm in (step, fast, flat)}
+    assert bounds == {key: pytest.approx(best[key] / min(best.values()), rel=5e-3) for key in best} | {"single": None}
+    assert bound(slow.schedule.stretched(2), 16).best == pytest.approx(best["fast"])  # the peak is the best one anyway
+    right = sum((best[one] < best[other]) == (made[one] < made[other]) for one, other in combinations(best, 2))
+    assert f"has the order of {right} of 3 pairs right, of the 3 schedules" in " ".join(conclusions.closing(table))

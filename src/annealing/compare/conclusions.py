@@ -1,11 +1,13 @@
-"""Numbers as people read them, the sentence that answers the question, and what the numbers show and no more."""
+"""The sentence that answers the question, and what the numbers show and no more."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..convex_bound import pairs_in_order
+from .serialize import points, ratio, result, with_ends
 from .statistics import CONFIDENCE, EASED, RANGE, SIGNIFICANT, WINDOW, Interval
 from .table import Line, Table
 from .tuning import dropped
@@ -23,36 +25,6 @@ class Compared(NamedTuple):
     difference: Interval
     written: str
     chance: float | None
-
-
-def points(interval: Interval | None, signed: bool = False) -> str:
-    """An error or a difference of errors, with its interval.
-
-    >>> points(Interval(-0.5, -1.0, 0.25), signed=True)
-    '-0.50 [-1.00, +0.25]'
-    """
-    sign = "+" if signed else ""
-    return "" if interval is None else _with_ends(interval, lambda value: f"{value:{sign}.2f}")
-
-
-def epochs(reached: Interval, most: float) -> str:
-    """A number of epochs with its interval; one that was not reached is above `most`.
-
-    >>> epochs(Interval(30.0, 14.0, math.inf), most=40)
-    '30 [14, >40]'
-    """
-    return _with_ends(reached, lambda value: f">{most:.4g}" if math.isinf(value) else f"{value:.4g}")
-
-
-def ratio(value: float, least: float) -> str:
-    """A speed-up; that of a schedule which never reached the level is below `least`."""
-    return f"{value:.2f}" if value else f"<{least:.2f}"
-
-
-def _with_ends(interval: Interval, number: Callable[[float], str]) -> str:
-    if interval.low is None or interval.high is None:
-        return number(interval.middle)
-    return f"{number(interval.middle)} [{number(interval.low)}, {number(interval.high)}]"
 
 
 def error_title(table: Table) -> str:
@@ -116,7 +88,7 @@ def closing(table: Table) -> list[str]:
     parts = [_finished(table), _diverged(table)]
     if table.seeds > 1:
         parts += [_errors(table), _test(table), _level(table), *_earlier(table), _matched(table), _anytime(table)]
-        parts += [*_run_ends(table), _together(table)]
+        parts += [*_run_ends(table), _together(table), _predicted(table)]
     return [part for part in [*parts, _cut(table), _seeds(table), _images(table), _tuned(table)] if part]
 
 
@@ -161,7 +133,7 @@ def _level(table: Table) -> str:
         f"whose mean with the {window - 1} before it is at the level."
     )
     return (
-        f"The level, {table.level:.2f}{table.unit}, is the median over the seeds of the mean {_name(table)} of "
+        f"The level, {result(table.level)}{table.unit}, is the median over the seeds of the mean {_name(table)} of "
         f"{_quoted(title)} in its last {window} epochs. A schedule that comes down reaches it at the end of a cycle, "
         f"where its model is the one to keep.{hindsight if plain and window > 1 else ''}"
     )
@@ -192,7 +164,7 @@ def _earlier(table: Table) -> list[str]:
         compared = []
         for line in restarting:
             value, least = getattr(line, name), most / line.epochs
-            written = _with_ends(value, lambda found, least=least: ratio(found, least))  # type: ignore[misc]
+            written = with_ends(value, lambda found, least=least: ratio(found, least))  # type: ignore[misc]
             compared.append(Compared(_quoted(line.title), value, f"ratio {written}", None))
         return _listed(table, compared)
 
@@ -282,6 +254,21 @@ def _together(table: Table) -> str:
     return f"The last models averaged, against the last alone, from the same training: {_listed(table, compared)}."
 
 
+def _predicted(table: Table) -> str:
+    """How well theory had foreseen the order."""
+    known = [(line.bound, line.error.middle) for line in table.lines if line.bound is not None]
+    if len(known) < 3:
+        return ""
+    sign = 1 if table.better == "low" else -1
+    right, pairs = pairs_in_order([bound for bound, _ in known], [sign * error for _, error in known])
+    return (
+        f"The bound of convex theory, which needs no training, has the order of {right} of {pairs} pairs right, of the "
+        f"{len(known)} schedules that are as long as the baseline."
+        if pairs
+        else ""
+    )
+
+
 def _listed(table: Table, compared: Sequence[Compared]) -> str:
     """Which comparisons are significant and which are not."""
     ratios = all(one.chance is None for one in compared)
@@ -299,7 +286,13 @@ def _listed(table: Table, compared: Sequence[Compared]) -> str:
     sure = [f"{adverb}{name}: {', '.join(names)}" for name, names in groups.items() if names]
     nothing = "no clear difference" if ratios else "no significant difference"
     number = f" {unsure}" if unsure > 1 else ""
-    others = f" for the other{number}" if sure else f" for any of the{number}" if number else f": {compared[0].written}"
+    others = (
+        f" for the other{number}"
+        if sure
+        else f" for any of the{number}"
+        if number
+        else f": {compared[0].name} {compared[0].written}"
+    )
     return "; ".join([*sure, *([f"{nothing}{others}"] if unsure else [])])
 
 
@@ -367,7 +360,7 @@ def _tuned(table: Table) -> str:
     found, edges, less = [], [], dropped(table.tuned)
     for line in (line for line in table.lines if line.key in chosen):
         results = table.tuned["results"][line.key]
-        tried = [f"{result:.2f}{table.unit} at {value:g}" for value, result in results]
+        tried = [f"{result(measured)}{table.unit} at {value:g}" for value, measured in results]
         tried += [
             f"{value:g} dropped after {epochs:g} epoch{'' if epochs == 1 else 's'}"
             for value, epochs in less[line.key].items()

@@ -18,7 +18,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..sampling import traced
-from . import conclusions
+from . import serialize
 from .entries import Arm
 from .experiment import Experiment
 from .statistics import ErrorCurve
@@ -95,7 +95,12 @@ def errors(experiment: Experiment, drawn: Mapping[str, ErrorCurve], table: Table
         Patch(color="black", alpha=0.22, linewidth=0, label="range of the seeds"),
         Line2D([], [], marker="o", color="black", linestyle="", label="model to keep"),
         Line2D([], [], label=f"baseline: {baseline}", **grey),
-        Line2D([], [], label=f"its final {_quantity(table, short=True)}, {table.level:.2f}{table.unit}", **LEVEL),
+        Line2D(
+            [],
+            [],
+            label=f"its final {_quantity(table, short=True)}, {serialize.result(table.level)}{table.unit}",
+            **LEVEL,
+        ),
     ]
     _legend(experiment, figure, empty, handles)
     return figure
@@ -135,7 +140,7 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
             panel.plot(times, middles, linewidth=WIDTH, alpha=0.8, **style)
         dots: dict[str, Any] = {"color": style["color"], "marker": marker, "markersize": 7, "linestyle": ""}
         for time, error in zip(times, found, strict=True):
-            said = f"{HOVER}{arm.title}, {time / aside:.4g} epochs: {conclusions.points(error)}"
+            said = f"{HOVER}{arm.title}, {time / aside:.4g} epochs: {serialize.points(error)}"
             panel.plot([time], [error.middle], markeredgecolor="white", zorder=3, gid=said, **dots)
         handles.append(Line2D([], [], label=arm.title, **{**dots, "linestyle": style["linestyle"] if ends else ""}))
     _logarithmic(panel, "x", table)
@@ -159,7 +164,7 @@ def _ranking(experiment: Experiment, table: Table) -> Figure:
         color = _style(experiment, experiment.arm(line.key))["color"]
         if line.error.low is not None and line.error.high is not None:
             panel.plot([line.error.low, line.error.high], [place, place], color=color, linewidth=2, alpha=0.6)
-        said = f"{HOVER}{line.title}: {conclusions.points(line.error)}"
+        said = f"{HOVER}{line.title}: {serialize.points(line.error)}"
         panel.plot([line.error.middle], [place], "o", color=color, markeredgecolor="white", markersize=8, gid=said)
     panel.set_yticks(range(len(ranked)), [line.title for line in ranked])
     panel.set_ylim(-0.6, len(ranked) - 0.4)

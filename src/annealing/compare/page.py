@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from . import conclusions
+from . import conclusions, serialize
 from .experiment import Experiment
 from .statistics import EASED, SIGNIFICANT, Interval
 from .status import STATES, Cost, State, summary
@@ -70,9 +70,11 @@ def html(
         identities=_identities(store),
         described=_yaml(experiment.description()),
         named=conclusions.named,
-        points=conclusions.points,
-        epochs=conclusions.epochs,
-        ratio=conclusions.ratio,
+        result=serialize.result,
+        bounds=table is not None and sum(line.bound is not None for line in table.lines) > 2,
+        points=serialize.points,
+        epochs=serialize.epochs,
+        ratio=serialize.ratio,
         duration=_duration,
     )
 
@@ -131,7 +133,7 @@ def _bar(interval: Interval, verdict: str, most: float) -> Drawn:
     def place(value: float) -> float:
         return round(WIDE / 2 + (WIDE / 2 - 5) * value / most, 1)
 
-    said = conclusions.points(interval, signed=True)
+    said = serialize.points(interval, signed=True)
     return Drawn(place(low), place(interval.middle), place(high), said, verdict)
 
 

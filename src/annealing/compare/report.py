@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from .. import ScheduleError
+from ..convex_bound import bound
 from . import conclusions, figures, page
 from .experiment import Experiment, Trial
 from .files import write
@@ -14,7 +17,7 @@ from .serialize import csv_text
 from .statistics import ErrorCurve
 from .status import Cost, costs, states
 from .store import Store
-from .table import RunEnd, Table, curves, tabulate
+from .table import Line, RunEnd, Table, curves, tabulate
 from .text import text
 from .tuning import read_choice
 
@@ -93,7 +96,21 @@ def finished(store: Store) -> FinishedPart | None:
     drawn = dict(curves(experiment, records))
     drawn |= {key: curves(those, records)[key] for key, those in fewer.items()}
     shown = part(seeds, [arm.key for arm in whole.arms if arm.key in drawn])
-    return FinishedPart(shown, replace(table, tuned=read_choice(store.directory)), drawn)
+    table = replace(table, tuned=read_choice(store.directory), lines=_with_bounds(shown, table.lines))
+    return FinishedPart(shown, table, drawn)
+
+
+def _with_bounds(experiment: Experiment, lines: list[Line]) -> list[Line]:
+    """Lines with the bound of convex theory for schedules as long as the baseline, over the least of these."""
+    found = {}
+    for arm in experiment.arms:
+        if arm.epochs == experiment.arm(experiment.baseline).epochs:
+            with suppress(ScheduleError):  # longer than the bound is made for, or never above 0
+                per_update = arm.schedule.stretched(experiment.updates_per_epoch)
+                found[arm.key] = bound(per_update, experiment.updates(arm)).best
+    # only ratios mean something; the last digits of a sum depend on the processor
+    ratios = {key: float(f"{value / min(found.values()):.3g}") for key, value in found.items()}
+    return [replace(line, bound=ratios.get(line.key)) for line in lines]
 
 
 def plain(table: Table) -> dict[str, Any]:

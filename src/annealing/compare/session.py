@@ -126,7 +126,7 @@ class Session:
         if [*measured] != [self.metric]:
             given = f", got {', '.join(measured)}" if measured else ""
             counted = " or wrong" if self.images > 1 else ""
-            raise ScheduleError(f"report needs {self.metric}{counted}{given}")
+            raise ScheduleError(f"report needs {self.metric}{counted}{given}: trial.report({self.metric}=...)")
         value = measured[self.metric] * self.images
         # a share such as 11 / 597 times 597 is not always the whole number that it was
         near = math.isfinite(value) and self.images > 1 and abs(value - round(value)) < 1e-6

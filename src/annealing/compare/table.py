@@ -43,7 +43,8 @@ class Line:
     schedule with restarts, the error of its latest model to keep, as a mean over log2 of the epochs from the end of
     its first cycle on; anytime_less_baseline: the difference from the same of the baseline. trained_as: the
     schedule whose training contains it. diverged: seeds. seeds: how many it is finished for; with fewer than the
-    table, it is paired with others over these.
+    table, it is paired with others over these. bound: that of convex theory at the best peak, over the least of the
+    schedules that are as long as the baseline; None for others.
     """
 
     key: str
@@ -74,6 +75,7 @@ class Line:
     baseline_p_value: float | None = None
     cosine_p_value: float | None = None
     anytime_p_value: float | None = None
+    bound: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table as Grid
 
-from . import conclusions
+from . import conclusions, serialize
 from .conclusions import answer
 from .status import State, summary
 from .table import Line, Table
@@ -85,9 +85,9 @@ def _errors(table: Table) -> Grid:
         "",
     )
     for line in table.ranked:
-        less = conclusions.points(line.less_baseline, signed=True)
+        less = serialize.points(line.less_baseline, signed=True)
         said = table.verdict(line.less_baseline, line.baseline_p_value)
-        grid.add_row(_name(table, line), f"{line.kept_at:.4g}", conclusions.points(line.error), less, said)
+        grid.add_row(_name(table, line), f"{line.kept_at:.4g}", serialize.points(line.error), less, said)
     notes = ["* baseline, from which the differences are", *_paper(table)]
     if any(line.verdict in ("better", "worse") for line in table.lines):
         notes.append("better, worse: significantly")
@@ -106,7 +106,7 @@ def _run_ends(table: Table) -> Grid:
     grid = _grid(title, "schedule", "epochs", "from a step decay", "from a cosine")
     for end in table.run_ends:
         if end.step or end.cosine:
-            less = [conclusions.points(interval, signed=True) for interval in (end.less_step, end.less_cosine)]
+            less = [serialize.points(interval, signed=True) for interval in (end.less_step, end.less_cosine)]
             grid.add_row(table.line(end.key).title, f"{end.epoch:.4g}", *less)
     return grid
 
@@ -117,18 +117,19 @@ def _together(table: Table) -> Grid:
     for line in table.lines:
         ends = [end for end in table.run_ends if end.key == line.key and end.together]
         if ends:
-            less = conclusions.points(ends[-1].less_single, signed=True)
-            grid.add_row(line.title, str(ends[-1].models), conclusions.points(ends[-1].together), less)
+            less = serialize.points(ends[-1].less_single, signed=True)
+            grid.add_row(line.title, str(ends[-1].models), serialize.points(ends[-1].together), less)
     return grid
 
 
 def _epochs(table: Table) -> Grid:
-    title = f"Epochs until the median is at {table.level:.2f}{table.unit}; ratio: the baseline's epochs over these"
+    level = f"{serialize.result(table.level)}{table.unit}"
+    title = f"Epochs until the median is at {level}; ratio: the baseline's epochs over these"
     grid = _grid(title, "schedule", "(a) epochs", "ratio", "(b) in hindsight", "ratio")
     for line in table.lines:
-        committed = conclusions.ratio(line.speed_up.middle, table.budget / line.epochs)
-        hindsight = conclusions.ratio(line.hindsight_speed_up.middle, table.hindsight / line.epochs)
-        reached = [conclusions.epochs(found, line.epochs) for found in (line.reached, line.hindsight)]
+        committed = serialize.ratio(line.speed_up.middle, table.budget / line.epochs)
+        hindsight = serialize.ratio(line.hindsight_speed_up.middle, table.hindsight / line.epochs)
+        reached = [serialize.epochs(found, line.epochs) for found in (line.reached, line.hindsight)]
         grid.add_row(line.title, reached[0], committed, reached[1], hindsight)
     return grid
 

@@ -179,10 +179,10 @@ def read_tuning(tune: Any, values: Mapping[str, Any]) -> Tuning:
         choice(given.get("halving", False), "tune.halving", [True, False]),
         dict(values),
     )
-    # a mistake that only one value brings is told now, and not after hours of tuning
-    tuning.trials()
+    # a mistake that only one value brings is told now, and not after hours of tuning; by the keys of the file first
     for value in grid:
         tuning.final(dict.fromkeys(values["schedules"], value))
+    tuning.trials()
     return tuning
 
 
