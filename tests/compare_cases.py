@@ -8,8 +8,7 @@ from pathlib import Path
 
 from annealing import cosine, multistep, warm_restarts
 from annealing.compare import Arm, Experiment, Function, Trial
-from annealing.compare.records import Row
-from annealing.compare.store import open_store
+from annealing.compare.store import Row, open_store
 from annealing.compare.trials import run_trial
 
 PAPER = Function("on.paper:train", updates_per_epoch=2, test_images=100)  # so that an image is a percent

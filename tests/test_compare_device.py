@@ -11,11 +11,10 @@ from compare_cases import files, trained
 
 from annealing import ScheduleError
 from annealing.compare import Experiment, ResNet9, Trial, training
-from annealing.compare.clock import Clock
 from annealing.compare.device_training import DeviceUpdate, fits
 from annealing.compare.optimizers import velocity_sgd
 from annealing.compare.problem import problem as loaded
-from annealing.compare.session import Session
+from annealing.compare.session import Clock, Session
 from annealing.compare.store import open_store
 from annealing.compare.trials import _problem, run_trial
 from annealing.torch.group_tensors import HostReads

@@ -18,8 +18,7 @@ from compare_cases import experiment, half, records, restarts, short, single, st
 from annealing.cli import Group
 from annealing.compare import Trial, standing, tabulated
 from annealing.compare.compare_command import compare as command
-from annealing.compare.records import Row, to_line
-from annealing.compare.store import Store, open_store
+from annealing.compare.store import Row, Store, open_store, to_line
 
 group = Group("annealing", commands=[command])
 CLOCK = [

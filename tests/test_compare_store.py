@@ -11,8 +11,7 @@ from compare_cases import experiment, records, rows, step
 
 from annealing import ScheduleError
 from annealing.compare import Trial, sgdr, store
-from annealing.compare.records import Row, complete, from_lines, to_line
-from annealing.compare.store import load_store, open_store
+from annealing.compare.store import Row, complete, from_lines, load_store, open_store, to_line
 
 TRIAL = Trial("single", 1)
 FILES = ["metrics.jsonl", "result.json"]

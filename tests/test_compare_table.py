@@ -20,12 +20,11 @@ from annealing.compare import Arm, Experiment, Function, Trial, conclusions
 from annealing.compare.figures import budgets, family, points
 from annealing.compare.figures import errors as errors_figure
 from annealing.compare.figures import rates as rates_figure
-from annealing.compare.records import Row
 from annealing.compare.report import finished, plain, text
 from annealing.compare.serialize import csv_text
 from annealing.compare.serialize import points as written
 from annealing.compare.statistics import Interval
-from annealing.compare.store import open_store
+from annealing.compare.store import Row, open_store
 from annealing.compare.table import RunEnd, curves, tabulate
 from annealing.compare.text import brief
 

@@ -14,7 +14,7 @@ import pytest
 from annealing.compare import Experiment, Text, Tuning
 from annealing.compare.report import finished, plain
 from annealing.compare.store import load_store
-from annealing.compare.yaml_file import read_experiment
+from annealing.compare.tuning import read_experiment
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 KEPT = sorted(manifest.parent for manifest in EXPERIMENTS.glob("*/manifest.json"))

@@ -15,8 +15,7 @@ from .paper import sgdr
 from .session import Session
 from .store import free_for_comparison, load_store, open_store
 from .tasks import Function, Images, Text, prepare
-from .tuning import Tuning
-from .yaml_file import read_experiment
+from .tuning import Tuning, read_experiment
 
 if TYPE_CHECKING:
     from .status import State

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import math
+import os
+import platform
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from .. import ScheduleError
-from .clock import Clock
 from .experiment import Experiment, Trial
 from .files import sha256, synced, write
-from .records import Row, to_line
+from .store import Row, to_line
 from .tasks import Function
 
 if TYPE_CHECKING:
@@ -23,6 +28,47 @@ if TYPE_CHECKING:
 
 # a model that is slow to save would otherwise be saved most of the time
 LEAST_SHARE = 30  # a state is saved when the training since the last one took so many times as long as saving it
+
+
+class Clock:
+    """Wall time, hosts, retries and faults: the one record that differs when a trial is trained again.
+
+    Lines of JSON, each with an `event`: begin (time, host), row (step, seconds since begin), note (text), end.
+    """
+
+    def __init__(self, file: TextIO, tell: Callable[[str], None]) -> None:
+        self.file = file
+        self.tell = tell
+        self.began = time.perf_counter()
+        self._add("begin", time=datetime.now(UTC).isoformat(timespec="seconds"), host=platform.node(), pid=os.getpid())
+
+    def row(self, step: int) -> None:
+        self._add("row", step=step, seconds=self._seconds())
+        self.tell("row")
+
+    def say(self, text: str) -> None:
+        """Note something, and tell it."""
+        self._add("note", text=text)
+        self.tell(f"note {text}")
+
+    def end(self, **speed: float) -> None:
+        """Note the end, and what a GPU did: images a second, and the share of the time spent outside its graph."""
+        self._add("end", seconds=self._seconds(), **speed)
+
+    def _seconds(self) -> float:
+        return round(time.perf_counter() - self.began, 3)
+
+    def _add(self, event: str, **values: Any) -> None:
+        self.file.write(json.dumps({"event": event, **values}) + "\n")
+        self.file.flush()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[TextIO]:
+    """Open a file for appending, and wait until no other process has it open in this way."""
+    with open(path, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
 
 
 class Session:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .experiment import Experiment, Trial
-from .records import Row, from_lines
 from .statistics import Interval, median_interval
-from .store import ROWS, Store
+from .store import ROWS, Row, Store, from_lines
 from .table import shown
 
 STATES = ("done", "diverged", "running", "waiting")

@@ -4,7 +4,7 @@
     trials/ARM-seedN/           one trial: an arm that is found in no longer one, and a seed
         trial.json              what its numbers depend on: schedule and fingerprint, seed, versions, processor,
                                 threads, SHA-256 of the data (or of the file with the user's function)
-        metrics.jsonl           a row for every evaluation: step, epoch, lr, loss, wrong, error (see `records.Row`)
+        metrics.jsonl           a row for every evaluation: step, epoch, lr, loss, wrong, error (see `Row`)
         result.json             the seal: a trial without it, or with one that does not fit, is not finished. Names
                                 experiment, arm, seed and schedule; `sha256` of metrics.jsonl, `rows`, `diverged`;
                                 `snapshots`, a list of {step, sha256, wrong, error}; `ensembles`, a list of {steps,
@@ -34,12 +34,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import ScheduleError, __version__
 from .experiment import Experiment, Trial
 from .files import SCRATCH, sha256, sweep, write
-from .records import Row, complete, from_lines, to_line
 
 FORMAT = "annealing.compare/2"
 MANIFEST = "manifest.json"
@@ -57,6 +56,45 @@ DECISIVE = (
     "scikit-learn",
     "safetensors",
 )  # other versions of these may give other numbers
+
+
+class Row(NamedTuple):
+    """An evaluation: after `step` updates, which are `epoch` epochs.
+
+    lr: the learning rate of the last update, as the optimizer held it. loss: the mean over the updates since the epoch
+    began; None where it was no longer finite, and with that the trial ends. wrong: test images of a wrong class, all of
+    them after divergence (the error itself for a task that counts no images).
+    """
+
+    step: int
+    epoch: float
+    lr: float
+    loss: float | None
+    wrong: float
+
+    @property
+    def diverged(self) -> bool:
+        return self.loss is None
+
+
+def to_line(row: Row, images: int) -> str:
+    """A row as a line of JSON, with the error as a share of the test images."""
+    return json.dumps({**row._asdict(), "error": row.wrong / images}, allow_nan=False) + "\n"
+
+
+def from_lines(text: str) -> list[Row]:
+    """The rows of a text of such lines; a ValueError, KeyError or TypeError if it is no such text."""
+    rows = [json.loads(line) for line in text.splitlines()]
+    return [Row(*(row[name] for name in Row._fields)) for row in rows]
+
+
+def complete(rows: Sequence[Row], marks: Sequence[int]) -> bool:
+    """Whether rows are those of a whole trial: one at every mark, or up to where it diverged."""
+    steps = [row.step for row in rows]
+    if rows and rows[-1].diverged:
+        before = [mark for mark in marks if mark < steps[-1]]
+        return steps[:-1] == before
+    return steps == [*marks]
 
 
 class Store:

@@ -10,7 +10,6 @@ import numpy as np
 
 from .entries import Arm
 from .experiment import Experiment, Trial
-from .records import Row
 from .serialize import csv_text, plain_value
 from .statistics import (
     EASED,
@@ -24,6 +23,7 @@ from .statistics import (
     p_value,
     speed_up,
 )
+from .store import Row
 
 
 @dataclass(frozen=True)

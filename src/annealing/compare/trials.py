@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import ScheduleError
-from .clock import Clock, locked
 from .experiment import Experiment, Trial
 from .files import sha256, sweep, write
-from .session import Session
+from .session import Clock, Session, locked
 from .store import DECISIVE, STATES, Store, installed
 from .tasks import Function, Images, Text, code, imported
 

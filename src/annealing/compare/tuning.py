@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -18,7 +20,7 @@ from .entries import Arm
 from .experiment import Experiment
 from .files import write
 from .store import CHOICE, RUNGS, TUNING
-from .tasks import held_out, read_task
+from .tasks import Function, held_out, read_task
 from .validation import choice, entries, number
 
 FIRST_SEED = 1_000_000  # seeds of tuning trials, so that no final trial repeats one
@@ -202,3 +204,57 @@ def dropped(choice: Mapping[str, Any]) -> dict[str, dict[float, float]]:
         key: {value: float(Fraction(rung["epochs"][key])) for rung in rungs for value in rung["dropped"][key]}
         for key in choice["chosen"]
     }
+
+
+def read_experiment(path: str | Path, **changes: Any) -> Experiment | Tuning:
+    """Read an experiment from a YAML file whose keys are the arguments of `Experiment`, and perhaps `tune`.
+
+    changes: values for keys, instead of those of the file. A ScheduleError names the file, the path of the key, its
+    value and what is allowed.
+    """
+    import yaml
+
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
+        raise ScheduleError(f"EXPERIMENT {path} cannot be read: {reason}") from None
+    try:
+        # PyYAML itself silently keeps the last of two equal keys
+        _no_key_twice(yaml.compose(text, yaml.SafeLoader), "")
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ScheduleError(f"EXPERIMENT {path} is no YAML: {' '.join(str(error).split())}") from None
+    except ScheduleError as error:
+        raise ScheduleError(f"{path}: {error}") from None
+    allowed = [*inspect.signature(Experiment).parameters, "tune"]
+    try:
+        if not isinstance(value, dict):
+            raise ScheduleError(f"it must be a mapping with keys among {', '.join(allowed)}")
+        values = entries({**value, **changes}, "experiment", allowed)
+        for name in ("task", "schedules", "baseline"):
+            if name not in values:
+                raise ScheduleError(f"{name} must be given")
+        tune = values.pop("tune", None)
+        experiment = Experiment(**values) if tune is None else read_tuning(tune, values)
+    except ScheduleError as error:
+        raise ScheduleError(f"{path}: {error}") from None
+    beside = str(Path(path).resolve().parent)
+    # a training function is looked for beside its experiment first, here and in the workers, which get this path
+    if isinstance(read_task(values["task"]), Function) and beside not in sys.path:
+        sys.path.insert(0, beside)
+    return experiment
+
+
+def _no_key_twice(node: Any, path: str) -> None:
+    """A ScheduleError if a mapping has a key twice: YAML readers silently take the last."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            here = f"{path}.{key.value}".lstrip(".")
+            if key.value in seen:
+                raise ScheduleError(f"{here} is given twice (line {key.start_mark.line + 1})")
+            seen.add(key.value)
+            _no_key_twice(value, here)
