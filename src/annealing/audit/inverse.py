@@ -13,9 +13,9 @@ from ..schedule.base import Schedule
 from .evidence import Array, Evidence
 from .tolerances import TURN, WHOLE_TIME
 
-MOST_PIECES = 600  # of a schedule whose rates are inverted; beyond them any rate is held possible
+MOST_PIECES = 200  # of a schedule whose rates are inverted; beyond them any rate is held possible
 SAMPLES = 16  # of each run of a schedule, which may turn in between (a product of a rise and a fall)
-MOST_SETS = 4000  # intervals kept; more mean that the rows say little
+MOST_SETS = 800  # intervals kept; more mean that the rows say little
 GRID = 480  # places at which a misfit is looked at first,
 PLACES = 3  # those of them that are looked at more closely,
 STEPS = 24  # each by finer grids of so many steps

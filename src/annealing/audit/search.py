@@ -29,7 +29,7 @@ LONG = 10**5  # in longer logs faults are sought row by row only where no other 
 BASES = 5  # faults that explain a part of the log, from which a second is looked for
 PAIRS = 2  # the same of two faults, and a third
 KEPT = 3  # of the values of an unknown, those that explain most
-MOST_SOLVED = 60  # values of an unknown that rows give and that are tried
+MOST_SOLVED = 30  # values of an unknown that rows give and that are tried
 MOST_REACH = 4096  # times the log or the schedule: how far the clock of a fault may run
 LEAST = 4  # rows that a fault of the clock explains
 
