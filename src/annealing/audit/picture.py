@@ -32,7 +32,8 @@ def draw(verdict: Verdict) -> Any:
     lines = {"intended": course(verdict.schedule)(rows.rows)}
     if verdict.faults and verdict.faults[-1].name != "unknown":
         lines["intended, with the fault"] = verdict.course(rows.rows)
-    words = [headline(verdict), *([f"{listed(verdict.faults)}"] if verdict.faults else []), str(verdict.schedule)]
+    likely = [f"Likely: {listed(verdict.faults)}."] if verdict.faults else []
+    words = [headline(verdict), *likely, f"Intended: {verdict.schedule}"]
     title = _title(verdict.source["file"], words)
     unit = verdict.source["clock"]["unit"]
     return _figure(rows.rows.t + 1, rows.logged, lines, _begins(verdict), (unit, title), verdict.first is not None)
@@ -70,7 +71,7 @@ def _figure(
     # The line is wider than the dots, so that it shows on both sides of them.
     styles = (
         {"color": INTENDED, "linewidth": 6, "alpha": 0.45},
-        {"color": EXPLAINED, "linewidth": 1, "linestyle": "--"},
+        {"color": EXPLAINED, "linewidth": 1, "linestyle": "--", "zorder": 3},  # over the dots, which would hide it
     )
     for (name, rates), style in zip(lines.items(), styles, strict=False):
         above.plot(*_line(time, rates), label=name, **style)

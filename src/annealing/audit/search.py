@@ -53,6 +53,12 @@ class Explanation:
         return " ".join(fault.name for fault in self.faults)
 
     @property
+    def words(self) -> str:
+        """Its faults with numbers of a few digits: two that differ in more are one to a reader."""
+        numbers = [f"{n:.5g}" for fault in self.faults for n in fault.parameters.values() if isinstance(n, int | float)]
+        return " ".join([self.names, *numbers])
+
+    @property
     def length(self) -> float:
         """How long its numbers are, and of two that are as long the smaller: of equal causes the plainer is first."""
         numbers = [n for fault in self.faults for n in fault.parameters.values() if isinstance(n, int | float)]
@@ -104,14 +110,13 @@ class Search:
 
     def full(self) -> list[Explanation]:
         """Those that explain every row, but for such as are much less likely than the best."""
-        alike = Counter[str]()
-        kept = []
+        alike, kept = Counter[str](), {}
         found = sorted(self.found, key=lambda found: (found.cost, found.length))
         for one in found:
-            alike[one.names] += 1
-            if one.cost <= found[0].cost + SPREAD and alike[one.names] <= ALIKE:
-                kept.append(one)
-        return kept[:MOST]
+            if one.cost <= found[0].cost + SPREAD and alike[one.names] < ALIKE and one.words not in kept:
+                alike[one.names] += 1
+                kept[one.words] = one
+        return list(kept.values())[:MOST]
 
     @property
     def cost(self) -> float:
