@@ -16,6 +16,7 @@ from annealing import (
     cosine,
     diff,
     exponential,
+    inverse_sqrt,
     linear,
     multistep,
     one_cycle,
@@ -166,6 +167,84 @@ def test_a_verdict_carries_the_schedule_that_the_run_did_follow() -> None:
     assert verdict.followed is not None
     assert verdict.followed.fingerprint.startswith("an1:")
     assert "first difference: at 437" in diff(meant, verdict.followed, 1000)
+
+
+def parameters(verdict: Verdict) -> dict[str, Any]:
+    """The numbers of all its faults."""
+    return {name: value for fault in verdict.faults for name, value in fault.parameters.items()}
+
+
+@pytest.mark.parametrize("horizon", [853, 1100])
+def test_a_hold_that_is_shorter_or_longer(horizon: int) -> None:
+    meant, used = (wsd(0.1, 0, T_warmup=50, T_stable=T - 250, T_cooldown=200) for T in (1000, horizon))
+    verdict = audit(by_hand(used(n(1100))), meant)
+    assert names(verdict) == ["schedule-shorter-than-the-run" if horizon < 1000 else "wrong-horizon"]
+    assert parameters(verdict)["horizon"] == horizon
+    assert verdict.faults[-1].residual_after < 1e-12
+
+
+def test_two_numbers_of_one_schedule() -> None:
+    meant = linear(0, 0.1, 50) >> cosine(0.1, 0.001, 950)
+    longer = audit(by_hand((linear(0, 0.1, 100) >> cosine(0.1, 0.001, 1300))(n(1000))), meant)
+    assert names(longer) == ["warm-up-stretched", "wrong-horizon"]
+    assert {"length": 100, "horizon": 1400}.items() <= parameters(longer).items()
+    lower = audit(by_hand((linear(0, 0.1, 50) >> cosine(0.1, 0, 1350))(n(1000))), meant)
+    assert sorted(names(lower)) == ["floor-ignored", "wrong-horizon"]
+    assert {"floor": 0, "horizon": 1400}.items() <= parameters(lower).items()
+
+
+def test_backwards_and_twice_as_fast() -> None:
+    meant = cosine(0.3, 0.1, 400)
+    verdict = audit(by_hand(meant(np.maximum(400 - 2 * n(400), 0))), meant)
+    assert sorted(names(verdict)) == ["reversed", "stepped-too-often"]
+
+
+def test_a_warm_up_of_another_length_before_a_decay_without_an_end() -> None:
+    """inverse_sqrt(0.1, 120) is inverse_sqrt(0.1, 50) stretched by 120 / 50."""
+    verdict = audit(by_hand(inverse_sqrt(0.1, 120)(n(1000))), inverse_sqrt(0.1, 50))
+    assert names(verdict) == ["warm-up-stretched"]
+    assert parameters(verdict)["length"] == 120
+
+
+def test_milestones_after_a_warm_up_and_of_a_constant() -> None:
+    stairs = np.select([n(900) < 200, n(900) < 600], [0.1, 0.01], 0.001)
+    rates = np.where(n(900) < 50, 0.1 * n(900) / 50, stairs)
+    verdict = audit(by_hand(rates), linear(0, 0.1, 50) >> multistep(0.1, [250, 550]))
+    assert names(verdict) == ["milestones-edited"]
+    assert parameters(verdict)["milestones"] == [200, 600]
+    verdict = audit(by_hand(stairs), constant(0.1))
+    assert parameters(verdict)["milestones"] == [200, 600]
+
+
+def test_the_peak_that_a_warm_up_multiplies() -> None:
+    """No rate is 0.1, because the decay has begun when the warm-up ends, but 0.1 is what was configured."""
+    meant = warmup(cosine(0.1, 0, 1000), 30, place="times")
+    verdict = audit(by_hand(3 * meant(n(1000))), meant)
+    assert names(verdict) == ["wrong-peak"]
+    assert parameters(verdict) == {"peak": 0.3, "intended": 0.1}
+
+
+def test_much_faster_after_a_resume_and_soon_at_the_end() -> None:
+    meant = linear(0.1, 0, 1000)
+    verdict = audit(by_hand(meant(np.where(n(1000) < 437, n(1000), 437 + 20 * (n(1000) - 437)))), meant)
+    assert names(verdict) == ["stepped-too-often"]
+    assert {"k": 20, "at": 437}.items() <= parameters(verdict).items()
+
+
+def test_a_log_that_nothing_fits_is_answered_with_few_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work is counted in evaluations of schedules, since seconds depend on the machine."""
+    calls = 0
+    evaluate = Schedule.__call__
+
+    def counted(self: Schedule, t: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return evaluate(self, t)
+
+    monkeypatch.setattr(Schedule, "__call__", counted)
+    verdict = audit(by_hand(np.random.default_rng(0).random(2000)), warm_restarts(0.1, T_0=20))
+    assert names(verdict) == ["unknown"]
+    assert calls < 5000
 
 
 # What the rows cannot tell.

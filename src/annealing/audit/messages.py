@@ -16,12 +16,29 @@ SAID = {
     "stepped-per-epoch": "the scheduler was stepped once per epoch of {updates_per_epoch} updates",
     "stepped-per-update": "a schedule in epochs was stepped at every update",
     "held-for-an-epoch": "the rate was written once per epoch of {updates_per_epoch} updates",
+    "offset": "the scheduler's position is off by {by}",
+    "offset-after-resume": "the scheduler's position is off by {by} after a resume at {at}",
     "restart-after-resume": "the schedule started again at {at}",
+    "double-step-after-resume": "the position was counted twice on the resume at {at}",
     "wrong-peak": "the peak is {peak}, intended {intended}",
+    "old-peak-after-resume": "the peak is {peak} after a resume at {at}, intended {intended}",
     "wrong-horizon": "the schedule was built for {horizon} updates, intended {intended}",
     "schedule-shorter-than-the-run": "the schedule was built for {horizon} updates, intended {intended}",
+    "first_cycle": "the first cycle was built for {first_cycle} updates, intended {intended}",
     "reversed": "the schedule ran backwards from {total}",
     "constant": "the rate is {rate} throughout",
+    "floor-ignored": "the floor is {floor}, intended {intended}",
+    "wrong-floor": "the floor is {floor}, intended {intended}",
+    "milestones-edited": "the milestones are {milestones}, intended {intended}; the rates after them {rates}",
+    "warm-up-added": "a warm-up of {length} updates from {start} was added (the rest: {then})",
+    "warm-up-missing": "the warm-up is missing (the rest: {then})",
+    "warm-up-clipped": "the warm-up takes {length} updates, intended {intended} (the rest: {then})",
+    "warm-up-stretched": "the warm-up takes {length} updates, intended {intended} (the rest: {then})",
+    "warm-up-repeated": "the warm-up of {length} updates ran again at {at}",
+    "rebound-after-the-end": "after its end at {end} the schedule goes on ({policy})",
+    "goes-on-after-the-end": "after its end at {end} the last line goes on",
+    "skipped-scheduler-steps": "scheduler steps skipped: {lag}",
+    "isolated-outliers": "outliers: {count}",
 }
 
 
@@ -90,9 +107,9 @@ def phrase(fault: Named) -> str:
     'the scheduler was stepped 2 times per update, from update 11 (stepped-too-often)'
     """
     known = {name: shown(value) for name, value in fault.parameters.items()}
-    text = SAID.get(fault.name)
+    text = SAID.get("first_cycle" if "first_cycle" in known else fault.name)
     begin = f"from update {fault.from_update:g}"
-    if text is None or "first_cycle" in known:
+    if text is None:
         given = ", ".join(f"{name} {value}" for name, value in known.items())
         return f"{fault.name}{f' ({given})' if given else ''}, {begin}"
     until = f" until {known['until']}" if "until" in known else ""
@@ -101,5 +118,5 @@ def phrase(fault: Named) -> str:
 
 def shown(value: Any) -> str:
     if isinstance(value, list):
-        return " ".join(map(shown, value[:8])) + (" ..." if len(value) > 8 else "")
+        return ", ".join(map(shown, value[:8])) + (" ..." if len(value) > 8 else "") or "none"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
