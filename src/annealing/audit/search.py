@@ -30,6 +30,7 @@ BASES = 5  # faults that explain a part of the log, from which a second is looke
 PAIRS = 2  # the same of two faults, and a third
 KEPT = 3  # of the values of an unknown, those that explain most
 MOST_SOLVED = 30  # values of an unknown that rows give and that are tried
+MOST_SLOPES = 100  # of the clock between two rows, of which factors are tried
 MOST_REACH = 4096  # times the log or the schedule: how far the clock of a fault may run
 LEAST = 4  # rows that a fault of the clock explains
 
@@ -211,7 +212,7 @@ class FaultTrial:
             between = float(self.few.rows.t[stop - 1] - self.few.rows.t[self.begin])
             if between > 0:
                 first, last = self._images(self.begin, np.array([self.begin, stop - 1]))
-                for low, high in slopes(first, last, between)[:MOST_SOLVED].tolist():
+                for low, high in slopes(first, last, between)[:MOST_SLOPES].tolist():
                     # A slope known to a tenth says nothing of a factor.
                     if high > 0 and high - low < 0.1 * high:
                         found += [k for k in wholes(low, high) if is_whole(k) and k > 1]
