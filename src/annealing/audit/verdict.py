@@ -17,8 +17,7 @@ from .explain import Account, explain, follows_from
 from .faults import ADVICE, Fault, FollowedRates, course
 from .landmarks import Landmarks, landmarks
 from .log import Log
-from .messages import sentences
-from .param_groups import beside
+from .messages import beside, sentences
 from .row_faults import several_runs
 
 SHORT = "the rates that were logged have so few digits that they may have been rounded"
