@@ -54,8 +54,8 @@ def rescaled(to: Callable[[float], float], back: Callable[[float], float], low: 
     return [back(number) for number in wholes(*sorted((to(low), to(high)))) if number]
 
 
-def from_the_start(marks: Landmarks, last: float, per_epoch: int | None) -> Iterator[ClockFaults]:
-    """Faults of the clock that act from the first update on."""
+def from_the_start(marks: Landmarks, last: float, per_epoch: int | None, alone: bool = True) -> Iterator[ClockFaults]:
+    """Faults of the clock that act from the first update on; alone: also such as do not come in pairs."""
     epochs = [per_epoch] if per_epoch else []
     factors = dict.fromkeys((*USUAL_FACTORS, *epochs))
     # A part of a product that only rises is a warm-up: another horizon of it is another length.
@@ -64,11 +64,12 @@ def from_the_start(marks: Landmarks, last: float, per_epoch: int | None) -> Iter
         yield slope(marks, 0.0, last, [(p,) for k in factors for p in (float(k), 1 / k)], per_epoch)
     if marks.warmup and marks.horizon is not None and not only_warmup:
         yield slope(marks, marks.warmup, last)
-    lengths = [(float(n),) for n in dict.fromkeys([*epochs, *range(2, int(min(last / 2, MOST_EPOCH)) + 1)])]
-    yield ClockFaults(lambda n, t: np.floor(t / n), partial(_stairs, "stepped-per-epoch", last), lengths)
-    yield ClockFaults(lambda n, t: n * np.floor(t / n), partial(_stairs, "held-for-an-epoch", last), lengths)
-    reach = (-last, max(last, marks.horizon or 0), False)
-    yield ClockFaults(lambda d, t: t + d, _offset, [(d,) for d in np.arange(-64.0, 65) if d], wholes, reach)
+    if alone:
+        lengths = [(float(n),) for n in dict.fromkeys([*epochs, *range(2, int(min(last / 2, MOST_EPOCH)) + 1)])]
+        yield ClockFaults(lambda n, t: np.floor(t / n), partial(_stairs, "stepped-per-epoch", last), lengths)
+        yield ClockFaults(lambda n, t: n * np.floor(t / n), partial(_stairs, "held-for-an-epoch", last), lengths)
+        reach = (-last, max(last, marks.horizon or 0), False)
+        yield ClockFaults(lambda d, t: t + d, _offset, [(d,) for d in np.arange(-64.0, 65) if d], wholes, reach)
     if marks.horizon is not None:
         end = plain(marks.horizon)
         yield ClockFaults(lambda k, t: np.maximum(end - k * t, 0), partial(_reversed, end), [(1.0,)], wholes)

@@ -19,6 +19,7 @@ MOST_SETS = 800  # intervals kept; more mean that the rows say little
 GRID = 480  # places at which a misfit is looked at first,
 PLACES = 3  # those of them that are looked at more closely,
 STEPS = 24  # each by finer grids of so many steps
+FEW_SETS = 30
 HALVINGS = 60  # leave less than one float64 spacing of an interval's ends
 
 
@@ -93,7 +94,9 @@ def solved(images: list[Array], a: Array, b: Array) -> tuple[Array, int]:
         left = low <= high
         if not left.any() or left.sum() > MOST_SETS:
             return sets, place
-        sets = np.unique(np.stack([low[left], high[left]], axis=1), axis=0)
+        sets = np.stack([low[left], high[left]], axis=1)
+        if len(sets) > FEW_SETS:  # the same ones many times over cost more than to find them out
+            sets = np.unique(sets, axis=0)
     return sets, len(images)
 
 

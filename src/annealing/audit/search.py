@@ -25,6 +25,7 @@ SPREAD = 1.0  # explanations that cost so much more than the best are not listed
 ALIKE = 3  # explanations listed that differ in parameters alone
 MOST = 12  # explanations listed
 CHEAP = 2.0  # one fault that costs more is held against two
+COMMON_PAIR = 2.3  # what the commonest two faults take to believe
 LONG = 10**5  # in longer logs faults are sought row by row only where no other explains them
 BASES = 5  # faults that explain a part of the log, from which a second is looked for
 PAIRS = 2  # the same of two faults, and a third
@@ -85,7 +86,8 @@ class Search:
 
     def double(self) -> None:
         FaultTrial(self, Explanation((), self.begin), self.base, self.marks).two_at_once()
-        for base in self._bases():
+        # A common fault of the clock and one of the rate take less to believe than nearly all other pairs.
+        for base in self._bases() if not self.found or self.cost > COMMON_PAIR else ():
             used = self.after(self.base, base.faults)
             if used is not None:
                 marks = landmarks(used.schedule, self.last)
@@ -154,7 +156,7 @@ class FaultTrial:
         search, used, rows = self.search, self.used, self.search.evidence
         whole = not any(fault.at is not None or fault.of_rows for fault in self.before)
         if whole:
-            for clock in from_the_start(self.marks, search.last, search.per_epoch):
+            for clock in from_the_start(self.marks, search.last, search.per_epoch, alone=not self.before):
                 self.try_clock(clock, search.begin, 0)
             for scale in scales(self.marks):
                 self.try_faults(scaled(used, self.few, scale))
@@ -222,11 +224,11 @@ class FaultTrial:
     def windows(self, begin: int) -> list[int]:
         """Places until before which one fault may reach, when it begins at one."""
         left = len(self.few) - begin
-        spans = {begin + max(4, int(left * share)) for share in (1.0, 0.5, 0.25, 0.1)}
+        spans = {begin + max(4, int(left * share)) for share in (1.0, 0.4, 0.1)}
         # Great changes, the starts of runs, and where the rate comes to rest are where one fault may end.
         change = np.abs(np.diff(self.few.logged))
-        great = (np.argsort(-change, kind="stable")[:3] + 1).tolist() if len(change) > 8 else []
-        rest = np.flatnonzero((change[1:] == 0) & (change[:-1] != 0))[:3] + 1
+        great = (np.argsort(-change, kind="stable")[:2] + 1).tolist() if len(change) > 8 else []
+        rest = np.flatnonzero((change[1:] == 0) & (change[:-1] != 0))[:1] + 1
         spans |= {place for place in (*great, *run_begins(self.few)[1:], *rest.tolist()) if place > begin + 3}
         return sorted((min(span, len(self.few)) for span in spans), reverse=True)
 
