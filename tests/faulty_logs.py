@@ -230,9 +230,7 @@ def composed() -> Iterator[Case]:
     for length, name in ((120, "warm-up-stretched"), (10, "warm-up-clipped"), (0, "warm-up-missing")):
         given = {"length": length} if length else {}
         yield case(plan, train(plan, plan.T, used=replace(plan, warmup=length)), (name, given))
-    yield case(
-        plan, train(plan, plan.T, used=replace(plan, peak=0.03, floor=3e-4)), ("wrong-peak", {"peak": 0.03 * 0.9703})
-    )
+    yield case(plan, train(plan, plan.T, used=replace(plan, peak=0.03, floor=3e-4)), ("wrong-peak", {"peak": 0.03}))
     plan = Plan("sum", 0.01, 1000, 30, 1e-4)
     yield case(plan, train(plan, plan.T, steps=2), ("stepped-too-often", {"k": 2}))
     shorter = ("schedule-shorter-than-the-run", {"horizon": 500})

@@ -37,7 +37,12 @@ def skipped(rates: Rates, rows: Evidence) -> Iterator[Faults]:
             continue
         place, size = place + int(wrong.argmax()), 256
         # Between two rows no more steps can be skipped than updates were made.
-        gap = min(times[0] + 1, FIRST_LAG) if place == 0 else times[place] - times[place - 1]
+        # Where the rate stands still, or 0 is printed, a row does not show a skipped step, and so bounds none.
+        last = rows[max(0, place - AT_ONCE) : place]
+        later = rates(last.rows.at(last.rows.t - lag - 1))
+        shown = last.rows.t[~(np.abs(last.logged - later) <= last.allowed)]
+        since = shown[-1] if len(shown) else last.rows.t[0] - 1 if place else 0.0
+        gap = min(times[0] + 1, FIRST_LAG) if place == 0 else times[place] - since
         one = rows[place : place + 1]
         lags = lag + np.arange(1, int(min(AT_ONCE, gap)) + 1)
         tried = rates(RowTimes(one.rows.t - lags, np.repeat(one.rows.row, len(lags))))
@@ -97,10 +102,13 @@ def edited(rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
     # Each level must be seen more than once: else every log is a staircase.
     if len(begins) > min(MOST_MILESTONES, max(2, len(stairs) // 3)) or len(begins) == len(set(marks.levels)) == 1:
         return
-    levels = [_level(stairs[part], marks.levels) for part in np.split(np.arange(len(stairs)), begins[1:])]
+    known = marks.levels
+    if len(known) > 1 and known[-2]:
+        known = (*known, known[-1] ** 2 / known[-2])  # one milestone more, by the same factor
+    levels = [_level(stairs[part], known) for part in np.split(np.arange(len(stairs)), begins[1:])]
     times = [plain(W), *(_milestone(t[i - 1], t[i], marks.milestones) for i in begins[1:])]
     intended = [m for m in marks.milestones if m <= t[-1]]
-    new = sum(rate not in marks.levels for rate in levels)
+    new = sum(rate not in known for rate in levels)
     # One milestone at another time is little more of a change than one more or one less.
     changes = sorted(map(len, (set(times[1:]) - set(intended), set(intended) - set(times[1:]))))
     # 0.1 * 0.1 is 0.010000000000000002: as a parameter it is shown as it was meant.
