@@ -165,7 +165,7 @@ BOUNDS = {
     "torch": 4_000,
     "hosts": 480,
     "compare": 6_100,
-    "audit": 3_190,
+    "audit": 3_220,
     "audit/readers": 2_460,
     "audit/recovery": 2_940,
     "translation": 2_520,
