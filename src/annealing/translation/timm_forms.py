@@ -47,7 +47,7 @@ def _warmed(a: Any, core: Schedule) -> Schedule:
         return recipes.constant(a.lr, 1) >> core.shifted(-1) if hasattr(a, "lb") else core
     # Without warmup_prefix the schedule has gone on meanwhile, and tanh alone warms up to the value that it has then.
     rest = core if a.warmup_prefix else core.shifted(-a.warmup_t)
-    top = rest(0) if hasattr(a, "lb") else a.lr
+    top = rest(0) if hasattr(a, "lb") and not a.warmup_prefix else a.lr
     return recipes.linear(a.warmup_lr_init, top, a.warmup_t) >> rest
 
 
