@@ -55,7 +55,7 @@ def test_a_typed_notation_is_drawn(page: Any) -> None:
     assert at(page, 61)[0] == annealing.step(0.2, 30, 0.5)(61)
 
 
-def test_a_mistake_is_shown_at_its_place_and_mended_by_one_click(page: Any) -> None:
+def test_a_mistake_is_marked_and_fixed_with_one_click(page: Any) -> None:
     field = page.get_by_label("Notation of schedule A")
     field.fill("linear(0, 0.1, 5) >> cosin(0.1, 0, 195)")
     error = page.locator(".ae-card").first.locator(".ae-error")
@@ -84,7 +84,7 @@ def test_dragging_an_argument_changes_the_notation_and_the_values(page: Any) -> 
     assert at(page, 100)[0] == annealing.parse(text)(100)
 
 
-def test_a_gallery_recipe_is_added_in_proportion_to_what_is_shown(page: Any) -> None:
+def test_a_gallery_recipe_is_scaled_to_the_page(page: Any) -> None:
     page.get_by_role("button", name="Gallery", exact=True).click()
     page.get_by_label("Search the gallery").fill("one cycle")
     page.get_by_role("button", name="one_cycle", exact=True).click()
@@ -97,7 +97,7 @@ def test_a_gallery_recipe_is_added_in_proportion_to_what_is_shown(page: Any) -> 
     assert at(page, 60)[2] == added(60)
 
 
-def test_an_address_brings_the_same_view_back(browser: Any, page: Any) -> None:
+def test_an_address_restores_the_view(browser: Any, page: Any) -> None:
     page.get_by_label("axis").select_option("log")
     page.get_by_text("Training plan").click()
     page.get_by_label("or steps").fill("400")
@@ -150,7 +150,7 @@ def taken(page: Any, form: str) -> str:
     return text
 
 
-def test_what_is_taken_along_gives_the_same_schedule(page: Any, tmp_path: Path) -> None:
+def test_what_is_exported_gives_the_same_schedule(page: Any, tmp_path: Path) -> None:
     page.get_by_text("Export", exact=True).click()
     assert annealing.parse(taken(page, "notation")) == annealing.parse(FIRST)
     assert annealing.from_json(taken(page, "json")) == annealing.parse(FIRST)
@@ -195,7 +195,7 @@ def test_an_exported_page_opens_offline(browser: Any, page: Any, tmp_path: Path)
     kept.context.close()
 
 
-def test_a_log_is_laid_over_with_its_verdict_and_its_rows_in_question(page: Any) -> None:
+def test_a_log_is_overlaid_with_its_verdict_and_the_rows_that_do_not_fit(page: Any) -> None:
     page.get_by_label("Notation of schedule A").fill("linear(0, 5e-4, 20) >> cosine(5e-4, 0, 180)")
     page.get_by_text("Training log").click()
     page.get_by_label("Choose a log").set_input_files(
@@ -212,7 +212,7 @@ def test_a_log_is_laid_over_with_its_verdict_and_its_rows_in_question(page: Any)
     assert at(page, 124)[2] == pytest.approx(1e-4, rel=1e-12)
 
 
-def test_a_log_alone_shows_what_it_follows(browser: Any) -> None:
+def test_a_page_with_only_a_log_shows_the_schedule_it_follows(browser: Any) -> None:
     with served(log=LOGS / "correct" / "trainer_state.json") as address:
         page = opened(browser, address, ready="[aria-label='Notation of schedule A']")
         expected = recover(read(LOGS / "correct" / "trainer_state.json")).schedule
@@ -252,7 +252,7 @@ NOTEBOOK = """async () => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nobody_is_shut_out(browser: Any, scheme: str) -> None:
+def test_the_page_is_accessible(browser: Any, scheme: str) -> None:
     """axe-core objects to nothing, with everything open and a mistake shown, on a screen and on a phone."""
     with served([FIRST, SECOND, "cosin(1, 0, 9)"], log=LOGS / "restarted_on_resume.csv") as address:
         page = opened(browser, address, width=360 if scheme == "dark" else 1280, color_scheme=scheme, bypass_csp=True)
@@ -265,7 +265,7 @@ def test_nobody_is_shut_out(browser: Any, scheme: str) -> None:
         page.context.close()
 
 
-def test_it_can_be_used_by_keyboard_alone(page: Any) -> None:
+def test_it_can_be_used_with_only_a_keyboard(page: Any) -> None:
     page.get_by_label("T_max of cosine, schedule A", exact=True).focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")

@@ -92,7 +92,7 @@ def test_others_are_refused(headers: dict[str, str], status: int) -> None:
         assert asked(address, {"kind": "draw", "view": VIEW}, Origin=address.rstrip("/"))[0] == 200
 
 
-def test_it_listens_on_this_machine_alone() -> None:
+def test_it_listens_only_on_this_machine() -> None:
     with served() as address:
         port = urlsplit(address).port
         others = {found[4][0] for found in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
@@ -101,7 +101,7 @@ def test_it_listens_on_this_machine_alone() -> None:
                 socket.create_connection((other, port), timeout=2)
 
 
-def test_a_question_has_a_bounded_size_and_nonsense_an_answer() -> None:
+def test_a_question_has_a_maximum_size_and_nonsense_gets_an_answer() -> None:
     with served() as address:
         assert asked(address, b"x" * (25 * 2**20))[0] == 413
         assert asked(address, b"{")[0] == 400
@@ -114,7 +114,7 @@ def test_a_question_has_a_bounded_size_and_nonsense_an_answer() -> None:
         assert "at most 24" in asked(address, {"kind": "draw", "view": many})[1]["error"]
 
 
-def test_the_command_says_where_it_is_and_ends_with_control_c() -> None:
+def test_the_command_prints_its_address_and_stops_with_control_c() -> None:
     command = [sys.executable, "-m", "annealing", "explore", "cosine(0.1, 0, 9)", "--port", "0", "--no-browser"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
@@ -134,7 +134,7 @@ def test_the_command_says_where_it_is_and_ends_with_control_c() -> None:
         assert child.stderr.read() == ""
 
 
-def test_an_answer_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("annealing.explorer.local_server.SECONDS", 0.2)
     monkeypatch.setattr("annealing.explorer.answers.Page.answer", lambda page, question: time.sleep(1) or ({}, b""))
     with served() as address:
@@ -201,7 +201,7 @@ def test_a_notation_cannot_break_out_of_an_exported_page() -> None:
     assert json.loads(kept[1])["view"] == view
 
 
-def test_a_log_in_epochs_is_laid_over_steps_by_the_plan(tmp_path: Path) -> None:
+def test_the_plan_converts_a_log_in_epochs_to_steps(tmp_path: Path) -> None:
     rows = [f"{epoch},{0.1 * (1 - epoch / 10)!r}" for epoch in range(10)]
     (tmp_path / "log.csv").write_text("\n".join(["epoch,lr", *rows]))
     page = first_page([], log=tmp_path / "log.csv")
@@ -233,7 +233,7 @@ ANYTHING = st.recursive(
     st.dictionaries(st.sampled_from(FIELDS), ANYTHING),
 )
 @settings(max_examples=300, deadline=None)
-def test_whatever_is_asked_gets_an_answer(kind: str, fields: dict[str, Any]) -> None:
+def test_every_question_gets_an_answer(kind: str, fields: dict[str, Any]) -> None:
     asked_for = {"view": VIEW | fields, "change": fields, "form": "csv", "name": "cosine"} | fields | {"kind": kind}
     told, numbers = Page().answer(asked_for)
     (length,) = struct.unpack_from("<I", framed(told, numbers))

@@ -55,7 +55,7 @@ def test_two_processes_have_every_rate(accumulated: int, split: str, updates: in
 
 
 @pytest.mark.parametrize("way", ["ours", "ours prepared", "by hand"])
-def test_a_saved_state_goes_on_where_it_stopped(way: str, tmp_path: Path) -> None:
+def test_a_saved_state_continues_where_it_stopped(way: str, tmp_path: Path) -> None:
     first = train(way, 2, stop=11, path=tmp_path / "state")
     second = train(way, 2, path=tmp_path / "state")
     assert first["rates"] == wanted(SCHEDULE_HERE, 11)

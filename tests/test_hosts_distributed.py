@@ -32,6 +32,6 @@ def test_ddp_with_and_without_accumulation(processes: list[dict[str, Any]]) -> N
 
 
 @pytest.mark.parametrize("name", ["fsdp", "fsdp tensor"])
-def test_fsdp_goes_on_after_a_distributed_checkpoint(name: str, processes: list[dict[str, Any]]) -> None:
+def test_fsdp_continues_after_a_distributed_checkpoint(name: str, processes: list[dict[str, Any]]) -> None:
     for found in processes:
         assert found[name] == [wanted(parse(SCHEDULE), 6), wanted(parse(SCHEDULE), 10, 6)]

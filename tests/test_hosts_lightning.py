@@ -69,13 +69,13 @@ def test_every_update_has_its_rate(how: Any, accumulated: int, tmp_path: Path) -
     assert callback.watches[0].follows
 
 
-def test_shares_are_of_the_updates_of_the_trainer(tmp_path: Path) -> None:
+def test_shares_refer_to_the_updates_of_the_trainer(tmp_path: Path) -> None:
     model = Model(lambda module, o: configured(module, o, lr='linear(0, 0.1, "25%") >> cosine(0.1, 0, "75%")'))
     trainer(tmp_path, max_epochs=4, accumulate_grad_batches=2).fit(model)
     assert model.used.rates == wanted(parse("linear(0, 0.1, 2) >> cosine(0.1, 0, 6)"), 8)
 
 
-def test_a_resumed_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_a_resumed_run_continues_where_it_stopped(tmp_path: Path) -> None:
     trainer(tmp_path, max_epochs=2, enable_checkpointing=True).fit(Model(with_help))
     (checkpoint,) = tmp_path.rglob("*.ckpt")
     model = Model(with_help)
@@ -174,7 +174,7 @@ def test_a_schedule_in_epochs_may_be_stepped_per_epoch(tmp_path: Path) -> None:
     assert model.used.rates == [cosine(0.1, 0, 4)(n // 4) for n in range(16)]
 
 
-def test_a_frequency_is_of_batches_and_warned_of(tmp_path: Path) -> None:
+def test_a_frequency_counts_batches_and_gives_a_warning(tmp_path: Path) -> None:
     def every_second(_: Any, optimizer: Any) -> Any:
         config = {"scheduler": Scheduler(optimizer, lr=parse(SCHEDULE)), "interval": "step", "frequency": 2}
         return {"optimizer": optimizer, "lr_scheduler": config}
@@ -183,7 +183,7 @@ def test_a_frequency_is_of_batches_and_warned_of(tmp_path: Path) -> None:
         trainer(tmp_path, max_epochs=4).fit(Model(every_second))
 
 
-def test_the_watch_sees_a_rate_written_by_somebody_else(tmp_path: Path) -> None:
+def test_the_watch_sees_a_foreign_rate(tmp_path: Path) -> None:
     class Meddler(pl.Callback):
         def on_train_batch_start(self, trainer: Any, *_: Any) -> None:
             if trainer.global_step == 5:
@@ -236,7 +236,7 @@ def test_the_callback_says_what_it_needs(tmp_path: Path) -> None:
         ScheduleCallback(on_departure="stop")  # type: ignore[arg-type]
 
 
-def test_the_log_of_the_rate_monitor_is_the_schedule(tmp_path: Path) -> None:
+def test_the_rate_monitor_logs_the_schedule(tmp_path: Path) -> None:
     from lightning.pytorch.callbacks import LearningRateMonitor
     from lightning.pytorch.loggers import CSVLogger
 
@@ -247,7 +247,7 @@ def test_the_log_of_the_rate_monitor_is_the_schedule(tmp_path: Path) -> None:
     assert [float(row.split(",")[0]) for row in logged] == wanted(parse(SCHEDULE), 16)
 
 
-def test_the_older_name_of_the_package_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_older_name_of_the_package_works_too(monkeypatch: pytest.MonkeyPatch) -> None:
     older = pytest.importorskip("pytorch_lightning")
     for name in [one for one in sys.modules if one.split(".")[0] == "lightning" or one == "annealing.hosts.lightning"]:
         monkeypatch.delitem(sys.modules, name)

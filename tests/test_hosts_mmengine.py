@@ -86,7 +86,7 @@ def test_the_config_of_the_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("accumulated", [1, 2])
-def test_a_resumed_training_goes_on_where_it_stopped_also_if_it_is_longer(accumulated: int, tmp_path: Path) -> None:
+def test_a_resumed_run_continues_where_it_stopped_even_if_it_is_longer(accumulated: int, tmp_path: Path) -> None:
     train(tmp_path, NAMED, accumulated, train_cfg={"by_epoch": True, "max_epochs": 2})
     # MMEngine 0.10.7 cannot load its own checkpoints with the safe default of torch.load.
     with pytest.MonkeyPatch.context() as patched:
@@ -107,7 +107,7 @@ def test_in_epochs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("accumulated", [1, 2])
-def test_in_epochs_made_updates(accumulated: int, tmp_path: Path) -> None:
+def test_epochs_converted_to_updates(accumulated: int, tmp_path: Path) -> None:
     given = {"type": "ScheduleParam", "schedule": "cosine(0.1, 0, 4)", "by_epoch": True, "convert_to_iter_based": True}
     updates = 16 // accumulated
     assert train(tmp_path, given, accumulated) == wanted(cosine(0.1, 0, updates), updates)

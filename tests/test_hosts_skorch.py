@@ -55,13 +55,13 @@ def test_every_batch_has_its_rate(callback: LRScheduler) -> None:
     assert [row["event_lr"] for epoch in trained.history for row in epoch["batches"]] == used(trained)
 
 
-def test_a_net_that_is_trained_further_goes_on() -> None:
+def test_a_net_that_is_trained_further_continues() -> None:
     trained = net(ScheduleLR(lr=parse(SCHEDULE)), epochs=2).fit(X, Y)
     trained.partial_fit(X, Y)
     assert used(trained) == wanted(parse(SCHEDULE), 8, 8)
 
 
-def test_a_net_whose_files_are_loaded_goes_on(tmp_path: Path) -> None:
+def test_a_net_whose_files_are_loaded_continues(tmp_path: Path) -> None:
     files = {f"f_{name}": str(tmp_path / name) for name in ("params", "optimizer", "history")}
     net(ScheduleLR(lr=parse(SCHEDULE)), epochs=2).fit(X, Y).save_params(**files)
     resumed = net(ScheduleLR(lr=SCHEDULE), epochs=2).initialize()
@@ -78,7 +78,7 @@ def test_schedules_can_be_searched() -> None:
     assert used(search.best_estimator_) == wanted(parse(search.best_params_["callbacks__ScheduleLR__lr"]), 16)
 
 
-def test_a_clone_begins_again() -> None:
+def test_a_clone_starts_from_0() -> None:
     from sklearn.base import clone
 
     trained = net(ScheduleLR(lr=parse(SCHEDULE))).fit(X, Y)

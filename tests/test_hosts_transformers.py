@@ -41,7 +41,7 @@ def test_two_processes_use_every_rate(tmp_path: Path) -> None:
         assert found == {"processes": 2, "used": wanted(parse(SCHEDULE), 16)}
 
 
-def test_shares_are_of_the_updates_of_the_trainer(tmp_path: Path) -> None:
+def test_shares_refer_to_the_updates_of_the_trainer(tmp_path: Path) -> None:
     trainer = train(tmp_path, 'linear(0, 0.1, "25%") >> cosine(0.1, 0, "75%")', max_steps=12)
     assert trainer.used == wanted(linear(0, 0.1, 3) >> cosine(0.1, 0, 9), 12)
 
@@ -65,7 +65,7 @@ def test_a_subclass_keeps_what_it_overrides(tmp_path: Path) -> None:
     assert trainer.used == wanted(parse(SCHEDULE), 16)
 
 
-def test_a_resumed_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_a_resumed_run_continues_where_it_stopped(tmp_path: Path) -> None:
     train(tmp_path, SCHEDULE, save_strategy="steps", save_steps=5)
     callback = ScheduleTrainerCallback(on_departure="raise")
     trainer = train(tmp_path, SCHEDULE, callback, resume=str(tmp_path / "checkpoint-5"))
@@ -86,7 +86,7 @@ def test_a_changed_horizon_is_refused_unless_a_policy_is_named(tmp_path: Path) -
     assert restretched.used == pytest.approx([cosine(0.1, 0, 10)(5 + n / 3) for n in range(15)], rel=1e-15)
 
 
-def test_a_second_training_begins_again(tmp_path: Path) -> None:
+def test_a_second_training_starts_from_0(tmp_path: Path) -> None:
     trainer = train(tmp_path, SCHEDULE)
     trainer.train()
     (recorder,) = (one for one in trainer.callback_handler.callbacks if isinstance(one, Recorder))
@@ -100,7 +100,7 @@ def test_a_checkpoint_is_saved_at_the_end_of_each_cycle(tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoint-4").exists()
 
 
-def test_the_watch_sees_a_rate_written_by_somebody_else(tmp_path: Path) -> None:
+def test_the_watch_sees_a_foreign_rate(tmp_path: Path) -> None:
     class Meddler(TrainerCallback):
         def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if state.global_step == 5:

@@ -188,7 +188,7 @@ def test_torchtitan_with_schedulers_of_ours() -> None:
     assert torchtitan_loop(model, again, resumed, 10) == wanted(parse(SCHEDULE), 10, 6)
 
 
-def test_fastai_takes_a_schedule_of_its_share_of_the_training() -> None:
+def test_fastai_calls_a_schedule_with_the_fraction_of_the_training() -> None:
     need("fastai.learner", "fastai.callback.schedule", "fastai.data.core")
     from fastai.callback.core import Callback
     from fastai.callback.schedule import ParamScheduler

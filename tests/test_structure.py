@@ -85,7 +85,7 @@ def test_imports_run_one_way() -> None:
             )
 
 
-def test_importing_it_loads_numpy_alone() -> None:
+def test_importing_it_loads_only_numpy() -> None:
     code = (
         "import annealing, sys; annealing.cosine(1, 0, 5)(2); print(*{name.partition('.')[0] for name in sys.modules})"
     )
@@ -96,7 +96,7 @@ def test_importing_it_loads_numpy_alone() -> None:
     assert not loaded & FRAMEWORKS
 
 
-def test_a_host_is_imported_in_its_own_file_alone() -> None:
+def test_a_host_is_imported_only_in_its_own_file() -> None:
     hosts = {file.stem for file in (SOURCE / "hosts").glob("*.py")} - {"__init__", "adapting"}
     assert hosts >= {"accelerate", "lightning", "mmengine", "skorch", "timm", "transformers"}
     for file in SOURCE.rglob("*.py"):
@@ -152,7 +152,7 @@ def test_imports_make_no_circle() -> None:
     TopologicalSorter({file: modules_imported(file) for file in FILES}).prepare()  # raises an error that shows it
 
 
-def test_formulas_of_schedules_stand_in_shapes_and_recipes_alone() -> None:
+def test_formulas_of_schedules_are_only_in_shapes_and_recipes() -> None:
     for file in FILES:
         called = {ast.unparse(node.func).split(".")[-1] for node in ast.walk(TREES[file]) if isinstance(node, ast.Call)}
         allowed = file.parent.name in ("shapes", "recipes") or file.stem in NUMERICAL

@@ -255,7 +255,7 @@ def test_copies_of_a_cycle_far_beyond_the_table() -> None:
 
 
 @pytest.mark.parametrize("name", ["held restarts", "triangular", "repeated sum"])
-def test_what_is_searched_in_a_graph_is_a_tensor_of_its_own(name: str) -> None:
+def test_a_table_searched_in_a_graph_is_its_own_tensor(name: str) -> None:
     """Inductor's search on a GPU does not see where a view begins: 24 schedules of the catalogue came out wrong."""
     schedule = fresh(name)
     compiled(lambda t: schedule(t))[0](FIVE)

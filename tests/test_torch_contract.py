@@ -132,7 +132,7 @@ class TestInASequence:
 # Groups
 
 
-def test_one_rate_for_groups_that_differ_is_said_or_warned_of() -> None:
+def test_one_rate_for_groups_that_differ_is_asked_for_or_warned_about() -> None:
     with pytest.warns(UserWarning, match=r'lr has one schedule.*1e-05 to 0.001.*"base".*"lr_scale".*list.*scale=None'):
         scheduler = Scheduler(sgd(1e-5, 1e-3), lr=cosine(1e-3, 0, 100))
     assert held(scheduler.optimizer) == [1e-3, 1e-3]
@@ -148,7 +148,7 @@ def test_one_rate_for_groups_that_differ_is_said_or_warned_of() -> None:
     Scheduler(sgd(0.1, 0.1), lr=cosine(1e-3, 0, 100))
 
 
-def test_a_group_added_later_is_at_its_rate_now() -> None:
+def test_a_group_added_later_keeps_its_rate_at_that_moment() -> None:
     """A backbone that is thawed comes with a tenth of the rate of this moment."""
     scheduler = Scheduler(sgd(0.1), lr=cosine(1, 0, 100), scale="base")
     scheduler.step_to(50)
@@ -287,7 +287,7 @@ def test_a_snapshot_is_due_by_any_clock() -> None:
     assert due == [391, 782, 1172]
 
 
-def test_a_scheduler_placed_by_hand_owes_nothing_for_the_way() -> None:
+def test_no_snapshot_is_due_for_cycles_passed_before_a_scheduler_was_placed() -> None:
     scheduler = Scheduler(sgd(), lr=warm_restarts(0.1, T_0=10))
     scheduler.step_to(15)
     assert not scheduler.snapshot_due

@@ -121,6 +121,6 @@ def test_a_scheduler_that_does_not_start_at_its_base_rate(tensor: bool) -> None:
     assert walked[0] == [pytest.approx(row, rel=0, abs=rounding_of_pytorch(tensor)) for row in walked[1]]
 
 
-def test_a_run_longer_than_time_is_pytorch_s() -> None:
+def test_a_cycle_longer_than_time_steps_as_pytorch_does() -> None:
     pair = [library.CosineAnnealingWarmRestarts(optimizer(), 3, 10**17) for library in (ours, pytorch)]
     assert walk(pair[0], 20) == [pytest.approx(row, rel=1e-15) for row in walk(pair[1], 20)]

@@ -71,7 +71,7 @@ def test_attributes_of_a_cyclical_rate_set_whole(changed: dict[str, Any], at: in
     assert walked[0] == [pytest.approx(row, rel=1e-13) for row in walked[1]]
 
 
-def test_a_function_put_on_the_object_has_the_last_word() -> None:
+def test_a_method_assigned_to_the_object_takes_precedence() -> None:
     for library in (ours, pytorch):
         scheduler = library.StepLR(optimizer(), 2)
         walk(scheduler, 1)
@@ -88,7 +88,7 @@ def test_rates_made_in_inference_mode() -> None:
     assert walked[0] == [pytest.approx(row, rel=1e-6) for row in walked[1]]
 
 
-def test_a_compiled_step_is_one_clear_sentence() -> None:
+def test_a_compiled_optimizer_step_is_refused_in_one_clear_sentence() -> None:
     """PyTorch's classes fail on it without a word of the cause; the native Scheduler works."""
     for name in ("StepLR", "CosineAnnealingLR", "CyclicLR", "OneCycleLR", "SWALR"):
         o = optimizer()

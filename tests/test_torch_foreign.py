@@ -44,7 +44,7 @@ def test_one_foreign_rate_is_enough() -> None:
     assert [rate for rate, _ in mine] == [rate for rate, _ in theirs]
 
 
-def test_a_tensor_in_the_place_of_another() -> None:
+def test_a_tensor_replaced_by_another() -> None:
     pair = [library.CosineAnnealingLR(optimizer((0.1,), tensor=True), 10) for library in (ours, pytorch)]
     for scheduler in pair:
         walk(scheduler, 3)
@@ -52,7 +52,7 @@ def test_a_tensor_in_the_place_of_another() -> None:
     assert walk(pair[0], 30) == walk(pair[1], 30)
 
 
-def test_an_absolute_epoch_is_on_the_curve_again() -> None:
+def test_an_absolute_epoch_returns_to_the_curve() -> None:
     mine = ours.CosineAnnealingLR(optimizer(), 10)
     change(mine.optimizer, (0.07, 0.03))
     walk(mine, 3)
@@ -209,9 +209,7 @@ RESUMED = [
 @pytest.mark.skipif(VERSION < (2, 7), reason="PyTorch before 2.7 decays a resumed rate a second time")
 @pytest.mark.parametrize(("name", "arguments"), RESUMED)
 @pytest.mark.parametrize("found", [(0.02, 0.02), (0.0, 0.0), (0.05, 0.1)], ids=["a minimum", "zero", "swapped"])
-def test_resumed_at_rates_that_are_not_of_its_curve(
-    name: str, arguments: dict[str, Any], found: tuple[float, float]
-) -> None:
+def test_resumed_at_rates_off_its_curve(name: str, arguments: dict[str, Any], found: tuple[float, float]) -> None:
     walked = []
     for library in (ours, pytorch):
         o = optimizer(found)
@@ -222,7 +220,7 @@ def test_resumed_at_rates_that_are_not_of_its_curve(
     assert walked[0] == [pytest.approx(row, rel=1e-12, abs=1e-17) for row in walked[1]]
 
 
-def test_averaging_that_begins_late() -> None:
+def test_averaging_that_starts_late() -> None:
     """Built by Lightning with the training's last epoch: it anneals from the rate found, also from the initial one."""
     walked = []
     for library in (ours, pytorch):

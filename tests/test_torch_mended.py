@@ -21,7 +21,7 @@ from annealing import ScheduleError
 from annealing import torch as ours
 
 
-def test_a_tensor_shared_by_the_groups() -> None:
+def test_a_tensor_shared_by_groups() -> None:
     shared = torch.tensor(0.1)
     o = torch.optim.SGD([{"params": [torch.zeros(1)]} for _ in range(3)], lr=shared)
     mine = ours.CosineAnnealingLR(o, 10)
@@ -113,7 +113,7 @@ def test_a_later_group_follows_the_curve_where_pytorch_s_fails(name: str) -> Non
     assert all(row[2] == pytest.approx(2 * row[0], rel=1e-15) for row in walk(mine, 9))
 
 
-def test_a_tensor_shared_by_the_groups_is_not_shared_any_more() -> None:
+def test_a_tensor_shared_by_groups_is_no_longer_shared() -> None:
     o = torch.optim.SGD([{"params": [torch.zeros(1)]} for _ in range(2)], lr=torch.tensor(0.1))
     mine = ours.LambdaLR(o, [lambda epoch: 0.5**epoch, lambda epoch: 0.9**epoch])
     walk(mine, 3)
@@ -130,13 +130,13 @@ def test_one_cycle_at_its_end() -> None:
 
 
 @pytest.mark.parametrize(("total", "share"), [(10, 0.1), (100, 0.01), (5, 0.2), (2, 0.5), (1, 1.0)])
-def test_one_cycle_without_a_way_up(total: int, share: float) -> None:
+def test_one_cycle_without_a_rise(total: int, share: float) -> None:
     """PyTorch divides by zero; the rate begins at its peak."""
     mine = ours.OneCycleLR(optimizer(), 0.1, total_steps=total, pct_start=share)
     assert rates(mine)[0] == (0.1 if total > 1 else mine.optimizer.param_groups[0]["min_lr"])
 
 
-def test_a_cyclical_rate_after_another_scheduler_goes_from_its_own_base() -> None:
+def test_a_cyclic_scheduler_after_another_starts_from_its_own_base() -> None:
     """PyTorch's goes from the rate that the other scheduler began with."""
     o = optimizer()
     ours.StepLR(o, 30)

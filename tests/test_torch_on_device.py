@@ -89,7 +89,7 @@ def trained(kind: str, way: str, steps: int = 20) -> tuple[list[list[float]], li
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=[pytest.mark.thorough] * (kind not in TYPICAL)) for kind in OPTIMIZERS]
 )
-def test_a_whole_step_takes_no_graph_more_than_with_a_constant_tensor(kind: str) -> None:
+def test_a_whole_step_takes_no_more_graphs_than_with_a_constant_tensor(kind: str) -> None:
     _, wanted, graphs = trained(kind, "by hand")
     used, found, with_schedule = trained(kind, "update")
     assert with_schedule == graphs
@@ -133,7 +133,7 @@ def test_betas_follow_and_keep_their_places() -> None:
 @pytest.mark.parametrize(
     ("kind", "name"), [("SGD, foreach", "momentum"), ("SGD, fused", "weight_decay"), ("AdamW, fused", "betas")]
 )
-def test_what_the_optimizer_reads_on_the_host_is_refused(kind: str, name: str) -> None:
+def test_a_number_that_the_optimizer_reads_on_the_host_is_refused(kind: str, name: str) -> None:
     steered = optimizer(kind)
     before = [dict(group) for group in steered.param_groups]
     with pytest.raises(ScheduleError, match=rf"reads {name}.* on the host.*annealing.torch.Scheduler"):
@@ -162,7 +162,7 @@ def test_bad_arguments_leave_the_optimizer_as_it_was(arguments: dict[str, Any], 
     assert steered.param_groups == before
 
 
-def test_optimizers_that_are_none_and_tensors_that_cannot_be_used() -> None:
+def test_objects_that_are_not_optimizers_and_tensors_that_cannot_be_used() -> None:
     with pytest.raises(ScheduleError, match=r"must be a torch\.optim\.Optimizer, got list"):
         on_device([], lr=RATE)  # type: ignore[arg-type]
     with pytest.raises(
@@ -171,7 +171,7 @@ def test_optimizers_that_are_none_and_tensors_that_cannot_be_used() -> None:
         on_device(AdamW(network().parameters(), foreach=True), lr=RATE)
 
 
-def test_groups_have_tensors_of_their_own_and_a_fitting_tensor_is_kept() -> None:
+def test_groups_have_their_own_tensors_and_a_fitting_tensor_is_kept() -> None:
     shared = torch.tensor(0.1, dtype=torch.float64)
     steered = SGD([{"params": [torch.zeros(2, 2)]} for _ in range(3)], lr=shared)
     on_device(steered, lr=[constant(0.1), constant(0.2), constant(0.3)])
@@ -205,7 +205,7 @@ def test_a_group_without_a_schedule_is_left_alone() -> None:
     assert held(steered) == [1e-3, narrow(RATE(1))]
 
 
-def test_one_schedule_over_rates_that_differ_is_told() -> None:
+def test_one_schedule_over_rates_that_differ_is_reported() -> None:
     steered = SGD([{"params": [torch.zeros(2, 2)], "lr": lr} for lr in (0.5, 0.25)])
     with pytest.warns(UserWarning, match="scale"):
         on_device(steered, RATE)
@@ -218,7 +218,7 @@ def through_a_file(state: Any) -> Any:
     return torch.load(file)
 
 
-def test_a_state_goes_on_in_either_kind_of_scheduler() -> None:
+def test_either_kind_of_scheduler_continues_a_state() -> None:
     rates = on_device(optimizer(), lr=RATE)
     for _ in range(7):
         rates.update()
@@ -261,7 +261,7 @@ def test_an_optimizer_that_loads_a_state_is_followed() -> None:
     assert held(rates.optimizer) == [narrow(RATE(4))] * 2
 
 
-def test_the_optimizer_does_not_keep_it() -> None:
+def test_the_optimizer_does_not_keep_it_alive() -> None:
     rates = on_device(optimizer(), lr=RATE)
     steered, alive = rates.optimizer, weakref.ref(rates)
     del rates
@@ -270,7 +270,7 @@ def test_the_optimizer_does_not_keep_it() -> None:
     steered.load_state_dict(steered.state_dict())
 
 
-def test_a_group_that_is_added_is_not_forgotten() -> None:
+def test_an_added_group_is_not_forgotten() -> None:
     rates = on_device(optimizer(), lr=RATE)
     rates.step()
     rates.optimizer.add_param_group({"params": [torch.zeros(2, 2)]})

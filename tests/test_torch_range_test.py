@@ -110,7 +110,7 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("steps", [0, 3])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_everything_is_put_back_bit_for_bit(name: str, steps: int) -> None:
+def test_everything_is_restored_bit_for_bit(name: str, steps: int) -> None:
     kind, options = OPTIMIZERS[name]
     options = {key: value.clone() if isinstance(value, torch.Tensor) else value for key, value in options.items()}
     lr = options.pop("lr", 1e-2)
@@ -137,7 +137,7 @@ class Master(torch.optim.Optimizer):
                 one.data.copy_(master)
 
 
-def test_states_in_another_type_than_the_parameter_are_put_back_bit_for_bit() -> None:
+def test_states_in_another_dtype_than_the_parameter_are_restored_bit_for_bit() -> None:
     model = Bowl(1.0).bfloat16()
     optimizer = Master(model.parameters(), 1 / 3)
     bowl_loss(model, 1.0).backward()
@@ -167,7 +167,7 @@ def test_the_training_after_it_is_the_same() -> None:
     assert losses(True) == without
 
 
-def test_modes_that_the_loss_changes_are_put_back() -> None:
+def test_modes_that_the_loss_changes_are_restored() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(0.1))
     model[1].eval()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -176,7 +176,7 @@ def test_modes_that_the_loss_changes_are_put_back() -> None:
     assert not hasattr(optimizer, "_opt_called")
 
 
-def test_the_generator_of_a_loader_is_put_back() -> None:
+def test_the_generator_of_a_loader_is_restored() -> None:
     loader = torch.utils.data.DataLoader(
         torch.arange(50.0, dtype=torch.float64), shuffle=True, generator=torch.Generator().manual_seed(5)
     )
@@ -295,7 +295,7 @@ def test_a_loss_below_0_diverges_when_it_rises_by_its_size() -> None:
     assert found.losses.tolist() == [-1.0] * 20 + [5.0]
 
 
-def test_a_loss_that_is_not_finite_ends_it() -> None:
+def test_a_loss_that_is_not_finite_ends_the_range_test() -> None:
     values = itertools.chain([1.0] * 8, [float("nan")], [1.0] * 100)
     result = find(
         model := Bowl(1.0),
@@ -307,7 +307,7 @@ def test_a_loss_that_is_not_finite_ends_it() -> None:
     assert len(result.losses) == 8
 
 
-def test_an_update_that_the_scaler_skips_is_made_again() -> None:
+def test_an_update_that_the_scaler_skips_is_repeated() -> None:
     def run(scaler: Any) -> RangeTest:
         model = Bowl(1.0).float()
         return find(
@@ -323,7 +323,7 @@ def test_an_update_that_the_scaler_skips_is_made_again() -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_float16_on_a_gpu_is_put_back_bit_for_bit() -> None:
+def test_float16_on_a_gpu_is_restored_bit_for_bit() -> None:
     model, optimizer, batches = trained(torch.optim.AdamW, 3, fused=True)
     scaler = torch.amp.GradScaler("cuda", init_scale=2.0**40)  # too large for float16: the first updates are skipped
 
@@ -370,7 +370,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_an_error_says_what_is_wrong_and_leaves_everything(name: str) -> None:
+def test_an_error_says_what_is_wrong_and_changes_nothing(name: str) -> None:
     given, message = WRONG[name]
     model = Bowl(1.0)
     optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
@@ -381,7 +381,7 @@ def test_an_error_says_what_is_wrong_and_leaves_everything(name: str) -> None:
     assert everything(model, optimizer) == before
 
 
-def test_an_error_of_the_users_code_leaves_everything() -> None:
+def test_an_error_in_user_code_changes_nothing() -> None:
     model, optimizer, batches = trained(torch.optim.AdamW, 1)
     before = everything(model, optimizer)
     with pytest.raises(RuntimeError):

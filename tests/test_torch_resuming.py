@@ -68,7 +68,7 @@ def test_resumed_anywhere_in_any_way(name: str, tensor: bool, every: int) -> Non
             assert seen(scheduler) == pytest.approx(expected, rel=1e-6 if tensor else 1e-13), (n, order, means)
 
 
-def test_a_scheduler_that_waits_beside_another_keeps_the_other_s_rates() -> None:
+def test_a_waiting_scheduler_keeps_the_rates_of_the_one_in_charge() -> None:
     """The usual averaging of weights: SWALR is built at the begin, and takes over late."""
     o = optimizer()
     main, averaging = ours.ExponentialLR(o, 0.9), ours.SWALR(o, 0.02)
@@ -92,7 +92,7 @@ def test_loading_writes_the_rates_and_an_optimizer_loaded_later_wins() -> None:
     assert rates(other) == [0.7, 0.6]
 
 
-def test_last_epoch_stands_one_later() -> None:
+def test_last_epoch_means_one_position_later() -> None:
     for library in (ours, torch.optim.lr_scheduler):
         o = optimizer()
         for group in o.param_groups:
@@ -100,7 +100,7 @@ def test_last_epoch_stands_one_later() -> None:
         assert library.LinearLR(o, last_epoch=6).last_epoch == 7
 
 
-def test_a_sequence_stands_anywhere_however_its_parts_were_built() -> None:
+def test_a_sequence_can_be_placed_anywhere_however_its_parts_were_built() -> None:
     with warnings.catch_warnings(action="ignore"):
         whole = walk(CLASSES["SequentialLR"](ours, optimizer()), 40)
         for n in (1, 8, 9, 30):

@@ -68,7 +68,9 @@ def walk(scheduler: Any, steps: int, name: str = "lr") -> list[Any]:
         (step(0.1, 7, 0.5), lambda o: pytorch.StepLR(o, 7, 0.5)),
     ],
 )
-def test_update_n_uses_the_schedule_at_n_less_1_as_in_pytorch(schedule: Schedule, theirs: Callable[[Any], Any]) -> None:
+def test_update_n_uses_the_schedule_at_n_minus_1_as_in_pytorch(
+    schedule: Schedule, theirs: Callable[[Any], Any]
+) -> None:
     assert walk(Scheduler(sgd(), lr=schedule), 100) == pytest.approx(
         walk(theirs(sgd()), 100),
         rel=0,
@@ -104,7 +106,7 @@ def test_one_cycle_of_rate_and_momentum_is_pytorch_s(make: Callable[[], Any], na
             scheduler.step()
 
 
-def test_hosts_find_one_of_pytorch_s_schedulers_and_an_optimizer_left_alone() -> None:
+def test_hosts_find_a_pytorch_scheduler_and_an_unpatched_optimizer() -> None:
     optimizer = sgd(0.1, 0.2)
     scheduler = Scheduler(optimizer, lr=cosine(0.1, 0, 10))
     assert isinstance(scheduler, pytorch.LRScheduler)
@@ -118,7 +120,7 @@ def test_hosts_find_one_of_pytorch_s_schedulers_and_an_optimizer_left_alone() ->
     assert isinstance(scheduler._step_count, int)
 
 
-def test_a_training_under_it_is_the_training_by_hand() -> None:
+def test_training_with_it_equals_training_by_hand() -> None:
     def trained(native: bool) -> list[float]:
         torch.manual_seed(0)
         model, x = torch.nn.Linear(5, 1), torch.randn(20, 5)
@@ -157,7 +159,7 @@ def test_one_schedule_for_every_group_or_one_for_each() -> None:
     assert held(each) == [0.05, 0.15]
 
 
-def test_betas_are_steered_one_or_all() -> None:
+def test_one_or_all_betas_follow_schedules() -> None:
     first = Scheduler(adamw(2), betas=linear(0.8, 0.9, 10))
     both = Scheduler(adamw(2), betas=[(0.5, linear(0.8, 0.9, 10)), (linear(0.8, 0.9, 10), 0.25)])
     first.step_to(5)
@@ -245,7 +247,7 @@ def test_several_schedulers_on_one_optimizer() -> None:
 # Time
 
 
-def test_any_time_can_be_gone_to() -> None:
+def test_any_time_can_be_reached() -> None:
     schedule = warm_restarts(0.1, T_0=1, T_mult=3)
     scheduler = Scheduler(sgd(), lr=schedule)
     for t in (121, 0, 2.5, 10**12, 7):
@@ -293,7 +295,7 @@ def test_a_grad_scaler_s_skipped_updates_do_not_count() -> None:
     ],
     ids=str,
 )
-def test_a_snapshot_is_due_after_the_update_that_ends_a_run(schedule: Schedule) -> None:
+def test_a_snapshot_is_due_after_the_update_that_ends_a_cycle(schedule: Schedule) -> None:
     scheduler = Scheduler(sgd(), lr=schedule)
     due = []
     for n in range(1, 101):
@@ -404,7 +406,7 @@ def test_a_step_that_fails_changes_nothing() -> None:
     assert (scheduler.state_dict(), optimizer.state_dict(), scheduler.get_last_lr()) == (state, groups, [0.0])
 
 
-def test_a_value_out_of_range_between_the_ends_is_refused_when_it_comes() -> None:
+def test_a_value_out_of_range_between_the_ends_is_refused_when_reached() -> None:
     dip = linear(-1, 1, 10) * linear(-1, 1, 10) + -0.5  # 0.5 at both ends, below 0 between them
     scheduler = Scheduler(sgd(), lr=dip)
     scheduler.step()
@@ -417,7 +419,7 @@ def test_a_value_out_of_range_between_the_ends_is_refused_when_it_comes() -> Non
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
-def test_copies_go_on_with_an_optimizer_of_their_own(copied: Callable[[Any], Any]) -> None:
+def test_copies_continue_with_their_own_optimizer(copied: Callable[[Any], Any]) -> None:
     scheduler = Scheduler(sgd(0.1, 0.2), lr=warm_restarts(1, T_0=4), scale="base")
     scheduler.step_to(3)
     other = copied(scheduler)

@@ -135,7 +135,7 @@ WAYS = [
 
 @pytest.mark.parametrize("name", SCHEDULES)
 @pytest.mark.parametrize("kind", ["float", "scaled", "tensor"])
-def test_every_way_of_resuming_at_every_point_goes_on_as_the_run_not_interrupted(name: str, kind: str) -> None:
+def test_every_way_of_resuming_at_every_point_continues_as_the_uninterrupted_run(name: str, kind: str) -> None:
     schedule = SCHEDULES[name]
     run = built(optimizer(kind), schedule, kind)
     saved = []
@@ -184,7 +184,7 @@ def test_an_optimizer_loaded_afterwards_has_its_values_until_the_next_step() -> 
     assert rates(scheduler.optimizer) == [0.5, 0.5]
 
 
-def test_a_skipped_update_is_no_snapshot_after_resuming_either() -> None:
+def test_a_skipped_update_gives_no_snapshot_even_after_resuming() -> None:
     scheduler = Scheduler(optimizer("float"), lr=warm_restarts(0.1, T_0=5), last_epoch=4)
     assert scheduler.snapshot_due
     scheduler.step(updated=False)
@@ -230,7 +230,7 @@ def test_another_schedule_is_refused_with_the_difference() -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["load", "build"])
-def test_a_policy_says_how_to_go_on(policy: str, position: int, then: list[float], where: str) -> None:
+def test_a_policy_says_how_to_continue(policy: str, position: int, then: list[float], where: str) -> None:
     build, load = ({}, {"policy": policy}) if where == "load" else ({"policy": policy}, {})
     scheduler = Scheduler(optimizer("float"), lr=NEW, weight_decay=0.1, **build)
     for _ in range(2):  # loading twice changes nothing

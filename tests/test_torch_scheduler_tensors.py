@@ -52,7 +52,7 @@ def test_tensors_are_filled_in_place_with_the_value_rounded_once(dtype: torch.dt
         assert held(scheduler)[0] is lrs[0]
 
 
-def test_a_tensor_shared_by_the_groups_is_one_for_each() -> None:
+def test_a_tensor_shared_by_groups_becomes_one_for_each() -> None:
     shared = torch.tensor(0.1)
     o = torch.optim.SGD([{"params": [torch.zeros(1)]} for _ in range(3)], lr=shared)
     scheduler = Scheduler(o, lr=[linear(1, 0, 4), linear(2, 0, 4), 3])
@@ -149,7 +149,7 @@ def test_groups_added_later() -> None:
     assert [rate.item() for rate in held(scheduler)] == [0.75] * 3
 
 
-def test_two_schedulers_of_one_rate_leave_that_of_the_last_one_that_wrote() -> None:
+def test_of_two_schedulers_the_last_to_write_sets_the_rate() -> None:
     o = two()
     one, other = Scheduler(o, lr=0.5), Scheduler(o, lr=0.25)
     for scheduler, rate in ((one, 0.5), (other, 0.25), (one, 0.5)):
@@ -158,7 +158,7 @@ def test_two_schedulers_of_one_rate_leave_that_of_the_last_one_that_wrote() -> N
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
-def test_copies_have_tensors_of_their_own(copied: Any) -> None:
+def test_copies_have_their_own_tensors(copied: Any) -> None:
     scheduler = Scheduler(two(), lr=cosine(1, 0, 4))
     other = copied(scheduler)
     other.step_to(4)
@@ -190,7 +190,7 @@ def test_optimizers_train_with_them_as_with_numbers(name: str, mode: dict[str, b
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.compile imports what is deprecated
-def test_a_compiled_loop_does_not_compile_again() -> None:
+def test_a_compiled_loop_does_not_recompile() -> None:
     from torch._dynamo.testing import CompileCounter
 
     torch.compiler.reset()

@@ -57,7 +57,7 @@ def test_resumed_by_last_epoch_without_loaded_rates(name: str, arguments: dict[s
         assert [rates(resumed), *walk(resumed, 12)] == whole[n - 1 : n + 12]
 
 
-def test_a_last_epoch_before_the_beginning() -> None:
+def test_a_last_epoch_before_the_start() -> None:
     walked = []
     for library in (ours, pytorch):
         o = optimizer()
@@ -100,7 +100,7 @@ def test_states_go_both_ways(name: str, arguments: dict[str, Any], tensor: bool)
             assert got == pytest.approx(expected, rel=0, abs=rounding)
 
 
-def test_rolled_back_to_a_state() -> None:
+def test_rolled_back_to_an_earlier_state() -> None:
     """A loaded state is judged by its rates, also where foreign ones were found at the same epoch before."""
     mine = ours.CosineAnnealingLR(optimizer(), 10)
     walk(mine, 7)
@@ -115,7 +115,7 @@ def test_rolled_back_to_a_state() -> None:
     assert walk(foreign, 20) == whole
 
 
-def test_a_state_with_rounded_rates_goes_on_as_pytorch() -> None:
+def test_a_state_with_rounded_rates_continues_as_pytorch() -> None:
     running = pytorch.CosineAnnealingLR(optimizer(), 30)
     walk(running, 29)
     moved = ours.CosineAnnealingLR(optimizer(), 30)

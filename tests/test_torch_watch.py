@@ -79,7 +79,7 @@ def test_the_position_of_pytorch_s_schedulers_and_of_states() -> None:
         Watch(optimizer, cosine(0.1, 0, 100), done="8", attach=False).check()
 
 
-def test_a_step_that_sets_an_optimizer_up_is_no_update() -> None:
+def test_a_step_that_initializes_an_optimizer_is_not_an_update() -> None:
     """The states of sharded checkpoints are made by a step at rate 0 with gradients of 0."""
     schedule = linear(0, 0.1, 4)
     optimizer = trained(lr=0.1, kind=torch.optim.AdamW)
@@ -96,7 +96,7 @@ def test_a_step_that_sets_an_optimizer_up_is_no_update() -> None:
     assert watch.done == 6
 
 
-def test_a_state_that_is_loaded_by_the_checkpointer() -> None:
+def test_a_state_loaded_by_the_checkpointer() -> None:
     from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 
     model = torch.nn.Linear(2, 1)
@@ -108,7 +108,7 @@ def test_a_state_that_is_loaded_by_the_checkpointer() -> None:
     assert (watch.done, watch.follows, optimizer.param_groups[0]["lr"]) == (0, True, 0.1)
 
 
-def test_a_fused_step_that_is_skipped_is_no_update() -> None:
+def test_a_skipped_fused_step_is_not_an_update() -> None:
     optimizer = trained(kind=torch.optim.AdamW, fused=True)
     watch = Watch(optimizer, linear(0.1, 0.1, 10), on_departure="raise")
     for skipped in (0.0, 1.0, 0.0, 1.0, 1.0):
@@ -118,7 +118,7 @@ def test_a_fused_step_that_is_skipped_is_no_update() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_compiled_step_is_seen() -> None:
+def test_a_compiled_step_is_checked() -> None:
     optimizer = trained(lr=torch.tensor(0.1))
     scheduler = Scheduler(optimizer, lr=cosine(0.1, 0, 10))
     watch = Watch(optimizer, scheduler, on_departure="raise")
