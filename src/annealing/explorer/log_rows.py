@@ -85,17 +85,14 @@ def _found(log: Log) -> Recovered:
 
 def _as_read(log: Log) -> tuple[dict[str, Any], Array, Array, Array]:
     """Only the rows: the audit may take seconds, and the page can show them meanwhile."""
-    known = np.flatnonzero(np.isfinite(log.rates[:, 0]) & np.isfinite(log.clock))
-    told: dict[str, Any] = {
-        "sentences": [],
-        "schedule": None,
-        "recovered": True,
-        "unit": log.unit,
-        "questioned": [],
-        "count": 0,
-    }
+    known = _with_rates(log)
+    told = {"sentences": [], "schedule": None, "recovered": True, "unit": log.unit, "questioned": [], "count": 0}
     logged = log.rates[known, 0]
     return told, log.clock[known] + (log.shift or 0), logged, np.full_like(logged, np.nan)
+
+
+def _with_rates(log: Log) -> Any:
+    return np.flatnonzero(np.isfinite(log.rates[:, 0]) & np.isfinite(log.clock))
 
 
 def _judged(log: Log, intended: Schedule) -> tuple[dict[str, Any], Array, Array, Array]:
@@ -110,8 +107,7 @@ def _judged(log: Log, intended: Schedule) -> tuple[dict[str, Any], Array, Array,
 
 
 def _recovered(log: Log) -> tuple[dict[str, Any], Array, Array, Array]:
-    found = _found(log)
-    known = np.flatnonzero(np.isfinite(log.rates[:, 0]) & np.isfinite(log.clock))
+    found, known = _found(log), _with_rates(log)
     clock = log.clock[known] if found.unit == log.unit or log.epochs is None else log.epochs[known]
     logged = log.rates[known, 0]
     sentences = [*found.undetermined, *log.repairs, *found.notes]

@@ -73,27 +73,24 @@ def read_view(given: Mapping[str, Any], texts: list[str] | None = None) -> PageV
     schedules = [one.schedule for one in shown if one.schedule is not None and one.visible]
     # With a plan show the whole training, even if every schedule ends earlier.
     usual = max(float(default_until(schedules)) if schedules else 100.0, float(plan.steps) if plan else 0.0)
-    until = float(axis.in_steps(given["until"])) if _positive(given.get("until")) else usual
-    start, stop = (
-        float(axis.in_steps(_number(given.get(key), usual))) for key, usual in (("start", 0.0), ("stop", 0.0))
-    )
+    until = float(axis.in_steps(given["until"])) if _number(given.get("until")) > 0 else usual
+    start, stop = (float(axis.in_steps(_number(given.get(key)))) for key in ("start", "stop"))
     start, stop = (start, stop) if 0 <= start < stop else (0.0, until)
-    at = None if given.get("at") is None else float(axis.in_steps(max(0.0, _number(given["at"], 0.0))))
-    pair = given.get("difference")
-    known = (
-        isinstance(pair, list) and len(pair) == 2 and all(i in range(len(shown)) for i in pair) and pair[0] != pair[1]
-    )
+    at = None if given.get("at") is None else float(axis.in_steps(max(0.0, _number(given["at"]))))
     scale = "log" if given.get("scale") == "log" else "linear"
-    difference = (pair[0], pair[1]) if known and pair else None
+    difference = _pair(given.get("difference"), len(shown))
     return PageView(tuple(shown), plan, plan_error, axis, scale, until, start, stop, at, difference)
 
 
-def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+def _number(value: Any) -> float:
+    """A finite number of a question, or 0 for anything else."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
-def _number(value: Any, usual: float) -> float:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else usual
+def _pair(given: Any, count: int) -> tuple[int, int] | None:
+    """The numbers of two different schedules, if the page has both."""
+    known = isinstance(given, list) and len(given) == 2 and all(i in range(count) for i in given)
+    return (given[0], given[1]) if known and given[0] != given[1] else None
 
 
 def _shown(text: str, visible: bool, plan: Plan | None) -> Shown:

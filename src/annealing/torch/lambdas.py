@@ -7,7 +7,7 @@ from typing import Any
 from torch.optim import lr_scheduler
 
 from .compat import Splitting, Updating
-from .groups import copied, joined, separate, shared
+from .groups import copied, joined, rates, separate, shared
 from .state_dicts import Loading
 
 
@@ -64,7 +64,7 @@ class MultiplicativeLR(Loading, lr_scheduler.MultiplicativeLR, Functions):
     def get_lr(self) -> list[Any]:
         # Before 2.7 PyTorch multiplies the rates again when a scheduler is resumed.
         if Updating is Splitting and self._is_initial:
-            return copied([group["lr"] for group in self.optimizer.param_groups])
+            return copied(rates(self.optimizer))
         return super().get_lr()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
@@ -144,39 +144,44 @@ def find(
         )
     if isinstance(batches, Sized) and len(batches) < steps * accumulation:
         raise _too_few(len(batches), steps, accumulation)
-    schedule = RAMPS[ramp](start, end, steps - 1)
+    rates = [RAMPS[ramp](start, end, steps - 1)(step) for step in range(steps)]
     training = _Training(model, optimizer, loss, scaler, accumulation)
-    losses, means, lowest, mean, diverged = list[float](), list[float](), math.inf, 0.0, False
     restore = _saved_everything(model, optimizer, scaler, batches)
     try:
-        supply = iter(batches)
-        for step in range(steps):
-            chunk = list(islice(supply, accumulation))
-            if len(chunk) < accumulation:
-                raise _too_few(step * accumulation + len(chunk), steps, accumulation)
-            value = training.update(chunk, schedule(step))
-            if not math.isfinite(value):
-                diverged = True
-                break
-            mean = smoothing * mean + (1 - smoothing) * value
-            losses.append(value)
-            # The mean starts at 0, a bias that the division removes (as in Adam), so the first losses count in full.
-            means.append(mean / (1 - smoothing ** (step + 1)))
-            lowest = min(lowest, means[-1])
-            # A multiple of a negative loss is smaller, not larger, so measure the rise in units of its size.
-            if diverged := means[-1] > lowest + (diverge - 1) * abs(lowest):
-                break
+        losses, means, diverged = _measured(training, iter(batches), rates, smoothing, diverge)
     finally:
         restore()
-    if not losses:
-        raise ScheduleError(f"find: the loss was {value} before the first update")
     if len(losses) < FEWEST:
         raise ScheduleError(
-            f"find: the loss diverged after {len(losses)} of {steps} updates, at rate {schedule(len(losses) - 1):.3g}: "
+            f"find: the loss diverged after {len(losses)} of {steps} updates, at rate {rates[len(losses) - 1]:.3g}: "
             f"use a smaller start than {start:g}"
         )
-    rates = np.array([schedule(step) for step in range(len(losses))])
-    return RangeTest(rates, np.array(losses), np.array(means), diverged, ramp)
+    return RangeTest(np.array(rates[: len(losses)]), np.array(losses), np.array(means), diverged, ramp)
+
+
+def _measured(
+    training: _Training, supply: Iterator[Any], rates: list[float], smoothing: float, diverge: float
+) -> tuple[list[float], list[float], bool]:
+    """The losses, the smoothed losses, and whether the loss diverged before the last rate."""
+    losses, means, lowest, mean = list[float](), list[float](), math.inf, 0.0
+    for step, rate in enumerate(rates):
+        chunk = list(islice(supply, training.accumulation))
+        if len(chunk) < training.accumulation:
+            raise _too_few(step * training.accumulation + len(chunk), len(rates), training.accumulation)
+        value = training.update(chunk, rate)
+        if not math.isfinite(value):
+            if not losses:
+                raise ScheduleError(f"find: the loss was {value} before the first update")
+            return losses, means, True
+        mean = smoothing * mean + (1 - smoothing) * value
+        losses.append(value)
+        # The mean starts at 0, a bias that the division removes (as in Adam), so the first losses count in full.
+        means.append(mean / (1 - smoothing ** (step + 1)))
+        lowest = min(lowest, means[-1])
+        # A multiple of a negative loss is smaller, not larger, so measure the rise in units of its size.
+        if means[-1] > lowest + (diverge - 1) * abs(lowest):
+            return losses, means, True
+    return losses, means, False
 
 
 class _Training:

@@ -15,7 +15,7 @@ from ..errors import ScheduleError
 from . import hyperparameters, resuming
 from .called_by import look_at_caller
 from .compat import is_dynamo_compiling
-from .groups import eager
+from .groups import copied, eager, rates
 from .hyperparameters import Given, Hyperparameter
 from .snapshots import Snapshots
 
@@ -89,7 +89,7 @@ class Scheduler(LRScheduler):
         if scale is ...:
             hyperparameters.warn_if_made_equal(steered, groups)
         # Remember the rates before anything is written, as PyTorch does: schedulers built later start from initial_lr.
-        before = [rate.clone() if isinstance(rate := group["lr"], Tensor) else rate for group in groups]
+        before = copied(rates(optimizer))
         self._enter(steered, position, position - 1)
         for group, rate in zip(groups, before, strict=True):
             group.setdefault("initial_lr", rate)
