@@ -162,14 +162,14 @@ def test_formulas_of_schedules_are_only_in_shapes_and_recipes() -> None:
 # The lines that each part may have. A part that grows past its bound deletes first, or says in the commit why not.
 BOUNDS = {
     "core": 8_480,  # everything beside the packages below
-    "torch": 4_000,
-    "hosts": 480,
+    "torch": 3_940,
+    "hosts": 460,
     "compare": 6_100,
     "audit": 3_220,
     "audit/readers": 2_460,
     "audit/recovery": 2_940,
     "translation": 2_520,
-    "explorer": 1_390,
+    "explorer": 1_382,
 }
 
 

@@ -86,9 +86,9 @@ def _found(log: Log) -> Recovered:
 def _as_read(log: Log) -> tuple[dict[str, Any], Array, Array, Array]:
     """Only the rows: the audit may take seconds, and the page can show them meanwhile."""
     known = _with_rates(log)
-    told = {"sentences": [], "schedule": None, "recovered": True, "unit": log.unit, "questioned": [], "count": 0}
-    logged = log.rates[known, 0]
-    return told, log.clock[known] + (log.shift or 0), logged, np.full_like(logged, np.nan)
+    told: dict[str, Any] = {"sentences": [], "schedule": None, "recovered": True, "unit": log.unit}
+    logged, times = log.rates[known, 0], log.clock[known] + (log.shift or 0)
+    return told | {"questioned": [], "count": 0}, times, logged, np.full_like(logged, np.nan)
 
 
 def _with_rates(log: Log) -> Any:

@@ -43,7 +43,7 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
     _arguments = ("anneal_epochs", "_strategy")
     _strategy = property(anneal_strategy)
     _times = ("anneal_epochs",)
-    _takes_in = True
+    _adopts_groups = True
     _absolute = False
     _placed = False  # averaging starts late, with the last_epoch of the whole training, and anneals from the rate found
     _first = 1  # before its first step another scheduler is in charge, and its rates must stay

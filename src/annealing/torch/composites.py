@@ -34,7 +34,7 @@ class Part(LRScheduler):
         if epoch is None:
             self.step()
         else:
-            stand(self, epoch)
+            move_to(self, epoch)
 
 
 class SequentialLR(Loading, lr_scheduler.SequentialLR, Part):
@@ -71,7 +71,7 @@ class SequentialLR(Loading, lr_scheduler.SequentialLR, Part):
             raise ScheduleError(f"milestones must be ascending whole numbers of at least 0, got {milestones!r}")
         with kept_on_error(optimizer):
             super().__init__(optimizer, schedulers, milestones, last_epoch)
-            stand(self, self.last_epoch)
+            move_to(self, self.last_epoch)
 
     def step(self) -> None:  # type: ignore[override]
         """Advance by one step."""
@@ -113,7 +113,7 @@ class ChainedScheduler(Loading, lr_scheduler.ChainedScheduler, Part):
 def begin(scheduler: Any) -> None:
     """Move a scheduler to its step 0, with the rates that it would start with if built alone."""
     if hasattr(scheduler, "_milestones"):
-        stand(scheduler, 0)
+        move_to(scheduler, 0)
     elif hasattr(scheduler, "_schedulers"):
         for i, part in enumerate(scheduler._schedulers):
             begin(part) if i == 0 or hasattr(part, "_schedulers") else _rebuild(part)
@@ -144,7 +144,7 @@ def _jump(scheduler: Any, epoch: int) -> None:
         update(scheduler, epoch)
 
 
-def stand(scheduler: Any, epoch: int) -> None:
+def move_to(scheduler: Any, epoch: int) -> None:
     """Move a scheduler to any of its steps."""
     if hasattr(scheduler, "_milestones"):
         place = bisect_right(scheduler._milestones, epoch)
@@ -152,12 +152,12 @@ def stand(scheduler: Any, epoch: int) -> None:
         if epoch == 0:
             begin(part)
         elif _direct(part):
-            stand(part, epoch - start)
+            move_to(part, epoch - start)
         elif start == 0:
             begin(part)
             _replay(part, epoch)
         else:
-            stand(scheduler, start - 1)
+            move_to(scheduler, start - 1)
             enter(part)
             _replay(part, epoch - start)
         scheduler.last_epoch, scheduler._last_lr = epoch, part.get_last_lr()

@@ -102,7 +102,7 @@ class ConstantLR(Loading, lr_scheduler.ConstantLR, Exact):
 
     _arguments = ("factor", "total_iters")
     _times = ("total_iters",)
-    _takes_in = True
+    _adopts_groups = True
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         factor = above(finite(self.factor, "factor"), "factor")
@@ -135,7 +135,7 @@ class LinearLR(Loading, lr_scheduler.LinearLR, Exact):
 
     _arguments = ("start_factor", "end_factor", "total_iters")
     _times = ("total_iters",)
-    _takes_in = True
+    _adopts_groups = True
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         start, end = finite(self.start_factor, "start_factor"), finite(self.end_factor, "end_factor")

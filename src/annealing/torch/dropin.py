@@ -29,7 +29,7 @@ class Curves(NamedTuple):
     bases: Marks
     keys: list[Key]
     schedules: list[Schedule] | None
-    beside: list[Schedule] | None
+    momenta: list[Schedule] | None
 
     def values(self, time: float) -> list[float] | None:
         if self.schedules is None:
@@ -41,11 +41,11 @@ class Curves(NamedTuple):
 class Course:
     """One number of the groups (lr, momentum) on its schedules: what was written last, and what comes next."""
 
-    __slots__ = ("ahead", "beside", "group", "schedules", "until", "writer")
+    __slots__ = ("ahead", "group", "momenta", "schedules", "until", "writer")
 
     def __init__(self, schedules: list[Schedule], groups: Groups, name: str = "lr", index: int | None = None) -> None:
         self.schedules, self.group = schedules, groups[0]
-        self.beside: Course | None = None  # the momenta that move with the rates
+        self.momenta: Course | None = None  # of the same groups, if they move with the rates
         self.until = math.inf  # the last step allowed
         distinct = list(dict.fromkeys(schedules))
         same = len(distinct) == 1
@@ -87,7 +87,7 @@ class Exact(Updating):
     _made: Curves | None
 
     _from_bases = False  # whether PyTorch's own steps start from the base rates, not from the current rates
-    _takes_in = False  # whether a group added later joins the curve; otherwise PyTorch's steps follow
+    _adopts_groups = False  # whether a group added later joins the curve; otherwise PyTorch's steps follow
     _times: tuple[str, ...] = ()  # the arguments that are numbers of steps
     _placed = True  # whether, given initial rates, `last_epoch` is the position on the curve
     _until: float = math.inf  # the last step allowed
@@ -116,11 +116,11 @@ class Exact(Updating):
         """The curve of a group with this base rate; None to step as PyTorch does. others: the rest of its key."""
         raise NotImplementedError
 
-    def _beside(self, keys: list[Key]) -> list[Schedule] | None:
+    def _momenta(self, keys: list[Key]) -> list[Schedule] | None:
         """The schedule of every group's momentum, if it moves with the rate."""
         return None
 
-    def _beside_course(self) -> Course | None:
+    def _momentum_course(self) -> Course | None:
         return None
 
     def _keys(self) -> list[Key]:
@@ -152,8 +152,8 @@ class Exact(Updating):
                 state["_last_lr"] = rates
                 state["last_epoch"] = time
                 state["_step_count"] += 1
-                if (beside := lean.beside) is not None:
-                    beside.write(groups, time)
+                if (momenta := lean.momenta) is not None:
+                    momenta.write(groups, time)
                 return
         self._full_step(epoch)
 
@@ -179,7 +179,7 @@ class Exact(Updating):
     @eager
     def _update_lr(self, epoch: int | None = None) -> None:
         follows = self._absolute if epoch is not None else self._follows()
-        if self._take_in() and not self._takes_in:
+        if self._adopt_groups() and not self._adopts_groups:
             follows = False
         curves = self._curves() if follows else None
         if curves is None or curves.schedules is None:
@@ -208,10 +208,10 @@ class Exact(Updating):
         if held is None or held.schedules is not schedules or not held.holds(groups):
             separate(self.optimizer)
             held = Course(schedules, groups)
-            held.beside, held.until = self._beside_course(), self._until
+            held.momenta, held.until = self._momentum_course(), self._until
         self.__dict__["_last_lr"] = held.write(groups, self._time)
-        if held.beside is not None:
-            held.beside.write(groups, max(self.last_epoch, 0))
+        if held.momenta is not None:
+            held.momenta.write(groups, max(self.last_epoch, 0))
         self._course, self._foreign = held, None
 
     def _follows(self) -> bool:
@@ -249,7 +249,7 @@ class Exact(Updating):
             made = self._made = self._make(arguments, known)
         # A user who assigns one of these methods to this object wants it called.
         mine = vars(self).keys().isdisjoint({"get_lr", "_get_closed_form_lr"})
-        return made if mine else made._replace(schedules=None, beside=None)
+        return made if mine else made._replace(schedules=None, momenta=None)
 
     def _make(self, arguments: list[Any], keys: list[Key]) -> Curves:
         different = {key: self._known_curve(*key) for key in dict.fromkeys(keys)}
@@ -260,10 +260,10 @@ class Exact(Updating):
             marks(self.base_lrs),
             keys,
             schedules if whole else None,
-            self._beside(keys) if whole else None,
+            self._momenta(keys) if whole else None,
         )
 
-    def _take_in(self) -> bool:
+    def _adopt_groups(self) -> bool:
         """Set the base rates of groups that were added later; return whether there were any."""
         later = self.optimizer.param_groups[len(self.base_lrs) :]
         for group in later:
@@ -287,10 +287,10 @@ class Exact(Updating):
         self.__dict__.update(state)
         self._forget()
 
-    def _write_others(self) -> None:
-        beside = self._beside_course()
-        if beside is not None:
-            beside.write(self.optimizer.param_groups, max(self.last_epoch, 0))
+    def _write_momenta(self) -> None:
+        momenta = self._momentum_course()
+        if momenta is not None:
+            momenta.write(self.optimizer.param_groups, max(self.last_epoch, 0))
 
     def _forget(self) -> None:
         self._made = self._course = self._lean = None

@@ -47,7 +47,7 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
     """
 
     _arguments = ("T_i", "eta_min")
-    _from_bases = _takes_in = True
+    _from_bases = _adopts_groups = True
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         eta_min = finite(self.eta_min, "eta_min")
@@ -84,14 +84,14 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
                 raise ScheduleError(f"epoch must be at least 0, got {epoch!r}")
             self._update_lr(epoch)
         elif self._follows():
-            self._take_in()
+            self._adopt_groups()
             state = self.__dict__
             state["T_cur"] += 1
             if self.T_cur >= self.T_i:
                 state.update(T_cur=self.T_cur % self.T_i, T_i=self.T_i * self.T_mult)
             super()._update_lr(self.last_epoch + 1)
         else:
-            self._take_in()
+            self._adopt_groups()
             super().step()
             self._leave()
         self._lean = self._course
@@ -114,19 +114,19 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
 class Cycled(Exact):
     """Rates that rise and fall between two values of each group, with a momentum that moves the opposite way."""
 
-    _from_bases = _takes_in = True
+    _from_bases = _adopts_groups = True
     cycle_momentum: bool
     use_beta1 = False  # before 2.4 a CyclicLR has no betas
 
-    def _beside(self, keys: list[Key]) -> list[Schedule] | None:
+    def _momenta(self, keys: list[Key]) -> list[Schedule] | None:
         if not self.cycle_momentum:
             return None
         curves = {key: self._momentum(*key) for key in dict.fromkeys(keys)}
         schedules = [curve for key in keys if (curve := curves[key]) is not None]
         return schedules if len(schedules) == len(keys) else None
 
-    def _beside_course(self) -> Course | None:
-        groups, schedules = self.optimizer.param_groups, self._curves().beside
+    def _momentum_course(self) -> Course | None:
+        groups, schedules = self.optimizer.param_groups, self._curves().momenta
         if schedules is None or len(schedules) != len(groups):
             return None
         return Course(schedules, groups, "betas", 0) if self.use_beta1 else Course(schedules, groups, "momentum")

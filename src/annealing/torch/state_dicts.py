@@ -76,6 +76,6 @@ class Loading(LRScheduler):
             groups, last = self.optimizer.param_groups, self.__dict__.get("_last_lr", [])
             separate(self.optimizer)
             put(groups[: len(last)], list(last))
-            beside = getattr(self, "_write_others", None)
-            if beside:
-                beside()
+            write_momenta = getattr(self, "_write_momenta", None)
+            if write_momenta:
+                write_momenta()

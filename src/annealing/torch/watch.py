@@ -121,13 +121,13 @@ class Watch:
         if self._position is not None:
             self.done, self._position = position_of(self._position), None
         groups, allowed, latest = self.optimizer.param_groups, self._allowed[0], self._kept.latest
-        wanted = self._wanted(self.done)
+        intended = self._intended(self.done)
         self.done = done = self.done + 1
         seen: list[float] = []
         latest.append((done, seen))
         if len(latest) >= 2 * LATEST:
             self._kept.thin()
-        for number, (group, right) in enumerate(zip(groups, wanted, strict=True)):
+        for number, (group, right) in enumerate(zip(groups, intended, strict=True)):
             rate = group["lr"]
             if type(rate) is float:
                 seen.append(rate)
@@ -135,13 +135,13 @@ class Watch:
                     self._depart(number, done, rate, right)
             else:
                 seen.append(np.nan)
-                self._look(number, rate, right, seen)
+                self._check_other(number, rate, right, seen)
         if self._pending:
             self._arrived()
         if self._departed is not None and done - self._departed[0] in LOOKS:
             self._look_for_the_fault()
 
-    def _wanted(self, done: int) -> list[float]:
+    def _intended(self, done: int) -> list[float]:
         """The intended rate of each group after this many updates."""
         groups = self.optimizer.param_groups
         if self._rates is not None:
@@ -155,7 +155,7 @@ class Watch:
         intended = self.schedule(done)
         return [intended * self._scale(number) for number in range(len(groups))]
 
-    def _look(self, number: int, rate: Any, wanted: float, seen: list[float]) -> None:
+    def _check_other(self, number: int, rate: Any, intended: float, seen: list[float]) -> None:
         """Check a rate that is not a float; a tensor on a device is copied now and then, and checked later."""
         if isinstance(rate, torch.Tensor) and rate.device.type != "cpu":
             if (self.done - 1) % self.every == 0:
@@ -165,20 +165,20 @@ class Watch:
                 event.record()
                 self._pending.append((number, self.done, copy, event, seen))
             return
-        self._judge(number, self.done, rate, wanted, seen)
+        self._judge(number, self.done, rate, intended, seen)
 
-    def _judge(self, number: int, update: int, rate: Any, wanted: float, seen: list[float]) -> None:
+    def _judge(self, number: int, update: int, rate: Any, intended: float, seen: list[float]) -> None:
         single = isinstance(rate, torch.Tensor) and rate.dtype != torch.float64
         seen[number] = float(rate)
-        if not abs(seen[number] - wanted) <= self._allowed[single]:
-            self._depart(number, update, seen[number], wanted)
+        if not abs(seen[number] - intended) <= self._allowed[single]:
+            self._depart(number, update, seen[number], intended)
 
     def _arrived(self) -> None:
         waiting, self._pending = self._pending, []
         for one in waiting:
             number, update, copy, event, seen = one
             if event.query():
-                self._judge(number, update, copy, self._wanted(update - 1)[number], seen)
+                self._judge(number, update, copy, self._intended(update - 1)[number], seen)
             else:
                 self._pending.append(one)
 
@@ -187,14 +187,14 @@ class Watch:
             self.optimizer.param_groups[number].get("lr_scale", 1.0) if self.scale is None else self.scale[number]
         )
 
-    def _depart(self, number: int, update: int, rate: float, wanted: float) -> None:
+    def _depart(self, number: int, update: int, rate: float, intended: float) -> None:
         if not self.follows:
             return
         self.follows, self._departed = False, (update, number)
         schedule = self._schedule(number)
         self.message = (
             f"update {update} uses the rate {rate:.6g} in param group {number}, but the schedule {schedule} says "
-            f"{wanted:.6g}"
+            f"{intended:.6g}"
         )
         if self.on_departure == "raise":
             raise RateError(self.message)
