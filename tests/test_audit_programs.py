@@ -3,6 +3,7 @@
 # ruff: noqa: E501 (lines of logs as they are)
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,17 @@ def test_the_other_clock_is_named(
     assert f"add --unit {unit}" in departs.output
     follows = CliRunner().invoke(main, ["audit", str(file), "--expect", meant, "--unit", unit])
     assert follows.exit_code == 0
+
+
+def test_two_rows_recover_nothing(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("step,lr\n1,0.1\n2,0.1\n")
+    result = CliRunner().invoke(main, ["audit", str(tmp_path / "log.csv")])
+    assert result.exit_code == 2
+    assert "fewer than 3 rows have a rate" in result.output
+
+
+def test_an_object_of_lists_in_one_line(tmp_path: Path) -> None:
+    clock = list(range(1, 31))
+    (tmp_path / "log.json").write_text(json.dumps({"lr": [0.1 / n for n in clock], "step": clock}))
+    log = read(tmp_path / "log.json")
+    assert (log.clock.tolist(), log.rates[:, 0].tolist()) == (clock, [0.1 / n for n in clock])

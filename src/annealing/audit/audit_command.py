@@ -192,14 +192,16 @@ def _text(verdict: Verdict) -> str:
 
 def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str, Any], str], int]:
     """What a log follows, as an object and in words, and the exit status."""
-    from .coverage import coverage, source, source_sentence
+    from .coverage import LEAST_ROWS, coverage, source, source_sentence
     from .evidence import evidence
     from .landmarks import landmarks, multiplied_until
 
     known = found.schedule is not None
     rows = evidence(log, number, float(np.nanmax(np.abs(log.rates[:, number]))))
     read_as = source(log, rows, number)
-    notes = list(dict.fromkeys([*log.repairs, *found.notes]))
+    few = len(np.unique(rows.rows.t)) < LEAST_ROWS
+    too_few = [f"fewer than {LEAST_ROWS} rows have a rate, which many schedules give"] if few else []
+    notes = list(dict.fromkeys([*log.repairs, *found.notes, *too_few]))
     lines = [source_sentence(read_as)]
     covered = None
     if found.schedule is not None and found.unit == log.unit:
@@ -240,7 +242,7 @@ def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str,
             lines.append(f"with {skipped} skipped scheduler step{'s' * (skipped > 1)}:")
         lines += [f"from {found.unit} {begin:g} on {lag} step{'s' * (lag > 1)} behind" for begin, lag in found.lags]
         lines += found.undetermined
-    # Where the clock is not known, a schedule that is near the rows may be any number of others.
-    unclear = found.schedule is None or (log.length_matters and not found.exact)
+    # Where the clock is not known, a schedule that is near the rows may be any number of others; so it is of two rows.
+    unclear = found.schedule is None or few or (log.length_matters and not found.exact)
     status = 2 if unclear else 0 if found.exact else 1
     return (record, "\n".join([*lines, *notes])), status

@@ -58,8 +58,10 @@ def _kind(record: Mapping[str, Any]) -> str:
 def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     """Add the rows of one JSON file."""
     text = source.sample().lstrip()
+    first, _, rest = text.partition("\n")
     whole = HISTORY.search(text) or text.startswith("[")
-    if whole or (LISTS.match(text) and _object(text.partition("\n")[0]) is None):
+    # A line of lists among others has the groups of one row; alone it has all rows.
+    if whole or (LISTS.match(text) and (_object(first) is None or not rest.strip())):
         _document(source, rows, columns)
     else:
         _lines(source, rows, columns)
