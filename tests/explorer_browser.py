@@ -38,7 +38,7 @@ def served(notations: Sequence[str] = (), plan: Any = None, log: Any = None) -> 
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """The system's Chromium without a window; skips where there is none, unless one is demanded."""
+    """The system's Chromium, headless; skips if there is none, unless one is required."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         if os.environ.get("ANNEALING_DEMANDS_CHROMIUM"):

@@ -26,7 +26,7 @@ NEEDED = {
 
 
 def rates(found: Any, updates: int) -> list[float]:
-    """The rates of the first updates, by the framework itself."""
+    """The rates of the first updates, from the framework itself."""
     return globals()[f"_{found.framework}"](found, updates)  # type: ignore[no-any-return]
 
 
@@ -37,7 +37,7 @@ def executed(code: str) -> dict[str, Any]:
 
 
 def stepped(optimizer: Any, step: Any, updates: int) -> list[float]:
-    """Update n is made with the rate that the optimizer has then."""
+    """The rate that the optimizer holds at each update."""
     found = []
     for n in range(1, updates + 1):
         found.append(float(optimizer.param_groups[0]["lr"]))

@@ -1,4 +1,4 @@
-"""A training with Accelerate, for the tests: alone, and by `torchrun` in two processes that write JSON files."""
+"""A training run with Accelerate for the tests: in one process, and in two by `torchrun`, which write JSON files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEDULE_HERE = parse(SCHEDULE).stretched(4)  # 64 updates
 
 
 def reset() -> None:
-    """Accelerate keeps its settings in classes that all Accelerators of a process share."""
+    """Accelerate keeps its settings in classes that all Accelerators in a process share."""
     AcceleratorState._reset_state(False)  # the processes stay what they are
     GradientState._reset_state()
 
@@ -31,7 +31,7 @@ def reset() -> None:
 def train(
     way: str, accumulated: int, split: bool = False, stop: int | None = None, path: Path | None = None
 ) -> dict[str, Any]:
-    """Four epochs of 16 batches; with `stop`, saved in `path` after so many updates."""
+    """Four epochs of 16 batches; with `stop`, saved in `path` after that many updates."""
     reset()
     loading = DataLoaderConfiguration(split_batches=split)
     accelerator = Accelerator(cpu=True, gradient_accumulation_steps=accumulated, dataloader_config=loading)

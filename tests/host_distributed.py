@@ -1,4 +1,4 @@
-"""Trainings with DDP and FSDP2 in the processes of `torchrun`, for the tests; each process writes a JSON file."""
+"""Training runs with DDP and FSDP2 for the tests, in processes of `torchrun`; each writes a JSON file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ddp(accumulated: int) -> list[float]:
 
 
 class Sharded:
-    """A model in shards with its optimizer and Scheduler, saved and loaded as one checkpoint of torch.distributed."""
+    """A sharded model with its optimizer and Scheduler, saved and loaded as one torch.distributed checkpoint."""
 
     def __init__(self, tensor_rate: bool) -> None:
         self.model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 1))

@@ -1,4 +1,4 @@
-"""What the tests of hosts share: the rates that updates really used, and what a schedule has for them."""
+"""Shared by the tests of hosts: the rates that updates used, and those of a schedule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCHEDULE = "linear(0, 0.1, 3) >> cosine(0.1, 0.001, 13)"  # 16 updates: four epo
 
 
 class Used:
-    """The rate of each update, read by a hook of the optimizer, whoever has written it.
+    """The rate of each update, read by a hook of the optimizer, whoever wrote it.
 
     The hook runs after the update and before any scheduler: some hosts run the whole batch, and with it the user's
     code, inside `optimizer.step(closure)`, so that before the update the rate may still change.

@@ -1,4 +1,4 @@
-"""A training with the Trainer in the processes of `torchrun`, for the tests; each process writes a JSON file."""
+"""A training run with the Trainer for the tests, in processes of `torchrun`; each writes a JSON file."""
 
 from __future__ import annotations
 

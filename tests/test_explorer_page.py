@@ -221,7 +221,7 @@ def test_a_page_with_only_a_log_shows_the_schedule_it_follows(browser: Any) -> N
 
 
 def test_the_same_front_end_renders_as_a_widget(browser: Any) -> None:
-    """Its module keeps to anywidget's contract; here a page stands for the notebook."""
+    """Its module follows anywidget's contract; here a page takes the place of the notebook."""
     with served([FIRST]) as address:
         page = browser.new_page()
         page.goto(f"{address}style.css")
@@ -253,7 +253,7 @@ NOTEBOOK = """async () => {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_accessible(browser: Any, scheme: str) -> None:
-    """axe-core objects to nothing, with everything open and a mistake shown, on a screen and on a phone."""
+    """axe-core finds no violation with everything open and a mistake shown, on a screen and on a phone."""
     with served([FIRST, SECOND, "cosin(1, 0, 9)"], log=LOGS / "restarted_on_resume.csv") as address:
         page = opened(browser, address, width=360 if scheme == "dark" else 1280, color_scheme=scheme, bypass_csp=True)
         page.get_by_role("button", name="Gallery", exact=True).click()

@@ -1,4 +1,4 @@
-"""The local page of the explorer: who may ask, how much, and what becomes of nonsense."""
+"""The explorer's local page: who may ask, how much, and how it answers nonsense."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ VIEW = {"schedules": [{"text": "linear(0, 0.1, 5) >> cosine(0.1, 0, 195)"}]}
 
 
 def asked(address: str, question: Any, **headers: str) -> tuple[int, dict[str, Any], Any]:
-    """Status, JSON and numbers of an answer."""
+    """The status, JSON and numbers of an answer."""
     place = urlsplit(address)
     connection = http.client.HTTPConnection(place.hostname or "", place.port)
     body = question if isinstance(question, bytes) else json.dumps(question).encode()

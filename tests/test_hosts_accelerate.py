@@ -1,4 +1,4 @@
-"""Accelerate follows a schedule update for update: one and two processes, accumulated and split batches, resumed."""
+"""Accelerate follows a schedule update by update: one and two processes, accumulated and split batches, resumed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
 def in_two_processes(accumulated: int, split: str, path: Path) -> list[dict[str, Any]]:
-    """What each of two processes has found, by way."""
+    """What each of two processes found, for each way."""
     script = str(Path(__file__).with_name("host_accelerate.py"))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script]
     subprocess.run([*command, str(accumulated), split, str(path)], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""Lightning's Trainer, Fabric and command line follow a schedule update for update."""
+"""Lightning's Trainer, Fabric and command line follow a schedule update by update."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_the_older_name_of_the_package_works_too(monkeypatch: pytest.MonkeyPatch
 
 
 class Untouched(Model):
-    """For the command line, which adds optimizer and scheduler itself."""
+    """For the command line, which adds optimizer and scheduler by itself."""
 
     configure_optimizers = pl.LightningModule.configure_optimizers
 

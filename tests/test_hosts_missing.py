@@ -1,4 +1,4 @@
-"""Without a host its adapter says what to install, and everything else works."""
+"""If a host is missing, its adapter says what to install, and everything else works."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Recorder(Hook):
 
 
 def train(path: Path, scheduler: Any, accumulated: int = 1, **more: Any) -> list[float]:
-    """Four epochs of four batches; what the updates used."""
+    """The rates that the updates of four epochs of four batches used."""
     options = {
         "train_cfg": {"by_epoch": True, "max_epochs": 4},
         "default_scope": "mmengine",

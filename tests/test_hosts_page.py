@@ -49,7 +49,7 @@ class Model(torch.nn.Linear):
 
 
 def names(host: str) -> dict[str, Any]:
-    """What the page says that its examples have, and what makes the hosts quiet."""
+    """What the page assumes in its examples, and what makes the hosts quiet."""
     model = Model()
     model.named = host == "Transformers"
     row = torch.ones(4)
@@ -74,7 +74,7 @@ def names(host: str) -> dict[str, Any]:
 
 @pytest.fixture
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """One process that is a group by itself, in an empty folder."""
+    """A process group of one process, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     yield lambda: dist.init_process_group("gloo", init_method=f"file://{tmp_path}/group", rank=0, world_size=1)
     if dist.is_initialized():

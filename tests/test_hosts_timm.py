@@ -1,4 +1,4 @@
-"""timm's training script, in short, follows a schedule through the adapter."""
+"""timm's training script, abridged, follows a schedule through the adapter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
 def train(optimizer: Any, scheduler: TimmScheduler, epochs: range, per_epoch: int = 4) -> list[float]:
-    """The loop of timm's train.py, which is not part of the package, with all that moves a scheduler."""
+    """The loop of timm's train.py, which is not in the package, with everything that moves a scheduler."""
     used = Used(optimizer)
     if epochs.start > 0:  # "--resume"
         scheduler.step(epochs.start)

@@ -1,4 +1,4 @@
-"""Transformers' Trainer follows a schedule update for update, resumed and with another horizon too."""
+"""Transformers' Trainer follows a schedule update by update, also resumed and with another horizon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house: imports run one way, and `import annealing` brings NumPy alone."""
+"""The structure of the code: imports run one way, and `import annealing` loads only NumPy."""
 
 from __future__ import annotations
 

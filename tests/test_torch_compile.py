@@ -30,7 +30,7 @@ KINDS = ["cosine", "warm-up, then restarts", "restarts, falling peak", "warm-up 
 
 
 def fresh(name: str) -> Schedule:
-    """A schedule that was never called, so that its tables are made inside what is tested."""
+    """A schedule that was never called, so that the tested code builds its tables."""
     return copy.copy(every[name])
 
 
@@ -106,7 +106,7 @@ def test_inductor_computes_within_16_ulps_and_exact_restarts() -> None:
 
 
 class Steered(torch.nn.Module):
-    """A module that asks a schedule in its forward."""
+    """A module that calls a schedule in its forward pass."""
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ def test_another_schedule_is_another_graph_and_an_equal_call_is_not() -> None:
 
 
 class Host(TorchDispatchMode):
-    """What a CUDA graph could not capture: reads of values on the host, and tensors made from host memory."""
+    """Counts what a CUDA graph cannot capture: host reads, and tensors made from host memory."""
 
     FORBIDDEN = ("_local_scalar_dense", "item", "nonzero", "is_nonzero", "equal", "lift_fresh", "masked_select")
 
@@ -256,7 +256,7 @@ def test_copies_of_a_cycle_far_beyond_the_table() -> None:
 
 @pytest.mark.parametrize("name", ["held restarts", "triangular", "repeated sum"])
 def test_a_table_searched_in_a_graph_is_its_own_tensor(name: str) -> None:
-    """Inductor's search on a GPU does not see where a view begins: 24 schedules of the catalogue came out wrong."""
+    """Inductor's search on a GPU ignores where a view starts: 24 schedules of the catalogue came out wrong."""
     schedule = fresh(name)
     compiled(lambda t: schedule(t))[0](FIVE)
     ((_, _, *searched),) = schedule.program.packed.values()

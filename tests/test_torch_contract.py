@@ -1,4 +1,4 @@
-"""The native Scheduler in the places where hosts and PyTorch's composites put one of their own schedulers."""
+"""The native Scheduler where hosts and PyTorch's composites expect one of PyTorch's schedulers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_get_lr_keeps_the_kind_and_the_scale(tensor: bool) -> None:
 
 
 def test_a_host_writes_what_pytorch_s_schedulers_hold() -> None:
-    """A container that resumes by one number sets last_epoch and _last_lr."""
+    """A container that resumes from one number sets last_epoch and _last_lr."""
     scheduler = Scheduler(sgd(), lr=linear(1, 0, 10))
     scheduler.last_epoch, scheduler._last_lr = 4, [0.6]
     assert scheduler.get_last_lr() == [0.6]
@@ -149,7 +149,7 @@ def test_one_rate_for_groups_that_differ_is_asked_for_or_warned_about() -> None:
 
 
 def test_a_group_added_later_keeps_its_rate_at_that_moment() -> None:
-    """A backbone that is thawed comes with a tenth of the rate of this moment."""
+    """An unfrozen backbone joins with a tenth of the current rate."""
     scheduler = Scheduler(sgd(0.1), lr=cosine(1, 0, 100), scale="base")
     scheduler.step_to(50)
     scheduler.optimizer.add_param_group({"params": [torch.ones(1)], "lr": 0.1 * held(scheduler.optimizer)[0]})
@@ -161,7 +161,7 @@ def test_a_group_added_later_keeps_its_rate_at_that_moment() -> None:
 
 
 def test_none_leaves_a_group_alone() -> None:
-    """Two kinds of optimizer in one: some groups have a momentum, others betas."""
+    """Two kinds of optimizer in one: some groups have momentum, others betas."""
     o = sgd(0.1, 0.2)
     del o.param_groups[1]["momentum"]
     scheduler = Scheduler(o, lr=[None, linear(1, 0, 10)], momentum=[linear(0.85, 0.97, 4), None])
@@ -184,7 +184,7 @@ def test_none_leaves_a_group_alone() -> None:
 
 
 def without_initial_rates(optimizer: torch.optim.Optimizer) -> Any:
-    """An optimizer's state as it comes back from a sharded checkpoint, which keeps what a fresh optimizer has."""
+    """An optimizer's state after a sharded checkpoint, which keeps only the keys of a fresh optimizer."""
     state = optimizer.state_dict()
     groups = [{k: v for k, v in group.items() if not k.startswith("initial_")} for group in state["param_groups"]]
     return {**state, "param_groups": groups}
@@ -228,7 +228,7 @@ def test_a_state_of_an_earlier_release_has_no_bases() -> None:
     ("updates", "position", "expected"), [(500, 40, 20), (2000, 40, 80), (300, 10, 3), (700, 1, 1)]
 )
 def test_the_epoch_is_kept(updates: int, position: int, expected: int) -> None:
-    """10 epochs of 100 updates, and as many of another number of them."""
+    """10 epochs of 100 updates, resumed as 10 epochs of another length."""
     saved = Scheduler(sgd(), lr=linear(0, 1, 5) >> cosine(1, 0, 995), momentum=0.9)
     saved.step_to(position)
     new = linear(0, 1, updates / 200) >> cosine(1, 0, updates - updates / 200)
@@ -278,7 +278,7 @@ def test_notation_as_text() -> None:
 
 
 def test_a_snapshot_is_due_by_any_clock() -> None:
-    """Counted in samples, of which an update takes 128: the cycles end within updates 391, 782 and 1172."""
+    """In samples, 128 per update: the cycles end within updates 391, 782 and 1172."""
     scheduler = Scheduler(sgd(), lr=warm_restarts(0.1, T_0=50_000))
     due = []
     for n in range(1, 1201):

@@ -17,7 +17,7 @@ def close(got: float, exact: Any, peak: float) -> bool:
 
 
 def triangle(t: int, up: int, down: int) -> tuple[int, Any]:
-    """The cycle, and how far up it is, from 0 to 1."""
+    """The cycle, and its height from 0 to 1."""
     cycle, place = divmod(t, up + down)
     return cycle, number(Fraction(place, up) if place <= up else Fraction(up + down - place, down))
 

@@ -81,7 +81,7 @@ def test_growing_steps_are_pytorch_s(gamma: float) -> None:
 
 
 def test_whole_and_fractional_steps_mixed() -> None:
-    """A plain step goes on by 1 from wherever the scheduler is, as PyTorch's does."""
+    """A plain step advances by 1 from the current position, as in PyTorch."""
     mine = ours.CosineAnnealingWarmRestarts(optimizer(), 5, 2)
     theirs = pytorch.CosineAnnealingWarmRestarts(optimizer(), 5, 2)
     for epoch in (3.5, None, None, 0.25, None, 17, None, 14.75, None, None):

@@ -1,4 +1,4 @@
-"""Arguments and changes at the edge of what PyTorch's schedulers take: the drop-ins step as they do."""
+"""Arguments and changes that PyTorch's schedulers barely accept: the drop-ins step as they do."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_rates_made_in_inference_mode() -> None:
 
 
 def test_a_compiled_optimizer_step_is_refused_in_one_clear_sentence() -> None:
-    """PyTorch's classes fail on it without a word of the cause; the native Scheduler works."""
+    """PyTorch's classes fail on it without naming the cause; the native Scheduler works."""
     for name in ("StepLR", "CosineAnnealingLR", "CyclicLR", "OneCycleLR", "SWALR"):
         o = optimizer()
         o.step = torch.compile(o.step, backend="eager")  # type: ignore[method-assign]

@@ -93,7 +93,7 @@ def test_arguments_made_bad_later() -> None:
 
 @cases
 def test_same_warnings(name: str, arguments: dict[str, Any]) -> None:
-    """The step before the optimizer's, an epoch where it is deprecated, and get_lr from outside; all point here."""
+    """For a step before the optimizer's, a deprecated epoch, and get_lr from outside; all point here."""
     seen, outside = [], []
     for library in (ours, pytorch):
         scheduler = build(library, name, arguments, optimizer())

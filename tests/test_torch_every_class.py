@@ -1,4 +1,4 @@
-"""What holds for every drop-in: copies, states that go both ways, warnings, company on one optimizer, later groups."""
+"""For every drop-in: copies, states that load both ways, warnings, several on one optimizer, groups added later."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WRONG_IN_PYTORCH = {"nested SequentialLR"}  # a sequence in a sequence skips a s
 
 
 def rounding(tensor: bool) -> float:
-    """What PyTorch's recursions gather in some ten steps with rates of 0.3 and less, in the type of the rates."""
+    """The rounding error of PyTorch's recursions over about ten steps with rates up to 0.3, in the rates' dtype."""
     return 300 * 0.3 * (2**-24 if tensor else 2**-53)
 
 
@@ -91,7 +91,7 @@ def test_states_go_both_ways(name: str, tensor: bool, n: int) -> None:
 
 @classes
 def test_same_warnings(name: str) -> None:
-    """The step before the optimizer's, and an epoch where it is deprecated; all point here."""
+    """For a step before the optimizer's, and a deprecated epoch; all point here."""
     if name in WRONG_IN_PYTORCH:
         pytest.skip("PyTorch's is wrong, see test_torch_mended.py")
     found = []
@@ -114,7 +114,7 @@ def test_same_warnings(name: str) -> None:
 @pytest.mark.parametrize("other", ["StepLR", "ExponentialLR", "CosineAnnealingLR"])
 @classes
 def test_beside_another_on_one_optimizer(name: str, other: str) -> None:
-    """Also in the other order; each finds the other's rates, and so steps as PyTorch's does."""
+    """In either order each finds the other's rates, and so steps as PyTorch's does."""
     if name in WRONG_IN_PYTORCH:
         pytest.skip("PyTorch's is wrong, see test_torch_mended.py")
     for names in ((name, other), (other, name)):

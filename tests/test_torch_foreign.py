@@ -1,4 +1,4 @@
-"""Rates and arguments that something else has changed: the drop-ins step as PyTorch's classes."""
+"""After foreign changes of rates and arguments the drop-ins step as PyTorch's classes."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ CHANGES = [
 @pytest.mark.parametrize(("name", "arguments", "changed"), CHANGES)
 @pytest.mark.parametrize("at", [0, 1, 4, 5])
 def test_changed_on_the_object(name: str, arguments: dict[str, Any], changed: dict[str, Any], at: int) -> None:
-    """A change acts as on PyTorch's object: from the rate that is there, not as if it had held from the beginning."""
+    """As in PyTorch, a change acts from the current rate on, not as if it had applied from the start."""
     walked = []
     for library in (ours, pytorch):
         scheduler = build(library, name, arguments, optimizer())
@@ -169,7 +169,7 @@ def warmed_up(library: Any, o: torch.optim.Optimizer, warm_up: str, main: str) -
 @pytest.mark.parametrize("warm_up", ["LinearLR", "ConstantLR", "LambdaLR from 0", "a hand"])
 @pytest.mark.parametrize("chained", [False, True], ids=["by hand", "chained"])
 def test_beside_a_warm_up(warm_up: str, main: str, chained: bool) -> None:
-    """A rate equal to eta_min, or 0, is no sign of a finished schedule."""
+    """A rate equal to eta_min, or 0, does not mean that the schedule is finished."""
     walked = []
     for library in (ours, pytorch):
         o = optimizer((0.1, 0.1))
@@ -221,7 +221,7 @@ def test_resumed_at_rates_off_its_curve(name: str, arguments: dict[str, Any], fo
 
 
 def test_averaging_that_starts_late() -> None:
-    """Built by Lightning with the training's last epoch: it anneals from the rate found, also from the initial one."""
+    """Built by Lightning with the run's last epoch, it anneals from the current rate, even the initial one."""
     walked = []
     for library in (ours, pytorch):
         o = optimizer()
@@ -235,7 +235,7 @@ def test_averaging_that_starts_late() -> None:
 
 
 def test_rates_of_the_last_epoch_still_decay() -> None:
-    """Saved before the scheduler's step, they are those of epoch 6; the drop is at 7, in PyTorch too."""
+    """Saved before the scheduler's step, they belong to epoch 6; the drop is at 7, as in PyTorch."""
     for library in (ours, pytorch):
         o = optimizer((0.1,))
         o.param_groups[0]["initial_lr"] = 0.2

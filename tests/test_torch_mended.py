@@ -1,4 +1,4 @@
-"""What PyTorch has wrong and the drop-ins have right, against 50-digit values and by hand."""
+"""Where PyTorch is wrong and the drop-ins are right, against 50-digit values and by hand."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_very_long_cosine() -> None:
 
 
 def test_float32_rates_do_not_drift() -> None:
-    """After 3,000 float32 steps PyTorch is off by more than 1e-6 of its rate somewhere, and the drop-in nowhere."""
+    """After 3,000 float32 steps PyTorch is off by more than 1e-6 of its rate somewhere, the drop-in nowhere."""
     worst = {}
     for library in (ours, pytorch):
         scheduler = library.CosineAnnealingLR(optimizer((0.1,), tensor=True), 1000)
@@ -93,7 +93,7 @@ def test_float32_rates_do_not_drift() -> None:
 
 @pytest.mark.parametrize("n", [10, 20])
 def test_no_second_decay_of_rates_from_elsewhere(n: int) -> None:
-    """Rates that are not on the curve are kept, and from there on the steps are PyTorch's."""
+    """Rates off the curve are kept, and PyTorch's steps follow from there."""
     o = optimizer()
     pytorch.StepLR(o, 10)
     for group, rate in zip(o.param_groups, (0.003, 0.002), strict=True):
@@ -105,7 +105,7 @@ def test_no_second_decay_of_rates_from_elsewhere(n: int) -> None:
 
 @pytest.mark.parametrize("name", ["LinearLR", "CosineAnnealingWarmRestarts"])
 def test_a_later_group_follows_the_curve_where_pytorch_s_fails(name: str) -> None:
-    """PyTorch's LinearLR takes such a group above its own rate, and its warm restarts fail."""
+    """PyTorch's LinearLR raises such a group above its own rate, and its warm restarts fail."""
     arguments = {"LinearLR": (0.1, 1.0, 10), "CosineAnnealingWarmRestarts": (10,)}[name]
     mine = getattr(ours, name)(optimizer(), *arguments)
     walk(mine, 3)
@@ -121,7 +121,7 @@ def test_a_tensor_shared_by_groups_is_no_longer_shared() -> None:
 
 
 def test_one_cycle_at_its_end() -> None:
-    """PyTorch's has a negative rate there; a loop that steps after each of its updates takes this step."""
+    """PyTorch's rate is negative there; a loop that steps after every update reaches this step."""
     mine = ours.OneCycleLR(optimizer(), 0.1, total_steps=10, anneal_strategy="linear")
     assert walk(mine, 10)[-2:] == [pytest.approx([4e-7, 4e-7], rel=1e-12)] * 2
     with pytest.raises(ScheduleError, match="total_steps = 10"):
@@ -131,13 +131,13 @@ def test_one_cycle_at_its_end() -> None:
 
 @pytest.mark.parametrize(("total", "share"), [(10, 0.1), (100, 0.01), (5, 0.2), (2, 0.5), (1, 1.0)])
 def test_one_cycle_without_a_rise(total: int, share: float) -> None:
-    """PyTorch divides by zero; the rate begins at its peak."""
+    """PyTorch divides by zero; the rate should start at its peak."""
     mine = ours.OneCycleLR(optimizer(), 0.1, total_steps=total, pct_start=share)
     assert rates(mine)[0] == (0.1 if total > 1 else mine.optimizer.param_groups[0]["min_lr"])
 
 
 def test_a_cyclic_scheduler_after_another_starts_from_its_own_base() -> None:
-    """PyTorch's goes from the rate that the other scheduler began with."""
+    """PyTorch's starts from the initial rate of the other scheduler."""
     o = optimizer()
     ours.StepLR(o, 30)
     mine = ours.CyclicLR(o, 0.01, 0.2, step_size_up=10)
@@ -146,6 +146,6 @@ def test_a_cyclic_scheduler_after_another_starts_from_its_own_base() -> None:
 
 
 def test_a_sequence_in_a_sequence_gives_no_warning() -> None:
-    """PyTorch's warns when it is built that the optimizer was not stepped."""
+    """PyTorch's warns in its constructor that the optimizer was not stepped."""
     mine = CLASSES["nested SequentialLR"](ours, optimizer())
     assert rates(mine) == pytest.approx([0.01, 0.005])

@@ -1,4 +1,4 @@
-"""Hyperparameters as tensors that a compiled or captured training step updates by itself."""
+"""Hyperparameters as tensors that a compiled or captured training step updates."""
 
 from __future__ import annotations
 

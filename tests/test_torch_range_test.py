@@ -1,4 +1,4 @@
-"""The learning-rate range test: known answers, and a training that is left as it was."""
+"""The learning-rate range test: known answers, and a training that is not disturbed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def bowl_test(curvature: float = 4.0, **options: Any) -> RangeTest:
 
 
 class Noisy(torch.nn.Module):
-    """Whatever a step can change: weights, batch statistics, dropout, a hidden buffer, random states."""
+    """Everything that a step can change: weights, batch statistics, dropout, a hidden buffer, random states."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def noisy_loss(model: torch.nn.Module, batch: torch.Tensor) -> torch.Tensor:
 
 
 def bits(value: Any) -> Any:
-    """A copy that compares every bit, NaN and the sign of zero too."""
+    """A copy that compares every bit, including NaN and the sign of zero."""
     if isinstance(value, torch.Tensor):
         return (id(value), value.dtype, value.detach().cpu().contiguous().view(-1).view(torch.uint8).tolist())
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Every drop-in resumed after every number of steps, in every way in use, against the undisturbed run."""
+"""Every drop-in resumed after every number of steps, in every way, against the uninterrupted run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEANS = ("both states", "the scheduler's state", "last_epoch")
 
 
 def seen(scheduler: Any) -> list[float]:
-    """The rates and momenta now, and after some steps more."""
+    """The rates and momenta now, and after some more steps."""
     found = rates(scheduler) + momenta(scheduler)
     for row in walk(scheduler, AHEAD):
         found += row
@@ -69,7 +69,7 @@ def test_resumed_anywhere_in_any_way(name: str, tensor: bool, every: int) -> Non
 
 
 def test_a_waiting_scheduler_keeps_the_rates_of_the_one_in_charge() -> None:
-    """The usual averaging of weights: SWALR is built at the begin, and takes over late."""
+    """The usual averaging of weights: SWALR is built at the start, and takes over late."""
     o = optimizer()
     main, averaging = ours.ExponentialLR(o, 0.9), ours.SWALR(o, 0.02)
     walk(main, 5)

@@ -31,7 +31,7 @@ from annealing import torch as ours
 
 
 def Scheduler(*args: Any, **given: Any) -> ours.Scheduler:
-    """One whose single schedule is meant for groups that differ, which most of these tests have."""
+    """One schedule that is intended for all of the different groups that most of these tests have."""
     return ours.Scheduler(*args, **{"scale": None, **given})
 
 

@@ -29,7 +29,7 @@ from annealing import torch as ours
 
 
 def Scheduler(*args: Any, **given: Any) -> ours.Scheduler:
-    """One whose single schedule is meant for groups that differ, which most of these tests have."""
+    """One schedule that is intended for all of the different groups that most of these tests have."""
     return ours.Scheduler(*args, **{"scale": None, **given})
 
 
@@ -63,7 +63,7 @@ def rates(o: torch.optim.Optimizer) -> list[float]:
 
 
 def seen(scheduler: Scheduler, steps: int) -> Rates:
-    """The rates and whether a snapshot is due, now and after each of so many steps."""
+    """The rates and whether a snapshot is due, now and after each step."""
     found = [(rates(scheduler.optimizer), scheduler.snapshot_due)]
     for _ in range(steps):
         scheduler.step()

@@ -1,4 +1,4 @@
-"""The native Scheduler where the hyperparameters are tensors."""
+"""The native Scheduler with hyperparameters that are tensors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from annealing import torch as ours
 
 
 def Scheduler(*args: Any, **given: Any) -> ours.Scheduler:
-    """One whose single schedule is meant for groups that differ, which most of these tests have."""
+    """One schedule that is intended for all of the different groups that most of these tests have."""
     return ours.Scheduler(*args, **{"scale": None, **given})
 
 

@@ -1,4 +1,4 @@
-"""The drop-ins resumed, loaded and copied; states that are not theirs."""
+"""The drop-ins resumed, loaded and copied; foreign states."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_states_go_both_ways(name: str, arguments: dict[str, Any], tensor: bool)
 
 
 def test_rolled_back_to_an_earlier_state() -> None:
-    """A loaded state is judged by its rates, also where foreign ones were found at the same epoch before."""
+    """A loaded state is judged by its rates, even if foreign rates were found at the same epoch before."""
     mine = ours.CosineAnnealingLR(optimizer(), 10)
     walk(mine, 7)
     at_7 = copy.deepcopy((mine.optimizer.state_dict(), mine.state_dict()))
@@ -191,7 +191,7 @@ def test_a_state_with_bad_arguments_changes_nothing() -> None:
 
 
 def test_the_strategy_of_averaging_is_in_its_state() -> None:
-    """Into a scheduler that was built with the other one, twice, and on along foreign rates too."""
+    """Into a scheduler that was built with the other state, twice, and continued from foreign rates too."""
     for strategy, other in (("linear", "cos"), ("cos", "linear")):
         running = ours.SWALR(optimizer(), 0.02, 10, strategy)
         walk(running, 3)

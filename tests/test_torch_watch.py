@@ -1,4 +1,4 @@
-"""A Watch on the optimizers and in the places where hosts put them."""
+"""A Watch on optimizers as hosts wrap, resume and step them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def trained(lr: Any = 0.1, kind: Any = torch.optim.SGD, groups: int = 1, **more:
 
 
 class Prepared(torch.optim.Optimizer):
-    """A wrapper like Accelerate's: an Optimizer without the state of one, which holds the real one."""
+    """A wrapper like Accelerate's: an Optimizer without a state, which holds the real one."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self.optimizer = optimizer
@@ -48,7 +48,7 @@ def test_a_prepared_optimizer_is_unwrapped() -> None:
 
 @pytest.mark.parametrize("scale", [None, "base"])
 def test_the_position_is_the_scheduler_s_at_the_first_update(scale: str | None) -> None:
-    """A host makes both in one place, and loads their states afterwards."""
+    """A host builds both, and loads their states afterwards."""
     optimizer = trained(groups=2)
     optimizer.param_groups[1]["lr"] = 0.2
     scheduler = Scheduler(optimizer, lr=cosine(1, 0, 100), scale=scale)
@@ -80,7 +80,7 @@ def test_the_position_of_pytorch_s_schedulers_and_of_states() -> None:
 
 
 def test_a_step_that_initializes_an_optimizer_is_not_an_update() -> None:
-    """The states of sharded checkpoints are made by a step at rate 0 with gradients of 0."""
+    """Sharded checkpoints initialize states by a step at rate 0 with zero gradients."""
     schedule = linear(0, 0.1, 4)
     optimizer = trained(lr=0.1, kind=torch.optim.AdamW)
     scheduler = Scheduler(optimizer, lr=schedule)
@@ -130,7 +130,7 @@ def test_a_compiled_step_is_checked() -> None:
 
 
 def test_a_scheduler_that_is_never_stepped() -> None:
-    """After one wrong rate nothing is said of the fault, and later no interval of steps."""
+    """After one wrong rate no fault is named, and later no step interval."""
     optimizer = trained()
     Watch(optimizer, linear(0.1, 0, 200))
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""What the tests of the drop-ins share: the classes with arguments, optimizers, and walks along a schedule."""
+"""Shared by the tests of the drop-ins: classes with arguments, optimizers, and steps along a schedule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ mpmath.mp.dps = 50
 
 
 class Library(NamedTuple):
-    """PyTorch's classes by the names that the drop-ins have."""
+    """PyTorch's classes by the names of the drop-ins."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(swa_utils if name == "SWALR" else lr_scheduler, name)
@@ -107,7 +107,7 @@ def momenta(scheduler: Any) -> list[float]:
 
 
 def walk(scheduler: Any, steps: int) -> list[list[float]]:
-    """The rates after each of so many steps."""
+    """The rates after each step."""
     walked = []
     for _ in range(steps):
         scheduler.optimizer.step()
@@ -125,12 +125,12 @@ def change(o: torch.optim.Optimizer, rates: tuple[float, ...]) -> None:
 
 
 def near(got: float, exact: Any, ulps: float = 8, digits: int = 53) -> bool:
-    """Within so many units in the last of so many binary digits, and equal where the exact value is 0."""
+    """Within some units in the last of some binary digits, and equal where the exact value is 0."""
     return bool(abs(got - exact) <= ulps * abs(exact) * mpmath.mpf(2) ** (1 - digits))
 
 
 def through_a_file(state: Any, weights_only: bool = True) -> Any:
-    """What torch.load reads back."""
+    """The object as torch.load reads it back."""
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
@@ -185,7 +185,7 @@ def reference(name: str, arguments: dict[str, Any], base: float, t: float) -> An
 
 
 def rounding_of_pytorch(tensor: bool) -> float:
-    """What PyTorch's recursions gather in some hundred steps with rates of 0.3 and less, in the type of the rates."""
+    """The rounding error of PyTorch's recursions over a few hundred steps with rates up to 0.3, in the rates' dtype."""
     return 1000 * 0.3 * (2**-24 if tensor else 2**-53)
 
 
