@@ -125,7 +125,7 @@ def test_composer(accumulated: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_composers_own_schedulers_are_one_batch_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Why the page uses a Scheduler: Composer steps its own before counting the batch, so the first rate is used twice."""
+    """Why the page uses a Scheduler: Composer steps its own before it counts the batch, using the first rate twice."""
     schedule = cosine(1, 0, 16)
     rates = composer(monkeypatch)(lambda _: lambda state, ssr=1.0: schedule(state.timestamp.batch.value))
     assert rates == [0.05 * schedule(max(n - 1, 0)) for n in range(16)]
