@@ -73,7 +73,7 @@ def test_each_schedule_gets_its_best_value_on_held_out_data(bowl):
     }
     assert [line["error"]["middle"] for line in table["lines"]] == pytest.approx([5.0005, 5.0005])
     assert table["answer"].startswith("With tuned peak, 2 epochs and 2 seeds, no schedule is significantly better")
-    assert "0.1 for “flat” (0.05 at 0.05, 0.00 at 0.1, 0.10 at 0.2, 0.30 at 0.4)" in table["words"][-1]
+    assert "0.1 for “flat” (0.051 at 0.05, 0.00050 at 0.1, 0.10 at 0.2, 0.30 at 0.4)" in table["words"][-1]
     assert "edge" not in table["words"][-1]
     assert {*load_store(out / "tuning").experiment.seeds} == {FIRST_SEED, FIRST_SEED + 1}
     assert "Results over peak" in (out / "report.html").read_text()
@@ -160,7 +160,7 @@ def test_halving_drops_the_worse_values_in_shorter_trainings(tmp_path):
     # the comparison continues from the tuning, and trains none of it again
     assert before.items() <= files(tmp_path / "out").items()
     words = json.loads(whole.stdout)["words"][-1]
-    assert "0.1 for “flat” (0.05 at 0.05, 0.00 at 0.1, 0.2 dropped after 1 epoch, 0.4 dropped" in words
+    assert "0.1 for “flat” (0.050 at 0.05, 0.00 at 0.1, 0.2 dropped after 1 epoch, 0.4 dropped" in words
     assert "edge" not in words
 
 
