@@ -13,7 +13,7 @@ from .model import Array, Model
 from .outline import outline, ways
 from .templates import curves_of, models
 
-MOST_JOINS = 12
+MOST_JOINS = 40
 FAST = 8.0  # times as fast as just before and just after: a jump, where a steep curve has steep neighbours
 
 

@@ -169,6 +169,14 @@ def _rising(seen: Outline, shift: int, origin: float | None) -> Iterator[Model]:
             n[until], n[peak] = wave.numbers[known.end] + shift, wave.numbers[known.last]
             n[part.first] = wave.numbers[known.first]
         yield model
+    u, y = seen.rows.u + shift, seen.rows.y
+    if origin is None and (y > 0).all():  # a range test: what grows by a factor has no end but that of the rows
+        slope, level = np.polyfit(u, np.log(y), 1)
+        model = Model(seen=float(u[-1]))
+        zero, end = model.slot(0.0, "time", fixed=True), model.slot(u[-1], "time", fixed=True)
+        values = model.slot(math.exp(level), "value"), model.slot(math.exp(level + slope * u[-1]), "value")
+        model.parts.append(FittedPart(shapes.geometric, zero, zero, end, *values))
+        yield model
 
 
 def _plainest_rise(seen: Outline, begin: float, level: float, slope: float) -> tuple[float, float]:

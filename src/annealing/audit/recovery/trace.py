@@ -50,7 +50,10 @@ def isolated(y: Array, tolerance: Array) -> NDArray[np.int64]:
     found = []
     for width in range(1, 1 + MOST_APART):
         before, after = y[: -width - 1], y[width + 1 :]
-        near = np.abs(before - after) + tolerance[width + 1 :]
+        # At a turn the neighbours are equal too: a row must be far off measured by the steps on both sides as well
+        steps = np.pad(np.abs(np.diff(y)), 1, mode="edge")
+        beside = np.maximum(steps[: -width - 2], steps[width + 2 :])
+        near = np.abs(before - after) + beside + tolerance[width + 1 :]
         far = [np.abs(y[i : len(y) - width - 1 + i] - before) > FAR * near for i in range(1, width + 1)]
         found += [np.flatnonzero(np.all(far, axis=0)) + i for i in range(1, width + 1)]
     return np.unique(np.concatenate(found))
