@@ -171,10 +171,10 @@ def _rising(seen: Outline, shift: int, origin: float | None) -> Iterator[Model]:
         yield model
     u, y = seen.rows.u + shift, seen.rows.y
     if origin is None and (y > 0).all():  # a range test: what grows by a factor has no end but that of the rows
-        slope, level = np.polyfit(u, np.log(y), 1)
         model = Model(seen=float(u[-1]))
         zero, end = model.slot(0.0, "time", fixed=True), model.slot(u[-1], "time", fixed=True)
-        values = model.slot(math.exp(level), "value"), model.slot(math.exp(level + slope * u[-1]), "value")
+        first = y[0] * (y[0] / y[-1]) ** (u[0] / (u[-1] - u[0]))
+        values = model.slot(first, "value"), model.slot(y[-1], "value")
         model.parts.append(FittedPart(shapes.geometric, zero, zero, end, *values))
         yield model
 
