@@ -167,7 +167,7 @@ BOUNDS = {
     "compare": 6_100,
     "audit": 3_220,
     "audit/readers": 2_460,
-    "audit/recovery": 2_940,
+    "audit/recovery": 2_945,
     "translation": 2_520,
     "explorer": 1_382,
 }

@@ -33,8 +33,8 @@ from .undetermined import doubts
 from .work_budget import Exhausted, limited
 
 MOST_ROWS = 4000
-MOST_WORK = 4000.0  # see `spend`; about three seconds of one processor
-PART_OF_WORK = 900.0  # for each kind of recipe
+MOST_WORK = 5000.0  # see `spend`; some seconds of one processor
+PART_OF_WORK = 1600.0  # for each kind of recipe
 PART_FOR_MANY = 2200.0  # where recipes are fitted to many parts of the rows
 LOOSER = (1.0, 3.0, 30.0)
 PLAIN = 30.0  # the cost of a schedule with which the search is over
