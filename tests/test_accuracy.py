@@ -63,6 +63,16 @@ def test_values_in_jax(name: str) -> None:
         assert expected < NORMAL or reference.ulps(found, expected) <= TRACED_ULPS, t
 
 
+@pytest.mark.parametrize("name", [name for name in every if name != "strict"][::4])
+def test_a_long_array_has_the_values_of_short_ones(name: str) -> None:
+    schedule = every[name]
+    long = np.linspace(0, 1.2 * (schedule.duration or 300), 40_000)
+    long[[0, 5, -1, 20_000]] = [0, math.nan, -7, schedule.duration or 11]
+    short = np.concatenate([schedule(long[i : i + 1000]) for i in range(0, len(long), 1000)])
+    assert schedule(long).tobytes() == short.tobytes()
+    assert np.array_equal(schedule(long.reshape(4, -1)), short.reshape(4, -1), equal_nan=True)
+
+
 @pytest.mark.parametrize("name", every)
 def test_left_limits(name: str) -> None:
     schedule = every[name]

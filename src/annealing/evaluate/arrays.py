@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
@@ -96,6 +97,9 @@ class Columns:
             weight = xp.where(mine, time.weight(other, done, left, mine), weight)
         # The sum may round above the higher end, and base + width * 1 need not be the start: both are corrected.
         value = time.at_most(part.top, part.base + (part.top - part.base) * weight)
+        # Nearly every block of a long NumPy array lies inside the one piece, and needs no look at its ends.
+        if self.single and time.between(0.0, self.bound[1]):
+            return value
         value = time.put_right(since == 0, part.first, value)
         return xp.where(time.key < self.bound[1], value, self.ends.first[1]) if self.single else value
 
@@ -153,7 +157,9 @@ class Columns:
         j = xp.where(inside, entry - self.outside, 0) if self.outside else entry
         found = _of_entry(self.rows, (row, j))
         if not self.loop.settled:
-            found = _chosen(copy > last, self.loop.loop.copies.later(copy, part, xp), found, xp)
+            # The time NaN counts as copies far below 0, whose powers would be beyond the range of floats.
+            late = self.loop.loop.copies.later(xp.clip(copy, last, math.inf), part, xp)
+            found = _chosen(copy > last, late, found, xp)
         return _chosen(inside, found, part, xp) if self.outside else found
 
 
