@@ -32,14 +32,8 @@ def _fraction(numerator: int, denominator: int = 1) -> Fraction:
 
 MOST_CHARACTERS = 100_000
 DEEPEST = 100  # nodes within nodes
-NODES: dict[str, Callable[..., Any]] = {
-    "Run": Run,
-    "Tail": Tail,
-    "Repeat": Repeat,
-    "Fraction": _fraction,
-    "minimum": minimum,
-    "maximum": maximum,
-}
+NODES: dict[str, Callable[..., Any]] = {"Run": Run, "Tail": Tail, "Repeat": Repeat, "Fraction": _fraction}
+NODES |= {"minimum": minimum, "maximum": maximum}
 METHODS = ("shifted", "stretched", "held", "until", "clip", "beyond")
 OPERATORS: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.RShift: (">>", operator.rshift),
@@ -250,14 +244,8 @@ FIELDS: dict[str, tuple[Callable[..., Schedule], tuple[str, ...]]] = {
     "until": (Until, ("part", "time")),
     "beyond": (Beyond, ("part", "policy")),
 }
-LISTS: dict[str, Callable[..., Schedule]] = {
-    "join": Join,
-    "sum": Sum,
-    "product": Product,
-    "quotient": Quotient,
-    "minimum": Minimum,
-    "maximum": Maximum,
-}
+LISTS: dict[str, Callable[..., Schedule]] = {"join": Join, "sum": Sum, "product": Product, "quotient": Quotient}
+LISTS |= {"minimum": Minimum, "maximum": Maximum}
 
 
 def _node(tree: Any, depth: int) -> Any:
