@@ -183,6 +183,13 @@ def test_a_hold_that_is_shorter_or_longer(horizon: int) -> None:
     assert verdict.faults[-1].residual_after < 1e-12
 
 
+def test_much_faster_in_a_hold() -> None:
+    meant = wsd(0.1, 0, T_warmup=50, T_stable=750, T_cooldown=200)
+    verdict = audit(by_hand(meant(np.where(n(1000) < 437, n(1000), 437 + 20 * (n(1000) - 437)))), meant)
+    assert names(verdict) == ["stepped-too-often"]
+    assert parameters(verdict)["k"] == 20
+
+
 def test_two_numbers_of_one_schedule() -> None:
     meant = linear(0, 0.1, 50) >> cosine(0.1, 0.001, 950)
     longer = audit(by_hand((linear(0, 0.1, 100) >> cosine(0.1, 0.001, 1300))(n(1000))), meant)

@@ -228,7 +228,7 @@ class FaultTrial:
         # Great changes, the starts of runs, and where the rate comes to rest are where one fault may end.
         change = np.abs(np.diff(self.few.logged))
         great = (np.argsort(-change, kind="stable")[:2] + 1).tolist() if len(change) > 8 else []
-        rest = np.flatnonzero((change[1:] == 0) & (change[:-1] != 0))[:1] + 1
+        rest = begin + np.flatnonzero((change[begin + 1 :] == 0) & (change[begin:-1] != 0))[:1] + 1
         spans |= {place for place in (*great, *run_begins(self.few)[1:], *rest.tolist()) if place > begin + 3}
         return sorted((min(span, len(self.few)) for span in spans), reverse=True)
 
@@ -245,6 +245,8 @@ class FaultTrial:
                 for scale in beside:
                     for best, ends in self._best_mixed(unknowns, between(some, rates, scale, times), len(some)):
                         for faults in clock.faults(*best):
+                            if onset and faults[0].at is None:
+                                continue  # a longer hold is one of the whole schedule
                             if onset:  # the rate changes when the clock does
                                 (scale,) = scales(self.marks, faults[0].at, faults[0].row)
                             if (named := scale.fault(*ends)) is not None:
