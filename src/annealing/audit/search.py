@@ -123,7 +123,6 @@ class Search:
 
     @property
     def cost(self) -> float:
-        """What the likeliest of those takes to believe."""
         return self.full()[0].cost
 
     def best(self) -> list[Explanation]:
