@@ -145,7 +145,7 @@ def test_a_peak_that_grows_for_long_is_rounded_once() -> None:
         assert schedule(10 * i) == float(Fraction(0.05) * Fraction(3, 2) ** i)
 
 
-def test_before_the_beginning_and_long_after_the_end() -> None:
+def test_before_the_start_and_long_after_the_end() -> None:
     for name, schedule in every.items():
         assert schedule(-5) == schedule(0), name
         if name == "strict":

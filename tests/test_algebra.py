@@ -46,7 +46,7 @@ OPERATIONS: dict[str, Callable[[float | Schedule], float | Schedule]] = {
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_operators_do_to_schedules_what_they_do_to_numbers(name: str) -> None:
+def test_operators_act_on_schedules_as_on_numbers(name: str) -> None:
     operation = OPERATIONS[name]
     schedule = operation(C)
     assert isinstance(schedule, Schedule)
@@ -126,7 +126,7 @@ def test_a_part_of_length_0_is_left_out() -> None:
     assert C.until(0) >> linear(0, 1, 5) == linear(0, 1, 5) == linear(0, 9, 0).stretched(3) >> linear(0, 1, 5)
 
 
-def test_a_last_part_of_length_0_says_what_is_held() -> None:
+def test_a_last_part_of_length_0_determines_what_is_held() -> None:
     schedule = C >> linear(0.5, 0.25, 0)
     assert (schedule(99), schedule.left(100), schedule(100), schedule.duration) == (C(99), 0, 0.25, 100)
     assert schedule.runs() == C.runs()

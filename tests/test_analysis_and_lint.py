@@ -49,7 +49,7 @@ def horizon(schedule: Schedule) -> Any:
     return 40 if schedule.duration is None else schedule.duration
 
 
-def test_jumps_of_listed_runs() -> None:
+def test_jumps_of_listed_cycles() -> None:
     schedule = runs([(10, 0.1, 0.01), (30, 0.01, 0), (5, 0.02, 0.02)])
     assert jumps(schedule) == [(40, 0.0, 0.02)]
     assert jumps(schedule, until=39) == []
@@ -266,7 +266,7 @@ def test_findings(schedule: Schedule, options: dict[str, Any], wanted: dict[str,
     assert names(schedule, **options) == wanted
 
 
-def test_every_finding_is_found_and_told() -> None:
+def test_every_finding_is_found_and_reported() -> None:
     """Each name of the docstring is found somewhere above and missed elsewhere; it comes with numbers and a remedy."""
     page = inspect.getdoc(lint) or ""
     listed = {name for line in re.findall(r"^- ([a-z, -]+):", page, re.MULTILINE) for name in line.split(", ")}
@@ -284,7 +284,7 @@ ALL_UP = {"linear up", "geometric, recipe", "untuned warm-up", *(name for name i
 
 
 @pytest.mark.parametrize("name", catalogue.recipes)
-def test_nothing_is_found_in_a_good_schedule(name: str) -> None:
+def test_a_good_schedule_has_no_findings(name: str) -> None:
     schedule = catalogue.recipes[name]
     planned = isinstance(schedule.duration, int)
     found = set(names(schedule, updates=schedule.duration) if planned else names(schedule, until=100))

@@ -196,13 +196,13 @@ def test_a_narrow_terminal_loses_nothing(columns: str) -> None:
     assert shown.stdout.count("0.123456") == 4  # three cycles, and the notation
 
 
-def test_colours_are_for_terminals_alone() -> None:
+def test_colors_are_only_for_terminals() -> None:
     for variables in ({}, {"NO_COLOR": "1"}):
         assert "\x1b" not in shell("annealing show 'cosine(1, 0, 9)'", **variables).stdout
 
 
 @pytest.mark.parametrize("command", ["show 'cosine(1, 0, 100000)' --csv", "recipes", "lint 'cosine(1, 0, 100)'"])
-def test_a_closed_pipe_is_no_error(command: str) -> None:
+def test_a_closed_pipe_is_not_an_error(command: str) -> None:
     # 1 would say of lint that it found an error, and of audit that the run departs.
     closed = shell(f"set -o pipefail; annealing {command} | true; exit ${{PIPESTATUS[0]}}")
     assert (closed.returncode in (0, 141), closed.stderr) == (True, "")
@@ -220,7 +220,7 @@ def test_a_closed_pipe_is_no_error(command: str) -> None:
         ("shwo", "Did you mean 'show'?"),
     ],
 )
-def test_a_typo_is_told_in_one_line(words: str, said: str) -> None:
+def test_a_typo_gives_a_one_line_error(words: str, said: str) -> None:
     result = run(*words.split())
     assert result.exit_code == 2
     (line,) = (line for line in result.stderr.splitlines() if line.startswith("Error: "))

@@ -92,7 +92,7 @@ def test_what_is_printed_reads_back(schedule: Schedule) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(waiting)
-def test_what_waits_for_a_plan_reads_back(schedule: Schedule) -> None:
+def test_schedules_that_need_a_plan_read_back(schedule: Schedule) -> None:
     text = parse(str(schedule))
     assert text == schedule
     assert str(text) == str(schedule)

@@ -169,7 +169,7 @@ def test_conversions_by_hand() -> None:
     assert Plan(examples=1000, batch=64, accumulation=3, leftover="carry", epochs=1).convert("1ep") == Fraction(16, 3)
 
 
-def test_what_lies_between_two_updates_is_rounded_up_and_said() -> None:
+def test_times_between_two_updates_are_rounded_up_and_reported() -> None:
     plan = Plan(examples=1000, batch=64, accumulation=3, replicas=2, epochs=2.5)
     assert (plan.steps_per_epoch, plan.steps, plan.epochs) == (3, 8, Fraction(8, 3))
     assert plan.explain().splitlines() == [
@@ -179,7 +179,7 @@ def test_what_lies_between_two_updates_is_rounded_up_and_said() -> None:
     ]
 
 
-def test_every_conversion_is_said() -> None:
+def test_every_conversion_is_reported() -> None:
     assert CIFAR.explain(WAITING.shifted("1/3ep") + linear(1, 0, "5%")).splitlines() == [
         "50,000 examples in batches of 128: 391 batches an epoch, of 50,000 examples",
         "200 epochs = 78,200 steps of 391 an epoch",
@@ -353,7 +353,7 @@ def test_nodes_and_methods_take_them_too(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NODES)
-def test_a_schedule_that_waits_is_a_value(name: str) -> None:
+def test_a_schedule_that_needs_a_plan_is_a_value(name: str) -> None:
     waiting = NODES[name][0]
     text = from_json(waiting.to_json())
     assert parse(str(waiting)) == waiting == text == parse(str(text)) == from_json(json.loads(waiting.to_json()))
@@ -365,7 +365,7 @@ def test_a_schedule_that_waits_is_a_value(name: str) -> None:
     assert (waiting >> linear(0, 1, 5) if not waiting.endless else waiting).pending
 
 
-def test_equality_of_what_waits_is_that_of_calls() -> None:
+def test_equality_of_schedules_that_need_a_plan_is_that_of_calls() -> None:
     a, b = linear(0, 1, "5%"), cosine(1, 0, "10ep")
     assert b == cosine(eta_max=1.0, eta_min=-0.0, T_max="10.0 ep") == cosine(Fraction(1), 0, "1e1ep")
     assert b != cosine(1, 0, "3910st")  # they are equal under one plan alone
@@ -397,7 +397,7 @@ QUESTIONS: list[Callable[[Schedule], Any]] = [
 
 
 @pytest.mark.parametrize("question", range(len(QUESTIONS)))
-def test_whoever_needs_its_times_is_told_to_resolve_it(question: int) -> None:
+def test_an_error_says_to_resolve_a_schedule_whose_times_are_needed(question: int) -> None:
     for waiting in (WAITING, WAITING.held("1ep"), minimum(WAITING, 0.05), cosine(1, 0, "5%") * 2):
         with pytest.raises(ScheduleError, match=r"plan\.resolve\(schedule\)"):
             QUESTIONS[question](waiting)
@@ -434,12 +434,12 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
 
 
 @pytest.mark.parametrize(("make", "message"), WRONG, ids=[message[:40] for _, message in WRONG])
-def test_what_no_plan_makes_right_is_refused_at_once(make: Callable[[], Any], message: str) -> None:
+def test_what_no_plan_can_fix_is_refused_at_once(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(ScheduleError, match=message):
         make()
 
 
-def test_what_some_plan_makes_right_is_refused_with_the_plan() -> None:
+def test_what_some_plan_can_fix_is_refused_with_the_plan() -> None:
     waiting = linear(0, 1, "10ep").until("5%")
     assert Plan(examples=100, batch=1, steps=20_000).resolve(waiting, beyond="hold") == linear(0, 1, 1000).until(1000)
     with pytest.raises(ScheduleError, match=r"time must be at most the duration 10, .*it comes from .*until\('5%'\)"):

@@ -63,7 +63,7 @@ def test_tokens_end_a_plan_at_the_first_update_that_reaches_them() -> None:
         assert tokens_after(plan.steps - 1) < tokens <= tokens_after(plan.steps) == plan.tokens
 
 
-def test_epochs_go_by_the_batch_in_force() -> None:
+def test_epochs_follow_the_current_batch_size() -> None:
     plan = Plan(examples=1000, batch=[(0, 10), ("2ep", 20)], epochs=10)
     assert (plan.steps, plan.epochs, plan.examples_seen) == (2 * 100 + 8 * 50, 10, 10_000)
     assert [plan.convert("1ep", after=n) for n in (0, 150, 200)] == [100, 75, 50]

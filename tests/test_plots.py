@@ -55,7 +55,7 @@ def joined(line):
     return pairs[np.isfinite(pairs).all(axis=(1, 2))]
 
 
-def test_the_points_are_the_values_of_the_closed_form_and_the_limits_at_the_ends_of_runs():
+def test_the_points_are_the_values_of_the_closed_form_and_the_limits_at_the_ends_of_cycles():
     (line,) = curves(plots.plot(DOUBLING, 70))
     pieces = np.split(np.column_stack(line.get_data()), np.flatnonzero(np.isnan(line.get_xdata())))
     pieces = [piece[~np.isnan(piece[:, 0])] for piece in pieces]
@@ -83,7 +83,7 @@ def test_no_line_crosses_a_jump_and_both_of_its_sides_are_drawn(schedule, begins
     assert jumps(axes) == [[[begin, schedule.left(begin)], [begin, schedule(begin)]] for begin in begins]
 
 
-def test_runs_that_meet_are_one_line():
+def test_cycles_that_meet_are_one_line():
     axes = plots.plot(linear(0, 0.1, 5) >> cosine(0.1, 0, 195))
     (line,) = curves(axes)
     assert np.isfinite(line.get_ydata()).all()
@@ -98,7 +98,7 @@ def test_restarts_and_snapshots_are_marked_where_they_are():
     assert restarts.get_markerfacecolor() != snapshots.get_markerfacecolor()
 
 
-def test_a_snapshot_at_a_time_that_no_float_holds_is_drawn_at_the_end_of_its_run():
+def test_a_snapshot_at_a_time_that_no_float_holds_is_drawn_at_the_end_of_its_cycle():
     axes = plots.plot(warm_restarts(1, T_0=Fraction(10, 3)), 7)
     assert marks(axes, "snapshots") == [[(10 / 3, 0.0), (20 / 3, 0.0)]]
 
@@ -145,7 +145,7 @@ def test_axes_are_named():
         (multistep(0.1, [60, 120, 160]), 200),
     ],
 )
-def test_nobody_needs_to_say_until_when(schedule, until):
+def test_the_end_of_a_picture_need_not_be_given(schedule, until):
     (line,) = curves(plots.plot(schedule))
     assert line.get_xdata()[-1] == until
 
@@ -156,7 +156,7 @@ def test_after_its_end_a_schedule_is_held_or_not_drawn():
     assert (refused.get_xdata()[-1], refused.get_ydata()[-1]) == (9, 0.5)
 
 
-def test_many_runs_become_a_bounded_number_of_exact_points():
+def test_many_cycles_become_a_bounded_number_of_exact_points():
     axes = plots.plot(warm_restarts(1, T_0=1, eta_max_factor=0.999), 1e6, points=300)
     (line,) = axes.lines
     times, values = line.get_data()

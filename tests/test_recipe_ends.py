@@ -103,7 +103,7 @@ def test_a_warm_up_instead_of_the_first_part_leads_to_the_peak() -> None:
     assert an.warmup(DOWN, 20, place="instead", start=0.1) == linear(0.1, 1, 20) >> DOWN.shifted(-20)
 
 
-def test_wrong_arguments_in_python_are_told_in_the_same_words() -> None:
+def test_wrong_arguments_in_python_give_the_same_messages() -> None:
     with pytest.raises(ScheduleError, match="wsd takes at most 2 arguments by position, got 5"):
         an.wsd(0.1, 0, 5, 75, 20)  # type: ignore[call-arg]
     with pytest.raises(ScheduleError, match="did you mean T_max"):
@@ -132,7 +132,7 @@ def test_wrong_arguments_in_python_are_told_in_the_same_words() -> None:
         ("cosine(0.1, 0, 5).held(evry=2)", ".held has no argument 'evry': did you mean every?"),
     ],
 )
-def test_wrong_arguments_are_told_from_the_signature(text: str, message: str) -> None:
+def test_wrong_arguments_are_found_from_the_signature(text: str, message: str) -> None:
     with pytest.raises(ScheduleError) as caught:
         parse(text)
     assert message in str(caught.value)

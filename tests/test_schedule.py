@@ -84,14 +84,14 @@ def test_restarts_and_snapshots(schedule: Schedule, restarts: list[float], snaps
     assert schedule.snapshots(until=95) == snapshots
 
 
-def test_a_run_that_is_cut_is_no_snapshot() -> None:
+def test_a_cycle_that_is_cut_is_not_a_snapshot() -> None:
     schedule = warm_restarts(eta_max=1, T_0=10, T_mult=2)
     assert schedule.snapshots(until=29.5) == [10]
     assert schedule.snapshots(until=30) == [10, 30]
     assert [span.end for span in schedule.runs(until=30.5)] == [10, 30, 70]
 
 
-def test_the_last_run_is_whole_or_endless() -> None:
+def test_the_last_cycle_is_whole_or_endless() -> None:
     assert cosine(0.1, 0, 200).runs(until=50) == [(0, 200, 0.1, 0)]
     assert multistep(1, [60], gamma=0.5).runs(until=1e6) == [(0, 60, 1, 1), (60, math.inf, 0.5, 0.5)]
     assert [run[:2] for run in (linear(1, 0, 20) + cosine(1, 0, 30)).runs()] == [(0, 20), (20, 30)]
@@ -174,7 +174,7 @@ def test_jax_counts_exactly_in_32_bits() -> None:
     assert grad == pytest.approx(-math.pi / 20 * math.sin(math.pi * 0.4), rel=1e-6)
 
 
-def test_periods_too_fine_for_32_bits_are_refused_there_alone() -> None:
+def test_periods_too_fine_for_32_bits_are_refused_only_there() -> None:
     schedule = warm_restarts(eta_max=1, T_0=0.123456789)
     assert schedule(np.array([0.123456789 * 5]))[0] == schedule(0.123456789 * 5)
     assert schedule(torch.tensor([0.3], dtype=torch.float64)).item() == schedule(0.3)
@@ -257,7 +257,7 @@ def test_bad_values_fail_when_the_schedule_is_made(make: Any, message: str) -> N
 @pytest.mark.parametrize(
     "t", [True, None, "1", [1], 1j, Decimal(1), np.array(["a"]), np.array([True]), torch.tensor([1j])]
 )
-def test_what_is_no_time_is_refused(t: Any) -> None:
+def test_objects_that_are_not_times_are_refused(t: Any) -> None:
     with pytest.raises(ScheduleError, match="t must be an int, a float, or an array"):
         cosine(1, 0, 5)(t)
 

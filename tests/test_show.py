@@ -64,7 +64,7 @@ def test_several_curves_carry_their_numbers():
     )
 
 
-def test_show_prints_the_curve_and_the_runs():
+def test_show_prints_the_curve_and_the_cycles():
     result = run("show", DOUBLING, "--until", "70")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()

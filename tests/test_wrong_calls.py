@@ -74,11 +74,11 @@ def test_a_wrong_call_says_what_is_wrong(name: str) -> None:
         call()
 
 
-def test_one_rule_to_ignore_may_stand_alone() -> None:
+def test_a_single_rule_can_be_ignored() -> None:
     assert an.lint(an.linear(0, 1, 5), ignore="zero-first-update")[0].name == "warm-up-as-long-as-the-run"
 
 
-def test_numbers_of_numpy_stand_on_either_side() -> None:
+def test_numpy_numbers_work_on_either_side() -> None:
     assert np.float64(2) * S == 2 * S
     assert np.int64(1) - S == 1 - S
 
