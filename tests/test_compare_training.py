@@ -187,8 +187,8 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_updates(monkeypatch, tmp_path
         seen.append(loss.item())
         return loss
 
-    entropy = training.cross_entropy
-    monkeypatch.setattr(training, "cross_entropy", spied)
+    entropy = training.loss_of
+    monkeypatch.setattr(training, "loss_of", spied)
     rows = trained(one(STEP), Trial("step", 0), tmp_path)
     assert [row.step for row in rows] == [20, 30]
     assert rows[0].loss == pytest.approx(np.mean(seen[:20]), rel=1e-15)
