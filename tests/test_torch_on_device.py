@@ -274,7 +274,7 @@ def test_an_added_group_is_not_forgotten() -> None:
     rates = on_device(optimizer(), lr=RATE)
     rates.step()
     rates.optimizer.add_param_group({"params": [torch.zeros(2, 2)]})
-    with pytest.raises(ScheduleError, match="call on_device again, with its position"):
+    with pytest.raises(ScheduleError, match="call on_device again, with position="):
         rates.step()
     again = on_device(rates.optimizer, lr=RATE, position=int(rates.position))
     assert held(again.optimizer) == [narrow(RATE(1))] * 3
