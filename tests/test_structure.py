@@ -161,11 +161,11 @@ def test_formulas_of_schedules_are_only_in_shapes_and_recipes() -> None:
 
 # The lines that each part may have. A part that grows past its bound deletes first, or says in the commit why not.
 BOUNDS = {
-    "core": 8_480,  # everything beside the packages below
+    "core": 8_490,  # everything beside the packages below
     "torch": 3_940,
     "hosts": 460,
     "compare": 6_100,
-    "audit": 3_220,
+    "audit": 3_215,
     "audit/readers": 2_460,
     "audit/recovery": 2_945,
     "translation": 2_520,

@@ -184,3 +184,12 @@ def test_a_long_schedule_is_compared_within_a_second() -> None:
     found = translate(parse("linear(0, 1, 10_000) >> cosine(1, 0.1, 9_990_000)"), "transformers")
     assert found.exact
     assert found.updates == 10_000_000
+
+
+def test_what_is_read_prints_as_the_recipe_that_a_person_would_write():
+    read = from_framework
+    keras = read("keras", "CosineDecay", initial_learning_rate=0.1, decay_steps=1000, alpha=0.1)
+    assert str(keras) == "cosine(0.1, 0.01, 1000)"
+    assert str(read("timm", "CosineLRScheduler", lr=0.1, t_initial=90, lr_min=1e-5)) == "cosine(0.1, 1e-05, 90)"
+    power = read("keras", "PolynomialDecay", initial_learning_rate=0.1, decay_steps=10, end_learning_rate=0, power=2)
+    assert str(power) == "polynomial(0.1, 0, 10, 2)"

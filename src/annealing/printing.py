@@ -37,6 +37,15 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def percent(share: float) -> str:
+    """
+    >>> percent(0.0003), percent(0.9999), percent(2.5), percent(1e-15)
+    ('0.03 %', '100 %', '250 %', '0 %')
+    """
+    # Below that it is the rounding of float64, and nothing that anybody needs to read.
+    return "0 %" if share < 1e-12 else f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
+
+
 JOIN, SUM, PRODUCT, CALL = range(4)  # how tightly each way of writing a schedule binds: >>, +, *, a call
 
 

@@ -172,7 +172,8 @@ def _number(log: Log, group: str) -> int:
 
 
 def _text(verdict: Verdict) -> str:
-    from .messages import headline, listed, percent, phrase, read_and_covered
+    from ..printing import percent
+    from .messages import headline, listed, phrase, read_and_covered
 
     lines = [*read_and_covered(verdict), headline(verdict)]
     if not verdict.follows and verdict.faults:
@@ -230,7 +231,7 @@ def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str,
     if found.schedule is None:
         lines += ["", "No schedule was found that these rates follow."]
     else:
-        from .messages import percent
+        from ..printing import percent
 
         shift = f" {'+' if found.shift > 0 else '-'} {abs(found.shift)}" if found.shift else ""
         exact = "" if found.exact else ": not exact"

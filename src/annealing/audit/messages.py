@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..printing import percent
 from .coverage import source_sentence
 from .log import Log
 from .tolerances import DOUBLE, PRINTED, SINGLE
@@ -86,15 +87,6 @@ def headline(verdict: Verdict) -> str:
     if verdict.status == "no verdict":
         return f"No verdict, since {verdict.doubt}: the run {text} ({most})."
     return f"The run {text}; {most} ({clock})."
-
-
-def percent(share: float) -> str:
-    """
-    >>> percent(0.0003), percent(0.9999), percent(2.5), percent(1e-15)
-    ('0.03 %', '100 %', '250 %', '0 %')
-    """
-    # Below that it is the rounding of float64, and nothing that anybody needs to read.
-    return "0 %" if share < DOUBLE else f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def listed(faults: tuple[Named, ...]) -> str:

@@ -15,11 +15,13 @@ from inspect import Parameter, Signature
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from .. import shapes
 from ..calls import bound, did_you_mean
 from ..errors import ScheduleError
-from ..recipes import constant
+from ..recipes import constant, cosine, linear, polynomial
 from ..schedule.base import Schedule
-from ..schedule.nodes import Join
+from ..schedule.nodes import Join, Run
+from ..shapes.families import Power
 from .schedule_outline import ScheduleOutline
 
 Arguments = dict[str, Any]
@@ -120,6 +122,23 @@ def listed_parts(framework: str, parts: Any, shared: Arguments) -> list[Schedule
         arguments = {**shared, **{key: value for key, value in part.items() if key != "name"}}
         found.append(find_form(framework, part["name"]).schedule(arguments))
     return found
+
+
+def piece(shape: shapes.Shape, start: float, end: float, length: Any) -> Schedule:
+    """A piece from one value to another, as the recipe that a person would write where one makes it."""
+    if start >= end >= 0:
+        if shape == shapes.cosine:
+            return cosine(start, end, length)
+        if shape == shapes.linear:
+            return linear(start, end, length)
+        if isinstance(shape, Power):
+            return polynomial(start, end, length, shape.exponent)
+    return Run(shape, start, end, length)
+
+
+def share(factor: float, of: float) -> float:
+    """A share of a rate, multiplied as decimals: a tenth of 0.1 is 0.01, which floats miss by a rounding."""
+    return float(Fraction(str(factor)) * Fraction(str(of)))
 
 
 def one_after_another(parts: Iterable[Schedule], starts: Iterable[Any]) -> Schedule:

@@ -9,17 +9,16 @@ from typing import Any
 from .. import recipes, shapes
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from ..schedule.nodes import Run
-from .forms import Arguments, form, one_after_another
+from .forms import Arguments, form, one_after_another, piece, share
 from .optax_forms import decaying, exponentials
 from .schedule_outline import ScheduleOutline
 
 
 def _cosine(a: Any) -> Schedule:
     if a.warmup_target is None:
-        return Run(shapes.cosine, a.initial_learning_rate, a.alpha * a.initial_learning_rate, a.decay_steps)
+        return piece(shapes.cosine, a.initial_learning_rate, share(a.alpha, a.initial_learning_rate), a.decay_steps)
     # decay_steps counts from the end of the warm-up.
-    down = Run(shapes.cosine, a.warmup_target, a.alpha * a.warmup_target, a.decay_steps)
+    down = piece(shapes.cosine, a.warmup_target, share(a.alpha, a.warmup_target), a.decay_steps)
     return recipes.linear(a.initial_learning_rate, a.warmup_target, a.warmup_steps) >> down
 
 
@@ -29,7 +28,7 @@ def _with_warmup(o: ScheduleOutline) -> Arguments:
 
 
 def _restarts(a: Any) -> Schedule:
-    first, floor = a.initial_learning_rate, a.alpha * a.initial_learning_rate
+    first, floor = a.initial_learning_rate, share(a.alpha, a.initial_learning_rate)
     times = {"T_0": a.first_decay_steps, "T_mult": a.t_mul}
     if a.m_mul == 1:
         return recipes.warm_restarts(first, floor, **times)
@@ -52,7 +51,7 @@ def _boundaries(o: ScheduleOutline) -> Any:
 def _polynomial(a: Any) -> Schedule:
     if a.cycle:
         raise ScheduleError("PolynomialDecay: cycle=True stretches the curve again and again, and cannot be read")
-    return Run(shapes.power(a.power), a.initial_learning_rate, a.end_learning_rate, a.decay_steps)
+    return piece(shapes.power(a.power), a.initial_learning_rate, a.end_learning_rate, a.decay_steps)
 
 
 def _inverse_time(a: Any) -> Schedule:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ScheduleError, whole
 from ..notation import parse
-from ..printing import counted
+from ..printing import counted, percent
 from ..sampling import default_until
 from ..schedule.base import Schedule
 from .forms import FORMS, Arguments, Form, find_form
@@ -46,7 +46,7 @@ class Translation(NamedTuple):
         if self.exact:
             head = f"the same rates for {updates}"
         else:
-            share = f"{100 * self.largest_difference / _scale(self.schedule, self.updates):.2g} % of the peak"
+            share = f"{percent(self.largest_difference / _scale(self.schedule, self.updates))} of the peak"
             head = f"NOT the same: largest difference {self.largest_difference:.3g} ({share}) at step {self.at}"
         return "\n".join([f"# {head}", *(f"# {note}" for note in self.notes), self.code])
 

@@ -11,8 +11,7 @@ from typing import Any
 from .. import recipes, shapes
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from ..schedule.nodes import Run
-from .forms import Arguments, form, listed_parts, one_after_another
+from .forms import Arguments, form, listed_parts, one_after_another, piece, share
 from .schedule_outline import ScheduleOutline
 
 MOST_CYCLES = 64  # written one by one
@@ -23,12 +22,12 @@ def _polynomial(a: Any) -> Schedule:
     if a.transition_steps <= 0:
         # Optax logs a line and goes on with a constant: an end that is never reached.
         return recipes.constant(a.init_value)
-    down = Run(shapes.power(power), a.init_value, a.end_value, a.transition_steps)
+    down = piece(shapes.power(power), a.init_value, a.end_value, a.transition_steps)
     return down.shifted(max(0, a.transition_begin))
 
 
 def _cosine(start: float, alpha: float, length: Any, exponent: float) -> Schedule:
-    return Run(shapes.composed(shapes.power(exponent), shapes.cosine), start, start * alpha, length)
+    return piece(shapes.composed(shapes.power(exponent), shapes.cosine), start, share(alpha, start), length)
 
 
 def _outer(o: ScheduleOutline) -> float | None:
@@ -77,8 +76,8 @@ def _scales(o: ScheduleOutline) -> Any:
 def _cosine_cycle(a: Any) -> Schedule:
     up = int(a.pct_start * a.transition_steps)  # truncated, as Optax does
     last = a.peak_value / (a.div_factor * a.final_div_factor)
-    first = Run(shapes.cosine, a.peak_value / a.div_factor, a.peak_value, up)
-    return first >> Run(shapes.cosine, a.peak_value, last, a.transition_steps - up)
+    first = piece(shapes.cosine, a.peak_value / a.div_factor, a.peak_value, up)
+    return first >> piece(shapes.cosine, a.peak_value, last, a.transition_steps - up)
 
 
 def _linear_cycle(a: Any) -> Schedule:

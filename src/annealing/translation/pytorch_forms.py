@@ -11,8 +11,7 @@ from typing import Any
 from .. import recipes, shapes
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from ..schedule.nodes import Run
-from .forms import form, listed_parts, one_after_another
+from .forms import form, listed_parts, one_after_another, piece
 from .schedule_outline import ScheduleOutline, share
 
 # LinearLR refuses a factor of 0; from this one its first rate is below the rounding of the peak, and its products,
@@ -111,7 +110,7 @@ torch(
 )
 torch(
     "CosineAnnealingLR(lr, T_max, eta_min=0.0)",
-    lambda a: Run(shapes.cosine, a.lr, a.eta_min, a.T_max).beyond("mirror"),
+    lambda a: piece(shapes.cosine, a.lr, a.eta_min, a.T_max).beyond("mirror"),
     "lr=start T_max=length eta_min=end",
 )
 torch(

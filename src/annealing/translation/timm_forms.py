@@ -10,7 +10,7 @@ from .. import recipes, shapes
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from ..schedule.nodes import Join, Repeat, Run
-from .forms import Arguments, form
+from .forms import Arguments, form, piece
 from .schedule_outline import ScheduleOutline
 
 MOST_CYCLES = 1000  # that are listed one by one
@@ -24,8 +24,10 @@ def _cycles(a: Any, make: Callable[[float, Any], Schedule]) -> Schedule:
     """Cycles that grow and whose peaks fall, after a warm-up; `make` is one of them, from a peak and a length."""
     first = make(a.lr, a.t_initial)
     reached = isinstance(first, Run) and first.end == a.lr_min
-    if a.cycle_decay == 1 or a.cycle_limit == 1:
-        core: Schedule = Repeat(first, a.cycle_limit, a.cycle_mul)
+    if a.cycle_limit == 1:
+        core = first
+    elif a.cycle_decay == 1:
+        core = Repeat(first, a.cycle_limit, a.cycle_mul)
     elif reached and a.lr * a.cycle_decay ** (a.cycle_limit - 1) >= a.lr_min:
         core = Repeat(first, a.cycle_limit, a.cycle_mul, a.cycle_decay)
     elif a.cycle_limit <= MOST_CYCLES:
@@ -53,12 +55,12 @@ def _warmed(a: Any, core: Schedule) -> Schedule:
 
 def _cosine(a: Any) -> Schedule:
     shape = shapes.composed(shapes.cosine, shapes.mirrored(shapes.power(a.k_decay)))
-    return _cycles(a, lambda peak, length: Run(shape, peak, a.lr_min, length))
+    return _cycles(a, lambda peak, length: piece(shape, peak, a.lr_min, length))
 
 
 def _poly(a: Any) -> Schedule:
     shape = shapes.composed(shapes.power(a.power), shapes.mirrored(shapes.power(a.k_decay)))
-    return _cycles(a, lambda peak, length: Run(shape, peak, a.lr_min, length))
+    return _cycles(a, lambda peak, length: piece(shape, peak, a.lr_min, length))
 
 
 def _tanh(a: Any) -> Schedule:

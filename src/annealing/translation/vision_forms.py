@@ -10,8 +10,8 @@ from typing import Any
 from .. import recipes, shapes
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from ..schedule.nodes import Join, Run
-from .forms import Arguments, find_form, form, listed_parts, one_after_another
+from ..schedule.nodes import Join
+from .forms import Arguments, find_form, form, listed_parts, one_after_another, piece
 from .pytorch_forms import by_exponential, line, one_cycle
 from .schedule_outline import OutlinePart, ScheduleOutline
 
@@ -37,7 +37,7 @@ def _periods(a: Any) -> Schedule:
     if len(a.periods) != len(a.restart_weights):
         raise ScheduleError(f"periods and restart_weights must have one length, got {a.periods}, {a.restart_weights}")
     rows, low = zip(a.periods, a.restart_weights, strict=True), _floor(a)
-    return Join(tuple(Run(shapes.cosine, a.base * weight, low, length) for length, weight in rows))
+    return Join(tuple(piece(shapes.cosine, a.base * weight, low, length) for length, weight in rows))
 
 
 def _as_torch(a: Any) -> Any:
@@ -180,14 +180,14 @@ mmengine(
 )
 mmengine(
     f"CosineAnnealingLR(lr, base, T_max=None, eta_min=None, eta_min_ratio=None, {WINDOW})",
-    lambda a: Run(shapes.cosine, a.lr, _floor(a), a.T_max or a.end - a.begin).beyond("mirror"),
+    lambda a: piece(shapes.cosine, a.lr, _floor(a), a.T_max or a.end - a.begin).beyond("mirror"),
 )
 mmengine(
     f"CosineRestartLR(lr, base, periods, restart_weights=(1,), eta_min=None, eta_min_ratio=None, {WINDOW})", _periods
 )
 mmengine(
     f"PolyLR(lr, base, eta_min=0.0, power=1.0, {WINDOW})",
-    lambda a: Run(shapes.power(a.power), a.lr, a.eta_min, _steps(a)),
+    lambda a: piece(shapes.power(a.power), a.lr, a.eta_min, _steps(a)),
 )
 mmengine(f"StepLR(lr, base, step_size, gamma=0.1, {WINDOW})", lambda a: recipes.step(a.lr, a.step_size, a.gamma))
 mmengine(
@@ -202,7 +202,7 @@ fvcore(
 )
 fvcore(
     "CosineParamScheduler(start_value, end_value, num_updates)",
-    lambda a: Run(shapes.cosine, a.start_value, a.end_value, a.num_updates),
+    lambda a: piece(shapes.cosine, a.start_value, a.end_value, a.num_updates),
     lambda o: _covers(o) and {"start_value": o.start, "end_value": o.end, "num_updates": o.length},
 )
 fvcore(
