@@ -238,6 +238,14 @@ def test_nothing_fits_is_an_answer() -> None:
     assert found.residual > 0.1
 
 
+@pytest.mark.parametrize("sign", [(-1, 1), (1, -1)], ids=["steps below 0", "rates below 0"])
+def test_steps_or_rates_below_0_give_no_schedule(sign: tuple[int, int]) -> None:
+    row = np.arange(100)
+    clock, rates = np.sort(sign[0] * row), sign[1] * (0.1 - 0.001 * row)
+    found = recover(a_log(clock, rates[::-1] if sign[0] < 0 else rates))
+    assert (found.schedule, found.exact) == (None, False)
+
+
 def test_one_odd_row_is_named() -> None:
     clock = np.arange(0, 1000, 10)
     rates = 0.05 * (1 + np.cos(np.pi * clock / 1000))

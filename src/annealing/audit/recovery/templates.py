@@ -154,11 +154,15 @@ def _risen(seen: Outline, u: Array, share: float | None, origin: float) -> tuple
 
 def _rising(seen: Outline, shift: int, origin: float | None) -> Iterator[Model]:
     """Models of a warm-up that is not over at the last row."""
+    u, y = seen.rows.u + shift, seen.rows.y
     for model, until, peak in begun(seen, shift, origin):
         part, n = model.parts[0] if model.parts else None, model.numbers
         if part is None or peak in model.ties or model.told > 1:
             continue
         if part.shape is shapes.linear:
+            last = min(n[until], float(u[-1]), float(seen.rows.u[-1]))
+            if last <= n[part.begin] or n[peak] <= max(n[part.first], 0):  # steps or rates below 0
+                continue
             slope = (n[peak] - n[part.first]) / (n[until] - n[part.begin])
             n[until], n[peak] = _plainest_rise(seen, n[part.begin], n[part.first], slope)
             model.fixed |= {until}  # only the slope is known
@@ -169,7 +173,6 @@ def _rising(seen: Outline, shift: int, origin: float | None) -> Iterator[Model]:
             n[until], n[peak] = wave.numbers[known.end] + shift, wave.numbers[known.last]
             n[part.first] = wave.numbers[known.first]
         yield model
-    u, y = seen.rows.u + shift, seen.rows.y
     if origin is None and (y > 0).all():  # a range test: what grows by a factor has no end but that of the rows
         model = Model(seen=float(u[-1]))
         zero, end = model.slot(0.0, "time", fixed=True), model.slot(u[-1], "time", fixed=True)
