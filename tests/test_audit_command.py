@@ -206,7 +206,7 @@ def test_a_watch_names_the_fault_at_the_first_wrong_update() -> None:
         scheduler.step()
     scheduler = torch.optim.lr_scheduler.LinearLR(optimizer_of(), 1.0, 0.01, 100)  # resumed without its state
     optimizer.param_groups[0]["lr"] = 0.1
-    with pytest.raises(RateError, match=r"update 31 uses the rate 0.1 in param group 0, .* has 0.0703"):
+    with pytest.raises(RateError, match=r"update 31 uses the rate 0.1 in param group 0, .* says 0.0703"):
         optimizer.step()
 
 
@@ -263,7 +263,7 @@ def test_the_fault_of_a_later_group_is_named() -> None:
         watch.check()
 
     check(0)
-    with pytest.warns(RuntimeWarning, match=r"update 2 uses .* in param group 1, .* has 0.0499877$"):
+    with pytest.warns(RuntimeWarning, match=r"update 2 uses .* in param group 1, .* says 0.0499877$"):
         check(1)
 
     def check_all() -> None:

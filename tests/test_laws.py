@@ -51,3 +51,6 @@ class Unfrozen(Schedule):
     """A schedule that takes any attribute."""
 
     __setattr__ = object.__setattr__
+
+    def __post_init__(self) -> None:
+        """It can be made, which a Schedule as such cannot."""
