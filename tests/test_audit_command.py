@@ -270,7 +270,7 @@ def test_the_fault_of_a_later_group_is_named() -> None:
         for n in range(2, 60):
             check(n)
 
-    with pytest.warns(RuntimeWarning, match=r"param group 1, wrong from update 2 on, .*stepped 4 times per update"):
+    with pytest.warns(RuntimeWarning, match=r"param group 1 are wrong from update 2 on: .*stepped 4 times per update"):
         check_all()
     assert watch.verdict().follows
     (fault,) = watch.verdict(1).faults
