@@ -106,6 +106,25 @@ def test_the_same_schedule_comes_back(name: str, schedule: Schedule) -> None:
     assert difference.max() <= 1e-11 * schedule(clock).max()
 
 
+BENDS = [
+    "cosine(0.1, 0.05, 100) >> linear(0.05, 0, 100)",
+    "cosine(0.1, 0.05, 100) >> constant(0.05, 50) >> linear(0.05, 0, 100)",
+    "linear(0, 0.1, 50) >> cosine(0.1, 0.05, 100) >> linear(0.05, 0, 103)",
+    "linear(0.1, 0.05, 100) >> cosine(0.05, 0, 100)",
+    "ramp(0.1, 100, 'quadratic') >> cosine(0.1, 0, 400)",
+    "ramp(0.1, 100, 'quadratic') >> linear(0.1, 0, 400)",
+]
+
+
+@pytest.mark.parametrize("every", [1, 3, 5])
+@pytest.mark.parametrize("notation", BENDS)
+def test_curves_that_meet_without_a_jump(notation: str, every: int) -> None:
+    meant = parse(notation)
+    clock = np.arange(0, 0.9 * float(meant.duration or 0), every)
+    found = recover(a_log(clock, meant(clock)))
+    assert (found.schedule, found.exact) == (meant, True)
+
+
 def test_few_digits_give_plain_numbers_and_say_what_is_open() -> None:
     clock = np.arange(0, 501, 20)
     rates = np.round(0.0025 * np.minimum(1, 1 / 3 + 2 / 3 * clock / 500), 6)

@@ -167,7 +167,7 @@ BOUNDS = {
     "compare": 6_100,
     "audit": 3_215,
     "audit/readers": 2_460,
-    "audit/recovery": 2_945,
+    "audit/recovery": 2_975,
     "translation": 2_520,
     "explorer": 1_382,
 }

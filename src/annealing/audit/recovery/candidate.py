@@ -55,12 +55,7 @@ def shifts(preferred: int | None) -> Iterator[tuple[int, float]]:
         yield shift, 0.0 if shift == preferred else HABITS[shift]
 
 
-def made_plain(
-    model: Model,
-    rows: LogRows,
-    shift: tuple[int, float],
-    only_sure: bool = False,
-) -> Candidate | None:
+def made_plain(model: Model, rows: LogRows, shift: tuple[int, float], only_sure: bool = False) -> Candidate | None:
     """A fitted model with plain numbers, and within what each was determined; None where they give not every row.
 
     shift: by how much its clock was moved, and what that costs. only_sure: None also where numbers may be chance.

@@ -18,7 +18,7 @@ from ..log import Log
 from ..tolerances import PRINTED
 from .candidate import Candidate, configured, described
 from .fitting import LogRows
-from .joins import joined
+from .joins import bent, joined
 from .levels import held, levels, stairs
 from .model import Model
 from .multiplied_warmup import product
@@ -140,13 +140,14 @@ class _Search:
         if whole and self.horizon is not None:
             yield self.steadied(partial(late_throughout, horizon=self.horizon))
         first = self.part(lambda: self.all(recipes_of(some, shift)))
-        if not updates and not any(one.exact and _in_whole_epochs(one) for one in first):
+        in_epochs = [one for one in first if one.exact and all(t == round(t) for p in one.pieces for t in p[1:3])]
+        if not updates and not in_epochs:
             first += self.part(lambda: self.all(recipes_of(some, shift, moved=True)))
         yield first
         yield self.part(self.without_outliers)
         if not updates:
             yield self.part(self.warmed_up, PART_FOR_MANY)
-        for structure in (levels, cyclic, joined):
+        for structure in (levels, cyclic, joined, bent):
             yield self.part(partial(self.of, structure))
         if whole:
             yield self.steadied(unsteady)
@@ -253,7 +254,3 @@ class _Search:
         peak = float(np.abs(rows.rate).max()) or 1.0
         exact = bool((off <= rows.tolerance * (1 + PRINTED))[kept].all())
         return replace(result, residual=float(off[kept].max(initial=0) / peak), exact=exact)
-
-
-def _in_whole_epochs(found: Recovered) -> bool:
-    return all(begin == round(begin) and end == round(end) for _, begin, end, *_ in found.pieces)

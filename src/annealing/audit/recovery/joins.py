@@ -1,4 +1,4 @@
-"""Curves one after another, each from a jump on: a run that was resumed with another peak, levels up and down."""
+"""Curves one after another: each from a jump on, as where a run was resumed with another peak, or from a bend on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import shapes
 from .fitting import NEARLY, LogRows, fits
 from .model import Array, Model
 from .outline import outline, ways
-from .templates import curves_of, models
+from .templates import LEAST_ROWS, curves_of, models
 
 MOST_JOINS = 40
+MOST_BENDS = 4  # places, the sharpest ones
 FAST = 8.0  # times as fast as just before and just after: a jump, where a steep curve has steep neighbours
 
 
@@ -24,17 +26,15 @@ def joined(rows: LogRows, loose: Array | None = None) -> Iterator[Model]:
         return
     if loose is not None:
         rows = rows.within(loose)
-    whole: Model | None = None
+    whole = Model()
     for first, stop in itertools.pairwise([0, *jumps.tolist(), len(rows.u)]):
         own = rows.only(np.arange(first, stop))
         gap = (float(rows.u[first - 1]), float(rows.u[first])) if first else None
         part = next(_pieces(own, gap), None)
         if part is None:
             return
-        whole = part if whole is None else whole.followed(part)
-    if whole is not None:
-        whole.seen = float(rows.u[-1])
-        yield whole
+        whole = whole.followed(part)
+    yield whole
 
 
 def _pieces(rows: LogRows, gap: tuple[float, float] | None) -> Iterator[Model]:
@@ -72,3 +72,50 @@ def _jumps(rows: LogRows) -> NDArray[np.int64]:
     moving = np.flatnonzero(way)
     again = [int(b) for a, b in itertools.pairwise(moving) if way[a] < 0 < way[b]]
     return np.unique(np.append(np.flatnonzero(fast), again).astype(np.int64)) + 1
+
+
+def bent(rows: LogRows) -> Iterator[Model]:
+    """Models of two curves of falling rates that meet where the slope changes at once, with or without a hold there."""
+    for row in _bends(rows):
+        seen = outline(rows.only(np.arange(row, len(rows.u))))
+        first = next(_pieces(rows.only(np.arange(row)), None), None)
+        if seen is None or seen.top or first is None:
+            continue
+        for curve in curves_of(seen):
+            for second in models(seen, curve, 0, float(rows.u[row - 1])):
+                # A rise that no row shows would make up for anything
+                if second.numbers[second.parts[0].first] >= second.numbers[second.parts[0].last]:
+                    yield _met(first, second, float(rows.u[row - 1]))
+
+
+def _met(first: Model, second: Model, time: float) -> Model:
+    """Two models of which the second starts where the first ends, at about a time, or later from its last rate on."""
+    whole, by = first.followed(second), len(first.parts)
+    before, after, n = whole.parts[by - 1], whole.parts[by], whole.numbers
+    if before.shape is shapes.linear and n[before.end] > time:  # its rows tell only the slope
+        n[before.last], n[before.end] = float(first(np.array([time]))[0]), time
+        whole.fixed -= {before.last, before.end}
+    # The end of a curve before a hold says nothing of the end of the hold
+    held = before.flat or n[before.end] < time - 1
+    same = {after.start: after.start if held else before.end, after.first: before.last}
+    whole.parts[by:] = [part.placed(lambda slot: same.get(slot, slot)) for part in whole.parts[by:]]
+    return whole
+
+
+def _bends(rows: LogRows) -> list[int]:
+    """Rows of falling rates before which, or at which, the slope changes at once, the sharpest change first."""
+    span = np.diff(rows.u)
+    slope, doubt = np.diff(rows.y) / span, (rows.tolerance[1:] + rows.tolerance[:-1]) / span
+    if len(slope) < LEAST_ROWS:
+        return []
+    # Curves bend everywhere: only what differs from the bends two rows away, and more than others do, is a place
+    around = np.pad(np.diff(slope), 2, mode="reflect")
+    change = around[2:-2] - (around[:-4] + around[4:]) / 2
+    apart, beside = np.abs(change), np.pad(change, 1)
+    sharp = apart > FAST * np.maximum(np.median(apart), doubt[1:] + doubt[:-1])
+    sharp &= np.maximum(slope[1:] - doubt[1:], slope[:-1] - doubt[:-1]) <= 0
+    # Between two rows the slope changes at both, the same way; a skipped step turns it forth and back
+    left, right = change * beside[:-2], change * beside[2:]
+    sharp &= np.minimum(left, right) > -(apart**2) / 2
+    after = np.arange(1, len(slope)) + (right > left)
+    return list(dict.fromkeys(after[sharp][np.argsort(-apart[sharp])].tolist()))[:MOST_BENDS]

@@ -56,10 +56,10 @@ class FittedPart:
         used = [self.start, self.begin, self.end, self.first, self.last]
         return used if self.extra is None else [*used, self.extra]
 
-    def with_slots_after(self, by: int) -> FittedPart:
-        """The same part, whose slots come after `by` others."""
-        places = (self.start + by, self.begin + by, self.end + by, self.first + by, self.last + by)
-        return FittedPart(self.shape, *places, None if self.extra is None else self.extra + by, self.mirror)
+    def placed(self, slot_for: Callable[[int], int]) -> FittedPart:
+        """The same part in other slots."""
+        start, begin, end, first, last, *extra = map(slot_for, self.slots())
+        return FittedPart(self.shape, start, begin, end, first, last, extra[0] if extra else None, self.mirror)
 
     def shape_of(self, numbers: list[float]) -> shapes.Shape:
         """The shape for the numbers of a model; a ScheduleError where they make none."""
@@ -136,14 +136,14 @@ class Model:
     def followed(self, other: Model) -> Model:
         """With the parts of another model after its own."""
         new, by = self.copy(), len(self.numbers)
-        new.parts += [part.with_slots_after(by) for part in other.parts]
+        new.parts += [part.placed(lambda slot: slot + by) for part in other.parts]
         new.numbers += other.numbers
         new.roles += other.roles
         new.fixed |= {slot + by for slot in other.fixed}
         new.gaps |= {slot + by: gap for slot, gap in other.gaps.items()}
         new.cuts |= {slot + by: cut for slot, cut in other.cuts.items()}
         new.ties |= {slot + by: {one + by: w for one, w in terms.items()} for slot, terms in other.ties.items()}
-        new.told += other.told
+        new.told, new.seen = new.told + other.told, other.seen
         return new
 
     def used(self) -> list[int]:

@@ -119,12 +119,8 @@ def _round_time(model: Model, slot: int, least: float, most: float) -> int | Fra
         if part.end == slot and part.begin in model.fixed and (begin := model.numbers[part.begin]):
             length = roundest(least - begin, most - begin)
             if number is None or (isinstance(length, int) and length > 0 and digits_of(length) < digits_of(number)):
-                return number if length is None else _whole(Fraction(begin).limit_denominator(10**6) + length)
+                return number if length is None else time_of(begin) + length
     return number
-
-
-def _whole(number: Fraction) -> int | Fraction:
-    return int(number) if number.denominator == 1 else number
 
 
 def _share(model: Model, least: float, most: float) -> float | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ... import shapes
 from ...schedule.nodes import Join, Run
+from ..intervals import digits_of
 from .fitting import LogRows
 from .stated import stated_between
 from .work_budget import spend
@@ -39,14 +40,14 @@ def late_by_horizon(rows: LogRows, horizon: float) -> NDArray[np.int64] | None:
     done = np.linspace(0, 1, GRID)
     for shape in (shapes.linear, shapes.cosine):
         weights = np.asarray(shape.fall(done, done[::-1], np))
-        for peak in _peaks(float(rows.y[top])):
+        for peak in dict.fromkeys(_peaks(float(rows.y[top]))):
             spend(0.1 + 1e-6 * n * len(lengths))
             share = np.where(rising, rows.y / peak, np.interp(-rows.y / peak, -weights, done))
             late = rows.u - begin - share * long
             whole = np.round(late)
             good = ((np.abs(late - whole) > CLEAR).mean(1) <= CLEAR) & (np.diff(whole, axis=1) >= 0).all(1)
             good &= (whole[:, 0] >= 0) & (whole[:, 0] <= MOST_LATE) & (whole[:, -1] > 0)
-            for one in sorted(np.flatnonzero(good), key=lambda one: _digits(int(lengths[one]))):
+            for one in sorted(np.flatnonzero(good), key=lambda one: (digits_of(int(lengths[one])), lengths[one])):
                 length = int(lengths[one])
                 decay = Run(shape, peak, 0.0, int(horizon) - length)
                 schedule = Join((Run(shapes.linear, 0.0, peak, length), decay)) if length else decay
@@ -55,19 +56,12 @@ def late_by_horizon(rows: LogRows, horizon: float) -> NDArray[np.int64] | None:
     return None
 
 
-def _digits(number: int) -> tuple[int, int]:
-    return len(str(number).rstrip("0")), number
-
-
 def _peaks(rate: float) -> Iterator[float]:
     """The numbers of one, two and three digits just above a rate, and before them one that the log states."""
     if (known := stated_between(rate, ABOVE * rate)) is not None:
         yield known
-    seen = set()
     power = math.floor(math.log10(rate)) if rate > 0 else 0
     for digits in (1, 2, 3):
         unit = power - digits + 1
         for number in range(math.ceil(rate / 10.0**unit - 1e-9), math.floor(ABOVE * rate / 10.0**unit) + 1):
-            if (peak := float(f"{number}e{unit}")) not in seen:
-                seen.add(peak)
-                yield peak
+            yield float(f"{number}e{unit}")

@@ -18,7 +18,7 @@ from ..intervals import digits_of, roundest, shortest
 from .candidate import Candidate, described
 from .decay_curves import COSINE, CURVES, CurveFamily
 from .fitting import LogRows, around, fit, fits
-from .model import Array, FittedPart, Model, root
+from .model import Array, FittedPart, Model, ShapeFamily, root
 from .outline import Outline, outline
 from .stated import is_stated, stated_between
 
@@ -29,12 +29,14 @@ OPEN = 1e-3  # of the peak: a floor that digits leave open by more may be a plai
 MOST_FLOORS = 3
 MOST_RISE = 30.0  # how far above the last row the peak of a warm-up may lie
 ONE_CYCLE = 1.5  # how long it is to say so
+CURVED: dict[str, shapes.Shape | ShapeFamily] = {"cosine": shapes.cosine, "quadratic": root}
+LIKE_SQUARES = 0.02  # of themselves, by which the roots of rates may be off a line
 SHARES = {"from 0": 0.0, "from a third": 1 / 3, "from a tenth": 0.1, "from a thousandth": 0.001}
 KINDS = (  # warm-ups to try where no row rises, one, two, or more
     ("none", "from 0"),
     tuple(SHARES),
     ("from 0", "linear"),
-    ("from 0", "linear", "cosine"),
+    ("from 0", "linear", "cosine", "quadratic"),
 )
 
 
@@ -101,10 +103,9 @@ def models(seen: Outline, curve: Model | None, shift: int, origin: float | None 
 def _on_line(model: Model, line: Model, seen: Outline, start: int, peak: int) -> None:
     """A line that starts before the first row may start anywhere: at its plainest rate."""
     times = np.array([seen.rows.u[0], seen.rows.u[0] - max(model.numbers[start] * 2, 1.0)])
-    first, before = (
-        line.numbers[line.parts[0].first] * (1 - (times - line.numbers[line.parts[0].begin]) / _length(line))
-    ).tolist()
-    model.numbers[peak] = shortest(min(first, before), max(first, before))
+    part, n = line.parts[0], line.numbers
+    rates = (n[part.first] * (1 - (times - n[part.begin]) / _length(line))).tolist()
+    model.numbers[peak] = shortest(min(rates), max(rates))
     model.fixed.add(peak)
 
 
@@ -117,21 +118,20 @@ def begun(seen: Outline, shift: int, origin: float | None = None) -> Iterator[tu
         if kind == "none":
             yield model, zero, peak
             continue
-        guess = (
-            (float(seen.rows.y[0]), float(u[seen.top]))
-            if kind == "cosine"
-            else _risen(seen, u, SHARES.get(kind), origin or 0.0)
-        )
+        share = SHARES.get(kind)
+        guess: tuple[float, float] | None = float(seen.rows.y[0]), float(u[seen.top])
+        if kind == "quadratic":
+            share, guess = 0.0, _squared(seen, u, origin or 0.0)
+        elif kind != "cosine":
+            guess = _risen(seen, u, share, origin or 0.0)
         if guess is None:
             continue
         first, end = guess
-        share = SHARES.get(kind)
         begin = model.tied({peak: share}, "value") if share else model.slot(first, "value", fixed=share == 0)
         until = model.slot(end, "time")
-        model.parts.append(
-            FittedPart(shapes.cosine if kind == "cosine" else shapes.linear, zero, zero, until, begin, peak)
-        )
-        model.told = 1.0 * (kind == "cosine") + 2.0 * bool(share)
+        extra = model.slot(2.0, "extra", fixed=True) if kind == "quadratic" else None
+        model.parts.append(FittedPart(CURVED.get(kind, shapes.linear), zero, zero, until, begin, peak, extra))
+        model.told = 1.0 * (kind in CURVED) + 2.0 * bool(share)
         yield model, until, peak
 
 
@@ -152,6 +152,13 @@ def _risen(seen: Outline, u: Array, share: float | None, origin: float) -> tuple
     return (first, origin + (seen.peak - first) / slope) if slope > 0 else None
 
 
+def _squared(seen: Outline, u: Array, origin: float) -> tuple[float, float] | None:
+    """The first value and the end of a quadratic curve from 0 through the rows that rise, where they are near one."""
+    # The later half: small rates have few digits
+    each = (np.sqrt(seen.rows.y[: seen.top] / seen.peak) / (u[: seen.top] - origin))[seen.top // 2 :]
+    return (0.0, origin + 1 / float(each[-1])) if np.ptp(each) <= LIKE_SQUARES * each[-1] else None
+
+
 def _rising(seen: Outline, shift: int, origin: float | None) -> Iterator[Model]:
     """Models of a warm-up that is not over at the last row."""
     u, y = seen.rows.u + shift, seen.rows.y
@@ -166,7 +173,7 @@ def _rising(seen: Outline, shift: int, origin: float | None) -> Iterator[Model]:
             slope = (n[peak] - n[part.first]) / (n[until] - n[part.begin])
             n[until], n[peak] = _plainest_rise(seen, n[part.begin], n[part.first], slope)
             model.fixed |= {until}  # only the slope is known
-        elif (wave := seen.curve(COSINE)) is None:
+        elif part.shape is root or (wave := seen.curve(COSINE)) is None:
             continue
         else:
             known = wave.parts[0]

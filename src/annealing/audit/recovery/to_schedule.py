@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -36,15 +38,8 @@ def written(model: Model) -> Schedule:
     for i, part in enumerate(model.parts):
         following = model.parts[i + 1] if i + 1 < len(model.parts) else None
         parts += _cut(model, part, following)
-    whole, origin = _chain(parts), time_of(model.numbers[model.parts[0].start])
+    whole, origin = functools.reduce(operator.rshift, parts), time_of(model.numbers[model.parts[0].start])
     return whole.shifted(origin) if origin else whole
-
-
-def _chain(parts: list[Schedule]) -> Schedule:
-    result = parts[0]
-    for part in parts[1:]:
-        result = result >> part
-    return result
 
 
 def _cut(model: Model, part: FittedPart, following: FittedPart | None) -> list[Schedule]:
@@ -171,9 +166,8 @@ def _restarts(view: View) -> Schedule | None:
         return None
     if view.ends[:-1] != view.starts[1:] or any(a < b for a, b in zip(view.firsts, view.lasts, strict=True)):
         return None
-    growth = [Fraction(b) / Fraction(a) for a, b in itertools.pairwise(lengths)]
-    growth_ = growth[0]
-    if any(g != growth_ for g in growth) or growth_ < 1:
+    growth, *later = (Fraction(b) / Fraction(a) for a, b in itertools.pairwise(lengths))
+    if any(other != growth for other in later) or growth < 1:
         return recipes.runs([(T, a, b) for T, a, b in zip(lengths, view.firsts, view.lasts, strict=True)])
     factors = []
     for values in (view.firsts, view.lasts):
@@ -192,10 +186,9 @@ def _restarts(view: View) -> Schedule | None:
             options[name] = factor
     if max(factors) > 1 or float(view.ends[-1]) < view.seen:
         options["runs"] = len(lengths)
-    growth_option: dict[str, Any] = (
-        {} if growth_ == 1 else {"T_mult": int(growth_) if growth_.denominator == 1 else growth_}
-    )
-    return recipes.warm_restarts(view.firsts[0], view.lasts[0], T_0=lengths[0], **growth_option, **options)
+    if growth != 1:
+        options["T_mult"] = int(growth) if growth.denominator == 1 else growth
+    return recipes.warm_restarts(view.firsts[0], view.lasts[0], T_0=lengths[0], **options)
 
 
 def _triangles(view: View) -> Schedule | None:
