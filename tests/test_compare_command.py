@@ -124,6 +124,7 @@ def test_bad_options_are_usage_errors(tmp_path, options, said):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_is_replaced(undisturbed, tmp_path, monkeypatch):
     children = []
     deaths = []

@@ -117,6 +117,7 @@ def test_held_out_bytes_come_before_those_of_the_test():
     assert len(windows.train) == len(content) - 8000
 
 
+@pytest.mark.thorough
 def test_a_built_in_task_is_tuned(tmp_path):
     values = {"task": "digits", "schedules": {"c": "cosine(peak, 0, 1)"}, "baseline": "c", "epochs": 1, "seeds": 1}
     tuning = read_tuning({"peak": [1e-6, 0.1], "held_out": 200}, values)
@@ -135,6 +136,7 @@ HALVED = (
 )
 
 
+@pytest.mark.thorough
 def test_halving_drops_the_worse_values_in_shorter_trainings(tmp_path):
     (tmp_path / "bowl.py").write_text(BOWL)
     (tmp_path / "bowl.yaml").write_text(HALVED)
