@@ -1,6 +1,6 @@
 """How often a schedule is recovered from the rates that it gave: random schedules of every family, and real logs.
 
-    python benchmarks/audit_recover.py [--each 20] [--seed 0] [--only FAMILY] [--logs ../shared/data/logs]
+    python benchmarks/audit_recover.py [--each 20] [--seed 0] [--only FAMILY] [--logs DIRECTORY]
 
 Exact: every logged rate is within half a unit of its last digit of the recovered schedule. Same: it is also the
 schedule that was meant, at every time up to the end of the log (not only at the logged ones, and within 1e-9 of the
