@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from annealing.audit.readers.tfrecord import masked_checksum
+from annealing.audit.readers.tensorboard import masked_checksum
 
 READ = """
 import resource, sys, time

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from annealing.audit import LogError, read
-from annealing.audit.readers.column_names import roles
+from annealing.audit.readers.log_formats import roles
 
 LINES = {
     "mmcv, by epoch": (

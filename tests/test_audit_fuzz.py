@@ -18,7 +18,7 @@ from test_audit_readers import LOGS, SAMPLES
 from annealing.audit import LogError, formats, read
 from annealing.audit.readers.log_formats import TEXTS
 from annealing.audit.readers.regex_reader import combined
-from annealing.audit.readers.tfrecord import masked_checksum
+from annealing.audit.readers.tensorboard import masked_checksum
 
 SECONDS = 20  # for one case on a busy machine; the slowest takes well below 1
 PIECES = [
@@ -127,9 +127,9 @@ NEAR = ["d2.utils.events ", "maskrcnn_benchmark.trainer INFO: ", "12/34 [", "lr=
 @pytest.mark.parametrize("form", range(len(TEXTS)))
 def test_near_matches_are_searched_once(form: int) -> None:
     """One long line of what almost matches takes no more time than a few plain searches of it."""
-    pattern, _ = combined(TEXTS[form].patterns)
+    pattern = combined(TEXTS[form].patterns)
     lines = [
-        *SAMPLES.get(TEXTS[form].form.name, "1683213412341 0.05 100").splitlines(),
+        *SAMPLES.get(TEXTS[form].name, "1683213412341 0.05 100").splitlines(),
         "Iter(train) [20/40000] lr: 1.0000e-03",
     ]
     line = max(lines, key=lambda line: len(pattern.findall(line)))

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from annealing.audit import Log, LogError, formats, read
+from annealing.audit.readers import WORDS
 from annealing.audit.readers.log_formats import TEXTS
-from annealing.audit.readers.recognition import WORDS
 from annealing.audit.readers.regex_reader import Finder
 
 LOGS = Path(__file__).parents[2] / "shared" / "data" / "logs"
@@ -498,11 +498,11 @@ def test_no_pattern_finds_more_rates_than_there_are_words_for_one(name: str) -> 
     """Recognition stops early once no pattern can find more: that is right as long as this is."""
     text = SAMPLES[name].lower()
     for row in TEXTS:
-        assert row.named or Finder(row).count(SAMPLES[name]) <= sum(map(text.count, WORDS)), row.form.words
+        assert row.named or Finder(row).count(SAMPLES[name]) <= sum(map(text.count, WORDS)), row.words
 
 
 def test_a_clear_table_is_recognised_without_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "log.csv"
     file.write_text("step,lr\n" + "".join(f"{n},{1 / n}\n" for n in range(1, 50)))
-    monkeypatch.setattr("annealing.audit.readers.recognition.Finder", None)
+    monkeypatch.setattr("annealing.audit.readers.Finder", None)
     assert read(file).format == "csv"

@@ -166,7 +166,7 @@ BOUNDS = {
     "hosts": 460,
     "compare": 6_100,
     "audit": 3_215,
-    "audit/readers": 2_460,
+    "audit/readers": 2_066,
     "audit/recovery": 2_975,
     "translation": 2_520,
     "explorer": 1_382,

@@ -1,27 +1,32 @@
-"""Readers: a log of any known format as one table of learning rates."""
+"""Readers: a log of any known format as one table of learning rates.
+
+A file has the format in which it holds the most rates.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 
 from ..log import Log, LogError
 from . import csv_reader, json_reader, regex_reader, tensorboard, transformers_console
-from .column_names import Roles
-from .log_formats import TABLES, TEXTS, Format, TextFormat
-from .recognition import format_of
+from .log_formats import TABLES, TEXTS, Format, Roles, is_rate
+from .regex_reader import Finder
 from .rows import Rows
 from .text_file import Progress, TextFile
 
 Paths = str | PathLike[str] | Sequence[str | PathLike[str]]
 CSV = {"csv", "lightning", "keras", "ultralytics", "yolov5"}
+HEAD, TAIL = 1 << 15, 1 << 17  # characters of the beginning that are looked at, and of what comes later
+WORDS = ("lr", "l.r.", "rate")  # each pattern of a rate has one of them
 
 
 def formats() -> dict[str, str]:
     """The names of the formats, each with what it is in words."""
-    return {form.name: form.words for form in (*TABLES.values(), *(row.form for row in TEXTS))}
+    return {form.name: form.words for form in (*TABLES.values(), *TEXTS)}
 
 
 def read(
@@ -55,24 +60,30 @@ def read(
     files = _files(path)
     named = _columns(columns)
     sizes = [_size(file) for file in files]
-    form: Format | TextFormat | None = None
+    given: Format | None = None
     if patterns is not None:
-        form = regex_reader.user_format([patterns] if isinstance(patterns, str) else list(patterns))
+        given = regex_reader.user_format([patterns] if isinstance(patterns, str) else list(patterns))
     elif format is not None and format not in formats():
         raise LogError(f"format must be one of {', '.join(formats())}; got {format!r}")
     rows: Rows | None = None
     for number, file in enumerate(files):
         source = TextFile(file, sum(sizes[:number]), sum(sizes), progress)
-        this = form or format_of(source, format, named)
-        if rows is None:
-            rows = Rows(this if isinstance(this, Format) else this.form, str(file))
-        if (name := this.name if isinstance(this, Format) else this.form.name) != rows.form.name:
+        form = given or _format_of(source, format, named)
+        rows = rows or Rows(form, str(file))
+        if form.name != rows.form.name:
             raise LogError(
-                f"{file}: its format is {name}, and that of the file before is {rows.form.name}; give one run"
+                f"{file}: its format is {form.name}, and that of the file before is {rows.form.name}; give one run"
             )
         before = rows.count
         rows.start(file.name)
-        _read(source, rows, this, named)
+        if form.patterns:
+            (transformers_console if form.name == "transformers" else regex_reader).read(source, rows, form)
+        elif form.name == "tensorboard":
+            tensorboard.read(source, rows, named)
+        elif form.name in CSV or (form.name == "wandb" and not source.is_json()):
+            csv_reader.read(source, rows, named)
+        else:
+            json_reader.read(source, rows, named)
         rows.end()
         for sentence in source.repairs:
             rows.note(sentence)
@@ -83,15 +94,52 @@ def read(
     return rows.log(" ".join(map(str, files[:3])), expected, unit)
 
 
-def _read(source: TextFile, rows: Rows, form: Format | TextFormat, columns: Roles | None) -> None:
-    if isinstance(form, TextFormat):
-        (transformers_console if form.form.name == "transformers" else regex_reader).read(source, rows, form)
-    elif form.name == "tensorboard":
-        tensorboard.read(source, rows, columns)
-    elif form.name in CSV or (form.name == "wandb" and not source.sample().lstrip().startswith(("{", "["))):
-        csv_reader.read(source, rows, columns)
-    else:
-        json_reader.read(source, rows, columns)
+def _format_of(source: TextFile, name: str | None, columns: Roles | None) -> Format:
+    """The format that is named, else the one that the content shows."""
+    if name == "tensorboard" or (name is None and tensorboard.recognise(source.head)):
+        if not tensorboard.recognise(source.head):
+            raise LogError(f"{source.path}: not a TensorBoard event file: it does not begin with a TFRecord")
+        return TABLES["tensorboard"]
+    source.check_text()
+    if name in TABLES:
+        return TABLES[name]
+    texts = [form for form in TEXTS if name in (None, form.name)]
+    if len(texts) == 1:
+        return texts[0]
+    sample, tables = source.sample, dict[Format, int]()
+    if name is None:
+        tables = (json_reader.recognise(sample) if source.is_json() else {}) | csv_reader.recognise(sample)
+    if columns and name is None:
+        return next(iter(tables), TABLES["json" if source.is_json() else "csv"])
+    # The beginning may hold a configuration with rates of its own, so later lines are counted with it.
+    start = sample[:HEAD] + sample[HEAD:][-TAIL:]
+    for text in chain([start], TextFile(source.path).pieces()):
+        if found := _most(tables, texts, source, text):
+            return found
+    if tables or name is not None:
+        return next(iter(tables), texts[0])
+    raise LogError(f"{source.path}: no learning rate found; name the format, the columns or patterns to look for")
+
+
+def _most(tables: Mapping[Format, int], texts: Sequence[Format], source: TextFile, sample: str) -> Format | None:
+    """The first format that has at least half as many rates as the one with the most; None if none has any."""
+    counts, lines, named = dict(tables), sample.split("\n"), is_rate(source.path.name)
+    # Patterns are slow and words are fast. Each line with a rate has one of these words, or the file's name has, so no
+    # pattern finds more, and most files are known before all patterns have been tried.
+    limit = len(lines) if named else sum(any(word in line for word in WORDS) for line in sample.lower().split("\n"))
+    for form in texts:
+        if (found := _first(counts)) and 2 * counts[found] >= limit:
+            return found
+        text = "\n".join([line for line in lines if form.word in line]) if form.word else sample
+        if text and (not form.named or named) and (not form.sign or re.search(form.sign, text, re.MULTILINE)):
+            counts[form] = Finder(form).count(text)
+    return _first(counts)
+
+
+def _first(counts: Mapping[Format, int]) -> Format | None:
+    # A known format comes before any text, which may count a few rates in settings too.
+    most = max(counts.values(), default=0)
+    return next((form for form, count in counts.items() if most and 2 * count >= most), None)
 
 
 def _columns(columns: Mapping[str, str | Sequence[str]] | None) -> Roles | None:

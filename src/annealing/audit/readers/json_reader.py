@@ -10,8 +10,7 @@ from itertools import chain, islice
 from typing import Any
 
 from ..log import LogError
-from .column_names import Roles, is_rate, roles
-from .log_formats import TABLES, Format
+from .log_formats import TABLES, Format, Roles, is_rate, roles
 from .rows import Rows, counted
 from .text_file import PIECE, TextFile
 
@@ -33,22 +32,21 @@ KEYS = [  # that only the records of a format have
 ]
 
 
-def recognise(sample: str) -> tuple[Format | None, int]:
-    """The format of a text that starts with JSON, if it does, and how many records with rates it has."""
-    text, found, count = sample.lstrip(), None, 0
+def recognise(sample: str) -> dict[Format, int]:
+    """The format of a text that starts as JSON, with how many records with rates it has."""
+    text = sample.lstrip()
     if HISTORY.search(text) and text.startswith("{"):
-        return TABLES["trainer_state"], WHOLE
-    if not text.startswith(("{", "[")):
-        return None, 0
-    for line in text.split("\n"):
-        record = _object(line) if line.lstrip().startswith("{") else None
-        if record is not None and any(is_rate(key) and isinstance(record[key], RATES) for key in record):
-            found, count = found or TABLES[_kind(record)], count + 1
-    if count > 1 or (count and "\n" in text.rstrip()):
-        return found, count
-    if re.match(r"\[\s*(\{|\])", text) or LISTS.match(text):
-        return TABLES["json"], WHOLE
-    return found, count
+        return {TABLES["trainer_state"]: WHOLE}
+    records = [_value(line) for line in text.split("\n") if line.lstrip().startswith("{")]
+    rated = [record for record in records if isinstance(record, dict) and _has_rates(record)]
+    several = len(rated) > 1 or (rated and "\n" in text.rstrip())
+    if not several and (re.match(r"\[\s*(\{|\])", text) or LISTS.match(text)):
+        return {TABLES["json"]: WHOLE}
+    return {TABLES[_kind(rated[0])]: len(rated)} if rated else {}
+
+
+def _has_rates(record: Record) -> bool:
+    return any(is_rate(key) and isinstance(record[key], RATES) for key in record)
 
 
 def _kind(record: Mapping[str, Any]) -> str:
@@ -57,44 +55,31 @@ def _kind(record: Mapping[str, Any]) -> str:
 
 def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     """Add the rows of one JSON file."""
-    text = source.sample().lstrip()
+    text = source.sample.lstrip()
     first, _, rest = text.partition("\n")
     whole = HISTORY.search(text) or text.startswith("[")
     # A line of lists among others has the groups of one row; alone it has all rows.
-    if whole or (LISTS.match(text) and (_object(first) is None or not rest.strip())):
-        _document(source, rows, columns)
-    else:
-        _lines(source, rows, columns)
-
-
-def _lines(source: TextFile, rows: Rows, columns: Roles | None) -> None:
+    if whole or (LISTS.match(text) and (not isinstance(_value(first), dict) or not rest.strip())):
+        return _add(rows, _document(source, rows), columns)
     broken = 0
     for piece in source.pieces():
-        lines = [line for line in piece.split("\n") if line and not line.isspace()]
-        # One call for all lines is several times as fast as one for each.
-        try:
-            batch = json.loads(f"[{','.join(lines)}]")
-            if len(batch) != len(lines):
-                raise ValueError
-        except (ValueError, RecursionError):
-            found = [_object(line) for line in lines]
-            broken += sum(record is None for record in found)
-            batch = [record for record in found if record is not None]
-        _add(rows, batch, columns)
+        records = [_value(line) for line in piece.split("\n") if line and not line.isspace()]
+        broken += records.count(None)
+        _add(rows, records, columns)
     if broken:
         rows.note(f"{counted(broken, 'line')} of something else than JSON {'was' if broken == 1 else 'were'} left out")
+    return None
 
 
-def _object(line: str) -> Record | None:
+def _value(line: str) -> Any:
     try:
-        record = json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
 
 
-def _document(source: TextFile, rows: Rows, columns: Roles | None) -> None:
-    """A file that is one JSON value: a list of records, an object with such a list, or an object of lists."""
+def _document(source: TextFile, rows: Rows) -> Any:
+    """The records of a file that is one JSON value: a list of them, an object with such a list, or one of lists."""
     pieces = list(islice(source.text(), LARGEST + 1))
     if len(pieces) > LARGEST:
         raise LogError(f"{source.path}: one JSON value of more than {LARGEST} MiB; write one record a line")
@@ -103,16 +88,16 @@ def _document(source: TextFile, rows: Rows, columns: Roles | None) -> None:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = _torn(source, rows, text)
-    if isinstance(found, dict) and isinstance(found.get("log_history"), list):
+    if not isinstance(found, dict):
+        return found
+    if isinstance(history := found.get("log_history"), list):
         rows.settings |= {key: found[key] for key in STATED if isinstance(found.get(key), int | float)}
         if isinstance(tried := found.get("trial_params"), dict):  # of a search over settings
             rows.settings |= {key: tried[key] for key in TRIED if isinstance(tried.get(key), int | float | str)}
-        found = found["log_history"]
-    elif isinstance(found, dict):
-        lists = {key: value for key, value in found.items() if isinstance(value, list)}
-        count = max(map(len, lists.values()), default=0)
-        found = [{key: v[i] for key, v in lists.items() if i < len(v)} for i in range(count)]
-    _add(rows, found, columns)
+        return history
+    lists = {key: value for key, value in found.items() if isinstance(value, list)}
+    count = max(map(len, lists.values()), default=0)
+    return [{key: values[i] for key, values in lists.items() if i < len(values)} for i in range(count)]
 
 
 def _torn(source: TextFile, rows: Rows, text: str) -> list[Any]:
@@ -136,41 +121,32 @@ def _torn(source: TextFile, rows: Rows, text: str) -> list[Any]:
     return records
 
 
-def _add(rows: Rows, batch: list[Any], columns: Roles | None) -> None:
-    records = batch if set(map(type, batch)) <= {dict} else [record for record in batch if isinstance(record, dict)]
-    if any("batches" in one for one in records):
-        records = [one for record in records for one in _inside(record)]
+def _add(rows: Rows, batch: Any, columns: Roles | None) -> None:
+    records = [one for record in batch if isinstance(record, dict) for one in _inside(record)]
     # Records of an evaluation have the rate of the last update, and a clock of their own.
-    if len(training := [one for one in records if str(one.get("mode", "train")).startswith("train")]) < len(records):
-        rows.leave_out(len(records) - len(training), "of an evaluation")
-        records = training
-    keys = dict.fromkeys(chain.from_iterable(records))
+    training = [record for record in records if str(record.get("mode", "train")).startswith("train")]
+    rows.leave_out(len(records) - len(training), "of an evaluation")
+    keys = dict.fromkeys(chain.from_iterable(training))
     found = columns or roles(keys)
     names = [name for name in found.rates if name in keys]
-    if not names:
-        return
-    records = [record for record in records if any(record.get(name) is not None for name in names)]
+    records = [record for record in training if any(record.get(name) is not None for name in names)]
     if not records:
         return
     rates: dict[str, list[Any]] = {}
     for name in names:
         cells = [record.get(name) for record in records]
-        if not {dict, list}.isdisjoint(map(type, cells)):
-            rates |= _spread(name, cells)
-        else:
-            rates[name] = cells
-
-    def column(name: str | None) -> list[Any] | None:
-        return None if name is None else [record.get(name) for record in records]
-
-    if rows.form.name == "llamafactory" and (totals := [n for n in column("total_steps") or () if type(n) is int]):
+        rates |= _spread(name, cells) if any(isinstance(cell, dict | list) for cell in cells) else {name: cells}
+    told = {kind: name for kind, name in found._asdict().items() if isinstance(name, str)}
+    rows.add(rates, {kind: [record.get(name) for record in records] for kind, name in told.items()})
+    totals = [record.get("total_steps") for record in records if type(record.get("total_steps")) is int]
+    if rows.form.name == "llamafactory" and totals:
         rows.settings["total_steps"] = totals[-1]
-    rows.add(rates, {name: column(getattr(found, name)) for name in ("update", "epoch", "per")})
 
 
 def _inside(record: Record) -> list[Record]:
     """The records of an epoch's batches where those have rates, as in skorch's history; else the record itself."""
-    batches = [one for one in record.get("batches") or () if isinstance(one, dict)]
+    listed = record.get("batches")
+    batches = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     if not any(is_rate(key) for one in batches for key in one):
         return [record]
     return [one | {"epoch": record.get("epoch"), "batch": number} for number, one in enumerate(batches, 1)]

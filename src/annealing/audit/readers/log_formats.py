@@ -1,8 +1,9 @@
-"""The known formats: how to recognise each, how it prints rates, and which update a rate belongs to."""
+"""What programs write: the names of their columns, and for each format how it is recognised and prints rates."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 N = r"[0-9]{1,18}"
@@ -29,26 +30,13 @@ def then(begin: str, found: str, letters: str) -> str:
 class Format(NamedTuple):
     """A kind of log.
 
-    style: how rates are printed, as in `Printed`; -5 is round(rate, 5).
+    style: how rates are printed, as in `tolerances`; -5 is round(rate, 5).
     shift: rate at clock c is schedule(c + shift), where the format decides it.
     double: whether rates are known to be float64 when they are printed; others may have been float32.
-    """
-
-    name: str
-    words: str
-    style: str | int | None = None
-    unit: str | None = None
-    shift: int | None = None
-    double: bool = False
-
-
-class TextFormat(NamedTuple):
-    """A kind of text log.
-
-    patterns: each within a line; with the groups update, epoch, iter (within the epoch), per (iterations in an epoch),
-        samples and of (the same in examples), place and total (of anything), begin (the first iteration that a row is
-        the mean of), skipped (updates so far; missed: since the last row), rate, and more (other rates in the same
-        brackets). A rate belongs to the update and epoch in the same line, else to the last that were seen.
+    patterns: of a text log, each within a line; with the groups update, epoch, iter (within the epoch), per (iterations
+        in an epoch), samples and of (the same in examples), place and total (of anything), begin (the first iteration
+        that a row is the mean of), skipped (updates so far; missed: since the last row), rate, and more (other rates in
+        the same brackets). A rate belongs to the update and epoch in the same line, else to the last that were seen.
     sign: what only this format has; by default a match of a pattern with a rate. word: what each line with a rate has,
         so that other lines need not be searched to recognise the format.
     first: the number of the first epoch, where epoch and iter are added up.
@@ -56,8 +44,13 @@ class TextFormat(NamedTuple):
     named: whether the file's name has to be that of a rate, since the content does not say what it is.
     """
 
-    form: Format
-    patterns: tuple[str, ...]
+    name: str
+    words: str
+    patterns: tuple[str, ...] = ()
+    style: str | int | None = None
+    unit: str | None = None
+    shift: int | None = None
+    double: bool = False
     sign: str | None = None
     first: int | None = None
     settings: str | None = None
@@ -65,23 +58,78 @@ class TextFormat(NamedTuple):
     word: str = ""
 
 
+RATE_NAME = re.compile(
+    r"(?:^|.*[/._\s-])(?:train_|base_|min_|max_|current_|optimizer_)?(?:lrs?|learning[ _-]?rates?)"
+    r"(?:[0-9]+|[-/._\s(\[].*)?",
+    re.IGNORECASE | re.ASCII,
+)
+OTHER = re.compile(
+    r"scale|mult|decay|ratio|schedul|factor|drop|warm|momentum|find|__MIN$|__MAX$|__step$|loss|^config/", re.IGNORECASE
+)
+# The run's own count of updates comes before the logger's, and a batch may be one of an epoch.
+UPDATES = (
+    "train/global_step trainer/global_step global_step current_steps num_updates num_update update updates step steps "
+    "iteration iterations iter train_step train/step training_iteration time/total_timesteps "
+    "total_timesteps timesteps _step batch"
+)
+PERS = "steps_per_epoch iters_per_epoch iterations_per_epoch batches_per_epoch num_batches"
+EPOCHS = "epoch epochs train/epoch trainer/epoch"
+SAID = re.compile(
+    r"(?i:.*(?:lr|rate))[\s:=]+[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?\s*"
+)  # "lr 0.1" is not a name but a line of text
+LESSER = re.compile(r"(?:.*[/._\s-])?(?:base|min|max)_lr", re.IGNORECASE)
+
+
+class Roles(NamedTuple):
+    """The names of the columns that hold the rates, the update number, the epoch, and the updates in an epoch."""
+
+    rates: tuple[str, ...]
+    update: str | None = None
+    epoch: str | None = None
+    per: str | None = None
+
+
+def is_rate(name: str) -> bool:
+    own = name.rpartition(" - ")[2]  # W&B's charts write the name of the run before " - "
+    if len(name) > 200 or OTHER.search(own) or SAID.fullmatch(name) or "=" in own:
+        return False
+    return RATE_NAME.fullmatch(name.strip()) is not None
+
+
+def rate_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of rates. base_lr and the like count only where there is no rate proper."""
+    found = [name for name in names if is_rate(name)]
+    return tuple([name for name in found if not LESSER.fullmatch(name.strip())] or found)
+
+
+def roles(names: Iterable[str]) -> Roles:
+    """The role of each column, by its name."""
+    names = list(names)
+    plain = {name.strip().lower(): name for name in reversed(names)}
+
+    def first(wanted: str) -> str | None:
+        return next((plain[name] for name in wanted.split() if name in plain), None)
+
+    return Roles(rate_names(names), first(UPDATES), first(EPOCHS), first(PERS))
+
+
 TABLES = {
     form.name: form
     for form in (
-        Format("trainer_state", "Hugging Face Trainer's trainer_state.json", "full"),
-        Format("llamafactory", "LLaMA-Factory's trainer_log.jsonl", "full"),
-        Format("tensorboard", "TensorBoard event files", "single"),
-        Format("lightning", "Lightning's metrics.csv", "full", None, 0),
-        Format("keras", "Keras' CSVLogger", None, "epoch", 0),
-        Format("ultralytics", "Ultralytics' results.csv", 5, "epoch", double=True),
-        Format("yolov5", "YOLOv5's results.csv", 5, "epoch", double=True),
-        Format("mmengine_json", "mmengine's scalars (vis_data/*.json)", "full", None, -1),
-        Format("mmcv_json", "mmcv's .log.json", -5, None, -1),
-        Format("detectron2_json", "detectron2's metrics.json", "full", None, 0),
-        Format("detr", "log.txt of DETR, DeiT and MAE", "mean", "epoch"),
-        Format("wandb", "a Weights & Biases history as CSV or JSON lines", None),
-        Format("csv", "any CSV with a header, its columns named or found by their names", None),
-        Format("json", "any JSON lines, or one JSON list, of records", None),
+        Format("trainer_state", "Hugging Face Trainer's trainer_state.json", style="full"),
+        Format("llamafactory", "LLaMA-Factory's trainer_log.jsonl", style="full"),
+        Format("tensorboard", "TensorBoard event files", style="single"),
+        Format("lightning", "Lightning's metrics.csv", style="full", shift=0),
+        Format("keras", "Keras' CSVLogger", unit="epoch", shift=0),
+        Format("ultralytics", "Ultralytics' results.csv", style=5, unit="epoch", double=True),
+        Format("yolov5", "YOLOv5's results.csv", style=5, unit="epoch", double=True),
+        Format("mmengine_json", "mmengine's scalars (vis_data/*.json)", style="full", shift=-1),
+        Format("mmcv_json", "mmcv's .log.json", style=-5, shift=-1),
+        Format("detectron2_json", "detectron2's metrics.json", style="full", shift=0),
+        Format("detr", "log.txt of DETR, DeiT and MAE", style="mean", unit="epoch"),
+        Format("wandb", "a Weights & Biases history as CSV or JSON lines"),
+        Format("csv", "any CSV with a header, its columns named or found by their names"),
+        Format("json", "any JSON lines, or one JSON list, of records"),
     )
 }
 YAML = "BASE_LR|MAX_ITER|WARMUP_ITERS|WARMUP_FACTOR|WARMUP_METHOD|LR_SCHEDULER_NAME|STEPS|GAMMA"
@@ -94,86 +142,92 @@ OWN = (
 SETTINGS = rf"({YAML}):[ \t]*(.+)$"
 TEXTS = (
     # Before Transformers' console, which it may stand in: its lines have the step, and the others may not.
-    TextFormat(
-        Format("deepspeed", "DeepSpeed's log: step=10, skipped=2, lr=[9.6e-06], mom=[(0.9, 0.95)]", "full"),
-        (
-            then(
-                rf"step=(?P<update>{N}), skipped=(?P<skipped>{N})",
-                rf"lr=\[?{RATE}{MORE}",
-                "sl",
-            ),
-        ),
+    Format(
+        "deepspeed",
+        "DeepSpeed's log: step=10, skipped=2, lr=[9.6e-06], mom=[(0.9, 0.95)]",
+        (then(rf"step=(?P<update>{N}), skipped=(?P<skipped>{N})", rf"lr=\[?{RATE}{MORE}", "sl"),),
+        style="full",
         word="skipped=",
     ),
-    TextFormat(
-        Format("transformers", "the console of Transformers' Trainer: {'learning_rate': ...} between its bars", "full"),
+    Format(
+        "transformers",
+        "the console of Transformers' Trainer: {'learning_rate': ...} between its bars",
         (
             rf"(?P<update>{N})/(?P<total>{N}) \[",
             rf"\{{[^{{}}\n]{{0,2000}}?'learning_rate': '?{RATE}'?[,}}]"
             r"(?:[^{}\n]{0,2000}?'epoch': '?(?P<epoch>[0-9.eE+-]{1,30}))?",
         ),
+        style="full",
         settings=rf"\b({PYTHON}|{TRAINER}|transformers_version)\"?(?:=|: | = )([^,\s]+(?:,[0-9]{{3}})*),?$",
         word="'learning_rate'",
     ),
-    TextFormat(
-        Format(
-            "mmengine",
-            "mmengine's and mmcv's text log: Epoch(train) [1][20/597] lr: 1.0000e-03",
-            "digits",
-            shift=-1,
-            double=True,
-        ),
+    Format(
+        "mmengine",
+        "mmengine's and mmcv's text log: Epoch(train) [1][20/597] lr: 1.0000e-03",
         (
             then(
-                rf"Epoch(?:\(train\))?[ \t]*\[(?P<epoch>{N})\]\[[ \t]*(?P<iter>{N})/(?P<per>{N})\]",
-                f"lr: {RATE}",
-                "El",
+                rf"Epoch(?:\(train\))?[ \t]*\[(?P<epoch>{N})\]\[[ \t]*(?P<iter>{N})/(?P<per>{N})\]", f"lr: {RATE}", "El"
             ),
         ),
+        style="digits",
+        shift=-1,
+        double=True,
         first=1,
         settings=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
         word="lr: ",
     ),
-    TextFormat(
-        Format(
-            "mmengine",
-            "mmengine's and mmcv's text log: Iter(train) [20/40000] lr: 1.0000e-03",
-            "digits",
-            shift=-1,
-            double=True,
-        ),
+    Format(
+        "mmengine",
+        "mmengine's and mmcv's text log: Iter(train) [20/40000] lr: 1.0000e-03",
         (then(rf"Iter(?:\(train\))?[ \t]*\[[ \t]*(?P<update>{N})/(?P<total>{N})\]", f"lr: {RATE}", "Il"),),
+        style="digits",
+        shift=-1,
+        double=True,
         settings=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
         word="lr: ",
     ),
-    TextFormat(
-        Format("maskrcnn_benchmark", "maskrcnn-benchmark's log: iter: 20 ... lr: 0.000900", "digits", double=True),
+    Format(
+        "maskrcnn_benchmark",
+        "maskrcnn-benchmark's log: iter: 20 ... lr: 0.000900",
         (then(rf"iter: (?P<update>{N}) ", f"lr: {RATE}", "il"),),
+        style="digits",
+        double=True,
         sign=then(r"maskrcnn_benchmark\.trainer INFO: ", "lr: ", "ml"),
         settings=SETTINGS,
         word="lr: ",
     ),
-    TextFormat(
-        Format("detectron2", "detectron2's log: iter: 19 ... lr: 2.5373e-05", 5, shift=0, double=True),
+    Format(
+        "detectron2",
+        "detectron2's log: iter: 19 ... lr: 2.5373e-05",
         (then(rf"iter: (?P<update>{N}) ", f"lr: {RATE}", "il"),),
+        style=5,
+        shift=0,
+        double=True,
         sign=then(r"d2\.utils\.events", then("iter: ", "lr: ", "il"), "di"),
         settings=SETTINGS,
         word="lr: ",
     ),
-    TextFormat(
-        Format("fastreid", "fastreid's log: epoch/iter: 0/199 ... lr: 1.07e-04", "digits", double=True),
+    Format(
+        "fastreid",
+        "fastreid's log: epoch/iter: 0/199 ... lr: 1.07e-04",
         (then(rf"epoch/iter: (?P<epoch>{N})/(?P<update>{N}) ", f"lr: {RATE}", "el"),),
+        style="digits",
+        double=True,
         settings=SETTINGS,
         word="epoch/iter: ",
     ),
-    TextFormat(
-        Format("caffe", "Caffe's log: Iteration 100, lr = 0.001", 6, shift=0),
+    Format(
+        "caffe",
+        "Caffe's log: Iteration 100, lr = 0.001",
         (rf"\bIteration (?P<update>{N}), lr = {RATE}",),
+        style=6,
+        shift=0,
         settings=r"(base_lr|max_iter|lr_policy|gamma|power|stepsize|stepvalue|iter_size): \"?([^\"\s]+)\"?$",
         word=", lr = ",
     ),
-    TextFormat(
-        Format("torchvision", "torchvision's, DETR's, SwAV's and timm's consoles: Epoch: [0] [10/5005] ... lr: 0.1"),
+    Format(
+        "torchvision",
+        "torchvision's, DETR's, SwAV's and timm's consoles: Epoch: [0] [10/5005] ... lr: 0.1",
         (
             then(
                 rf"(?<!Train )(?:Epoch|Train): ?\[?(?P<epoch>{N})(?:/[0-9]+)?\]?(?: - Iter:)?:?[ \t]*"
@@ -187,19 +241,20 @@ TEXTS = (
         settings=r"(epochs|lr|final_lr|decay_epochs|warmup_epochs): (.+)$",
         word="/",
     ),
-    TextFormat(
-        Format("fairseq", "fairseq's log: num_updates=50, lr=8e-05", 6),
+    Format(
+        "fairseq",
+        "fairseq's log: num_updates=50, lr=8e-05",
         (
             then(
-                rf"(?:train_)?num_updates[^\w\n]{{1,5}}(?P<update>{N})\b",
-                rf"(?:train_)?lr[^\w\n]{{1,5}}{RATE}",
-                "tnl",
+                rf"(?:train_)?num_updates[^\w\n]{{1,5}}(?P<update>{N})\b", rf"(?:train_)?lr[^\w\n]{{1,5}}{RATE}", "tnl"
             ),
         ),
+        style=6,
         word="num_updates",
     ),
-    TextFormat(
-        Format("megatron", "Megatron-LM's log: iteration 100/ 500000 | ... | learning rate: 1.500E-05 |", "digits"),
+    Format(
+        "megatron",
+        "Megatron-LM's log: iteration 100/ 500000 | ... | learning rate: 1.500E-05 |",
         (
             then(
                 rf"iteration[ \t]+(?P<update>{N})/[ \t]*(?P<total>{N}) \|",
@@ -207,10 +262,12 @@ TEXTS = (
                 "il",
             ),
         ),
+        style="digits",
         word="learning rate: ",
     ),
-    TextFormat(
-        Format("tqdm", "a progress bar that shows the rate: 10/1000 [00:05<08:30, 1.94it/s, lr=1e-5]"),
+    Format(
+        "tqdm",
+        "a progress bar that shows the rate: 10/1000 [00:05<08:30, 1.94it/s, lr=1e-5]",
         (
             then(
                 rf"(?:Epoch:? (?P<epoch>{N})[^\n|]{{0,40}}\|[^\n|]{{0,200}}\| )?(?P<iter>{N})/(?P<per>{N}) \[[0-9:]+<",
@@ -220,36 +277,35 @@ TEXTS = (
         ),
         word=" [",
     ),
-    TextFormat(
-        Format("nanogpt", "nanoGPT's and llm.c's logs: step 10/19560 | ... | lr 8.57e-06"),
-        (
-            then(
-                rf"(?:step|iter)[ \t]+(?P<update>{N})(?:/(?P<total>{N}))?[ \t]*[|:]",
-                rf"lr[ :=]{{1,3}}{RATE}",
-                "sil",
-            ),
-        ),
+    Format(
+        "nanogpt",
+        "nanoGPT's and llm.c's logs: step 10/19560 | ... | lr 8.57e-06",
+        (then(rf"(?:step|iter)[ \t]+(?P<update>{N})(?:/(?P<total>{N}))?[ \t]*[|:]", rf"lr[ :=]{{1,3}}{RATE}", "sil"),),
         word="lr",
     ),
-    TextFormat(
-        Format("marian", "Marian's log: Up. 1000 : ... : L.r. 1.8750e-05", "digits"),
+    Format(
+        "marian",
+        "Marian's log: Up. 1000 : ... : L.r. 1.8750e-05",
         (then(rf"Up\. (?P<update>{N}) ", rf"L\.r\. {RATE}", "UL"),),
+        style="digits",
         word="L.r. ",
     ),
-    TextFormat(
-        Format("darknet", "Darknet's log: 1000: 2.5, 2.7 avg loss, 0.001000 rate", "digits"),
+    Format(
+        "darknet",
+        "Darknet's log: 1000: 2.5, 2.7 avg loss, 0.001000 rate",
         (rf"^[ ]*(?P<update>{N}): [^\n]*? (?P<rate>[0-9]{{1,20}}+\.[0-9]{{1,35}}+) rate, ",),
+        style="digits",
         word=" rate, ",
     ),
-    TextFormat(
-        Format("mlflow", "MLflow's file of one metric: time, value and step in each line; its name is that of a rate"),
+    Format(
+        "mlflow",
+        "MLflow's file of one metric: time, value and step in each line; its name is that of a rate",
         (rf"^[0-9]{{13}} {RATE} (?P<update>{N})$",),
         named=True,
     ),
-    TextFormat(
-        Format(
-            "text", "any text with a rate, and an update or epoch, each with its word: Epoch: 3, Learning rate: 0.023"
-        ),
+    Format(
+        "text",
+        "any text with a rate, and an update or epoch, each with its word: Epoch: 3, Learning rate: 0.023",
         (
             # A printed optimizer is settings, not a row of a log.
             r"Parameter Group [0-9]+\n(?:    \w+: [^\n]*\n)*",

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from ..log import EpochLength
-from .precision import Booleans, Floats
+from .log_formats import Format
+from .precision import Floats
 
+# What rows may say of their place in the run. update: the number of updates so far. iter: the iteration, in all or
+# within its epoch. per: iterations in an epoch. epoch: the epoch's number. samples, of: examples seen in this epoch,
+# and examples in an epoch. begin: the first iteration of those that the row is the mean of. place, total: any other
+# numbers as in 3/100.
+PLACES = ("update", "iter", "per", "epoch", "samples", "of", "begin", "place", "total")
+Said = Mapping[str, Floats]  # a column for each of them, NaN where a row does not say it
 AGREEING = 0.75  # of the epochs whose rates show a length that must show the same one
 
 
-@dataclass(frozen=True)
-class Said:
-    """What rows say of their place in the run; NaN where a row does not.
-
-    update: the number of updates so far. iter: the iteration, in all or within its epoch. per: iterations in an epoch.
-    epoch: the epoch's number. samples, of: examples seen in this epoch, and examples in an epoch. begin: the first
-    iteration of those that the row is the mean of. place, total: any other numbers as in 3/100.
-    """
-
-    update: Floats
-    iter: Floats
-    per: Floats
-    epoch: Floats
-    samples: Floats
-    of: Floats
-    begin: Floats
-    place: Floats
-    total: Floats
-
-
-@dataclass(frozen=True)
-class RowClock:
+class RowClock(NamedTuple):
     """The clock of each row, its epoch, its unit, whether rows were only counted, and what is worth saying about it.
 
     length: the updates in an epoch, where neither the log nor its rates tell them for certain. updates: the update of
@@ -43,60 +30,46 @@ class RowClock:
     values: Floats
     epochs: Floats
     unit: str = "update"
+    notes: tuple[str, ...] = ()
     counted: bool = False
-    notes: list[str] = field(default_factory=list)
     length: EpochLength | None = None
     updates: Floats | None = None
 
 
-@dataclass(frozen=True)
-class Habits:
-    """What is known of a log besides its rows.
+def clock_of(said: Said, rates: Floats, form: Format, batch: int | None) -> RowClock:
+    """The clock of rows: updates where there are any, else epochs, else the number of the row.
 
-    first: the number of the first epoch where the format decides it. restarts: whether an iteration is always one
-    within an epoch. epochs_last: whether rows are counted rather than given by their epochs. batch: the examples in an
-    update, by the settings.
+    rates: of one group. batch: the examples in an update, by the settings.
     """
-
-    first: int | None = None
-    restarts: bool = False
-    epochs_last: bool = False
-    batch: int | None = None
-
-
-def clock_of(said: Said, rates: Floats, keep: Booleans, habits: Habits) -> RowClock:
-    """The clock of rows: updates where there are any, else epochs, else the number of the row; rates of one group."""
-    has = {name: bool((np.isfinite(column) & keep).any()) for name, column in vars(said).items()}
-    if has["update"] and (not has["iter"] or np.isfinite(said.update[keep]).mean() >= 0.5):
-        return RowClock(said.update, said.epoch)
-    if has["iter"] and has["per"] and not has["epoch"] and _is_epoch_and_batch(said.iter[keep], said.per[keep]):
-        said = replace(said, epoch=said.iter, iter=said.per, per=np.full(len(keep), np.nan))
-        has |= {"epoch": True, "per": False}
-    if has["iter"]:
-        if has["epoch"] and (habits.restarts or begins_again(said.iter[keep], said.epoch[keep])):
-            return _within_epochs(said, rates, keep, habits, has)
-        return RowClock(np.where(np.isnan(said.iter), said.update, said.iter - _half_window(said)), said.epoch)
-    if has["samples"] and has["epoch"]:
-        return _by_samples(said, rates, keep, habits)
-    if has["epoch"] and not habits.epochs_last:
-        return RowClock(said.epoch, said.epoch, "epoch")
-    if has["place"] and _is_count(said.place[keep], said.total[keep]):
-        return RowClock(
-            said.place, said.epoch, notes=["numbers as in 3/100 are taken as its clock: no word says what they count"]
-        )
-    clock = np.full(len(keep), np.nan)
-    clock[keep] = np.arange(1, int(keep.sum()) + 1)
-    return RowClock(
-        clock, said.epoch, counted=True, notes=["the log has no update numbers: its rows are counted, from 1"]
-    )
+    update, iters, epoch = said["update"], said["iter"], said["epoch"]
+    has = {name for name, column in said.items() if np.isfinite(column).any()}
+    if "update" in has and ("iter" not in has or np.isfinite(update).mean() >= 0.5):
+        return RowClock(update, epoch)
+    if {"iter", "per"} <= has and "epoch" not in has and _is_epoch_and_batch(iters, said["per"]):
+        return _within_epochs({**said, "epoch": iters, "iter": said["per"]}, rates, form, per=None)
+    if "iter" in has:
+        if "epoch" in has and (form.first is not None or begins_again(iters, epoch)):
+            return _within_epochs(said, rates, form, said["per"] if "per" in has else None)
+        return RowClock(np.where(np.isnan(iters), update, iters - _half_window(said)), epoch)
+    if {"samples", "epoch"} <= has:
+        return _by_samples(said, rates, form, batch)
+    # Epochs of two decimals, as Transformers prints them, tell less than the number of the row.
+    if "epoch" in has and form.name != "transformers":
+        return RowClock(epoch, epoch, "epoch")
+    if "place" in has and _is_count(said["place"], said["total"]):
+        note = "numbers as in 3/100 are taken as its clock: no word says what they count"
+        return RowClock(said["place"], epoch, notes=(note,))
+    note = "the log has no update numbers: its rows are counted, from 1"
+    return RowClock(np.arange(1.0, len(rates) + 1), epoch, notes=(note,), counted=True)
 
 
-def in_epochs(said: Said, rates: Floats, keep: Booleans) -> Floats:
+def in_epochs(said: Said, rates: Floats) -> Floats:
     """The clock in epochs: their numbers, with the part of the epoch that is done where rates change within it."""
-    inside = keep & np.isfinite(said.iter) & np.isfinite(said.per) & np.isfinite(said.epoch)
-    if not inside.any() or _one_rate_each(said.epoch[inside], rates[inside]):
-        return said.epoch
-    return said.epoch + said.iter / said.per
+    done = said["iter"] / said["per"]
+    inside = np.isfinite(done + said["epoch"])
+    if not inside.any() or _one_rate_each(said["epoch"][inside], rates[inside]):
+        return said["epoch"]
+    return said["epoch"] + done
 
 
 def begins_again(updates: Floats, epochs: Floats) -> bool:
@@ -117,46 +90,44 @@ def _is_epoch_and_batch(first: Floats, second: Floats) -> bool:
     return len(np.unique(second)) > 2 and begins_again(second, first)
 
 
-def printed_before(said: Said, keep: Booleans, last: float) -> Floats:
+def printed_before(said: Said, last: float) -> Floats:
     """The epoch of each rate, where a rate is printed before the line that begins its epoch.
 
     Then the first rate has no epoch above it, every other one stands below the epoch before its own, and an epoch
     without a rate comes last.
     """
-    place = np.flatnonzero(keep)
-    epoch = said.epoch[place]
-    if np.isfinite(said.iter).any() or np.isfinite(said.update).any() or len(epoch) < 3:
-        return said.epoch
+    epoch = said["epoch"]
+    if np.isfinite(said["iter"]).any() or np.isfinite(said["update"]).any() or len(epoch) < 3:
+        return epoch
     if np.isnan(epoch[0]) and (np.diff(epoch[1:]) == 1).all() and last == epoch[-1] + 1:
-        moved = said.epoch.copy()
-        moved[place] = np.append(epoch[1:], last)
-        return moved
-    return said.epoch
+        return np.append(epoch[1:], last)
+    return epoch
 
 
-def _within_epochs(said: Said, rates: Floats, keep: Booleans, habits: Habits, has: dict[str, bool]) -> RowClock:
+def _within_epochs(said: Said, rates: Floats, form: Format, per: Floats | None) -> RowClock:
     """Update numbers from iterations within an epoch, if the length of an epoch is known or can be derived."""
-    told = keep & np.isfinite(said.iter) & np.isfinite(said.epoch)
-    origin = _first_epoch(said.epoch[keep]) if habits.first is None else habits.first
-    one_row = np.unique(said.iter[told]).size == 1 < np.unique(said.epoch[told]).size
-    notes, per, length, untold = [], said.per, None, "the log does not say how many updates an epoch has"
-    one_rate = not has["per"] and _one_rate_each(said.epoch[told], rates[told])
+    iters, epochs = said["iter"], said["epoch"]
+    told = np.isfinite(iters) & np.isfinite(epochs)
+    one_row = np.unique(iters[told]).size == 1 < np.unique(epochs[told]).size
+    one_rate = per is None and _one_rate_each(epochs[told], rates[told])
+    untold, note, length = "the log does not say how many updates an epoch has", "", None
     if one_rate and not one_row:
-        notes = [f"{untold}, and each epoch has one rate: epochs are used"]
-    if not has["per"]:
-        length = _possible_lengths(said.iter[told])
-        shown = _length_by_rates(said.iter[told], said.epoch[told], rates[told], length)
+        note = f"{untold}, and each epoch has one rate: epochs are used"
+    if per is None:
+        length = _possible_lengths(iters[told])
+        shown = _length_by_rates(iters[told], epochs[told], rates[told], length)
         length = length._replace(taken=shown or length.taken)
-        why = "as its rates show" if shown else "so that rows are evenly spaced"
         if not (one_row or one_rate):
-            notes = [f"{untold}: taken as {length.taken:,}, {why}"]
-        per = np.full(len(keep), float(length.taken))
+            why = "as its rates show" if shown else "so that rows are evenly spaced"
+            note = f"{untold}: taken as {length.taken:,}, {why}"
+        per = np.full(len(rates), float(length.taken))
         if shown or length.least == length.most:
             length = None
-    clock = (said.epoch - origin) * per + said.iter - _half_window(said)
+    notes = (note,) if note else ()
+    clock = _since_first(epochs, form) * per + iters - _half_window(said)
     if one_row or one_rate:
-        return RowClock(said.epoch, said.epoch, "epoch", notes=notes, length=length, updates=clock)
-    return RowClock(clock, said.epoch, notes=notes, length=length)
+        return RowClock(epochs, epochs, "epoch", notes, length=length, updates=clock)
+    return RowClock(clock, epochs, notes=notes, length=length)
 
 
 def _possible_lengths(iters: Floats) -> EpochLength:
@@ -189,34 +160,36 @@ def _length_by_rates(iters: Floats, epochs: Floats, rates: Floats, length: Epoch
     return int(whole[np.argmax(times)]) if most > 1 and most >= AGREEING * last.size else None
 
 
-def _by_samples(said: Said, rates: Floats, keep: Booleans, habits: Habits) -> RowClock:
+def _by_samples(said: Said, rates: Floats, form: Format, batch: int | None) -> RowClock:
     """Updates from examples seen, where settings or rows show how many one update takes; else parts of epochs."""
-    told = keep & np.isfinite(said.samples) & np.isfinite(said.of) & np.isfinite(said.epoch)
-    if _one_rate_each(said.epoch[told], rates[told]):
-        return RowClock(said.epoch, said.epoch, "epoch")
-    since = said.epoch - (_first_epoch(said.epoch[keep]) if habits.first is None else habits.first)
-    seen = np.unique(said.samples[told & (said.samples > 0)]).astype(np.int64)
+    samples, of, epochs = said["samples"], said["of"], said["epoch"]
+    told = np.isfinite(samples) & np.isfinite(of) & np.isfinite(epochs)
+    if _one_rate_each(epochs[told], rates[told]):
+        return RowClock(epochs, epochs, "epoch")
+    since = _since_first(epochs, form)
+    seen = np.unique(samples[told & (samples > 0)]).astype(np.int64)
     common, gaps = int(np.gcd.reduce(seen)) if seen.size else 0, np.diff(seen)
-    if habits.batch and common and common % habits.batch == 0:
-        batch, why = habits.batch, "as the log's settings say"
+    if batch and common and common % batch == 0:
+        why = "as the log's settings say"
     # The first line of an epoch is that of its first update, and later ones are many updates apart: then the
     # greatest common divisor is one update. Otherwise it may be any number of them.
     elif gaps.size and seen[0] == common and gaps.min() > common:
         batch, why = common, "which all counts of examples are multiples of"
     else:
         note = "the log counts examples and does not say how many an update takes: its clock is in epochs"
-        return RowClock(since + said.samples / said.of, said.epoch, "epoch", notes=[note])
+        return RowClock(since + samples / of, epochs, "epoch", (note,))
     note = f"an update is taken as {batch:,} examples, {why}"
-    return RowClock(since * np.floor(said.of / batch) + said.samples / batch, said.epoch, notes=[note])
+    return RowClock(since * np.floor(of / batch) + samples / batch, epochs, notes=(note,))
 
 
-def _first_epoch(epochs: Floats) -> int:
-    return int(np.nanmin(epochs) > 0)
+def _since_first(epochs: Floats, form: Format) -> Floats:
+    """The epochs before each, whose numbers begin with the format's, else with 0 or 1."""
+    return epochs - (int(np.nanmin(epochs) > 0) if form.first is None else form.first)
 
 
 def _half_window(said: Said) -> Floats:
     """How far the middle of the iterations that a row is the mean of lies before the last."""
-    return np.where(np.isfinite(said.begin), (said.iter - said.begin) / 2, 0.0)
+    return np.where(np.isfinite(said["begin"]), (said["iter"] - said["begin"]) / 2, 0.0)
 
 
 def _one_rate_each(epochs: Floats, rates: Floats) -> bool:

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..log import Log, LogError
 from .log_formats import Format
-from .precision import Booleans, Cells, Floats, Printed, Texts, bytes_of, values_of
-from .row_clock import Habits, RowClock, Said, begins_again, clock_of, in_epochs, in_turn, printed_before
+from .precision import Booleans, Cells, Floats, cells_of, ends_short, no_cells, tolerances, values_of
+from .row_clock import PLACES, RowClock, begins_again, clock_of, in_epochs, in_turn, printed_before
 
 MOST_GROUPS = 256
-GENERAL = {
-    "text",
-    "patterns",
-    "tqdm",
-    "csv",
-    "json",
-    "mmcv_json",
-    "wandb",
-}  # whose updates may be counted in all or in an epoch
-PLAIN = {int, float, type(None)}
+GENERAL = {"patterns", "csv", "json", "mmcv_json", "wandb"}  # whose updates may be counted in all or in an epoch
 FEWEST = 3  # rates without any clock that make a series
 MANY = 10  # rates that are a series whatever their lines look like
-Column = Sequence[Any] | Floats | Texts
 
 
 class Rows:
@@ -36,18 +27,15 @@ class Rows:
         self.form = form
         self.file = ""
         self.path = path  # of the first file
-        self.starts: list[int] = []
+        self.process = -1
+        self.begin = 0  # the first row of this process
         self.torn_rows: list[int] = []
-        self.rates: dict[str, Printed] = {}
-        self.told: dict[str, list[Floats]] = {}  # what rows say beside their rates, by the names of `Said` and others
+        self.rates: dict[str, list[Cells]] = {}
+        self.told: dict[str, list[Floats]] = {"process": []}  # what rows say beside their rates
         self.count = 0
         self.settings: dict[str, Any] = {}
         self.repairs: list[str] = []
         self.left_out: dict[str, int] = {}  # how many rows, by the reason
-        self.unit: str | None = form.unit
-        self.first: int | None = None
-        self.restarts = False  # whether iterations begin again in every epoch; `first` is the first epoch's number
-        self.epochs_last = False  # whether rows without an update are counted even where epochs are known
         self.last_epoch = np.nan  # the last that a text says
         self.slack = 0  # by how many updates the clock of a row may be off
         self.torn = False  # the last number touches the end of a file without a line end
@@ -55,42 +43,33 @@ class Rows:
     def start(self, file: str = "") -> None:
         """The rows that follow are those of another file or process."""
         self.file = file or self.file
-        self.starts.append(self.count)
+        self.process += 1
+        self.begin = self.count
 
     def end(self) -> None:
         """The file ends here; if inside a number, that has fewer digits than all others, and its row is left out."""
-        if self.torn and self.count > self.starts[-1] and any(rate.ends_short() for rate in self.rates.values()):
+        if self.torn and self.count > self.begin and any(ends_short(np.concatenate(c)) for c in self.rates.values()):
             self.torn_rows.append(self.count - 1)
             self.leave_out(1, "cut off inside a number")
         self.torn = False
 
-    def add(self, rates: Mapping[str, Column], told: Mapping[str, Column | None]) -> None:
+    def add(self, rates: Mapping[str, Sequence[Any]], told: Mapping[str, Sequence[Any]]) -> None:
         """Add rows: each column printed texts, or numbers (None where a row has none).
 
-        told: what the rows say beside their rates: columns named as in `Said`, and skipped, own and shape.
+        told: what the rows say beside their rates: the columns of `PLACES`, skipped, missed, own and shape.
         """
-        count = max(len(column) for column in rates.values())
+        count = len(next(iter(rates.values())))
         for name in rates:
-            if name not in self.rates:
-                if len(self.rates) == MOST_GROUPS:
-                    raise LogError(
-                        f"{self.file}: more than {MOST_GROUPS} columns look like rates; name them with columns="
-                    )
-                self.rates[name] = Printed(self.form.style, self.form.double)
-                self.rates[name].missing(self.count)
-        for name, printed in self.rates.items():
-            column = rates.get(name)
-            if column is None:
-                printed.missing(count)
-            elif (texts := _texts(column)) is not None:
-                printed.add(Cells.of(texts))
-            else:
-                printed.numbers(floats(column))
-        for name, given in told.items():
-            if given is not None:
-                parts = self.told.setdefault(name, [])
-                parts += [np.full(lost, np.nan)] if (lost := self.count - sum(map(len, parts))) else []
-                parts.append(floats(given))
+            self.rates.setdefault(name, [no_cells(self.count)])
+        if len(self.rates) > MOST_GROUPS:
+            raise LogError(f"{self.file}: more than {MOST_GROUPS} columns look like rates; name them with columns=")
+        for name, cells in self.rates.items():
+            cells.append(cells_of(rates[name]) if name in rates else no_cells(count))
+        for name in told:
+            self.told.setdefault(name, [np.full(self.count, np.nan)])
+        for name, parts in self.told.items():
+            parts.append(values_of(told[name]) if name in told else np.full(count, np.nan))
+        self.told["process"][-1][:] = self.process
         self.count += count
 
     def repair(self, sentence: str) -> None:
@@ -109,36 +88,36 @@ class Rows:
         """The table, without rows that lack a finite rate or a clock; `repairs` says what was left out."""
         if not self.count:
             raise LogError(f"{where}: no learning rate found; expected {expected}")
-        names, finite = list(self.rates), self._finite()
-        keep: Booleans = np.any(finite, axis=1)
+        rates = {name: np.concatenate(parts) for name, parts in self.rates.items()}
+        told = {name: np.concatenate(parts) for name, parts in self.told.items()}
+        if "missed" in told:
+            told["skipped"] = np.cumsum(np.nan_to_num(told["missed"]))
+        keep: Booleans = np.any([np.isfinite(column["value"]) for column in rates.values()], axis=0)
         self.leave_out(self.count - int(keep.sum()), "without a finite rate")
         keep[self.torn_rows] = False
         if not keep.any():
             raise LogError(f"{where}: no row has a finite rate; expected {expected}")
-        self._leave_out_strays(keep)
+        self._leave_out_strays(keep, told)
         if not keep.any():
             raise LogError(f"{where}: no series of learning rates; expected {expected}")
-        clock = self._clock(keep, unit, where)
-        thing = "an update number" if clock.unit == "update" else "an epoch"
-        self.leave_out(int(np.sum(keep & ~np.isfinite(clock.values))), f"without {thing}")
-        keep &= np.isfinite(clock.values)
+        rates, told = _at(rates, keep), _at(told, keep)
+        clock = self._clock(told, next(iter(rates.values()))["value"], unit, where)
+        told |= {"clock": clock.values, "epoch": clock.epochs}
+        told |= {} if clock.updates is None else {"updates": clock.updates}
+        keep = np.isfinite(clock.values)
+        self.leave_out(int(np.sum(~keep)), f"without {'an update number' if clock.unit == 'update' else 'an epoch'}")
         if not keep.any():
             raise LogError(f"{where}: no row has a finite rate; expected {expected}")
-        if not self._is_series(keep, clock):
+        rates, told = _at(rates, keep), _at(told, keep)
+        if not self._is_series(told, clock.counted):
             raise LogError(f"{where}: no series of learning rates: {counted(int(keep.sum()), 'rate')} in the file")
-        return self._log(names, keep, clock, self._table(names, keep))
+        return self._log(rates, told, clock)
 
-    def _finite(self) -> Booleans:
-        """Which rows have a rate, in each group."""
-        return np.column_stack(
-            [np.concatenate([np.isfinite(part.values) for part in rate.parts]) for rate in self.rates.values()]
-        )
-
-    def _leave_out_strays(self, keep: Booleans) -> None:
+    def _leave_out_strays(self, keep: Booleans, told: Mapping[str, Floats]) -> None:
         """Leave out rates that are not rows of the log: in settings, a printed optimizer or a summary."""
-        own, shape = self._told("own"), self._told("shape")
-        if own is None or shape is None:
+        if "own" not in told:
             return
+        own, shape = told["own"], told["shape"]
         level = next(level for level in (2, 1, 0) if float(np.mean(own[keep] >= level)) >= 0.5)
         stray = keep & (own < level)
         self.leave_out(int(stray.sum()), "on a line without the step or epoch that other rates have")
@@ -152,150 +131,92 @@ class Rows:
                 self.leave_out(len(single), "unlike all others")
                 keep[single] = False
 
-    def _is_series(self, keep: Booleans, clock: RowClock) -> bool:
+    def _is_series(self, told: Mapping[str, Floats], counted: bool) -> bool:
         """Whether rates are a log's: a README, a program or a configuration names a few as well."""
-        count, own, shape = int(keep.sum()), self._told("own"), self._told("shape")
-        if self.form.name not in ("text", "json") or (count >= MANY):
+        count = len(told["clock"])
+        if self.form.name not in ("text", "json") or count >= MANY:
             return True
-        if clock.counted:
-            return count >= FEWEST and (shape is None or len(np.unique(shape[keep])) == 1)
-        times = len(np.unique(clock.values[keep]))
+        if counted:
+            return count >= FEWEST and ("shape" not in told or len(np.unique(told["shape"])) == 1)
+        times = len(np.unique(told["clock"]))
         # Below the numbers of other lines, each of a few rates has its own; each may be printed twice.
-        return times > 1 and (own is None or own[keep].max() > 0 or 2 * times >= count)
+        return times > 1 and ("own" not in told or told["own"].max() > 0 or 2 * times >= count)
 
-    def _told(self, name: str) -> Floats | None:
-        parts = self.told.get(name)
-        if parts is None:
-            return None
-        column = np.concatenate(parts)
-        return np.concatenate([column, np.full(self.count - len(column), np.nan)])
-
-    def _clock(self, keep: Booleans, unit: str | None, where: str) -> RowClock:
+    def _clock(self, told: Mapping[str, Floats], rates: Floats, unit: str | None, where: str) -> RowClock:
         """The clock of the rows: what the log counts, or the unit that was asked for."""
-        none = np.full(self.count, np.nan)
-        told = {name: self._told(name) for name in Said.__annotations__}
-        said = Said(**{name: none if column is None else column for name, column in told.items()})
-        if self._told("own") is not None:
-            said = Said(**(vars(said) | {"epoch": printed_before(said, keep, self.last_epoch)}))
-        only = self.form.name in GENERAL and told["update"] is not None and told["iter"] is None
-        if only and begins_again(said.update[keep], said.epoch[keep]):
-            said = Said(**(vars(said) | {"iter": said.update, "update": none}))
-        rates = np.concatenate([part.values for part in next(iter(self.rates.values())).parts])
-        if (unit or self.unit) == "epoch" and told["epoch"] is not None:
-            return RowClock(in_epochs(said, rates, keep), said.epoch, "epoch")
-        habits = Habits(self.first, self.restarts, self.epochs_last, self._examples())
-        clock = clock_of(said, rates, keep, habits)
+        none = np.full(len(rates), np.nan)
+        said = {name: told.get(name, none) for name in PLACES}
+        if "own" in told:
+            said["epoch"] = printed_before(said, self.last_epoch)
+        counted_once = self.form.name in GENERAL and "update" in told and "iter" not in told
+        if counted_once and begins_again(said["update"], said["epoch"]):
+            said |= {"iter": said["update"], "update": none}
+        if (unit or self.form.unit) == "epoch" and "epoch" in told:
+            return RowClock(in_epochs(said, rates), said["epoch"], "epoch")
+        # OpenCLIP counts the examples of all processes; programs that state no world size count those of one.
+        parts = [self.settings.get(name, 1) for name in ("batch_size", "world_size", "accum_freq")]
+        known = "batch_size" in self.settings and all(type(part) is int and part > 0 for part in parts)
+        clock = clock_of(said, rates, self.form, math.prod(parts) if known else None)
         if unit == "update" and clock.updates is not None:
-            clock = replace(clock, values=clock.updates, unit="update", updates=None)
+            clock = clock._replace(values=clock.updates, unit="update", updates=None)
         if unit is not None and clock.unit != unit:
             raise LogError(f"{where}: unit must be {clock.unit!r}, since this log counts no other, got {unit!r}")
         for note in clock.notes:
             self.repair(note)
         return clock
 
-    def _examples(self) -> int | None:
-        """The examples in an update, where the log states them."""
-        # OpenCLIP counts the examples of all processes; programs that state no world size count those of one.
-        parts = [self.settings.get(name, 1) for name in ("batch_size", "world_size", "accum_freq")]
-        known = "batch_size" in self.settings and all(type(part) is int and part > 0 for part in parts)
-        return int(np.prod(parts)) if known else None
-
-    def _table(self, names: list[str], keep: Booleans) -> list[Floats]:
-        """The rates of every group and their tolerances, NaN where a row has none; and those of digits in doubt."""
-        table, unsure = [np.empty((self.count, len(names))) for _ in range(2)], False
-        for place, name in enumerate(names):
-            column = self.rates.pop(name)
-            found = column.column(keep)
-            if column.unsure and not unsure:
-                table, unsure = [*table, table[1].copy()], True
-            for part, values in zip(table, found, strict=False):
-                part[:, place] = values
-        # Numbers beyond float64 are infinite by now, and no rate is.
-        none = ~np.isfinite(table[0])
-        for part in table:
-            part[none] = np.nan
-        return table
-
-    def _log(self, names: list[str], keep: Booleans, clock: RowClock, table: list[Floats]) -> Log:
-        process = np.zeros(self.count, np.int64)
-        for begin in self.starts[1:]:
-            process[begin:] += 1
-        kept = np.flatnonzero(keep)
-        if process[-1] == 0 and len(kept) > 2 and bool(np.all(np.diff(clock.values[kept]) < 0)):
-            kept = kept[::-1]
+    def _log(self, rates: Mapping[str, Cells], told: dict[str, Floats], clock: RowClock) -> Log:
+        table = np.stack([column["value"] for column in rates.values()], axis=1)
+        found = [tolerances(column, self.form.style, self.form.double) for column in rates.values()]
+        half = np.stack([each for each, _ in found], axis=1)
+        most = np.stack([each if rest is None else rest for each, rest in found], axis=1)
+        unsure = any(rest is not None for _, rest in found)
+        if not told["process"].any() and len(table) > 2 and bool(np.all(np.diff(told["clock"]) < 0)):
+            table, half, most, told = table[::-1], half[::-1], most[::-1], _at(told, slice(None, None, -1))
             self.repair("the rows were in reverse order, and were turned around")
-        times = in_turn(clock.values[kept], table[0][kept]) if clock.unit == "update" and not clock.counted else 1
+        times = in_turn(told["clock"], table) if clock.unit == "update" and not clock.counted else 1
         if times > 1:
             # Each turn becomes columns of its own; the clock is that of the first.
-            self.leave_out(len(kept) % times, "at the end without the others of its update")
-            kept = kept[: len(kept) // times * times]
+            self.leave_out(len(table) % times, "at the end without the others of its update")
             self.repair(f"{times} logs take turns at every update: read as groups of one row")
-        table = [part[kept].reshape(len(kept) // times, -1) for part in table]
-        used = np.flatnonzero(np.isfinite(table[0]).any(axis=0))
-        plain = [names[place % len(names)].strip() for place in used]
-        turns = [place // len(names) + 1 for place in used]
-        groups = [
-            f"{name} ({turn})" if name in plain[:i] else name
-            for i, (name, turn) in enumerate(zip(plain, turns, strict=True))
-        ]
-        kept, skipped, missed = kept[::times], self._told("skipped"), self._told("missed")
-        if missed is not None:
-            skipped = np.cumsum(np.nan_to_num(missed))
+        count = len(table) // times
+        table, half, most = (part[: count * times].reshape(count, -1) for part in (table, half, most))
+        told = _at(told, slice(0, count * times, times))
+        used = np.flatnonzero(np.isfinite(table).any(axis=0))
+        names = [name.strip() for name in rates]
+        plain = [names[place % len(names)] for place in used]
+        groups = tuple(
+            f"{name} ({place // len(names) + 1})" if name in plain[:i] else name
+            for i, (name, place) in enumerate(zip(plain, used.tolist(), strict=True))
+        )
         for reason, lost in self.left_out.items():
             self.repair(f"{counted(lost, 'row')} {reason} {'was' if lost == 1 else 'were'} left out")
         return Log(
             format=self.form.name,
-            clock=clock.values[kept],
-            rates=table[0][:, used],
-            half=table[1][:, used],
-            process=process[kept],
-            groups=tuple(groups),
+            clock=told["clock"],
+            rates=table[:, used],
+            half=half[:, used],
+            process=told["process"].astype(np.int64),
+            groups=groups,
             unit=clock.unit,
-            epochs=clock.epochs[kept] if np.isfinite(clock.epochs[kept]).any() else None,
+            epochs=told["epoch"] if np.isfinite(told["epoch"]).any() else None,
             shift=self.form.shift,
             slack=self.slack if clock.unit == "update" else 0,
             settings=self.settings,
             repairs=tuple(self.repairs),
             counted=clock.counted,
-            averaged=self.form.style == "mean" or self._told("begin") is not None,
-            skipped=skipped[kept] if skipped is not None else None,
+            averaged=self.form.style == "mean" or "begin" in told,
+            skipped=told.get("skipped"),
             left_out=tuple((lost, reason) for reason, lost in self.left_out.items()),
             file=self.path,
             length=clock.length,
-            updates=None if clock.updates is None else clock.updates[kept],
-            most=table[2][:, used] if len(table) > 2 else None,
+            updates=told.get("updates"),
+            most=most[:, used] if unsure else None,
         )
 
 
-def floats(column: Column) -> Floats:
-    """Numbers, or texts of numbers, as float64; NaN for anything else."""
-    if (texts := _texts(column)) is not None:
-        return values_of(texts)
-    try:
-        if isinstance(column, np.ndarray) or set(map(type, column)) <= PLAIN:
-            array = np.array(column, np.float64)
-            array[np.isinf(array)] = np.nan
-            return array
-    except OverflowError:
-        pass
-    return np.array([_number(cell) for cell in column], np.float64)
-
-
-def _texts(column: Column) -> Texts | None:
-    """A column as texts, if any of it is text."""
-    if isinstance(column, np.ndarray):
-        return column.astype(np.bytes_) if column.dtype.kind == "S" else None
-    kinds = set(map(type, column))
-    if str not in kinds:
-        return None
-    return bytes_of(column if kinds == {str} else ["" if cell is None else str(cell) for cell in column])
-
-
-def _number(cell: Any) -> float:
-    try:
-        return float(cell) if type(cell) in (int, float) else np.nan
-    except OverflowError:
-        return np.nan
+def _at(columns: Mapping[str, NDArray[Any]], which: Any) -> dict[str, NDArray[Any]]:
+    return {name: column[which] for name, column in columns.items()}
 
 
 def counted(number: int, thing: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .log_formats import TextFormat
-from .precision import Cells, Floats
+from .log_formats import Format
+from .precision import Floats, cells_of, values_of
 from .regex_reader import Finder, settings_of
-from .rows import Rows, floats
+from .rows import Rows
 from .text_file import TextFile
 
 OFF = 2  # steps that a bar may be late or early
@@ -19,48 +21,52 @@ SUMMARY = re.compile(r"\{'train_runtime': [^{}\n]{1,1000}\}")
 SUMMED = re.compile(r"'(train_runtime|train_steps_per_second|epoch)': '?([0-9.]{1,20})'?[,}]")
 
 
-def read(source: TextFile, rows: Rows, form: TextFormat) -> None:
+def read(source: TextFile, rows: Rows, form: Format) -> None:
     """Add the rows of one file. Each rate belongs to the last training bar before it, give or take a step or two."""
     finder = Finder(form)
-    if "'learning_rate': '" in source.sample():  # version 5 prints rounded texts
+    if "'learning_rate': '" in source.sample:  # version 5 prints rounded texts
         rows.form = rows.form._replace(style=None)
-    bars, dicts, columns, decimals = [], [], [], 0
-    count = 0
+    bars, rates, epochs, place = list[tuple[str, str]](), list[str](), list[str](), list[int]()
     for piece in source.pieces():
         if summary := SUMMARY.search(piece):
             rows.settings |= {name: float(number) for name, number in SUMMED.findall(summary[0])}
-        if (found := finder.find(piece)) is None:
-            continue
-        number, total, rate, epoch = (found.columns[name] for name in ("update", "total", "rate", "epoch"))
-        bar, at = np.flatnonzero(number[0]), np.flatnonzero(rate[0])
-        step, steps = floats(number[1][bar]), floats(total[1][bar])
-        new = np.ones(bar.size, bool)
-        new[1:] = (step[1:] != step[:-1]) | (steps[1:] != steps[:-1])
-        bars.append(np.stack([bar[new] + count, step[new], steps[new]]))
-        cells = Cells.of(epoch[1][at])
-        decimals = max(decimals, int(-cells.last[np.isfinite(cells.values)].min(initial=0)))
-        dicts.append(np.stack([at + count, cells.values]))
-        columns.append(rate[1][at])
-        count += len(found.line)
-    if not dicts:
+        for match in chain.from_iterable(finder.lines(piece)):
+            if "rate" in match:
+                rates.append(match["rate"])
+                epochs.append(match.get("epoch", ""))
+                place.append(len(bars))
+            elif bars[-1:] != [(match["update"], match["total"])]:
+                bars.append((match["update"], match["total"]))
+    if not rates:
         return
-    order, steps, totals = np.concatenate(bars, axis=1)
-    place, epochs = np.concatenate(dicts, axis=1)
-    rows.settings |= settings_of(source.sample(), form)
-    update = _updates(rows, _steps(order, steps, totals, place), totals, epochs, 0.5 * 10.0**-decimals)
-    begin = 0
-    for column in columns:
-        if end := len(column):
-            part = slice(begin, begin + end)
-            rows.add({"learning_rate": column}, {"update": update[part], "epoch": epochs[part]})
-            begin += end
-    rows.epochs_last = True  # epochs of two decimals tell less than the number of the row
+    rows.settings |= settings_of(source.sample, form)
+    shown = cells_of(epochs)
+    half = 0.5 * 10.0 ** int(shown["last"].min(initial=0))
+    steps, totals = (values_of([bar[side] for bar in bars]) for side in (0, 1))
+    update = _updates(rows, _steps(steps, totals, np.array(place)), totals, shown["value"], half)
+    rows.add({"learning_rate": rates}, {"update": update.tolist(), "epoch": epochs})
+
+
+def _steps(steps: Floats, totals: Floats, place: NDArray[np.intp]) -> Floats:
+    """The step of the last training bar before each rate. place: how many bars are before it."""
+    nearest, training = place[place > 0] - 1, list[float]()
+    for total in np.unique(totals[nearest]):
+        shown = steps[nearest[totals[nearest] == total]]
+        # Bars of one training move on from rate to rate, which those of an evaluation do not.
+        if np.unique(shown).size * 2 > shown.size:
+            training.append(total)
+    kept = np.flatnonzero(np.isin(totals, training))
+    return np.append(np.nan, steps[kept])[np.searchsorted(kept, place)]
 
 
 def _updates(rows: Rows, update: Floats, totals: Floats, epochs: Floats, half: float) -> Floats:
     """The update of each rate: by its bar or, where bars are missing or late, by the epoch printed with it."""
     known = np.isfinite(update)
-    rows.settings |= _total(totals, int(np.nanmax(update)) if known.any() else epochs.size)
+    # The steps of the whole run are the most frequent total of a bar that is large enough.
+    least = np.nanmax(update) if known.any() else epochs.size
+    long, times = np.unique(totals[totals >= least], return_counts=True)
+    if long.size:
+        rows.settings["total_steps"] = int(long[np.argmax(times)])
     shown = known & (epochs > 0)
     # Bars are drawn at most every tenth of a second; where rates come faster, epochs times a constant disagree.
     per = float(np.median(update[shown] / epochs[shown])) if shown.any() else np.nan
@@ -84,17 +90,16 @@ def _updates(rows: Rows, update: Floats, totals: Floats, epochs: Floats, half: f
 
 def _updates_in_an_epoch(settings: dict[str, Any], update: Floats, epochs: Floats) -> float:
     """Updates per epoch, from what the run prints about itself or else from its last rows; NaN if neither tells."""
-    total = next(
-        (settings[key] for key in ("Total optimization steps", "total_steps", "max_steps") if key in settings), None
-    )
-    length = next((settings[key] for key in ("Num Epochs", "num_train_epochs") if key in settings), None)
+    totals = [settings[key] for key in ("Total optimization steps", "total_steps", "max_steps") if key in settings]
+    lengths = [settings[key] for key in ("Num Epochs", "num_train_epochs") if key in settings]
     last, over = float(np.nanmax(epochs, initial=0)), settings.get("epoch")
-    if isinstance(total, int) and total > 0 and isinstance(over, float) and over >= last > 0:
-        return total / (round(over) if abs(over - round(over)) <= 0.01 else over)
-    if isinstance(total, int) and total > 0 and isinstance(length, int | float) and length >= last - 0.01 > 0:
-        return total / length
-    if isinstance(total, int) and total > 0 and last > 0.9 and abs(last - round(last)) <= 0.01:
-        return total / round(last)  # the last row of a whole training is at a whole epoch
+    if totals and isinstance(totals[0], int) and totals[0] > 0:
+        if isinstance(over, float) and over >= last > 0:
+            return totals[0] / (round(over) if abs(over - round(over)) <= 0.01 else over)
+        if lengths and isinstance(lengths[0], int | float) and lengths[0] >= last - 0.01 > 0:
+            return totals[0] / lengths[0]
+        if last > 0.9 and abs(last - round(last)) <= 0.01:
+            return totals[0] / round(last)  # the last row of a whole training is at a whole epoch
     if "train_runtime" in settings and last > 0:
         # Steps per second have three decimals, and after the last row there may be fewer steps than between two.
         speed = settings.get("train_steps_per_second", 0.0)
@@ -112,26 +117,3 @@ def _every(least: Floats, most: Floats) -> int:
     number = np.arange(1.0, least.size + 1)
     first, last = int(np.ceil(np.max(least / number) - 1e-9)), int(np.floor(np.min(most / number) + 1e-9))
     return first if 1 <= first == last <= MOST_EVERY else 0
-
-
-def _steps(order: Floats, steps: Floats, totals: Floats, place: Floats) -> Floats:
-    """The step of the last bar of the training before each place."""
-    last = np.searchsorted(order, place) - 1
-    nearest = last[last >= 0]
-    training = [total for total in np.unique(totals[nearest]) if _is_training(steps[nearest[totals[nearest] == total]])]
-    kept = np.flatnonzero(np.isin(totals, training))
-    if not kept.size:
-        return np.full(place.size, np.nan)
-    before = np.searchsorted(order[kept], place) - 1
-    return np.where(before >= 0, steps[kept[np.maximum(before, 0)]], np.nan)
-
-
-def _is_training(steps: Floats) -> bool:
-    """Whether bars of one total move on from rate to rate, which those of an evaluation do not."""
-    return bool(np.unique(steps).size * 2 > steps.size)
-
-
-def _total(totals: Floats, count: int) -> dict[str, Any]:
-    """The steps of the whole run: the most frequent total of a bar that is large enough."""
-    kept, times = np.unique(totals[totals >= count], return_counts=True)
-    return {"total_steps": int(kept[np.argmax(times)])} if kept.size else {}
