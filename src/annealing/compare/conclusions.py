@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 from ..convex_bound import pairs_in_order
 from .serialize import points, ratio, result, with_ends
@@ -13,25 +12,14 @@ from .table import Line, Table
 from .tuning import dropped
 
 UNTUNED = "No learning rate was tuned here: other peaks may give another order."
-
-
-class Compared(NamedTuple):
-    """One comparison in words: of what, the difference and how it is written, and the chance of it if nothing differs.
-
-    A ratio of epochs has no such chance, and is judged by whether its interval leaves out 1.
-    """
-
-    name: str
-    difference: Interval
-    written: str
-    chance: float | None
+Difference = tuple[str, Interval | None, float | None]  # of what, from something else, and the p value
 
 
 def error_title(table: Table) -> str:
     """What is compared."""
     if table.test_images is not None:
         return f"Error, % of {table.test_images:,} test images"
-    name = table.metric.replace("_", " ").capitalize()
+    name = table.name.capitalize()
     return name if table.metric == "error" else f"{name} ({table.better}er is better)"
 
 
@@ -51,35 +39,33 @@ def of_seeds(table: Table) -> str:
 def answer(table: Table) -> str:
     """One sentence that answers the question that a comparison asks."""
     best, base = table.ranked[0], table.line(table.baseline)
-    title, name = _quoted(base.title), table.metric.replace("_", " ")
-    extreme = "lowest" if table.better == "low" else "highest"
+    title, error = _quoted(base.title), f"{points(base.error)}{table.unit}"
     if len(table.lines) == 1:
-        error = f"{points(base.error)}{table.unit}"
-        return f"{title} ends at {_article(name)} {name} of {error}; it was compared with nothing."
+        article = "an" if table.name[0] in "aeiou" else "a"
+        return f"{title} ends at {article} {table.name} of {error}; it was compared with nothing."
     if table.seeds == 1:
+        extreme = "lowest" if table.better == "low" else "highest"
         return (
-            f"One seed cannot tell a difference from chance: the {extreme} {name} is {points(best.error)}{table.unit}, "
-            f"of {_quoted(best.title)}; the baseline {title} has {points(base.error)}{table.unit}."
+            f"One seed cannot tell a difference from chance: the {extreme} {table.name} is {points(best.error)}"
+            f"{table.unit}, of {_quoted(best.title)}; the baseline {title} has {error}."
         )
-    compared = [line for line in table.ranked if line.key != table.baseline]
-    better = [line for line in compared if line.verdict == "better"]
-    worse = sum(line.verdict == "worse" for line in compared)
+    others = [line for line in table.ranked if line is not base]
+    better = [_with_less(line) for line in others if line.verdict == "better"]
+    worse = sum(line.verdict == "worse" for line in others)
     tuned = f"tuned {table.tuned['argument']}, " if table.tuned else ""
     setting = f"With {tuned}{base.epochs:.4g} epochs and {table.seeds} seeds"
-    rest = f"; {worse} of {len(compared)} {'is' if worse == 1 else 'are'} significantly worse" if worse else ""
+    rest = f"; {worse} of {len(others)} {_are(worse)} significantly worse" if worse else ""
     if better:
-        listed = " and ".join(filter(None, [", ".join(map(_with_less, better[:-1])), _with_less(better[-1])]))
-        verb = "is" if len(better) == 1 else "are"
-        return f"{setting}, {listed} {verb} significantly better than the baseline {title}{rest}."
-    first = compared[0]
+        listed = " and ".join(filter(None, [", ".join(better[:-1]), better[-1]]))
+        return f"{setting}, {listed} {_are(len(better))} significantly better than the baseline {title}{rest}."
+    unit = "" if table.test_images is None else " points"
     return (
         f"{setting}, no schedule is significantly better than the baseline {title}; the best of the others is "
-        f"{_with_less(first, table)}{rest}."
+        f"{_with_less(others[0], unit)}{rest}."
     )
 
 
-def _with_less(line: Line, table: Table | None = None) -> str:
-    unit = " points" if table is not None and table.test_images is not None else ""
+def _with_less(line: Line, unit: str = "") -> str:
     return f"{_quoted(line.title)} (difference {points(line.less_baseline, signed=True)}{unit})"
 
 
@@ -103,14 +89,16 @@ def _finished(table: Table) -> str:
     )
 
 
+def _diverged(table: Table) -> str:
+    cases = [f"{_quoted(line.title)} with seed {seed}" for line in table.lines for seed in line.diverged]
+    counted = f"the worst {table.name} of all" if table.test_images is None else "an error of 100 %"
+    return _paragraph(f"Diverged, and counted as {counted} from there on", ", ".join(cases))
+
+
 def _errors(table: Table) -> str:
-    compared = [
-        Compared(_quoted(line.title), line.less_baseline, points(line.less_baseline, True), line.baseline_p_value)
-        for line in table.lines
-        if line.less_baseline
-    ]
+    less = [(_quoted(line.title), line.less_baseline, line.baseline_p_value) for line in table.lines]
     title = _quoted(table.line(table.baseline).title)
-    return f"Difference from the baseline, {title}: {_listed(table, compared)}." if compared else ""
+    return _paragraph(f"Difference from the baseline, {title}", _significance(table, less))
 
 
 def _test(table: Table) -> str:
@@ -125,7 +113,6 @@ def _test(table: Table) -> str:
 
 
 def _level(table: Table) -> str:
-    title = table.line(table.baseline).title
     plain = any(line.kind in ("step decay", "constant") for line in table.lines)
     window = min(WINDOW, max(1, int(table.budget)))
     hindsight = (
@@ -133,9 +120,91 @@ def _level(table: Table) -> str:
         f"whose mean with the {window - 1} before it is at the level."
     )
     return (
-        f"The level, {result(table.level)}{table.unit}, is the median over the seeds of the mean {_name(table)} of "
-        f"{_quoted(title)} in its last {window} epochs. A schedule that comes down reaches it at the end of a cycle, "
-        f"where its model is the one to keep.{hindsight if plain and window > 1 else ''}"
+        f"The level, {result(table.level)}{table.unit}, is the median over the seeds of the mean {table.name} of "
+        f"{_quoted(table.line(table.baseline).title)} in its last {window} epochs. A schedule that comes down reaches "
+        f"it at the end of a cycle, where its model is the one to keep.{hindsight if plain and window > 1 else ''}"
+    )
+
+
+def _earlier(table: Table) -> list[str]:
+    """The first part of the paper's claim: fewer epochs than the baseline takes."""
+    restarting = [line for line in table.lines if line.restarts and line.key != table.baseline]
+    if not restarting:
+        return []
+
+    def ratios(name: str, budget: float) -> str:
+        """A ratio has no p value: it is judged by whether its interval leaves out 1."""
+        found = []
+        for line in restarting:
+            value, least = getattr(line, name), budget / line.epochs
+            written = with_ends(value, lambda end, least=least: ratio(end, least))  # type: ignore[misc]
+            said = ("fewer epochs" if value.middle > 1 else "more epochs") if value.beside(1) else ""
+            found.append((said, f"{_quoted(line.title)} ratio {written}"))
+        return _grouped(found, ["more epochs", "fewer epochs"], "no clear difference")
+
+    ways = f"(a) against its {table.budget:.4g} epochs, {ratios('speed_up', table.budget)}"
+    if table.hindsight < table.budget:
+        ways += f"; (b) against the {table.hindsight:.4g} after which it could have been stopped, "
+        ways += ratios("hindsight_speed_up", table.hindsight)
+    title = _quoted(table.line(table.baseline).title)
+    paragraphs = [f"Epochs that restarts need to reach the level of {title}: {ways}."]
+    if table.test_images is not None:
+        paragraphs.append(f"At a level {EASED} points higher: (a) {ratios('eased_speed_up', table.budget)}.")
+    return paragraphs
+
+
+def _matched(table: Table) -> str:
+    """The second part of the claim: against a decay matched to the same number of epochs."""
+    less = [(_quoted(line.title), line.less_cosine, line.cosine_p_value) for line in table.lines if line.restarts]
+    return _paragraph("Restarts against a cosine of the same length", _significance(table, less))
+
+
+def _anytime(table: Table) -> str:
+    """What a user has on average who may have to stop at any moment."""
+    less = [(_quoted(line.title), line.anytime_less_baseline, line.anytime_p_value) for line in table.lines]
+    return _paragraph(
+        "If training may be stopped at any moment after the first cycle, a schedule with restarts has the model from "
+        "the end of its last cycle, and the baseline its latest. Difference from the baseline, averaged over the "
+        "logarithm of the epochs",
+        _significance(table, less),
+    )
+
+
+def _run_ends(table: Table) -> list[str]:
+    """What a user has who stops at the end of a cycle, against what they would have had otherwise."""
+    others = {
+        "the baseline at the same epoch": [(end.less_baseline, end.baseline_p_value) for end in table.run_ends],
+        "a step decay of the same length": [(end.less_step, end.step_p_value) for end in table.run_ends],
+        "a cosine of the same length": [(end.less_cosine, end.cosine_p_value) for end in table.run_ends],
+    }
+    names = {"worse": "significantly worse", "better": "significantly better", "": "no significant difference"}
+    found = []
+    for other, differences in others.items():
+        said = [table.verdict(*difference) for difference in differences if difference[0]]
+        counts = [f"{name} at {said.count(word)} of {len(said)}" for word, name in names.items() if word in said]
+        found.append(_paragraph(f"At the ends of cycles, against {other}", ", ".join(counts)))
+    return found
+
+
+def _together(table: Table) -> str:
+    """The ensembles, at the end of each schedule's last cycle."""
+    less = [
+        (f"{end.models} of {_quoted(table.line(key).title)}", end.less_single, end.single_p_value)
+        for key, end in {end.key: end for end in table.run_ends}.items()
+    ]
+    subject = "The last models averaged, against the last alone, from the same training"
+    return _paragraph(subject, _significance(table, less))
+
+
+def _predicted(table: Table) -> str:
+    """How well theory had foreseen the order."""
+    known = [(line.bound, table.sign * line.error.middle) for line in table.lines if line.bound is not None]
+    right, pairs = pairs_in_order([bound for bound, _ in known], [error for _, error in known])
+    if len(known) < 3 or not pairs:
+        return ""
+    return (
+        f"The bound of convex theory, which needs no training, has the order of {right} of {pairs} pairs right, of the "
+        f"{len(known)} schedules that are as long as the baseline."
     )
 
 
@@ -146,160 +215,8 @@ def _cut(table: Table) -> str:
         for line in table.lines
         if line.restarts and line.kept_at < line.epochs
     ]
-    return (
-        f"Trained past the end of the last completed cycle, which gives no model to keep: {', '.join(cut)}."
-        if cut
-        else ""
-    )
-
-
-def _earlier(table: Table) -> list[str]:
-    """The first part of the paper's claim: fewer epochs than the baseline takes."""
-    restarting = [line for line in table.lines if line.restarts and line.key != table.baseline]
-    title = _quoted(table.line(table.baseline).title)
-    if not restarting:
-        return []
-
-    def listed(name: str, most: float) -> str:
-        compared = []
-        for line in restarting:
-            value, least = getattr(line, name), most / line.epochs
-            written = with_ends(value, lambda found, least=least: ratio(found, least))  # type: ignore[misc]
-            compared.append(Compared(_quoted(line.title), value, f"ratio {written}", None))
-        return _listed(table, compared)
-
-    parts = [f"(a) against its {table.budget:.4g} epochs, {listed('speed_up', table.budget)}"]
-    if table.hindsight < table.budget:
-        parts.append(
-            f"(b) against the {table.hindsight:.4g} after which it could have been stopped, "
-            f"{listed('hindsight_speed_up', table.hindsight)}"
-        )
-    paragraphs = [f"Epochs that restarts need to reach the level of {title}: {'; '.join(parts)}."]
-    if restarting[0].eased_speed_up is not None:
-        paragraphs.append(f"At a level {EASED} points higher: (a) {listed('eased_speed_up', table.budget)}.")
-    return paragraphs
-
-
-def _matched(table: Table) -> str:
-    """The second part of the claim: against a decay matched to the same number of epochs."""
-    compared = [
-        Compared(_quoted(line.title), line.less_cosine, points(line.less_cosine, True), line.cosine_p_value)
-        for line in table.lines
-        if line.restarts and line.less_cosine
-    ]
-    return f"Restarts against a cosine of the same length: {_listed(table, compared)}." if compared else ""
-
-
-def _anytime(table: Table) -> str:
-    """What a user has on average who may have to stop at any moment."""
-    compared = [
-        Compared(
-            _quoted(line.title),
-            line.anytime_less_baseline,
-            points(line.anytime_less_baseline, True),
-            line.anytime_p_value,
-        )
-        for line in table.lines
-        if line.anytime_less_baseline
-    ]
-    if not compared:
-        return ""
-    return (
-        "If training may be stopped at any moment after the first cycle, a schedule with restarts has the model from "
-        "the end of its last cycle, and the baseline its latest. Difference from the baseline, averaged over the "
-        f"logarithm of the epochs: {_listed(table, compared)}."
-    )
-
-
-def _run_ends(table: Table) -> list[str]:
-    """What a user has who stops at the end of a cycle, against what they would have had otherwise."""
-    others = {
-        "the baseline at the same epoch": "baseline",
-        "a step decay of the same length": "step",
-        "a cosine of the same length": "cosine",
-    }
-    found = []
-    for other, name in others.items():
-        said = [
-            table.verdict(getattr(end, f"less_{name}"), getattr(end, f"{name}_p_value"))
-            for end in table.run_ends
-            if getattr(end, f"less_{name}")
-        ]
-        if said:
-            names = {
-                "worse": "significantly worse at",
-                "better": "significantly better at",
-                "": "no significant difference at",
-            }
-            counts = [f"{words} {said.count(word)} of {len(said)}" for word, words in names.items() if said.count(word)]
-            found.append(f"At the ends of cycles, against {other}: {', '.join(counts)}.")
-    return found
-
-
-def _together(table: Table) -> str:
-    """The ensembles, at the end of each schedule's last cycle."""
-    last = {end.key: end for end in table.run_ends}
-    compared = [
-        Compared(
-            f"{end.models} of {_quoted(table.line(key).title)}",
-            end.less_single,
-            points(end.less_single, True),
-            end.single_p_value,
-        )
-        for key, end in last.items()
-        if end.less_single
-    ]
-    if not compared:
-        return ""
-    return f"The last models averaged, against the last alone, from the same training: {_listed(table, compared)}."
-
-
-def _predicted(table: Table) -> str:
-    """How well theory had foreseen the order."""
-    known = [(line.bound, line.error.middle) for line in table.lines if line.bound is not None]
-    if len(known) < 3:
-        return ""
-    sign = 1 if table.better == "low" else -1
-    right, pairs = pairs_in_order([bound for bound, _ in known], [sign * error for _, error in known])
-    return (
-        f"The bound of convex theory, which needs no training, has the order of {right} of {pairs} pairs right, of the "
-        f"{len(known)} schedules that are as long as the baseline."
-        if pairs
-        else ""
-    )
-
-
-def _listed(table: Table, compared: Sequence[Compared]) -> str:
-    """Which comparisons are significant and which are not."""
-    ratios = all(one.chance is None for one in compared)
-    groups: dict[str, list[str]] = {"more epochs": [], "fewer epochs": []} if ratios else {"worse": [], "better": []}
-    unsure = 0
-    for one in compared:
-        said = table.verdict(one.difference, one.chance)
-        if ratios and one.difference.beside(1):
-            said = "fewer epochs" if one.difference.middle > 1 else "more epochs"
-        if said:
-            groups[said].append(f"{one.name} {one.written}")
-        else:
-            unsure += 1
-    adverb = "" if ratios else "significantly "
-    sure = [f"{adverb}{name}: {', '.join(names)}" for name, names in groups.items() if names]
-    nothing = "no clear difference" if ratios else "no significant difference"
-    number = f" {unsure}" if unsure > 1 else ""
-    others = (
-        f" for the other{number}"
-        if sure
-        else f" for any of the{number}"
-        if number
-        else f": {compared[0].name} {compared[0].written}"
-    )
-    return "; ".join([*sure, *([f"{nothing}{others}"] if unsure else [])])
-
-
-def _diverged(table: Table) -> str:
-    cases = [f"{_quoted(line.title)} with seed {seed}" for line in table.lines for seed in line.diverged]
-    counted = f"the worst {_name(table)} of all" if table.test_images is None else "an error of 100 %"
-    return f"Diverged, and counted as {counted} from there on: {', '.join(cases)}." if cases else ""
+    subject = "Trained past the end of the last completed cycle, which gives no model to keep"
+    return _paragraph(subject, ", ".join(cut))
 
 
 def _seeds(table: Table) -> str:
@@ -325,21 +242,12 @@ def _images(table: Table) -> str:
         f"images gives an error of {table.level:.2f} % a standard error of {deviation:.2f} points; more seeds will not "
         "reduce this."
     )
-    less = [
-        (difference, chance)
-        for line in table.lines
-        for difference, chance in (
-            (line.less_baseline, line.baseline_p_value),
-            (line.less_cosine, line.cosine_p_value),
-        )
-        if line.restarts and difference
-    ]
-    clear = [
-        difference
-        for difference, chance in less
-        if table.verdict(difference, chance) and abs(difference.middle) >= 2 * deviation
-    ]
-    if not less:
+    restarting = [line for line in table.lines if line.restarts]
+    less = [(line.less_baseline, line.baseline_p_value) for line in restarting]
+    less += [(line.less_cosine, line.cosine_p_value) for line in restarting]
+    known = [(difference, chance) for difference, chance in less if difference]
+    clear = sum(bool(table.verdict(*one)) and abs(one[0].middle) >= 2 * deviation for one in known)
+    if not known:
         return said
     if not clear:
         return (
@@ -347,8 +255,8 @@ def _images(table: Table) -> str:
             "evidence for or against restarts on other images."
         )
     return (
-        f"{said} Of {len(less)} differences of schedules with restarts, {len(clear)} "
-        f"{'is' if len(clear) == 1 else 'are'} significant and at least twice as large as that."
+        f"{said} Of {len(known)} differences of schedules with restarts, {clear} {_are(clear)} significant and at "
+        "least twice as large as that."
     )
 
 
@@ -361,10 +269,8 @@ def _tuned(table: Table) -> str:
     for line in (line for line in table.lines if line.key in chosen):
         results = table.tuned["results"][line.key]
         tried = [f"{result(measured)}{table.unit} at {value:g}" for value, measured in results]
-        tried += [
-            f"{value:g} dropped after {epochs:g} epoch{'' if epochs == 1 else 's'}"
-            for value, epochs in less[line.key].items()
-        ]
+        for value, epochs in less[line.key].items():
+            tried.append(f"{value:g} dropped after {epochs:g} epoch{'' if epochs == 1 else 's'}")
         found.append(f"{chosen[line.key]:g} for {_quoted(line.title)} ({', '.join(tried)})")
         values = [*(value for value, _ in results), *less[line.key]]
         if chosen[line.key] in (min(values), max(values)):
@@ -373,16 +279,39 @@ def _tuned(table: Table) -> str:
     return f"{name} was tuned for each schedule on data held out of training: {'; '.join(found)}.{edge}"
 
 
-def _name(table: Table) -> str:
-    return table.metric.replace("_", " ")
+def _significance(table: Table, differences: Iterable[Difference]) -> str:
+    """Which of the differences that are known are significant and which are not."""
+    found = []
+    for name, difference, chance in differences:
+        if difference:
+            said = table.verdict(difference, chance)
+            found.append((said and f"significantly {said}", f"{name} {points(difference, signed=True)}"))
+    return _grouped(found, ["significantly worse", "significantly better"], "no significant difference")
 
 
-def _article(name: str) -> str:
-    return "an" if name[0] in "aeiou" else "a"
+def _grouped(found: Sequence[tuple[str, str]], groups: Sequence[str], nothing: str) -> str:
+    """What belongs to each group; the others, whose group is an empty text, are counted."""
+    members = {group: [text for said, text in found if said == group] for group in groups}
+    parts = [f"{group}: {', '.join(texts)}" for group, texts in members.items() if texts]
+    unsure = [text for said, text in found if not said]
+    number = f" {len(unsure)}" if len(unsure) > 1 else ""
+    if unsure and parts:
+        parts.append(f"{nothing} for the other{number}")
+    elif unsure:
+        parts.append(f"{nothing} for any of the{number}" if number else f"{nothing}: {unsure[0]}")
+    return "; ".join(parts)
+
+
+def _paragraph(subject: str, said: str) -> str:
+    return f"{subject}: {said}." if said else ""
 
 
 def _count(number: int, name: str) -> str:
     return f"{number} {name}{'' if number == 1 else 's'}"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _quoted(title: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Context, Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -79,29 +79,20 @@ def p_value(differences: Sequence[float] | Array, grid: float = 0.0) -> float | 
     return float(f"{chance:.3g}")
 
 
-def corrected(values: Sequence[float]) -> list[float]:
-    """P values corrected for their number by Holm's step-down method.
+def corrected(values: Sequence[float | None]) -> list[float | None]:
+    """P values, where there are any, corrected for their number by Holm's step-down method.
 
     At most 5 % of tables in which nothing differs then have any difference that is called significant.
 
     >>> corrected([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
-    found, least = [1.0] * len(values), 0.0
-    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
-        least = max(least, min(1.0, values[index] * (len(values) - rank)))
+    found, least = [*values], 0.0
+    known = sorted((value, index) for index, value in enumerate(values) if value is not None)
+    for rank, (value, index) in enumerate(known):
+        least = max(least, min(1.0, value * (len(known) - rank)))
         found[index] = least
     return found
-
-
-def corrected_columns(rows: list[Any], *names: str) -> list[Any]:
-    """Rows whose p values, in the field NAME_p_value, are corrected for how many there are in each such column."""
-    for name in (f"{name}_p_value" for name in names):
-        known = [index for index, row in enumerate(rows) if getattr(row, name) is not None]
-        values = corrected([getattr(rows[index], name) for index in known])
-        for index, value in zip(known, values, strict=True):
-            rows[index] = replace(rows[index], **{name: value})
-    return rows
 
 
 @dataclass(frozen=True)
@@ -113,7 +104,7 @@ class ErrorCurve:
 
     def at(self, times: Sequence[float] | Array) -> ErrorCurve:
         """The curve at some of its times."""
-        columns = [int(np.flatnonzero(self.times == time)[0]) for time in times]
+        columns = np.searchsorted(self.times, times)
         return ErrorCurve(self.times[columns], self.errors[:, columns])
 
     def whole_epochs(self) -> ErrorCurve:
@@ -169,13 +160,8 @@ def first_reached(curve: ErrorCurve, final: Array) -> Interval:
     """
     # level and curve are resampled together, since both belong to the same seeds
     found = _interval(final, lambda index, axis=-1: np.minimum(_first(curve, index, final), NEVER))
-
-    def within(time: float) -> float:
-        return time if time <= curve.times[-1] else math.inf
-
-    if found.low is None or found.high is None:
-        return Interval(within(found.middle), None, None)
-    return Interval(within(found.middle), within(found.low), within(found.high))
+    last = curve.times[-1]
+    return Interval(*(end if end is None or end <= last else math.inf for end in found))  # type: ignore[arg-type]
 
 
 def speed_up(reference: ErrorCurve, curve: ErrorCurve, final: Array) -> Interval:

@@ -17,7 +17,7 @@ from .statistics import (
     Array,
     ErrorCurve,
     Interval,
-    corrected_columns,
+    corrected,
     first_reached,
     median_interval,
     p_value,
@@ -133,10 +133,19 @@ class Table:
         return next(line for line in self.lines if line.key == key)
 
     @property
+    def name(self) -> str:
+        """What an "error" is called in prose."""
+        return self.metric.replace("_", " ")
+
+    @property
+    def sign(self) -> int:
+        """What makes the less the better of every metric."""
+        return 1 if self.better == "low" else -1
+
+    @property
     def ranked(self) -> list[Line]:
         """The lines, the best result first."""
-        sign = 1 if self.better == "low" else -1
-        return sorted(self.lines, key=lambda line: sign * line.error.middle)
+        return sorted(self.lines, key=lambda line: self.sign * line.error.middle)
 
     @property
     def unit(self) -> str:
@@ -147,7 +156,7 @@ class Table:
         """ "better" or "worse" where a difference is significant, else nothing."""
         if difference is None or chance is None or chance >= SIGNIFICANT or not difference.middle:
             return ""
-        return "worse" if (difference.middle > 0) == (self.better == "low") else "better"
+        return "worse" if self.sign * difference.middle > 0 else "better"
 
     def plain(self) -> dict[str, Any]:
         """The table as dictionaries, lists, text and numbers."""
@@ -168,7 +177,23 @@ def curves(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> di
     if experiment.task.test_images is None:
         found = (sign * row.wrong for rows in records.values() for row in rows if not row.diverged)
         worst = max(found, default=sign * worst)
-    return {arm.key: _curve(experiment, arm, records, worst) for arm in experiment.arms}
+    drawn = {}
+    for arm in experiment.arms:
+        source = experiment.sources[arm.key]
+        marks = [mark for mark in experiment.marks(source) if mark <= experiment.updates(arm)]
+        errors = []
+        for seed in experiment.seeds:
+            rows = records[Trial(source, seed)]
+            wrong = {row.step: sign * row.wrong for row in rows if not row.diverged}
+            errors.append([wrong.get(mark, worst) for mark in marks])
+        drawn[arm.key] = ErrorCurve(np.array(marks) / experiment.updates_per_epoch, np.array(errors, float))
+    return drawn
+
+
+def recommended(experiment: Experiment, arm: Arm, curve: ErrorCurve) -> ErrorCurve:
+    """The curve of a schedule at the models to keep: those at the ends of its cycles, else the last."""
+    kept = experiment.kept(arm) or (experiment.updates(arm),)
+    return curve.at(np.array(kept) / experiment.updates_per_epoch)
 
 
 def scale(experiment: Experiment) -> float:
@@ -199,60 +224,72 @@ def tabulate(
     experiment of these seeds.
     """
     parts = [(experiment, [*experiment.arms]), *((part, [part.arm(key)]) for key, part in (fewer or {}).items())]
-    found = [_results(part, arms, records, models or {}) for part, arms in parts]
-    trailing = curves(experiment, records)[experiment.baseline].whole_epochs().trailing()
-    final = trailing.errors[:, -1]
-    covered = len({trial for part, _ in parts for trial in part.trials()})
+    found = [(_Results(part, records, models or {}), arms) for part, arms in parts]
+    lines = [results.line(arm) for results, arms in found for arm in arms]
+    run_ends = [end for results, arms in found for arm in arms for end in results.run_ends(arm)]
+    whole, covered = found[0][0], len({trial for part, _ in parts for trial in part.trials()})
     table = Table(
         baseline=experiment.baseline,
-        level=scale(experiment) * float(np.median(final)),
+        level=whole.unit * float(np.median(whole.final)),
         budget=float(experiment.arm(experiment.baseline).epochs),
-        hindsight=first_reached(trailing, final).middle,
+        hindsight=first_reached(whole.trailing, whole.final).middle,
         seeds=len(experiment.seeds),
         test_images=experiment.task.test_images,
         finished=covered,
         trials=trials or covered,
         # corrected for all comparisons of the table together
-        lines=corrected_columns([line for lines, _ in found for line in lines], "baseline", "cosine", "anytime"),
-        run_ends=corrected_columns([end for _, ends in found for end in ends], "baseline", "step", "cosine", "single"),
+        lines=_corrected(lines, "baseline", "cosine", "anytime"),
+        run_ends=_corrected(run_ends, "baseline", "step", "cosine", "single"),
         metric=experiment.task.metric,
         better=experiment.task.better,
     )
     return replace(table, lines=[_judged(table, line) for line in table.lines])
 
 
-def _results(
-    experiment: Experiment,
-    arms: Sequence[Arm],
-    records: Mapping[Trial, Sequence[Row]],
-    models: Mapping[Trial, Mapping[str, Any]],
-) -> tuple[list[Line], list[RunEnd]]:
-    """Some schedules of an experiment, and the ends of their cycles; p values are not corrected yet."""
-    unit = scale(experiment)
-    drawn = curves(experiment, records)
-    trailing = drawn[experiment.baseline].whole_epochs().trailing()
-    final = trailing.errors[:, -1]
-    # the baseline is at its own level at its end by definition, whatever its last epoch happened to be
-    budget = ErrorCurve(drawn[experiment.baseline].times[-1:], trailing.errors[:, -1:])
-    recommended = {arm.key: _recommended(experiment, arm, drawn[arm.key]) for arm in experiment.arms}
-    # a level within the noise of the baseline is reached late by luck alone; an easier one shows that
-    eased = None if experiment.task.test_images is None else final + EASED / unit
-    latest = recommended if experiment.kept(experiment.arm(experiment.baseline)) else drawn
+def _judged(table: Table, line: Line) -> Line:
+    if line.baseline_p_value is None:
+        return line
+    said = table.verdict(line.less_baseline, line.baseline_p_value)
+    return replace(line, verdict=said or "no significant difference")
 
-    def line(arm: Arm) -> Line:
-        own = recommended[arm.key]
+
+def _corrected(rows: list[Any], *names: str) -> list[Any]:
+    """Rows whose p values, in the field NAME_p_value, are corrected for how many there are in each such column."""
+    for name in (f"{name}_p_value" for name in names):
+        values = corrected([getattr(row, name) for row in rows])
+        rows = [replace(row, **{name: value}) for row, value in zip(rows, values, strict=True)]
+    return rows
+
+
+class _Results:
+    """The results of an experiment, or of the part that is finished for some seeds; p values are not corrected yet."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        records: Mapping[Trial, Sequence[Row]],
+        models: Mapping[Trial, Mapping[str, Any]],
+    ) -> None:
+        self.experiment, self.records, self.models = experiment, records, models
+        self.unit = scale(experiment)
+        self.drawn = curves(experiment, records)
+        self.kept = {arm.key: recommended(experiment, arm, self.drawn[arm.key]) for arm in experiment.arms}
+        self.trailing = self.drawn[experiment.baseline].whole_epochs().trailing()
+        self.final = self.trailing.errors[:, -1]
+
+    def line(self, arm: Arm) -> Line:
+        """The result of one schedule."""
+        experiment, own = self.experiment, self.kept[arm.key]
+        # the baseline is at its own level at its end by definition, whatever its last epoch happened to be
+        budget = ErrorCurve(self.drawn[experiment.baseline].times[-1:], self.trailing.errors[:, -1:])
         committed = budget if arm.key == experiment.baseline else own
-        stopped = own if experiment.kept(arm) else drawn[arm.key].whole_epochs().trailing()
+        stopped = own if experiment.kept(arm) else self.drawn[arm.key].whole_epochs().trailing()
+        # a level within the noise of the baseline is reached late by luck alone; an easier one shows that
+        eased = None if experiment.task.test_images is None else self.final + EASED / self.unit
         kept_at = float(own.times[-1])
-        cosine = _control(experiment, recommended, "cosine", kept_at)
-        cosine = None if arm.key == cosine or arm.kind == "cosine" else cosine
-        anytime = _anytime(own, latest[experiment.baseline], arm, unit)
-
-        def less(other: str | None) -> tuple[Interval | None, float | None]:
-            there = None if other in (None, arm.key) else recommended[other or ""].errors[:, -1]
-            return _difference(experiment, own.errors[:, -1], there)
-
-        less_baseline, less_cosine = less(experiment.baseline), less(cosine)
+        cosine = None if arm.kind == "cosine" else self._control("cosine", kept_at)
+        baseline = None if arm.key == experiment.baseline else experiment.baseline
+        last = {seed: self.records[Trial(experiment.sources[arm.key], seed)][-1] for seed in experiment.seeds}
         return Line(
             key=arm.key,
             title=arm.title,
@@ -263,131 +300,91 @@ def _results(
             restarts=len(own.times) > 1,
             epochs=float(arm.epochs),
             kept_at=kept_at,
-            error=median_interval(unit * own.errors[:, -1]),
-            less_baseline=less_baseline[0],
+            error=median_interval(self.unit * own.errors[:, -1]),
             cosine=cosine,
-            less_cosine=less_cosine[0],
-            reached=first_reached(committed, final),
-            speed_up=speed_up(budget, committed, final),
-            hindsight=first_reached(stopped, final),
-            hindsight_speed_up=speed_up(trailing, stopped, final),
+            reached=first_reached(committed, self.final),
+            speed_up=speed_up(budget, committed, self.final),
+            hindsight=first_reached(stopped, self.final),
+            hindsight_speed_up=speed_up(self.trailing, stopped, self.final),
             eased=None if eased is None else first_reached(committed, eased),
             eased_speed_up=None if eased is None else speed_up(budget, committed, eased),
-            anytime=anytime[0],
-            anytime_less_baseline=anytime[1],
-            diverged=_diverged(experiment, arm, records),
+            diverged=[seed for seed, row in last.items() if row.diverged and row.step <= experiment.updates(arm)],
             kind=arm.kind,
             seeds=len(experiment.seeds),
-            baseline_p_value=less_baseline[1],
-            cosine_p_value=less_cosine[1],
-            anytime_p_value=anytime[2],
+            **self._less("baseline", own.errors[:, -1], self._last(baseline)),
+            **self._less("cosine", own.errors[:, -1], self._last(cosine)),
+            **self._anytime(arm),
         )
 
-    restarting = [arm for arm in arms if len(experiment.kept(arm)) > 1]
-    ends = [end for arm in restarting for end in _run_ends(experiment, arm, drawn, recommended, models)]
-    return list(map(line, arms)), ends
+    def run_ends(self, arm: Arm) -> Iterator[RunEnd]:
+        """What stands beside a schedule at the ends of its cycles; nothing for one without restarts."""
+        experiment, own = self.experiment, self.kept[arm.key]
+        baseline, updates = self.drawn[experiment.baseline], experiment.kept(arm)
+        for column, (epoch, update) in enumerate(zip(own.times.tolist(), updates, strict=True)) if updates[1:] else ():
+            here = own.errors[:, column]
+            then = None
+            if epoch in baseline.times and arm.key != experiment.baseline:
+                then = baseline.at([epoch]).errors[:, 0]
+            step, cosine = self._control("step decay", epoch, arm), self._control("cosine", epoch, arm)
+            models, together = self._together(arm, update)
+            yield RunEnd(
+                key=arm.key,
+                epoch=epoch,
+                error=median_interval(self.unit * here),
+                step=step,
+                cosine=cosine,
+                models=models,
+                together=None if together is None else median_interval(self.unit * together),
+                **self._less("baseline", here, then),
+                **self._less("step", here, self._last(step)),
+                **self._less("cosine", here, self._last(cosine)),
+                **self._less("single", together, here),
+            )
 
+    def _less(self, name: str, here: Array | None, there: Array | None) -> dict[str, Any]:
+        """How far errors are from others, paired by seed, and the chance of that where nothing differs."""
+        if here is None or there is None:
+            return {f"less_{name}": None}
+        less = self.unit * (here - there)
+        grid = 0.0 if self.experiment.task.test_images is None else self.unit
+        return {f"less_{name}": median_interval(less), f"{name}_p_value": p_value(less, grid)}
 
-def _difference(experiment: Experiment, here: Array, there: Array | None) -> tuple[Interval | None, float | None]:
-    """How far errors are from others, paired by seed, and the chance of that where nothing differs."""
-    if there is None:
-        return None, None
-    less = scale(experiment) * (here - there)
-    return median_interval(less), p_value(less, 0.0 if experiment.task.test_images is None else scale(experiment))
+    def _last(self, key: str | None) -> Array | None:
+        """The errors of the last model to keep of a schedule, if it is one."""
+        return None if key is None else self.kept[key].errors[:, -1]
 
+    def _control(self, kind: str, epochs: float, arm: Arm | None = None) -> str | None:
+        """The schedule of a kind that is trained for so many epochs: the baseline if it is one, else the first listed.
 
-def _judged(table: Table, line: Line) -> Line:
-    if line.baseline_p_value is None:
-        return line
-    said = table.verdict(line.less_baseline, line.baseline_p_value)
-    return replace(line, verdict=said or "no significant difference")
+        arm: whose own training is none.
+        """
+        experiment = self.experiment
+        found = [
+            one.key for one in experiment.arms if one.kind == kind and float(self.kept[one.key].times[-1]) == epochs
+        ]
+        key = experiment.baseline if experiment.baseline in found else next(iter(found), None)
+        # the same training has no difference
+        return None if key and arm and experiment.sources[key] == experiment.sources[arm.key] else key
 
+    def _together(self, arm: Arm, update: int) -> tuple[int | None, Array | None]:
+        """How many models predict together after an update, and the errors; None if they do not for every seed."""
+        experiment, found = self.experiment, []
+        for seed in experiment.seeds:
+            result = self.models.get(Trial(experiment.sources[arm.key], seed), {})
+            found += [one for one in result.get("ensembles", []) if one["steps"][-1] == update][:1]
+        if len(found) < len(experiment.seeds):
+            return None, None
+        return len(found[0]["steps"]), np.array([one["wrong"] for one in found], float)
 
-def _anytime(
-    own: ErrorCurve, baseline: ErrorCurve, arm: Arm, unit: float
-) -> tuple[Interval | None, Interval | None, float | None]:
-    """The anytime error of a schedule with several models to keep, the difference from the baseline, its p value."""
-    if len(own.times) < 2:
-        return None, None, None
-    end = float(arm.epochs)
-    mean = median_interval(unit * own.anytime(float(own.times[0]), end))
-    begin, end = max(float(own.times[0]), float(baseline.times[0])), min(end, float(baseline.times[-1]))
-    if own is baseline or begin >= end:
-        return mean, None, None
-    less = unit * (own.anytime(begin, end) - baseline.anytime(begin, end))
-    return mean, median_interval(less), p_value(less)
-
-
-def _run_ends(
-    experiment: Experiment,
-    arm: Arm,
-    drawn: Mapping[str, ErrorCurve],
-    recommended: Mapping[str, ErrorCurve],
-    models: Mapping[Trial, Mapping[str, Any]],
-) -> Iterator[RunEnd]:
-    """What stands beside a schedule at the ends of its cycles."""
-    unit, baseline, own = scale(experiment), drawn[experiment.baseline], recommended[arm.key]
-    for column, (epoch, update) in enumerate(zip(own.times.tolist(), experiment.kept(arm), strict=True)):
-        here = own.errors[:, column]
-        then = baseline.at([epoch]).errors[:, 0] if epoch in baseline.times and arm.key != experiment.baseline else None
-        controls = {kind: _control(experiment, recommended, kind, epoch) for kind in ("step decay", "cosine")}
-        for kind, key in controls.items():
-            if key and experiment.sources[key] == experiment.sources[arm.key]:
-                controls[kind] = None  # the same training has no difference
-        last = [None if key is None else recommended[key].errors[:, -1] for key in controls.values()]
-        found = [_together(models.get(Trial(experiment.sources[arm.key], seed)), update) for seed in experiment.seeds]
-        together = np.array([wrong for _, wrong in found], float) if all(count for count, _ in found) else None
-        less = [_difference(experiment, here, there) for there in (then, *last)]
-        single = (None, None) if together is None else _difference(experiment, together, here)
-        yield RunEnd(
-            key=arm.key,
-            epoch=epoch,
-            error=median_interval(unit * here),
-            less_baseline=less[0][0],
-            step=controls["step decay"],
-            less_step=less[1][0],
-            cosine=controls["cosine"],
-            less_cosine=less[2][0],
-            models=None if together is None else found[0][0],
-            together=None if together is None else median_interval(unit * together),
-            less_single=single[0],
-            baseline_p_value=less[0][1],
-            step_p_value=less[1][1],
-            cosine_p_value=less[2][1],
-            single_p_value=single[1],
-        )
-
-
-def _together(result: Mapping[str, Any] | None, update: int) -> tuple[int, float]:
-    """How many models predict together after an update, and how many images they get wrong; 0 if none do."""
-    for ensemble in (result or {}).get("ensembles", []):
-        if ensemble["steps"][-1] == update:
-            return len(ensemble["steps"]), ensemble["wrong"]
-    return 0, 0
-
-
-def _control(experiment: Experiment, recommended: Mapping[str, ErrorCurve], kind: str, epochs: float) -> str | None:
-    """The schedule of a kind that is trained for so many epochs: the baseline if it is one, else the first listed."""
-    found = [arm.key for arm in experiment.arms if arm.kind == kind and float(recommended[arm.key].times[-1]) == epochs]
-    return experiment.baseline if experiment.baseline in found else next(iter(found), None)
-
-
-def _curve(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]], worst: float) -> ErrorCurve:
-    source = experiment.sources[arm.key]
-    marks = [mark for mark in experiment.marks(source) if mark <= experiment.updates(arm)]
-    errors = []
-    for seed in experiment.seeds:
-        rows = records[Trial(source, seed)]
-        wrong = {row.step: _sign(experiment) * row.wrong for row in rows if not row.diverged}
-        errors.append([wrong.get(mark, worst) for mark in marks])
-    return ErrorCurve(np.array(marks) / experiment.updates_per_epoch, np.array(errors, float))
-
-
-def _recommended(experiment: Experiment, arm: Arm, curve: ErrorCurve) -> ErrorCurve:
-    kept = experiment.kept(arm) or (experiment.updates(arm),)
-    return curve.at(np.array(kept) / experiment.updates_per_epoch)
-
-
-def _diverged(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]]) -> list[int]:
-    last = {seed: records[Trial(experiment.sources[arm.key], seed)][-1] for seed in experiment.seeds}
-    return [seed for seed, row in last.items() if row.diverged and row.step <= experiment.updates(arm)]
+    def _anytime(self, arm: Arm) -> dict[str, Any]:
+        """The anytime error of a schedule with several models to keep, and the difference from the baseline."""
+        key, own, end = self.experiment.baseline, self.kept[arm.key], float(arm.epochs)
+        if len(own.times) < 2:
+            return {"anytime": None, "anytime_less_baseline": None}
+        baseline = (self.kept if self.experiment.kept(self.experiment.arm(key)) else self.drawn)[key]
+        mean = median_interval(self.unit * own.anytime(float(own.times[0]), end))
+        begin, end = max(float(own.times[0]), float(baseline.times[0])), min(end, float(baseline.times[-1]))
+        if own is baseline or begin >= end:
+            return {"anytime": mean, "anytime_less_baseline": None}
+        less = self.unit * (own.anytime(begin, end) - baseline.anytime(begin, end))
+        return {"anytime": mean, "anytime_less_baseline": median_interval(less), "anytime_p_value": p_value(less)}
