@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from . import serialize
 from .entries import Arm
 from .experiment import Experiment
 from .statistics import ErrorCurve
-from .table import Table, scale
+from .table import Table, recommended, scale
 
 # Okabe and Ito's palette; the styles tell the families apart without colour
 STYLES: dict[str, dict[str, Any]] = {
@@ -31,10 +32,10 @@ STYLES: dict[str, dict[str, Any]] = {
     "one decay": {"color": "#009E73", "linestyle": (0, (5, 1.2))},
     "restarts": {"color": "#D55E00", "linestyle": (0, (7, 1, 1.2, 1))},
 }
-GREY = "#777777"
 WIDTH = 1.6
 HOVER = "value of "  # how the name of a point begins that is shown as its value
 BESIDE = 0.022  # how far points after as many epochs are drawn apart, as a share of the axis
+KEPT: dict[str, Any] = {"marker": "o", "color": "black", "linestyle": "", "label": "model to keep"}
 LEVEL: dict[str, Any] = {"color": "black", "linewidth": 1, "linestyle": (0, (1, 1.5))}
 
 
@@ -46,14 +47,9 @@ def rates(experiment: Experiment) -> Figure:
         times, values = traced(arm.schedule, arm.epochs).snapshots
         ends = (times, values) if times else ([float(arm.epochs)], [arm.schedule.left(arm.epochs)])
         panel.plot(*ends, "o", clip_on=False, **_dot(experiment, arm))
-    families = [name for name in STYLES if any(family(experiment, arm) == name for arm in experiment.arms)]
-    handles = [Line2D([], [], linewidth=WIDTH, label=name, **STYLES[name]) for name in families]
-    _legend(
-        experiment,
-        figure,
-        empty,
-        [*handles, Line2D([], [], marker="o", color="black", linestyle="", label="model to keep")],
-    )
+    families = {family(experiment, arm) for arm in experiment.arms}
+    handles = [Line2D([], [], linewidth=WIDTH, label=name, **STYLES[name]) for name in STYLES if name in families]
+    _legend(experiment, figure, empty, [*handles, Line2D([], [], **KEPT)])
     return figure
 
 
@@ -74,7 +70,7 @@ def errors(experiment: Experiment, drawn: Mapping[str, ErrorCurve], table: Table
     figure, panels, empty = _grid(experiment, _quantity(table))
     percent = scale(experiment)
     reference = drawn[table.baseline]
-    grey: dict[str, Any] = {"color": GREY, "linewidth": 0.9}
+    grey: dict[str, Any] = {"color": "#777777", "linewidth": 0.9}
     for arm, panel in panels.items():
         curve = drawn[arm.key]
         style = _style(experiment, arm)
@@ -84,23 +80,17 @@ def errors(experiment: Experiment, drawn: Mapping[str, ErrorCurve], table: Table
         low, high = percent * curve.errors.min(axis=0), percent * curve.errors.max(axis=0)
         panel.fill_between(curve.times, low, high, color=style["color"], alpha=0.22, linewidth=0)
         panel.plot(curve.times, percent * np.median(curve.errors, axis=0), linewidth=WIDTH, **style)
-        kept = experiment.kept(arm) or (experiment.updates(arm),)
-        recommended = curve.at(np.array(kept) / experiment.updates_per_epoch)
-        medians = percent * np.median(recommended.errors, axis=0)
-        panel.plot(recommended.times, medians, "o", clip_on=False, zorder=3, **_dot(experiment, arm))
+        kept = recommended(experiment, arm, curve)
+        medians = percent * np.median(kept.errors, axis=0)
+        panel.plot(kept.times, medians, "o", clip_on=False, zorder=3, **_dot(experiment, arm))
         _logarithmic(panel, "y", table)
-    baseline = table.line(table.baseline).title
+    final = f"its final {_quantity(table, short=True)}, {serialize.result(table.level)}{table.unit}"
     handles = [
         Line2D([], [], color="black", linewidth=WIDTH, label="median of the seeds"),
         Patch(color="black", alpha=0.22, linewidth=0, label="range of the seeds"),
-        Line2D([], [], marker="o", color="black", linestyle="", label="model to keep"),
-        Line2D([], [], label=f"baseline: {baseline}", **grey),
-        Line2D(
-            [],
-            [],
-            label=f"its final {_quantity(table, short=True)}, {serialize.result(table.level)}{table.unit}",
-            **LEVEL,
-        ),
+        Line2D([], [], **KEPT),
+        Line2D([], [], label=f"baseline: {table.line(table.baseline).title}", **grey),
+        Line2D([], [], label=final, **LEVEL),
     ]
     _legend(experiment, figure, empty, handles)
     return figure
@@ -119,37 +109,32 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
         return _ranking(experiment, table)
     # points after as many epochs are drawn side by side, so that none hides another
     beside = (max(moments) / min(moments)) ** BESIDE
-    figure = Figure(figsize=(8.2, 4.6), layout="constrained")
-    panel = figure.subplots()
+    figure, panel = _panel(4.6, "epochs of training", _quantity(table))
+    panel.set_axisbelow(True)
     panel.axhline(table.level, **LEVEL)
     handles = []
-    seen: dict[float, int] = {}
+    seen: Counter[float] = Counter()
     for arm, marker in zip(experiment.arms, _markers(experiment), strict=True):
         line = table.line(arm.key)
-        place = seen[line.kept_at] = seen.get(line.kept_at, -1) + 1
+        place = seen[line.kept_at]
+        seen[line.kept_at] += 1
         aside = beside ** ((place + 1) // 2 * (-1 if place % 2 else 1))
-        ends = [end for end in drawn if end.key == arm.key]
-        times = [aside * time for time in [end.epoch for end in ends] or [line.kept_at]]
-        found = [end.error for end in ends] or [line.error]
-        middles = np.array([error.middle for error in found])
+        ends = [(end.epoch, end.error) for end in drawn if end.key == arm.key]
+        found = [(aside * time, error) for time, error in ends or [(line.kept_at, line.error)]]
         style = _style(experiment, arm)
-        for time, error in zip(times, found, strict=True):
+        for time, error in found:
             if error.low is not None and error.high is not None:
                 panel.plot([time, time], [error.low, error.high], color=style["color"], linewidth=1.1, alpha=0.6)
-        if len(times) > 1:
+        if len(found) > 1:
+            times, middles = [time for time, _ in found], [error.middle for _, error in found]
             panel.plot(times, middles, linewidth=WIDTH, alpha=0.8, **style)
         dots: dict[str, Any] = {"color": style["color"], "marker": marker, "markersize": 7, "linestyle": ""}
-        for time, error in zip(times, found, strict=True):
+        for time, error in found:
             said = f"{HOVER}{arm.title}, {time / aside:.4g} epochs: {serialize.points(error)}"
             panel.plot([time], [error.middle], markeredgecolor="white", zorder=3, gid=said, **dots)
         handles.append(Line2D([], [], label=arm.title, **{**dots, "linestyle": style["linestyle"] if ends else ""}))
     _logarithmic(panel, "x", table)
     _logarithmic(panel, "y", table)
-    panel.set_xlabel("epochs of training")
-    panel.set_ylabel(_quantity(table))
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.grid(color="0.92", linewidth=0.6)
-    panel.set_axisbelow(True)
     level = Line2D([], [], label="the level", **LEVEL)
     figure.legend(handles=[*handles, level], loc="outside right upper", frameon=False, fontsize=9)
     return figure
@@ -157,8 +142,7 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
 
 def _ranking(experiment: Experiment, table: Table) -> Figure:
     """The results one below the other, the best first: where all take the same epochs, there is no other axis."""
-    figure = Figure(figsize=(8.2, 0.9 + 0.38 * len(table.lines)), layout="constrained")
-    panel = figure.subplots()
+    figure, panel = _panel(0.9 + 0.38 * len(table.lines), _quantity(table))
     ranked = table.ranked[::-1]
     for place, line in enumerate(ranked):
         color = _style(experiment, experiment.arm(line.key))["color"]
@@ -168,42 +152,40 @@ def _ranking(experiment: Experiment, table: Table) -> Figure:
         panel.plot([line.error.middle], [place], "o", color=color, markeredgecolor="white", markersize=8, gid=said)
     panel.set_yticks(range(len(ranked)), [line.title for line in ranked])
     panel.set_ylim(-0.6, len(ranked) - 0.4)
-    panel.set_xlabel(_quantity(table))
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.grid(color="0.92", linewidth=0.6)
     return figure
 
 
 def sensitivity(experiment: Experiment, table: Table) -> Figure:
     """The result on held-out data over the value that was tuned, a line for each schedule."""
     assert table.tuned
-    figure = Figure(figsize=(8.2, 3.6), layout="constrained")
-    panel = figure.subplots()
+    figure, panel = _panel(3.6, table.tuned["argument"], f"{_quantity(table, short=True)} on held-out data")
     for arm, marker in zip(experiment.arms, _markers(experiment), strict=True):
         values, results = zip(*table.tuned["results"][arm.key], strict=True)
         panel.plot(values, results, marker=marker, label=arm.title, linewidth=WIDTH, **_style(experiment, arm))
     if min(value for found in table.tuned["results"].values() for value, _ in found) > 0:
         panel.set_xscale("log")
-    panel.set_xlabel(table.tuned["argument"])
-    panel.set_ylabel(f"{_quantity(table, short=True)} on held-out data")
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.grid(color="0.92", linewidth=0.6)
     figure.legend(loc="outside right upper", frameon=False, fontsize=9)
     return figure
 
 
+def _panel(height: float, x: str, y: str = "") -> tuple[Figure, Axes]:
+    """A figure of one panel, with what its axes show."""
+    figure = Figure(figsize=(8.2, height), layout="constrained")
+    panel = figure.subplots()
+    panel.set(xlabel=x, ylabel=y)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(color="0.92", linewidth=0.6)
+    return figure, panel
+
+
 def _markers(experiment: Experiment) -> list[str]:
     """A mark for each schedule; those of one family differ in shape."""
-    seen: dict[str, int] = {}
-    marks = []
-    for arm in experiment.arms:
-        number = seen[family(experiment, arm)] = seen.get(family(experiment, arm), -1) + 1
-        marks.append("osD^vPX*<>"[number % 10])
-    return marks
+    numbers = {name: cycle("osD^vPX*<>") for name in STYLES}
+    return [next(numbers[family(experiment, arm)]) for arm in experiment.arms]
 
 
 def _quantity(table: Table, short: bool = False) -> str:
-    return table.metric.replace("_", " ") if short or table.test_images is None else "test error, %"
+    return table.name if short or table.test_images is None else "test error, %"
 
 
 def family(experiment: Experiment, arm: Arm) -> str:
@@ -233,8 +215,8 @@ def svg(figure: Figure) -> str:
 
 def _grid(experiment: Experiment, quantity: str) -> tuple[Figure, dict[Arm, Axes], Axes | None]:
     """A row of panels for each family, with common axes; and a place that is left empty, if there is one."""
-    rows = [[arm for arm in experiment.arms if family(experiment, arm) == name] for name in STYLES]
-    rows = [row for row in rows if row]
+    families = [[arm for arm in experiment.arms if family(experiment, arm) == name] for name in STYLES]
+    rows = [*filter(None, families)]
     columns = max(3, *map(len, rows))
     figure = Figure(figsize=(0.6 + 2.35 * columns, 0.6 + 2.1 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), columns, sharex=True, sharey=True, squeeze=False)
