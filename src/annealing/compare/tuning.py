@@ -59,13 +59,12 @@ class Tuning:
             made = self.trials(left, share)
             results = self.results(train(directory / RUNGS / f"{rung}", made), left)
             left = {key: self._best(found, -(-len(found) // 2)) for key, found in results.items()}
-            epochs = {arm.key: time_json(arm.epochs) for arm in made.arms}
-            dropped = {key: [value for value in found if value not in left[key]] for key, found in results.items()}
+            epochs = {key: made.arm(self._key(key, values[0])).epochs for key, values in left.items()}
             rungs.append(
                 {
-                    "epochs": {key: epochs[self._key(key, values[0])] for key, values in left.items()},
-                    "results": {key: [[*pair] for pair in found.items()] for key, found in results.items()},
-                    "dropped": dropped,
+                    "epochs": {key: time_json(length) for key, length in epochs.items()},
+                    "results": {key: [*found.items()] for key, found in results.items()},
+                    "dropped": {key: [value for value in results[key] if value not in left[key]] for key in left},
                 }
             )
         results = self.results(train(directory / TUNING, self.trials(left)), left)
@@ -73,7 +72,7 @@ class Tuning:
         noted = {
             "argument": self.name,
             "chosen": chosen,
-            "results": {key: [[*pair] for pair in found.items()] for key, found in results.items()},
+            "results": {key: [*found.items()] for key, found in results.items()},
             **({"halving": rungs} if rungs else {}),
         }
         write(directory / CHOICE, json.dumps(noted, indent=1, allow_nan=False) + "\n")
@@ -97,15 +96,15 @@ class Tuning:
         what it gains comes when the rate falls.
         """
         left = left or self._all()
-        schedules = {
-            self._key(key, value): self._filled(key, value) for key, values in left.items() for value in values
-        }
-        task = held_out(read_task(self.values["task"]), self.held_out)
-        changes = {"task": task.description(), "schedules": schedules, "snapshots": False}
-        # a comparison needs a baseline, though here none matters
         baseline = self.values["baseline"]
-        changes |= {"baseline": self._key(baseline, left.get(baseline, self.grid)[0])}
-        changes |= {"seeds": [FIRST_SEED + number for number in range(self.seeds)]}
+        changes = {
+            "task": held_out(read_task(self.values["task"]), self.held_out).description(),
+            "schedules": {self._key(key, value): self._filled(key, value) for key in left for value in left[key]},
+            "snapshots": False,
+            # a comparison needs a baseline, though here none matters
+            "baseline": self._key(baseline, left.get(baseline, self.grid)[0]),
+            "seeds": [FIRST_SEED + number for number in range(self.seeds)],
+        }
         made = Experiment(**{**self.values, **changes})
         if share == 1:
             return made
@@ -219,16 +218,11 @@ def read_experiment(path: str | Path, **changes: Any) -> Experiment | Tuning:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
         raise ScheduleError(f"EXPERIMENT {path} cannot be read: {reason}") from None
+    allowed = [*inspect.signature(Experiment).parameters, "tune"]
     try:
         # PyYAML itself silently keeps the last of two equal keys
         _no_key_twice(yaml.compose(text, yaml.SafeLoader), "")
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ScheduleError(f"EXPERIMENT {path} is no YAML: {' '.join(str(error).split())}") from None
-    except ScheduleError as error:
-        raise ScheduleError(f"{path}: {error}") from None
-    allowed = [*inspect.signature(Experiment).parameters, "tune"]
-    try:
         if not isinstance(value, dict):
             raise ScheduleError(f"it must be a mapping with keys among {', '.join(allowed)}")
         values = entries({**value, **changes}, "experiment", allowed)
@@ -237,6 +231,8 @@ def read_experiment(path: str | Path, **changes: Any) -> Experiment | Tuning:
                 raise ScheduleError(f"{name} must be given")
         tune = values.pop("tune", None)
         experiment = Experiment(**values) if tune is None else read_tuning(tune, values)
+    except yaml.YAMLError as error:
+        raise ScheduleError(f"EXPERIMENT {path} is no YAML: {' '.join(str(error).split())}") from None
     except ScheduleError as error:
         raise ScheduleError(f"{path}: {error}") from None
     beside = str(Path(path).resolve().parent)
