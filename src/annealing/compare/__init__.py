@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import whole
 from .engine import Listener, WorkerError, processors, run
 from .entries import Arm
-from .experiment import Experiment, Trial
+from .experiment import Experiment, Trial, sgdr
 from .models import Cnn, Gpt, ResNet9, Wrn
 from .optimizers import Sgd, TorchOptimizer
-from .paper import sgdr
 from .session import Session
 from .store import free_for_comparison, load_store, open_store
 from .tasks import Function, Images, Text, prepare

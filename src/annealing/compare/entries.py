@@ -222,12 +222,3 @@ def read_schedule(value: Any, path: str) -> Schedule:
         return from_json(value) if value.lstrip().startswith("{") else parse(value)
     except ScheduleError as error:
         raise ScheduleError(f"{path}: {error}") from None
-
-
-def chosen(arms: Sequence[Arm], only: Sequence[str]) -> tuple[Arm, ...]:
-    """The arms with these keys, in the order of `arms`; all if none is named."""
-    keys = [arm.key for arm in arms]
-    for key in only:
-        if key not in keys:
-            raise ScheduleError(f"only must name schedules among {', '.join(keys)}, got {key!r}")
-    return tuple(arm for arm in arms if not only or arm.key in only)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -14,9 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import Schedule, ScheduleError
+from .. import Schedule, ScheduleError, cosine
 from ..errors import whole
 from ..printing import time_json
+from ..sgdr import paper_schedules
 from .entries import Arm, Units, read_arms
 from .models import LEAST_SIDE, Cnn, Gpt, Model, ResNet9, read_model
 from .optimizers import Optimizer, Sgd, TorchOptimizer, read_optimizer
@@ -24,6 +26,9 @@ from .tasks import Function, Images, Task, Text, read_task
 from .validation import choice, duration, number
 
 MOST_UPDATES = 100_000_000
+PAPER_BASELINE = "step-0.1"
+PAPER_EPOCHS = 200
+MOST_EPOCHS = 10_000
 FREE = ("seeds", "checkpoint_seconds")  # what decides no number of a trial
 
 
@@ -99,24 +104,12 @@ class Experiment:
         data: str | Path | None = None,
     ) -> None:
         task = read_task(task)
-        if isinstance(task, Function):
-            if given := [name for name, value in _built(model, optimizer, batch).items() if value is not None]:
-                raise ScheduleError(f"{given[0]} belongs to the built-in tasks; give task.parameters to {task.name}")
-        else:
-            defaults = _defaults(task)
-            if model is None and defaults[0] is None:
-                raise ScheduleError("model must be given, such as {name: wrn, depth: 10, width: 1}")
-            model = read_model(defaults[0] if model is None else model)
-            if isinstance(model, ResNet9) and isinstance(task, Images) and task.side < LEAST_SIDE:
-                raise ScheduleError(f"size must be at least {LEAST_SIDE} for the model {model.name}, got {task.side}")
-            if isinstance(task, Text) != isinstance(model, Gpt):
-                raise ScheduleError(f"model of the task {task.name} must not be {model.name}")
-            optimizer = read_optimizer(defaults[1] if optimizer is None else optimizer)
-            batch = defaults[2] if batch is None else whole(batch, "batch")
-            if batch > task.examples:
-                named = "windows" if isinstance(task, Text) else "images"
-                raise ScheduleError(f"batch must be at most the {task.examples} {named} of an epoch, got {batch!r}")
-        arms = read_arms(schedules, epochs, _units(task, batch))
+        training: dict[str, Any] = {"model": model, "optimizer": optimizer, "batch": batch}
+        if not isinstance(task, Function):
+            training = _read_training(task, **training)
+        elif given := [name for name, value in training.items() if value is not None]:
+            raise ScheduleError(f"{given[0]} belongs to the built-in tasks; give task.parameters to {task.name}")
+        arms = read_arms(schedules, epochs, _units(task, training["batch"]))
         if data is not None and not isinstance(data, str | Path):
             raise ScheduleError(f"data must be a directory, got {data!r}")
         values = {
@@ -124,7 +117,7 @@ class Experiment:
             "schedules": arms,
             "baseline": baseline,
             "seeds": _read_seeds(seeds),
-            **_built(model, optimizer, batch),
+            **training,
             "threads": whole(threads, "threads"),
             "device": choice(device, "device", ["cpu", "cuda"]),
             "precision": choice(precision, "precision", ["float32", "bf16"]),
@@ -134,8 +127,7 @@ class Experiment:
             "checkpoint_seconds": number(checkpoint_seconds, "checkpoint_seconds"),
             "data": None if data is None else Path(data).expanduser(),
         }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        vars(self).update(values)
         keys = [arm.key for arm in arms]
         if len(set(keys)) < len(keys):
             raise ScheduleError(f"keys of schedules must differ, got {', '.join(keys)}")
@@ -177,7 +169,8 @@ class Experiment:
 
     def kept(self, arm: Arm) -> tuple[int, ...]:
         """The updates at which a cycle of the schedule has come down: the models to keep; none for step decay."""
-        times = self._stretched(arm).snapshots(until=arm.epochs * self.updates_per_epoch)
+        per_update = arm.schedule.stretched(self.updates_per_epoch)
+        times = per_update.snapshots(until=arm.epochs * self.updates_per_epoch)
         # a cycle may end between two updates: the model after the next one is the first that has come down
         return tuple(sorted({math.ceil(time) for time in times}))
 
@@ -190,11 +183,7 @@ class Experiment:
         return {name: self._values(arm, schedule) for name, schedule in arm.others.items()}
 
     def _values(self, arm: Arm, schedule: Schedule) -> list[float]:
-        stretched = schedule.stretched(self.updates_per_epoch)
-        return [stretched(n - 1) for n in range(1, self.updates(arm) + 1)]
-
-    def _stretched(self, arm: Arm) -> Schedule:
-        return arm.schedule.stretched(self.updates_per_epoch)
+        return [*map(schedule.stretched(self.updates_per_epoch), range(self.updates(arm)))]
 
     @cached_property
     def sources(self) -> dict[str, str]:
@@ -214,11 +203,8 @@ class Experiment:
 
     def ends(self, key: str) -> tuple[int, ...]:
         """The updates after which a model is kept in the training of an arm: the ends of cycles and of arms."""
-        ends: set[int] = set()
-        for arm in self.arms:
-            if self.sources[arm.key] == key:
-                ends.update(self.kept(arm), [self.updates(arm)])
-        return tuple(sorted(ends))
+        found = [arm for arm in self.arms if self.sources[arm.key] == key]
+        return tuple(sorted({end for arm in found for end in (*self.kept(arm), self.updates(arm))}))
 
     def marks(self, key: str) -> tuple[int, ...]:
         """The updates after which the training of an arm is evaluated: every so many epochs, and at its ends."""
@@ -238,10 +224,11 @@ class Experiment:
 
     def description(self) -> dict[str, Any]:
         """The experiment as plain data with the keys of a file, from which `Experiment(**data)` makes it again."""
-        built = _built(self.model, self.optimizer, self.batch)
         return {
             "task": self.task.description(),
-            **{name: getattr(value, "description", lambda value=value: value)() for name, value in built.items()},
+            "model": self.model and self.model.description(),
+            "optimizer": self.optimizer and self.optimizer.description(),
+            "batch": self.batch,
             "seeds": [*self.seeds],
             "schedules": {arm.key: arm.description() for arm in self.arms},
             "baseline": self.baseline,
@@ -267,11 +254,6 @@ class Experiment:
         return hashlib.sha256(json.dumps({**identity, "schedules": arms}, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _built(model: Any, optimizer: Any, batch: Any) -> dict[str, Any]:
-    """What belongs to the built-in tasks."""
-    return {"model": model, "optimizer": optimizer, "batch": batch}
-
-
 def _units(task: Task, batch: int | None) -> Units:
     """What an epoch of a task has of each unit."""
     if isinstance(task, Function):
@@ -282,11 +264,26 @@ def _units(task: Task, batch: int | None) -> Units:
     return Units(updates, examples, task.tokens and task.tokens * examples)
 
 
-def _defaults(task: Images | Text) -> tuple[Model | None, Optimizer, int]:
+def _read_training(task: Images | Text, model: Any, optimizer: Any, batch: Any) -> dict[str, Any]:
     """Model, optimizer and batch of a built-in task."""
+    defaults: tuple[Model | None, Optimizer, int] = (None, Sgd(), 128)
     if isinstance(task, Text):
-        return Gpt(), TorchOptimizer("AdamW", {"betas": [0.9, 0.95], "weight_decay": 0.1}), 16
-    return (Cnn((8, 32), "flatten"), Sgd(), 60) if task.name == "digits" else (None, Sgd(), 128)
+        defaults = Gpt(), TorchOptimizer("AdamW", {"betas": [0.9, 0.95], "weight_decay": 0.1}), 16
+    elif task.name == "digits":
+        defaults = Cnn((8, 32), "flatten"), Sgd(), 60
+    if model is None and defaults[0] is None:
+        raise ScheduleError("model must be given, such as {name: wrn, depth: 10, width: 1}")
+    model = read_model(defaults[0] if model is None else model)
+    if isinstance(model, ResNet9) and isinstance(task, Images) and task.side < LEAST_SIDE:
+        raise ScheduleError(f"size must be at least {LEAST_SIDE} for the model {model.name}, got {task.side}")
+    if isinstance(task, Text) != isinstance(model, Gpt):
+        raise ScheduleError(f"model of the task {task.name} must not be {model.name}")
+    optimizer = read_optimizer(defaults[1] if optimizer is None else optimizer)
+    batch = defaults[2] if batch is None else whole(batch, "batch")
+    if batch > task.examples:
+        named = "windows" if isinstance(task, Text) else "images"
+        raise ScheduleError(f"batch must be at most the {task.examples} {named} of an epoch, got {batch!r}")
+    return {"model": model, "optimizer": optimizer, "batch": batch}
 
 
 def _read_seeds(seeds: Any) -> tuple[int, ...]:
@@ -296,3 +293,51 @@ def _read_seeds(seeds: Any) -> tuple[int, ...]:
             raise ScheduleError(f"seeds must be different whole numbers, at least one, got {seeds!r}")
         return found
     return tuple(range(whole(seeds, "seeds")))
+
+
+def sgdr(budget: int = 40, seeds: int = 5, only: Sequence[str] = (), task: Any = "digits") -> Experiment:
+    """The comparison of Loshchilov and Hutter, with every length times budget / 200, and its missing controls.
+
+    Names have the paper's lengths: "restarts (10, 2)" restarts first after 10 of 200 epochs, or 1/20 of the budget.
+    budget: epochs, from 1 to 10,000. seeds: how many, the seeds are 0, 1, ... only: keys of arms to keep (all if
+    empty); the baseline, step decay from 0.1, must be among them. task: as for `Experiment`.
+    A ScheduleError names an argument that is none of these.
+
+    >>> [arm.key for arm in sgdr(budget=40).arms if arm.paper is None]
+    ['step-0.1-100', 'step-0.1-50', 'cosine-150', 'cosine-127', 'cosine-100', 'cosine-50']
+
+    Source: Loshchilov and Hutter 2017, arXiv 1608.03983, section 4 and figure 1.
+    """
+    if whole(budget, "budget") > MOST_EPOCHS:
+        raise ScheduleError(f"budget must be at most {MOST_EPOCHS} epochs, got {budget!r}")
+    arms = [*_paper_arms(Fraction(budget, PAPER_EPOCHS))]
+    keys = [arm.key for arm in arms]
+    for key in only:
+        if key not in keys:
+            raise ScheduleError(f"only must name schedules among {', '.join(keys)}, got {key!r}")
+    if only and PAPER_BASELINE not in only:
+        raise ScheduleError(f"only must name the baseline {PAPER_BASELINE!r} as well, got {', '.join(only)}")
+    kept = [arm for arm in arms if not only or arm.key in only]
+    return Experiment(task, kept, PAPER_BASELINE, seeds=whole(seeds, "seeds"))
+
+
+def _paper_arms(scale: Fraction) -> Iterator[Arm]:
+    """The paper's seven schedules, and what it lacks: step decay and cosines with fewer epochs."""
+    paper = paper_schedules(PAPER_EPOCHS * scale)
+
+    def arm(title: str, schedule: Schedule, epochs: int = PAPER_EPOCHS, name: str | None = None) -> Arm:
+        key = re.sub(r"[^a-z0-9.]+", "-", title).strip("-")
+        return Arm(key, title, schedule, epochs * scale, name)
+
+    for name in ("step 0.1", "step 0.05"):
+        yield arm(name, paper[name], name=name)
+    for epochs in (100, 50):
+        yield arm(f"step 0.1, {epochs}", paper_schedules(epochs * scale)["step 0.1"], epochs)
+    # nothing restarts in it
+    yield arm("cosine 200", paper["restarts 200 x1"], name="restarts 200 x1")
+    # a half and a quarter of the budget, and where the two restarts that double end their last cycles
+    for epochs in (150, 127, 100, 50):
+        yield arm(f"cosine {epochs}", cosine(0.05, 0, epochs * scale), epochs)
+    for T_0, T_mult in ((50, 1), (100, 1), (1, 2), (10, 2)):
+        name = f"restarts {T_0} x{T_mult}"
+        yield arm(f"restarts ({T_0}, {T_mult})", paper[name], name=name)

@@ -6,7 +6,6 @@ import fcntl
 import json
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from .store import ROWS, Row, Store, from_lines
 from .table import shown
 
 STATES = ("done", "diverged", "running", "waiting")
+CLOCK = "clock.jsonl"
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,17 @@ class State:
 
 def states(store: Store) -> list[State]:
     """The state of every trial, in the order in which they are trained."""
-    experiment, found = store.experiment, []
-    for trial in experiment.trials():
-        fault = store.fault(trial)
+    found = []
+    for trial in store.experiment.trials():
+        arm, fault = store.experiment.arm(trial.arm), store.fault(trial)
         rows = store.rows(trial) or _so_far(store.path(trial) / ROWS)
         last = rows[-1] if rows else None
         if fault is None:
             state = "diverged" if last and last.diverged else "done"
         else:
-            state = "running" if _locked(store.path(trial) / "clock.jsonl") else "waiting"
-        arm = experiment.arm(trial.arm)
-        found.append(
-            State(
-                arm=trial.arm,
-                title=arm.title,
-                seed=trial.seed,
-                state=state,
-                epoch=last.epoch if last else None,
-                epochs=float(arm.epochs),
-                error=shown(experiment, last.wrong) if last else None,
-                fault=fault or "",
-            )
-        )
+            state = "running" if _locked(store.path(trial) / CLOCK) else "waiting"
+        epoch, error = (last.epoch, shown(store.experiment, last.wrong)) if last else (None, None)
+        found.append(State(arm.key, arm.title, trial.seed, state, epoch, float(arm.epochs), error, fault or ""))
     return found
 
 
@@ -74,11 +63,10 @@ def summary(found: Sequence[State]) -> str:
 
 
 def _so_far(path: Path) -> list[Row]:
-    """The rows of a trial that is not finished; the last line may be torn."""
+    """The rows of a trial that is not finished."""
     try:
         # a process that is killed while it writes leaves a line without its end
-        whole = path.read_text().rpartition("\n")[0]
-        return from_lines(whole)
+        return from_lines(path.read_text().rpartition("\n")[0])
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
@@ -114,15 +102,11 @@ def costs(store: Store, experiment: Experiment) -> list[Cost]:
     """The cost of every schedule of an experiment, whose trials are in a store."""
     found = []
     for arm in experiment.arms:
-        source = experiment.sources[arm.key]
-        times = []
-        for seed in experiment.seeds:
-            with suppress(OSError):
-                text = (store.path(Trial(source, seed)) / "clock.jsonl").read_text()
-                times.append(seconds(text, experiment.updates(arm)))
-        whole = [time for time in times if time is not None]
-        over = median_interval(whole) if whole else None
-        found.append(Cost(arm.key, float(arm.epochs), experiment.updates(arm), over, source))
+        source, updates = experiment.sources[arm.key], experiment.updates(arm)
+        clocks = [store.path(Trial(source, seed)) / CLOCK for seed in experiment.seeds]
+        times = [seconds(clock.read_text(), updates) for clock in clocks if clock.exists()]
+        known = [time for time in times if time is not None]
+        found.append(Cost(arm.key, float(arm.epochs), updates, median_interval(known) if known else None, source))
     return found
 
 
