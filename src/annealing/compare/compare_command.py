@@ -11,6 +11,11 @@ from typing import Any
 
 import click
 
+from . import Tuning, WorkerError, read_experiment, sgdr, standing, tabulated
+from . import compare as train
+from .store import free_for_comparison
+from .tuning import read_choice
+
 
 @click.command()
 @click.argument("experiment", required=False, metavar="[EXPERIMENT.yaml]")
@@ -61,12 +66,8 @@ def compare(
         return
     if ray is not None and workers is not None:
         raise click.UsageError("--workers belongs to this machine; with --ray the cluster has its own")
-    from . import Tuning, WorkerError
-    from . import compare as train
     from .progress import Bars
-    from .store import free_for_comparison
     from .text import tuned
-    from .tuning import read_choice
 
     made, words = _experiment(experiment, budget, seeds, only, data)
     options: dict[str, Any] = {"workers": workers, "ray": ray, "command": shlex.join(["annealing", "compare", *words])}
@@ -98,7 +99,6 @@ def compare(
 
 
 def _list(directory: str, as_json: bool) -> None:
-    from . import standing
     from .text import listing
 
     states = standing(directory)
@@ -106,8 +106,6 @@ def _list(directory: str, as_json: bool) -> None:
 
 
 def _report(directory: str, as_json: bool) -> None:
-    from . import standing, tabulated
-
     try:
         table = tabulated(directory)
     except OSError as error:
@@ -133,8 +131,6 @@ def _experiment(
     file: str | None, budget: int | None, seeds: int | None, only: tuple[str, ...], data: str | None
 ) -> tuple[Any, list[str]]:
     """The experiment, and the words of a command for it that names no place."""
-    from . import read_experiment, sgdr
-
     words = ["--out", "DIR"]
     if file is None:
         budget, seeds = 40 if budget is None else budget, 5 if seeds is None else seeds
