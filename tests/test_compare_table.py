@@ -442,7 +442,7 @@ def test_results_after_the_same_epochs_are_drawn_one_below_the_other():
 
 def test_families_differ_in_style_and_colour():
     case = experiment()
-    assert [family(case, arm) for arm in (step, short, single, restarts)] == [
+    assert [family(arm) for arm in (step, short, single, restarts)] == [
         *["step decay"] * 2,
         "one decay",
         "restarts",

@@ -80,11 +80,10 @@ def compare(
     count = free if workers is None else whole(workers, "workers")
     store = open_store(out, experiment, command)
     missing = store.missing()
-    if watch:
-        for trial in experiment.trials():
-            if trial not in missing:
-                watch(trial, "done")
     watch = watch or (lambda trial, event: None)
+    for trial in experiment.trials():
+        if trial not in missing:
+            watch(trial, "done")
     if ray is None:
         run(store, missing, count, watch)
     else:

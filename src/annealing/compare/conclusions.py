@@ -73,8 +73,8 @@ def closing(table: Table) -> list[str]:
     """What the numbers show, in paragraphs."""
     parts = [_finished(table), _diverged(table)]
     if table.seeds > 1:
-        parts += [_errors(table), _test(table), _level(table), *_earlier(table), _matched(table), _anytime(table)]
-        parts += [*_run_ends(table), _together(table), _predicted(table)]
+        parts += [*_errors(table), _level(table), *_earlier(table), *_matched(table), *_run_ends(table)]
+        parts += [_predicted(table)]
     return [part for part in [*parts, _cut(table), _seeds(table), _images(table), _tuned(table)] if part]
 
 
@@ -95,21 +95,18 @@ def _diverged(table: Table) -> str:
     return _paragraph(f"Diverged, and counted as {counted} from there on", ", ".join(cases))
 
 
-def _errors(table: Table) -> str:
-    less = [(_quoted(line.title), line.less_baseline, line.baseline_p_value) for line in table.lines]
+def _errors(table: Table) -> list[str]:
     title = _quoted(table.line(table.baseline).title)
-    return _paragraph(f"Difference from the baseline, {title}", _significance(table, less))
-
-
-def _test(table: Table) -> str:
-    compared = sum(line.less_baseline is not None for line in table.lines)
+    less = [(_quoted(line.title), line.less_baseline, line.baseline_p_value) for line in table.lines]
+    compared = sum(difference is not None for _, difference, _ in less)
     if not compared:
-        return ""
+        return []
     corrected = f", corrected for the number of comparisons ({compared} with the baseline)," if compared > 1 else ""
-    return (
+    return [
+        f"Difference from the baseline, {title}: {_significance(table, less)}.",
         f"Differences are paired by seed. One is called significant if a paired t-test{corrected} gives "
-        f"p < {SIGNIFICANT}."
-    )
+        f"p < {SIGNIFICANT}.",
+    ]
 
 
 def _level(table: Table) -> str:
@@ -153,21 +150,19 @@ def _earlier(table: Table) -> list[str]:
     return paragraphs
 
 
-def _matched(table: Table) -> str:
-    """The second part of the claim: against a decay matched to the same number of epochs."""
-    less = [(_quoted(line.title), line.less_cosine, line.cosine_p_value) for line in table.lines if line.restarts]
-    return _paragraph("Restarts against a cosine of the same length", _significance(table, less))
-
-
-def _anytime(table: Table) -> str:
-    """What a user has on average who may have to stop at any moment."""
-    less = [(_quoted(line.title), line.anytime_less_baseline, line.anytime_p_value) for line in table.lines]
-    return _paragraph(
-        "If training may be stopped at any moment after the first cycle, a schedule with restarts has the model from "
-        "the end of its last cycle, and the baseline its latest. Difference from the baseline, averaged over the "
-        "logarithm of the epochs",
-        _significance(table, less),
-    )
+def _matched(table: Table) -> list[str]:
+    """The second part of the claim: against a decay matched to the same number of epochs, and at any moment."""
+    cosine = [(_quoted(line.title), line.less_cosine, line.cosine_p_value) for line in table.lines if line.restarts]
+    anytime = [(_quoted(line.title), line.anytime_less_baseline, line.anytime_p_value) for line in table.lines]
+    return [
+        _paragraph("Restarts against a cosine of the same length", _significance(table, cosine)),
+        _paragraph(
+            "If training may be stopped at any moment after the first cycle, a schedule with restarts has the model "
+            "from the end of its last cycle, and the baseline its latest. Difference from the baseline, averaged over "
+            "the logarithm of the epochs",
+            _significance(table, anytime),
+        ),
+    ]
 
 
 def _run_ends(table: Table) -> list[str]:
@@ -183,17 +178,13 @@ def _run_ends(table: Table) -> list[str]:
         said = [table.verdict(*difference) for difference in differences if difference[0]]
         counts = [f"{name} at {said.count(word)} of {len(said)}" for word, name in names.items() if word in said]
         found.append(_paragraph(f"At the ends of cycles, against {other}", ", ".join(counts)))
-    return found
-
-
-def _together(table: Table) -> str:
-    """The ensembles, at the end of each schedule's last cycle."""
-    less = [
+    # the ensembles, at the end of each schedule's last cycle
+    together = [
         (f"{end.models} of {_quoted(table.line(key).title)}", end.less_single, end.single_p_value)
         for key, end in {end.key: end for end in table.run_ends}.items()
     ]
     subject = "The last models averaged, against the last alone, from the same training"
-    return _paragraph(subject, _significance(table, less))
+    return [*found, _paragraph(subject, _significance(table, together))]
 
 
 def _predicted(table: Table) -> str:

@@ -43,11 +43,11 @@ def rates(experiment: Experiment) -> Figure:
     """The learning rates over epochs, from the schedules themselves, broken where they jump."""
     figure, panels, empty = _grid(experiment, "learning rate")
     for arm, panel in panels.items():
-        panel.plot(*points(arm), linewidth=WIDTH, **_style(experiment, arm))
+        panel.plot(*points(arm), linewidth=WIDTH, **_style(arm))
         times, values = traced(arm.schedule, arm.epochs).snapshots
         ends = (times, values) if times else ([float(arm.epochs)], [arm.schedule.left(arm.epochs)])
-        panel.plot(*ends, "o", clip_on=False, **_dot(experiment, arm))
-    families = {family(experiment, arm) for arm in experiment.arms}
+        panel.plot(*ends, "o", clip_on=False, **_dot(arm))
+    families = {family(arm) for arm in experiment.arms}
     handles = [Line2D([], [], linewidth=WIDTH, label=name, **STYLES[name]) for name in STYLES if name in families]
     _legend(experiment, figure, empty, [*handles, Line2D([], [], **KEPT)])
     return figure
@@ -73,7 +73,7 @@ def errors(experiment: Experiment, drawn: Mapping[str, ErrorCurve], table: Table
     grey: dict[str, Any] = {"color": "#777777", "linewidth": 0.9}
     for arm, panel in panels.items():
         curve = drawn[arm.key]
-        style = _style(experiment, arm)
+        style = _style(arm)
         panel.axhline(table.level, **LEVEL)
         if arm.key != table.baseline:
             panel.plot(reference.times, percent * np.median(reference.errors, axis=0), **grey)
@@ -82,7 +82,7 @@ def errors(experiment: Experiment, drawn: Mapping[str, ErrorCurve], table: Table
         panel.plot(curve.times, percent * np.median(curve.errors, axis=0), linewidth=WIDTH, **style)
         kept = recommended(experiment, arm, curve)
         medians = percent * np.median(kept.errors, axis=0)
-        panel.plot(kept.times, medians, "o", clip_on=False, zorder=3, **_dot(experiment, arm))
+        panel.plot(kept.times, medians, "o", clip_on=False, zorder=3, **_dot(arm))
         _logarithmic(panel, "y", table)
     final = f"its final {_quantity(table, short=True)}, {serialize.result(table.level)}{table.unit}"
     handles = [
@@ -121,7 +121,7 @@ def budgets(experiment: Experiment, table: Table) -> Figure:
         aside = beside ** ((place + 1) // 2 * (-1 if place % 2 else 1))
         ends = [(end.epoch, end.error) for end in drawn if end.key == arm.key]
         found = [(aside * time, error) for time, error in ends or [(line.kept_at, line.error)]]
-        style = _style(experiment, arm)
+        style = _style(arm)
         for time, error in found:
             if error.low is not None and error.high is not None:
                 panel.plot([time, time], [error.low, error.high], color=style["color"], linewidth=1.1, alpha=0.6)
@@ -145,7 +145,7 @@ def _ranking(experiment: Experiment, table: Table) -> Figure:
     figure, panel = _panel(0.9 + 0.38 * len(table.lines), _quantity(table))
     ranked = table.ranked[::-1]
     for place, line in enumerate(ranked):
-        color = _style(experiment, experiment.arm(line.key))["color"]
+        color = _style(experiment.arm(line.key))["color"]
         if line.error.low is not None and line.error.high is not None:
             panel.plot([line.error.low, line.error.high], [place, place], color=color, linewidth=2, alpha=0.6)
         said = f"{HOVER}{line.title}: {serialize.points(line.error)}"
@@ -161,7 +161,7 @@ def sensitivity(experiment: Experiment, table: Table) -> Figure:
     figure, panel = _panel(3.6, table.tuned["argument"], f"{_quantity(table, short=True)} on held-out data")
     for arm, marker in zip(experiment.arms, _markers(experiment), strict=True):
         values, results = zip(*table.tuned["results"][arm.key], strict=True)
-        panel.plot(values, results, marker=marker, label=arm.title, linewidth=WIDTH, **_style(experiment, arm))
+        panel.plot(values, results, marker=marker, label=arm.title, linewidth=WIDTH, **_style(arm))
     if min(value for found in table.tuned["results"].values() for value, _ in found) > 0:
         panel.set_xscale("log")
     figure.legend(loc="outside right upper", frameon=False, fontsize=9)
@@ -181,17 +181,15 @@ def _panel(height: float, x: str, y: str = "") -> tuple[Figure, Axes]:
 def _markers(experiment: Experiment) -> list[str]:
     """A mark for each schedule; those of one family differ in shape."""
     numbers = {name: cycle("osD^vPX*<>") for name in STYLES}
-    return [next(numbers[family(experiment, arm)]) for arm in experiment.arms]
+    return [next(numbers[family(arm)]) for arm in experiment.arms]
 
 
 def _quantity(table: Table, short: bool = False) -> str:
     return table.name if short or table.test_images is None else "test error, %"
 
 
-def family(experiment: Experiment, arm: Arm) -> str:
+def family(arm: Arm) -> str:
     """Which schedules are drawn alike: those with restarts, step decays, constant ones, and every other decay."""
-    if len(experiment.kept(arm)) > 1:
-        return "restarts"
     return arm.kind if arm.kind in STYLES else "one decay"
 
 
@@ -215,7 +213,7 @@ def svg(figure: Figure) -> str:
 
 def _grid(experiment: Experiment, quantity: str) -> tuple[Figure, dict[Arm, Axes], Axes | None]:
     """A row of panels for each family, with common axes; and a place that is left empty, if there is one."""
-    families = [[arm for arm in experiment.arms if family(experiment, arm) == name] for name in STYLES]
+    families = [[arm for arm in experiment.arms if family(arm) == name] for name in STYLES]
     rows = [*filter(None, families)]
     columns = max(3, *map(len, rows))
     figure = Figure(figsize=(0.6 + 2.35 * columns, 0.6 + 2.1 * len(rows)), layout="constrained")
@@ -243,12 +241,12 @@ def _grid(experiment: Experiment, quantity: str) -> tuple[Figure, dict[Arm, Axes
     return figure, panels, empty[0] if empty else None
 
 
-def _style(experiment: Experiment, arm: Arm) -> dict[str, Any]:
-    return STYLES[family(experiment, arm)]
+def _style(arm: Arm) -> dict[str, Any]:
+    return STYLES[family(arm)]
 
 
-def _dot(experiment: Experiment, arm: Arm) -> dict[str, Any]:
-    return {"color": _style(experiment, arm)["color"], "markeredgecolor": "white", "markersize": 6.5}
+def _dot(arm: Arm) -> dict[str, Any]:
+    return {"color": _style(arm)["color"], "markeredgecolor": "white", "markersize": 6.5}
 
 
 def _legend(experiment: Experiment, figure: Figure, empty: Axes | None, handles: list[Any]) -> None:
