@@ -165,7 +165,7 @@ BOUNDS = {
     "torch": 3_940,
     "hosts": 460,
     "compare": 5_838,
-    "audit": 3_215,
+    "audit": 3_090,
     "audit/readers": 2_066,
     "audit/recovery": 2_975,
     "translation": 2_520,

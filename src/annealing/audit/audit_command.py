@@ -16,7 +16,7 @@ from ..errors import ScheduleError
 from ..options import InputError, annotation, plan_options, planned
 from . import Log, LogError, Recovered, Verdict, formats, read, recover
 from . import audit as held_against
-from .epoch_lengths import in_unit, is_followed
+from .coverage import in_unit, is_followed
 
 SHOWN = 10  # of the alternatives
 STATUS = {"follows": 0, "departs": 1, "no verdict": 2}
@@ -166,26 +166,25 @@ def _read(logs: tuple[Path, ...], form: str | None, columns: dict[str, Any] | No
 
 
 def _number(log: Log, group: str) -> int:
-    from .evidence import group_number
+    from .log import group_number
 
     return group_number(log, int(group) if group.isdecimal() and group not in log.groups else group)
 
 
 def _text(verdict: Verdict) -> str:
     from ..printing import percent
-    from .messages import headline, listed, phrase, read_and_covered
+    from .verdict import listed
 
-    lines = [*read_and_covered(verdict), headline(verdict)]
+    lines = [*verdict.read_and_covered(), verdict.headline()]
     if not verdict.follows and verdict.faults:
         lines.append("")
         for fault in verdict.faults:
             left = f"{percent(fault.residual_before)} of the peak before, {percent(fault.residual_after)} after"
-            lines.append(f"  {phrase(fault)}\n      largest difference: {left}\n      {fault.advice}")
+            lines.append(f"  {fault.phrase()}\n      largest difference: {left}\n      {fault.advice}")
         if verdict.equivalent:
             lines += ["", "The same schedule:", *(f"  {listed(faults)}" for faults in verdict.equivalent)]
-        others = [faults for faults in verdict.alternatives if faults not in verdict.equivalent]
-        if others:
-            lines += ["", "Explains every row as well:", *(f"  {listed(faults)}" for faults in others[:SHOWN])]
+        if verdict.others:
+            lines += ["", "Explains every row as well:", *(f"  {listed(faults)}" for faults in verdict.others[:SHOWN])]
         if verdict.followed is not None:
             lines += ["", f"Followed: {verdict.followed}"]
     return "\n".join([*lines, *(["", *verdict.notes] if verdict.notes else [])])
@@ -194,8 +193,8 @@ def _text(verdict: Verdict) -> str:
 def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str, Any], str], int]:
     """What a log follows, as an object and in words, and the exit status."""
     from .coverage import LEAST_ROWS, coverage, source, source_sentence
-    from .evidence import evidence
-    from .landmarks import landmarks, multiplied_until
+    from .faults import landmarks, multiplied_until
+    from .log import evidence
 
     known = found.schedule is not None
     rows = evidence(log, number, float(np.nanmax(np.abs(log.rates[:, number]))))

@@ -1,9 +1,11 @@
-"""What a log shows: which file was read and how, how exact its rates are, and how much of a schedule they cover."""
+"""What a log shows and what it leaves open: how it was read, how much of a schedule it covers, what it counts."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -14,17 +16,18 @@ from ..errors import ScheduleError
 from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run
-from . import faults as f
-from .evidence import Array, Evidence
-from .faults import course
-from .landmarks import Landmarks
-from .log import Log
+from .faults import Landmarks, course, of_another_length, then
+from .log import Array, Evidence, Log, evidence, shifts
+from .tolerances import DOUBLE, PRINTED, SINGLE
 
 LEAST_ROWS = 3  # two rates fit too many schedules
 PLENTY = 20  # parts of a schedule that must all have rows
 MEANS = 17  # times around a row at which a schedule is asked for its least and greatest rate
 MOST_CYCLES = 10_000  # of a schedule that are counted
+MOST_LENGTHS = 1000  # of an epoch, tried one by one
+UNTOLD = "the log does not say how many updates an epoch has"
 OTHER_LENGTHS = (0.8, 1.25)  # a schedule that rows can tell is told from one a quarter longer or shorter
+OTHER_SHAPES = {"a straight line": shapes.linear, "a cosine": shapes.cosine, "a constant": shapes.flat}
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def _untold(schedule: Schedule, rows: Evidence, marks: Landmarks) -> str:
         return "the same rate in every row cannot tell a schedule that changes from a constant"
     if marks.horizon is not None and not _plenty(rows, marks) and rows.first_wrong(used) is None:
         for words, other in _similar(schedule, marks, float(rows.rows.t.max())):
-            if other is not None and rows.first_wrong(course(other)) is None:
+            if rows.first_wrong(course(other)) is None:
                 return f"the rows cannot tell the schedule from {words}"
     return ""
 
@@ -104,39 +107,22 @@ def _plenty(rows: Evidence, marks: Landmarks) -> bool:
     return bool(np.all(shown))
 
 
-def _similar(schedule: Schedule, marks: Landmarks, last: float) -> list[tuple[str, Schedule | None]]:
+def _similar(schedule: Schedule, marks: Landmarks, last: float) -> Iterator[tuple[str, Schedule]]:
     """Schedules that differ in what rows may not show: the length, or the shape of the part in which they end."""
     assert marks.horizon is not None
     length = marks.horizon - marks.warmup
-    found = [
-        (
-            f"one {factor:g} times as long",
-            _or_none(lambda k=factor: f.ends_at(schedule, marks.warmup, length, k * length)),
-        )
-        for factor in OTHER_LENGTHS
-        if length > 0 and not marks.levels
-    ]
-    part = list(islice(schedule.cycles(last + 1), MOST_CYCLES))[-1]
+    for factor in OTHER_LENGTHS if length > 0 and not marks.levels else ():
+        with suppress(ScheduleError):
+            other = of_another_length(schedule, marks.warmup, length, factor * length)
+            yield f"one {factor:g} times as long", other
+    *_, part = islice(schedule.cycles(last + 1), MOST_CYCLES)
     if math.isfinite(part.end) and part.first != part.last:
-        for name, shape in (
-            ("a straight line", shapes.linear),
-            ("a cosine", shapes.cosine),
-            ("a constant", shapes.flat),
-        ):
+        for name, shape in OTHER_SHAPES.items():
             end = part.first if shape == shapes.flat else part.last
-            piece = Run(shape, part.first, end, part.end - part.begin)
-            other = _or_none(lambda piece=piece: f.then(schedule, part.begin, piece))
-            if other is not None and not _same(other, schedule, part.begin, part.end):
-                found.append((f"{name} in its place", other))
-    return found
-
-
-def _or_none(make: Any) -> Schedule | None:
-    try:
-        made: Schedule = make()
-    except ScheduleError:
-        return None
-    return made
+            with suppress(ScheduleError):
+                other = then(schedule, part.begin, Run(shape, part.first, end, part.end - part.begin))
+                if not _same(other, schedule, part.begin, part.end):
+                    yield f"{name} in its place", other
 
 
 def _same(one: Schedule, other: Schedule, begin: Any, end: Any) -> bool:
@@ -196,3 +182,88 @@ def source_sentence(told: dict[str, Any]) -> str:
 
 def _number(value: float) -> str:
     return f"{int(value)}" if float(value).is_integer() else f"{value:.6g}"
+
+
+# What else may be open.
+
+
+def beside(log: Log, group: int) -> str:
+    """A sentence on the groups beside one: the same rates, a multiple of them, or others; "" if there are none.
+
+    >>> rates = np.array([[0.1, 0.1, 0.01, 0.5], [0.2, 0.2, 0.02, 0.4], [0.3, 0.3, 0.03, 0.3]])
+    >>> log = Log("csv", np.arange(3.0), rates, np.spacing(rates) / 2, np.zeros(3, int), ("a", "b", "c", "d"))
+    >>> beside(log, 0)
+    'Of the other param groups, b has the same rates, c has 0.1 times these, d has others.'
+    """
+    others = [i for i in range(len(log.groups)) if i != group]
+    said = [f"{log.groups[i]} has {_relation(log, group, i)}" for i in others]
+    return f"Of the other param groups, {', '.join(said)}." if said else ""
+
+
+def _relation(log: Log, group: int, other: int) -> str:
+    both = np.isfinite(log.rates[:, group]) & np.isfinite(log.rates[:, other])
+    if not both.any():
+        return "no rates in the same rows"
+    these, those = log.rates[both, group], log.rates[both, other]
+    half, their = log.half[both, group], log.half[both, other]
+    place = int(np.argmax(np.abs(these)))
+    if not these[place]:
+        return "the same rates" if not those.any() else "others"
+    ratio = float(f"{those[place] / these[place]:.6g}")
+    single = all(np.all(rates == rates.astype(np.float32)) for rates in (these, those))
+    allowed = np.abs(ratio) * half + their + (SINGLE if single else DOUBLE) * np.max(np.abs(those))
+    if not np.all(np.abs(those - ratio * these) <= allowed * (1 + PRINTED)):
+        return "others"
+    return "the same rates" if ratio == 1 else f"{ratio:g} times these"
+
+
+def with_every_length(log: Log) -> Iterator[tuple[int, Log]]:
+    """The log with each number of updates that an epoch may have, what it was taken to have first."""
+    taken, least, most = log.length or (0, 0, 0)
+    assert log.epochs is not None
+    before = log.epochs - np.nanmin(log.epochs)
+    for updates in dict.fromkeys((taken, *range(least, min(most, least + MOST_LENGTHS) + 1))):
+        yield updates, replace(log, clock=log.clock + (updates - taken) * before)
+
+
+def of_followed_length(log: Log, expect: Schedule, group: int, peak: float) -> Log:
+    """The log with the first number of updates in an epoch with which its rates are the schedule's, if there is one."""
+    if not log.length_matters:
+        return log
+    for updates, one in with_every_length(log):
+        if is_followed(one, expect, group, peak):
+            note = f"the rates are the schedule's if an epoch has {updates:,} updates, which the log does not say"
+            return replace(one, length=None, repairs=(*log.repairs, note))
+    return log
+
+
+def in_unit(log: Log, unit: str | None) -> Log:
+    """The log with its epochs or its updates as its clock, where that is the unit of the schedule."""
+    clock = log.clock if unit in (None, log.unit) else log.epochs if unit == "epoch" else log.updates
+    if clock is None:
+        raise ScheduleError(f"unit must be {log.unit!r}, since the log has no other clock; got {unit!r}")
+    if clock is log.clock:
+        return log
+    return replace(log, clock=clock, unit=str(unit), shift=None, slack=0, skipped=None, updates=None)
+
+
+def may_be_in_updates(log: Log, expect: Schedule, group: int, peak: float) -> bool:
+    """Whether a log whose clock was taken to be in epochs follows a schedule in updates."""
+    if log.updates is None:
+        return False
+    return any(is_followed(one, expect, group, peak) for _, one in with_every_length(in_unit(log, "update")))
+
+
+def is_followed(log: Log, expect: Schedule, group: int, peak: float) -> bool:
+    """Whether the rates of a log are a schedule's, whatever the habit of its clock is."""
+    rows, intended = evidence(log, group, peak), course(expect)
+    return any(rows.later(shift).first_wrong(intended) is None for shift in shifts(log))
+
+
+def is_told(log: Log, schedule: Schedule | None, shift: int, group: int) -> bool:
+    """Whether a schedule gives the rates of a log however many updates an epoch has."""
+    if not log.length_matters or schedule is None:
+        return True
+    used, peak = course(schedule), float(np.nanmax(np.abs(log.rates[:, group])))
+    every = (evidence(one, group, peak).later(shift) for _, one in with_every_length(log))
+    return all(rows.first_wrong(used) is None for rows in every)

@@ -1,33 +1,34 @@
 """The faults: each turns the intended schedule into the one that the run did follow, and says what to check.
 
-Stepped four times too often is `s.stretched(1/4)`, a restart on resume is `s.until(at) >> s`. Everything else that the
-audit says of a fault (rates, pictures, differences) is asked of that schedule.
+Most change the clock: stepped four times too often is the schedule at 4 t, a restart on resume is at 0 again from then
+on. Others change the rates, or those of single rows. Everything else that the audit says of a fault (rates, pictures,
+differences) is asked of the schedule that it makes.
 """
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import pairwise
+from itertools import islice, takewhile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..exact import exact
-from ..recipes import constant, linear
+from ..exact import END_OF_TIME, exact
+from ..recipes import constant
 from ..schedule.base import Schedule
-from .evidence import Array, RowTimes
+from ..schedule.operations import Product, Sum
+from .log import Array, RowTimes
+
+MOST_CYCLES = 2000  # looked at for landmarks
+MOST_LEVELS = 64  # of a staircase without an end
 
 Change = Callable[[Schedule], Schedule]
 Numbers = NDArray[np.int64]
-MOST_STAIRS = 20_000  # longer schedules are cut to what the log shows before they are made a staircase
-
-
-def unchanged(s: Schedule) -> Schedule:
-    return s
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Fault:
 
     name: str
     parameters: dict[str, Any]
-    change: Change = field(default=unchanged, repr=False, compare=False)
+    change: Change = field(default=lambda s: s, repr=False, compare=False)
     cost: float = 1.0
     at: float | None = None
     row: int = 0
@@ -98,15 +99,33 @@ def course(schedule: Schedule, faults: Faults = ()) -> FollowedRates:
     return reduce(FollowedRates.after, faults, FollowedRates(((0, schedule.beyond("hold")),)))
 
 
-# The algebra that the faults share.
+# The clock: every fault of it is a track.
+
+Track = Sequence[tuple[Any, Any, Any]]  # from a time on, the position of the scheduler, and its steps per update
 
 
-def until(s: Schedule, time: Any) -> Schedule:
-    """A schedule up to a time, its last value held if it ends before."""
-    end = s.duration
-    return (
-        s.until(time) if end is None or end >= time else s >> constant(s(end), exact(time, "time") - exact(end, "end"))
-    )
+def positions(track: Track, t: Array) -> Any:
+    """The positions at some times. Numbers of the track may be columns (m, 1), for m tracks at once."""
+    (begin, position, steps), *rest = track
+    found = position + steps * (t - begin)
+    for begin, position, steps in rest:
+        found = np.where(t < begin, found, position + steps * (t - begin))
+    return found
+
+
+def on_track(s: Schedule, track: Track) -> Schedule:
+    """The schedule at these positions. Numbers of the track are exact."""
+    parts = []
+    for (begin, position, steps), after in zip(track, [*track[1:], None], strict=True):
+        left = None if after is None else after[0] - begin
+        if left is not None and left <= 0:
+            continue
+        if steps == 0:
+            parts.append(constant(s(position), left))
+            continue
+        part = since(s, position) if left is None else until(since(s, position), left * steps)
+        parts.append(part if steps == 1 else part.stretched(1 / exact(steps, "steps")))
+    return reduce(operator.rshift, parts)
 
 
 def since(s: Schedule, time: Any) -> Schedule:
@@ -117,104 +136,130 @@ def since(s: Schedule, time: Any) -> Schedule:
     return s.shifted(-exact(time, "time")) if end is None or end > time else constant(s(end))
 
 
+def until(s: Schedule, time: Any) -> Schedule:
+    """A schedule up to a time, its last value held if it ends before."""
+    end = s.duration
+    if end is None or end >= time:
+        return s.until(time)
+    return s >> constant(s(end), exact(time, "time") - exact(end, "end"))
+
+
 def then(s: Schedule, time: Any, rest: Schedule) -> Schedule:
     """A schedule up to a time, then another."""
     return until(s, time) >> rest if time > 0 else rest
 
 
-def ends_at(s: Schedule, kept: Any, length: Any, new: Any) -> Schedule:
+def of_another_length(s: Schedule, kept: Any, length: Any, new: Any) -> Schedule:
     """A schedule whose part after `kept`, of some length, gets a new one."""
-    return then(s, kept, since(s, kept).stretched(exact(new, "new") / exact(length, "length")))
+    return on_track(s, ((0, 0, 1), (kept, kept, exact(length, "length") / exact(new, "new"))))
 
 
-# Faults of the clock.
+# What of a schedule they speak of.
 
 
-def stepped_per_epoch(s: Schedule, updates: Any, last: float) -> Schedule:
-    """One step of the schedule for each epoch of so many updates, as far as the last time."""
-    return _stairs(s, 1, last // updates + 2).stretched(updates)
+@dataclass(frozen=True)
+class Landmarks:
+    """Of a schedule: the end of its warm-up (0: none), its horizon, and the levels of one that is a staircase.
+
+    horizon: its end, or where it has none the end of its first run after the warm-up; None where that has none.
+    milestones: where a staircase comes to another level. decay: where the last part begins that follows a hold, or 0.
+    """
+
+    warmup: float
+    horizon: float | None
+    ends: bool
+    peak: float
+    floor: float
+    levels: tuple[float, ...]
+    milestones: tuple[float, ...]
+    decay: float = 0.0
 
 
-def held_for_an_epoch(s: Schedule, updates: Any, last: float) -> Schedule:
-    return _stairs(s, updates, last + updates)
+def landmarks(schedule: Schedule, until: float, part_of_more: bool = False) -> Landmarks:
+    """The landmarks of a schedule, of which a log shows the time up to `until`.
+
+    part_of_more: it is a part of a sum or product, so that one that only rises is a warm-up.
+    """
+    duration = schedule.duration
+    limit = max(until, duration or 0, 1)
+    spans: list[Any] = []
+    for span in islice(schedule.cycles(END_OF_TIME if duration is None else duration), MOST_CYCLES):
+        # A log that ends in the warm-up does not make the schedule one: what comes next is looked at too.
+        if span.begin >= limit and any(one.last <= one.first for one in spans):
+            break
+        spans.append(span)
+    rising = list(takewhile(lambda span: span.last > span.first, spans))
+    warmup = float(rising[-1].end) if rising and (len(rising) < len(spans) or part_of_more) else 0.0
+    decay = spans[len(rising) if warmup else 0 :]
+    horizon = float(duration) if duration is not None else float(decay[0].end)
+    values = [value for span in spans for value in (span.first, span.last)]
+    flat = all(span.first == span.last for span in decay)
+    if flat and duration is None:  # the log may end before the milestones that it was to reach
+        decay = list(islice(schedule.cycles(END_OF_TIME), MOST_LEVELS))[len(rising) if warmup else 0 :]
+    levels = tuple(span.first for span in decay) if flat else ()
+    held = len(decay) > 1 and decay[-2].first == decay[-2].last == decay[-1].first != decay[-1].last
+    return Landmarks(
+        warmup=warmup,
+        horizon=None if math.isinf(horizon) else horizon,
+        ends=duration is not None,
+        peak=_configured_peak(schedule) or max(map(abs, values)),
+        floor=min([value for span in decay for value in (span.first, span.last)], default=0.0),
+        levels=levels,
+        milestones=tuple(float(span.begin) for span in decay[1:]) if flat else (),
+        decay=float(decay[-1].begin) if held and duration is not None else 0.0,
+    )
 
 
-def _stairs(s: Schedule, every: Any, last: float) -> Schedule:
-    """A schedule as a staircase; one that has very many stairs only as far as a log shows it."""
-    end = s.duration
-    return (s if end is not None and end < MOST_STAIRS * every else until(s, last)).held(every)
+def _configured_peak(schedule: Schedule) -> float:
+    """The peak of what a warm-up to 1 multiplies, which no rate may reach; 0 where there is none."""
+    parts = [part for part in schedule.parts if isinstance(part, Schedule)] if isinstance(schedule, Product) else []
+    cycles = [islice(part.cycles(part.duration or END_OF_TIME), MOST_CYCLES) for part in parts]
+    peaks = [max(abs(value) for one in each for value in (one.first, one.last)) for each in cycles]
+    others = [peak for peak in peaks if peak != 1]
+    return others[0] if len(peaks) > 1 and len(others) == 1 else 0.0
 
 
-def moved(s: Schedule, at: Any, to: Any, k: Any = 1) -> Schedule:
-    """From a time on the position is another (0 after a restart), with k steps for each update."""
-    rest = since(s, to)
-    return then(s, at, rest if k == 1 else rest.stretched(1 / exact(k, "k")))
+def multiplied_until(schedule: Schedule) -> float | None:
+    """The end of a warm-up to 1 that multiplies the decay under it, as in YOLO's trainers; None without one."""
+    for product in schedule.parts if isinstance(schedule, Sum) else (schedule,):
+        for part in product.parts if isinstance(product, Product) else ():
+            if isinstance(part, Schedule) and part.duration and part(0) < part(part.duration) == 1:
+                return float(part.duration)
+    return None
 
 
-def reversed_in_time(s: Schedule, total: Any) -> Schedule:
-    """s(total - t): its mirror image is what lies beyond its end."""
-    return until(since(until(s, total).beyond("mirror"), total), total)
+# What they are called.
 
-
-def warmup_repeated(s: Schedule, at: Any, length: Any) -> Schedule:
-    return then(s, at, until(s, length) >> since(s, exact(at, "at") + exact(length, "length")))
-
-
-def warmup_length(s: Schedule, meant: Any, length: Any, rest: str, end: Any) -> Schedule:
-    """A warm-up of another length (0: none); after it the rest waits, begins earlier or later, or ends on time."""
-    meant, length = exact(meant, "meant"), exact(length, "length")
-    rising = until(s, meant).stretched(length / meant) if length else constant(s(meant), 0)
-    if rest == "waits at the peak" and length < meant:
-        return rising >> constant(s(meant), meant - length) >> since(s, meant)
-    if rest == "waits at the peak":
-        return rising >> since(s, length)
-    if rest == "on time":
-        return rising >> since(s, meant).stretched((exact(end, "end") - length) / (exact(end, "end") - meant))
-    return rising >> since(s, meant)
-
-
-def warmup_added(s: Schedule, length: Any, start: float, rest: str, end: Any) -> Schedule:
-    """A line up to the schedule, which then is on time, begins later, or is squeezed to end on time."""
-    if rest == "multiplies":
-        return linear(start / s(0), 1, length) * s
-    rising = linear(start, s(0), length)
-    if rest == "on time":
-        return rising >> since(s, length)
-    if rest == "ends on time":
-        return rising >> s.stretched((exact(end, "end") - exact(length, "length")) / exact(end, "end"))
-    return rising >> s
-
-
-def rebound(s: Schedule, begin: Any, policy: str) -> Schedule:
-    """The part from a time on, mirrored or repeated after its end."""
-    return then(s, begin, since(s, begin).beyond(policy))
-
-
-def passes_its_end(s: Schedule, slope: float, last: float) -> Schedule:
-    """The last line goes on after its end, as far as the last time."""
-    assert s.duration is not None
-    end, more = s(s.duration), max(last - s.duration, 1)
-    return s >> linear(end, end + slope * more, more)
-
-
-# Faults of the value.
-
-
-def lines(s: Schedule, at: Any, before: float, factor: float, plus: float) -> Schedule:
-    """The rates before a time times one number; after it times another, plus a third."""
-    rest = since(s, at) if factor == 1 else factor * since(s, at)
-    return then(s if before == 1 else before * s, at, rest if plus == 0 else rest + plus)
-
-
-def constant_from(s: Schedule, rate: float, at: Any) -> Schedule:
-    return then(s, at or 0, constant(rate))
-
-
-def staircase(s: Schedule, begin: Any, levels: list[tuple[Any, float]]) -> Schedule:
-    """After a warm-up levels, each from a time on."""
-    stairs = [constant(rate, exact(end, "end") - exact(begin, "begin")) for (begin, rate), (end, _) in pairwise(levels)]
-    return then(s, begin, reduce(operator.rshift, [*stairs, constant(levels[-1][1])]))
-
+SAID = {
+    "stepped-too-often": "the scheduler was stepped {k} times per update",
+    "stepped-too-rarely": "the scheduler was stepped once in {k} updates",
+    "stepped-per-epoch": "the scheduler was stepped once per epoch of {updates_per_epoch} updates",
+    "stepped-per-update": "a schedule in epochs was stepped at every update",
+    "held-for-an-epoch": "the rate was written once per epoch of {updates_per_epoch} updates",
+    "offset": "the scheduler's position is off by {by}",
+    "offset-after-resume": "the scheduler's position is off by {by} after a resume at {at}",
+    "restart-after-resume": "the schedule started again at {at}",
+    "double-step-after-resume": "the position was counted twice on the resume at {at}",
+    "wrong-peak": "the peak is {peak}, intended {intended}",
+    "old-peak-after-resume": "the peak is {peak} after a resume at {at}, intended {intended}",
+    "wrong-horizon": "the schedule was built for {horizon} updates, intended {intended}",
+    "schedule-shorter-than-the-run": "the schedule was built for {horizon} updates, intended {intended}",
+    "first_cycle": "the first cycle was built for {first_cycle} updates, intended {intended}",
+    "reversed": "the schedule ran backwards from {total}",
+    "constant": "the rate is {rate} throughout",
+    "floor-ignored": "the floor is {floor}, intended {intended}",
+    "wrong-floor": "the floor is {floor}, intended {intended}",
+    "milestones-edited": "the milestones are {milestones}, intended {intended}; the rates after them {rates}",
+    "warm-up-added": "a warm-up of {length} updates from {start} was added (the rest: {then})",
+    "warm-up-missing": "the warm-up is missing (the rest: {then})",
+    "warm-up-clipped": "the warm-up takes {length} updates, intended {intended} (the rest: {then})",
+    "warm-up-stretched": "the warm-up takes {length} updates, intended {intended} (the rest: {then})",
+    "warm-up-repeated": "the warm-up of {length} updates ran again at {at}",
+    "rebound-after-the-end": "after its end at {end} the schedule goes on ({policy})",
+    "goes-on-after-the-end": "after its end at {end} the last line goes on",
+    "skipped-scheduler-steps": "scheduler steps skipped: {lag}",
+    "isolated-outliers": "outliers: {count}",
+}
 
 ADVICE = {
     "stepped-too-often": "Check that the scheduler is stepped once per optimizer update, and not once per process or "

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..plots import COLOURS, new_figure
-from .evidence import Array
 from .faults import course
-from .log import Log
-from .messages import headline, listed
+from .log import Array, Log
 from .recovery import Recovered
-from .verdict import Verdict
+from .verdict import Verdict, listed
 
 MOST = 4000  # points drawn
 WIDTH, MOST_LETTERS = 105, 400  # of each sentence in a title
@@ -33,7 +31,7 @@ def draw(verdict: Verdict) -> Any:
     if verdict.faults and verdict.faults[-1].name != "unknown":
         lines["intended, with the fault"] = verdict.course(rows.rows)
     likely = [f"Likely: {listed(verdict.faults)}."] if verdict.faults else []
-    words = [headline(verdict), *likely, f"Intended: {verdict.schedule}"]
+    words = [verdict.headline(), *likely, f"Intended: {verdict.schedule}"]
     title = _title(verdict.source["file"], words)
     unit = verdict.source["clock"]["unit"]
     return _figure(rows.rows.t + 1, rows.logged, lines, _begins(verdict), (unit, title), verdict.first is not None)

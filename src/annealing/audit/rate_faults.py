@@ -1,40 +1,51 @@
-"""Faults by which the rate itself is another: other peaks and floors, a constant, an added warm-up, a rebound."""
+"""Faults of the rates: other peaks and floors, a constant, an added warm-up, what comes after the end; and of single
+rows: other levels, skipped scheduler steps, outliers, several runs in one file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from ..exact import exact
+from ..recipes import constant, linear
 from ..schedule.base import Schedule
-from . import faults as f
-from .evidence import Array, Evidence, Rates
-from .faults import Fault, Faults
-from .intervals import digits_of, plain, shortest
-from .landmarks import Landmarks
+from .faults import Fault, Faults, Landmarks, since, then
+from .intervals import digits_of, plain, roundest, shortest
+from .log import Array, Evidence, Rates, run_begins
 
 MOST_LENGTHS = 24  # of an added warm-up, tried one by one
 LEAST_ROWS = 3  # that one factor or one rate explains before it is a candidate
+MOST_GROWTH = 0.05  # of the updates so far: more steps than these are not skipped by a loss scaler
+AT_ONCE = 64  # lags tried at once
+TOGETHER = 5  # rows next to each other that are still isolated
+SHARE = 0.05  # of the rows that may be called outliers
+MOST_MILESTONES = 50
+FEW_LAGS = 6  # times that a loss scaler may skip early in a log
+FIRST_LAG = 64  # steps that a loss scaler skips before the first row, until its scale has come down
 
-
-Mix = Callable[[float], tuple[float, float]]  # from a new rate to (plus, times), which make plus + times * rate
+Stretch = tuple[float, float] | None  # the rate that stays, and the one that becomes the new one; None: all stay
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Rates that another peak or floor gives: before a time mixed with a constant in one way, from it on in another.
+    """Rates that another peak or floor gives: before a time stretched in one way, from it on in another.
 
-    The number that is new is itself a rate, and every mixed rate is linear in it. begin: that time, of the schedule;
-    at: from when on it acts, of the log.
+    The number that is new is itself a rate, and every stretched rate is linear in it. begin: that time, of the
+    schedule; at: from when on it acts, of the log.
     """
 
     name: str
     key: str
     intended: float
-    parts: tuple[Mix, Mix]
+    before: Stretch
+    after: Stretch
     begin: float
     cost: float
     given: tuple[tuple[str, Any], ...] = ()
@@ -42,18 +53,19 @@ class Scale:
     row: int = 0
 
     def line(self, rates: Array, t: Array) -> tuple[Any, Any]:
-        """(base, slope): the mixed rates are base + new * slope."""
-        after = t >= self.begin
-        # A mix is linear, so that two of its values, at 0 and at the intended rate, say how.
+        """(base, slope): the stretched rates are base + new * slope."""
         ends = []
-        for new in (0.0, self.intended or 1.0):
-            (plus, times), (plus_after, times_after) = (part(new) for part in self.parts)
-            ends.append(np.where(after, plus_after, plus) + np.where(after, times_after, times) * rates)
-        return ends[0], (ends[1] - ends[0]) / (self.intended or 1.0)
+        for stretch in (self.before, self.after):
+            fixed, end = stretch or (0.0, 1.0)
+            share = (rates - fixed) / (end - fixed)
+            ends.append((rates, 0.0) if stretch is None else (fixed * (1 - share), share))
+        after = t >= self.begin
+        base, slope = (np.where(after, late, early) for early, late in zip(*ends, strict=True))
+        return base, slope
 
     def fault(self, low: float, high: float) -> tuple[Fault, float] | None:
         """The fault with the plainest new rate between two, and that rate; None where there is none."""
-        flat = any(part(low)[1] * part(high)[1] <= 0 for part in self.parts)
+        flat = any(fixed is not None and low <= fixed[0] <= high for fixed in (self.before, self.after))
         if not np.isfinite(high - low) or low <= self.intended <= high or flat:
             return None  # not known, no change, or a constant
         # The ends are ratios of floats, rounded: four float64 spacings keep the true number inside.
@@ -61,87 +73,74 @@ class Scale:
         new = shortest(low - room, high + room)
         if self.key == "floor" and new < 0:
             return None  # no framework has a floor below 0
-        (_, before), (plus, times) = (part(new) for part in self.parts)
         name = "floor-ignored" if self.key == "floor" and new == 0 else self.name
         # Of equal explanations the one with the plainer number is likelier.
         cost = 1.0 if name == "floor-ignored" else self.cost + 0.02 * max(0, digits_of(new) - 2)
-        begin = self.begin if self.at is None else self.at
-        change = partial(f.lines, at=plain(begin), before=before, factor=times, plus=plus)
+        change = partial(self._stretched, new=new)
         given = dict(self.given) | {self.key: new, "intended": self.intended}
         return Fault(name, given, change, cost, self.at, self.row), new
+
+    def _stretched(self, s: Schedule, new: float) -> Schedule:
+        begin = plain(self.begin if self.at is None else self.at)
+        fixed, end = self.after or (0.0, new)
+        factor = (new - fixed) / (end - fixed)
+        rest = since(s, begin) if factor == 1 else factor * since(s, begin)
+        early = s if self.before is None else new / self.before[1] * s
+        return then(early, begin, rest if fixed == 0 else rest + fixed * (1 - factor))
 
 
 def scales(marks: Landmarks, at: float | None = None, row: int = 0) -> list[Scale]:
     """The ways in which rates can be scaled; from a resume on only as a whole."""
     peak, floor, W = marks.peak, marks.floor, marks.warmup
-
-    def same(_: float) -> tuple[float, float]:
-        return 0.0, 1.0
-
-    def by(new: float) -> tuple[float, float]:
-        return 0.0, new / peak if peak else 1.0
-
-    def towards(fixed: float, end: float) -> Mix:
-        """The distance from a rate that stays, so that another becomes the new one."""
-
-        def mix(new: float) -> tuple[float, float]:
-            factor = (new - fixed) / (end - fixed)
-            return fixed * (1 - factor), factor
-
-        return mix
-
+    whole = (0.0, peak) if peak else None
     if at is not None:
         given = (("at", plain(at)),)
-        return [Scale("old-peak-after-resume", "peak", peak, (same, by), -np.inf, 1.2, given, at, row)]
-    found = [Scale("wrong-peak", "peak", peak, (by, by), 0.0, 1.1)]
+        return [Scale("old-peak-after-resume", "peak", peak, None, whole, -np.inf, 1.2, given, at, row)]
+    found = [Scale("wrong-peak", "peak", peak, whole, whole, 0.0, 1.1)]
     if 0 < floor < peak:
         kept = (("floor kept", floor),)
-        found.append(Scale("wrong-peak", "peak", peak, (by, towards(floor, peak)), W, 1.2, kept))
+        found.append(Scale("wrong-peak", "peak", peak, whole, (floor, peak), W, 1.2, kept))
     if floor < peak:
-        found.append(Scale("wrong-floor", "floor", floor, (same, towards(peak, floor)), W, 1.3))
+        found.append(Scale("wrong-floor", "floor", floor, None, (peak, floor), W, 1.3))
     if W:
         handed = (("at", plain(W)),)
-        found.append(Scale("hand-over-jump", "warm-up to", peak, (by, same), W, 1.2, handed))
-        found.append(Scale("hand-over-jump", "rest from", peak, (same, by), W, 1.2, handed, W))
+        found.append(Scale("hand-over-jump", "warm-up to", peak, whole, None, W, 1.2, handed))
+        found.append(Scale("hand-over-jump", "rest from", peak, None, whole, W, 1.2, handed, W))
     return found
 
 
-def between(rows: Evidence, rates: Array, scale: Scale, t: Array) -> tuple[Array, Array, Array]:
-    """The least and the greatest new rate that all rows up to each allow (..., n), and how many rows there are.
+def between(rows: Evidence, base: Any, slope: Any) -> tuple[Array, Array, Array]:
+    """The least and the greatest number that all rows up to each allow (..., n), and how many rows there are.
 
-    Where they cross (least above greatest) no new rate explains the rows up to there.
+    Rates are base + number * slope. Where the ends cross no number explains the rows up to there.
     """
-    base, slope = scale.line(rates, t)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ends = [(rows.logged + sign * rows.allowed - base) / slope for sign in (-1, 1)]
-    low, high = np.minimum(*ends), np.maximum(*ends)
-    fixed, same = slope == 0, np.abs(rows.logged - base) <= rows.allowed
-    low = np.where(fixed, np.where(same, -np.inf, np.inf), low)
-    high = np.where(fixed, np.where(same, np.inf, -np.inf), high)
-    low, high = np.maximum.accumulate(low, axis=-1), np.minimum.accumulate(high, axis=-1)
+    # A row without a slope does not tell the number, but must agree.
+    same = np.where(np.abs(rows.logged - base) <= rows.allowed, np.inf, -np.inf)
+    low = np.maximum.accumulate(np.where(slope == 0, -same, np.minimum(*ends)), axis=-1)
+    high = np.minimum.accumulate(np.where(slope == 0, same, np.maximum(*ends)), axis=-1)
     return low, high, np.sum(low <= high, axis=-1)
 
 
 def scaled(rates: Rates, rows: Evidence, scale: Scale) -> Iterator[Faults]:
     """Another peak or floor alone."""
-    low, high, explained = between(rows, rates(rows.rows), scale, rows.rows.t)
+    low, high, explained = between(rows, *scale.line(rates(rows.rows), rows.rows.t))
     if explained >= min(LEAST_ROWS, len(rows)):
         named = scale.fault(float(low[explained - 1]), float(high[explained - 1]))
         yield from () if named is None else ((named[0],),)
 
 
-def constant(rows: Evidence, marks: Landmarks, at: float | None, row: int) -> Iterator[Faults]:
+def one_rate(rows: Evidence, marks: Landmarks, at: float | None, row: int) -> Iterator[Faults]:
     """One rate for all rows."""
-    low = np.maximum.accumulate(rows.logged - rows.allowed)
-    high = np.minimum.accumulate(rows.logged + rows.allowed)
-    explained = int(np.sum(low <= high))
+    explained = between(rows, 0.0, 1.0)[2]
     if explained >= LEAST_ROWS:
         rate = float(np.median(rows.logged[:explained]))
         given = {"rate": rate} | ({} if at is None else {"at": plain(at)})
         # A rate that the schedule has somewhere is likelier to be one at which it got stuck.
         known = any(abs(rate - level) <= rows.allowed[0] for level in (marks.peak, *marks.levels))
         cost = 0.9 if at is None else 1.15 if known else 1.3
-        yield (Fault("constant", given, partial(f.constant_from, rate=rate, at=at), cost, at, row),)
+        yield (Fault("constant", given, lambda s: then(s, at or 0, constant(rate)), cost, at, row),)
 
 
 def added(rates: Rates, rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
@@ -167,7 +166,7 @@ def added(rates: Rates, rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
                 start = _start(t, share, allowed, length, float(first[0]))
                 if start is not None:
                     given: dict[str, Any] = {"length": plain(length), "start": start}
-                    change = partial(f.warmup_added, **given, rest=rest, end=marks.horizon)
+                    change = partial(_added, **given, rest=rest, end=marks.horizon)
                     given["then"] = "on time" if rest == "multiplies" else rest
                     yield (Fault("warm-up-added", given, change, 1.1),)
 
@@ -194,6 +193,17 @@ def _start(t: Array, share: Array, allowed: Array, length: float, first: float) 
     return 0.0 if low <= 0 <= high else shortest(low * first, high * first)
 
 
+def _added(s: Schedule, length: Any, start: float, rest: str, end: Any) -> Schedule:
+    if rest == "multiplies":
+        return linear(start / s(0), 1, length) * s
+    rising = linear(start, s(0), length)
+    if rest == "on time":
+        return rising >> since(s, length)
+    if rest == "ends on time":
+        return rising >> s.stretched((exact(end, "end") - exact(length, "length")) / exact(end, "end"))
+    return rising >> s
+
+
 def after_the_end(s: Schedule, last: float) -> Iterator[Faults]:
     """What frameworks do once a schedule has ended: its mirror image, the schedule again, or its last line goes on."""
     assert s.duration is not None
@@ -202,9 +212,160 @@ def after_the_end(s: Schedule, last: float) -> Iterator[Faults]:
     # A framework's formula goes on for the decay; the warm-up before it is a scheduler of its own.
     for policy, begin in (("mirror", 0), ("mirror", piece.start), ("repeat", 0)):
         given = {"end": end, "policy": policy} | ({"from": begin} if begin else {})
-        yield (Fault("rebound-after-the-end", given, partial(f.rebound, begin=begin, policy=policy), 1.0, end),)
+        yield (Fault("rebound-after-the-end", given, partial(_rebound, begin=begin, policy=policy), 1.0, end),)
     step = min(1.0, end / 2)
     slope = (s.left(end) - s(end - step)) / step
     if slope:
-        given = {"end": end, "slope": slope}
-        yield (Fault("goes-on-after-the-end", given, partial(f.passes_its_end, slope=slope, last=last), 1.1, end),)
+
+        def passes(s: Schedule) -> Schedule:
+            """The last line goes on, as far as the last time."""
+            more = max(last - end, 1)
+            return s >> linear(s(end), s(end) + slope * more, more)
+
+        yield (Fault("goes-on-after-the-end", {"end": end, "slope": slope}, passes, 1.1, end),)
+
+
+def _rebound(s: Schedule, begin: Any, policy: str) -> Schedule:
+    return then(s, begin, since(s, begin).beyond(policy))
+
+
+def skipped(rates: Rates, rows: Evidence) -> Iterator[Faults]:
+    """A whole-number lag that only grows; as far as it explains the rows."""
+    times, numbers = rows.rows
+    if len(rows) < 3 or np.any(np.diff(times) <= 0):
+        return
+    lag, place, size, found = 0, 0, 256, list[tuple[int, int]]()
+    while place < len(rows):
+        part = rows[place : place + size]
+        wrong = _behind(part, rates, lag)
+        if not wrong.any():
+            place, size = place + len(part), min(2 * size, 2**18)
+            continue
+        place, size = place + int(wrong.argmax()), 256
+        # Between two rows no more steps can be skipped than updates were made.
+        # Where the rate stands still, or 0 is printed, a row does not show a skipped step, and so bounds none.
+        last = rows[max(0, place - AT_ONCE) : place]
+        shown = last.rows.t[_behind(last, rates, lag + 1)]
+        since = shown[-1] if len(shown) else last.rows.t[0] - 1 if place else 0.0
+        gap = min(times[0] + 1, FIRST_LAG) if place == 0 else times[place] - since
+        lags = lag + np.arange(1, int(min(AT_ONCE, gap)) + 1)
+        fits = np.flatnonzero(~_behind(rows[np.full(len(lags), place)], rates, lags))
+        early = found[0][1] if found and not found[0][0] else 0
+        most = gap if place == 0 else max(4, MOST_GROWTH * times[place]) + early
+        if not len(fits) or lags[fits[0]] > most:
+            break
+        lag = int(lags[fits[0]])
+        found.append((place, lag))
+        if len(found) > max(FEW_LAGS, 0.02 * len(rows) + 0.2 * place):
+            break
+    if found:
+        places, lags = (np.array(column) for column in zip(*found, strict=True))
+        given = {"lag": lag, "times": len(lags), "updates": _updates(times[places])}
+        later = (numbers[places], lags.astype(np.float64))
+        cost, at = 1.4 + 0.05 * len(lags), float(times[places[0]])
+        yield (Fault("skipped-scheduler-steps", given, cost=cost, at=at, lags=later),)
+
+
+def _behind(rows: Evidence, rates: Rates, lag: Any) -> Any:
+    """Where the rates so many steps before are not those that were logged."""
+    return ~(np.abs(rows.logged - rates(rows.rows.at(rows.rows.t - lag))) <= rows.allowed)
+
+
+def _updates(times: Array) -> list[int]:
+    return [int(time) + 1 for time in times[:20]]
+
+
+def outliers(rates: Rates, rows: Evidence) -> Iterator[Faults]:
+    """A few rows that are wrong, among others that are right."""
+    wrong = np.flatnonzero(rows.wrong(rates))
+    if not 0 < len(wrong) <= max(1, SHARE * len(rows)) or len(rows) < 10:
+        return
+    stretches = 1 + int(np.sum(np.diff(wrong) > 1))
+    if len(wrong) > TOGETHER * stretches:
+        return
+    if wrong[-1] == len(rows) - 1 and stretches == 1 and len(wrong) > 1:
+        return  # the end of the log is not isolated
+    given = {"count": len(wrong), "updates": _updates(rows.rows.t[wrong])}
+    cost = 1.5 + 0.2 * stretches + 0.01 * len(wrong)
+    yield (instead("isolated-outliers", given, rows, wrong, cost),)
+
+
+def instead(name: str, given: dict[str, Any], rows: Evidence, places: Any, cost: float) -> Fault:
+    """Other rates at some rows, and no change elsewhere."""
+    order = np.sort(places)
+    own = (rows.rows.row[order], rows.logged[order])
+    return Fault(name, given, cost=cost, at=float(rows.rows.t[order[0]]), own=own)
+
+
+def edited(rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
+    """Levels of a staircase that are not the intended ones, or come at other times."""
+    W = marks.warmup
+    part = rows[rows.rows.t >= W]
+    t = part.rows.t
+    if not marks.levels or not len(t) or np.any(np.diff(rows.rows.t) < 0) or rows.rows.t[0] < 0:
+        return
+    begins = np.concatenate([[0], np.flatnonzero(np.abs(np.diff(part.logged)) > part.allowed[1:]) + 1])
+    # Each level must be seen more than once: else every log is a staircase.
+    if len(begins) > min(MOST_MILESTONES, max(2, len(part) // 3)) or len(begins) == len(set(marks.levels)) == 1:
+        return
+    known = marks.levels
+    if len(known) > 1 and known[-2]:
+        known = (*known, known[-1] ** 2 / known[-2])  # one milestone more, by the same factor
+    levels = [_level(part[places], known) for places in np.split(np.arange(len(part)), begins[1:])]
+    times = [plain(W), *(_milestone(t[i - 1], t[i], marks.milestones) for i in begins[1:])]
+    intended = [m for m in marks.milestones if m <= t[-1]]
+    new = sum(rate not in known for rate in levels)
+    # One milestone at another time is little more of a change than one more or one less.
+    changes = sorted(map(len, (set(times[1:]) - set(intended), set(intended) - set(times[1:]))))
+    # 0.1 * 0.1 is 0.010000000000000002: as a parameter it is shown as it was meant.
+    rates = [float(f"{level:.15g}") for level in levels[1:]]
+    given = {"milestones": times[1:], "intended": intended[:MOST_MILESTONES], "rates": rates}
+    stairs = partial(_staircase, levels=list(zip(times, levels, strict=True)))
+    cost = 0.9 + 0.2 * changes[0] + 0.25 * changes[1] + 0.5 * new + 0.1 * (W > 0)
+    yield (Fault("milestones-edited", given, stairs, cost),)
+
+
+def _staircase(s: Schedule, levels: list[tuple[Any, float]]) -> Schedule:
+    """Levels, each from a time on."""
+    stairs = [constant(rate, exact(end, "end") - exact(begin, "begin")) for (begin, rate), (end, _) in pairwise(levels)]
+    return then(s, levels[0][0], reduce(operator.rshift, [*stairs, constant(levels[-1][1])]))
+
+
+def _level(rows: Evidence, known: tuple[float, ...]) -> float:
+    """The intended level that rows have, or else the rate of fewest digits that all of them allow."""
+    near = min(known, key=lambda level: abs(level - rows.logged[0]))
+    if np.all(np.abs(rows.logged - near) <= rows.allowed):
+        return near
+    return shortest(float(np.max(rows.logged - rows.allowed)), float(np.min(rows.logged + rows.allowed)))
+
+
+def _milestone(before: float, now: float, known: tuple[float, ...]) -> float | int:
+    """When a level began that is first seen at one row and not at the one before."""
+    inside = [m for m in known if before < m <= now]
+    return plain(inside[0] if inside else now if now - before <= 1 else _rounder(np.floor(before) + 1, now))
+
+
+def _rounder(low: float, high: float) -> float:
+    """The roundest time between two, unless the last is as round."""
+    best = float(roundest(low, high) or high)
+    return best if digits_of(best) < digits_of(high) else high
+
+
+def several(rates: Rates, rows: Evidence) -> Iterator[Faults]:
+    """Runs one after another, each from the start, of which only some follow."""
+    begins = run_begins(rows)
+    if len(begins) < 2:
+        return
+    wrong = rows.wrong(rates)
+    parts = [slice(a, b) for a, b in zip(begins, [*begins[1:], len(rows)], strict=True)]
+    other = [part for part in parts if wrong[part].any()]
+    if 0 < len(other) < len(parts):
+        places = np.concatenate([np.arange(part.start, part.stop) for part in other])
+        following = [i + 1 for i, part in enumerate(parts) if part not in other]
+        yield (instead("several-runs-in-one-file", several_runs(rows, following), rows, places, 1.2),)
+
+
+def several_runs(rows: Evidence, following: list[int]) -> dict[str, Any]:
+    """The parameters of this fault: how many runs there are, where they begin, and which of them (from 1) follow."""
+    begins = run_begins(rows)
+    return {"runs": len(begins), "first_rows": rows.rows.row[begins].tolist(), "following": following or "none"}

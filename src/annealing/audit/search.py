@@ -12,14 +12,24 @@ import numpy as np
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .candidates import ClockFaults, Resume, from_a_row, from_the_start, resume_times
-from .evidence import Array, Evidence, Rates, RowTimes, run_begins
-from .faults import Faults, FollowedRates, course
+from .clock_faults import ClockFaults, Resume, from_a_row, from_the_start, resume_times
+from .faults import Faults, FollowedRates, Landmarks, course, landmarks
 from .intervals import digits_of, is_whole, wholes
-from .inverse import Preimages, lowest, slopes, solved
-from .landmarks import Landmarks, landmarks
-from .rate_faults import Scale, added, after_the_end, between, constant, scaled, scales
-from .row_faults import edited, outliers, several, skipped
+from .log import Array, Evidence, Rates, RowTimes, run_begins
+from .rate_faults import (
+    Scale,
+    added,
+    after_the_end,
+    between,
+    edited,
+    one_rate,
+    outliers,
+    scaled,
+    scales,
+    several,
+    skipped,
+)
+from .solving import Preimages, lowest, slopes, solved
 
 SPREAD = 1.0  # explanations that cost so much more than the best are not listed
 ALIKE = 3  # explanations listed that differ in parameters alone
@@ -55,16 +65,18 @@ class Explanation:
         return " ".join(fault.name for fault in self.faults)
 
     @property
+    def numbers(self) -> list[float]:
+        return [n for fault in self.faults for n in fault.parameters.values() if isinstance(n, int | float)]
+
+    @property
     def words(self) -> str:
         """Its faults with numbers of a few digits: two that differ in more are one to a reader."""
-        numbers = [f"{n:.5g}" for fault in self.faults for n in fault.parameters.values() if isinstance(n, int | float)]
-        return " ".join([self.names, *numbers])
+        return " ".join([self.names, *(f"{n:.5g}" for n in self.numbers)])
 
     @property
     def length(self) -> float:
         """How long its numbers are, and of two that are as long the smaller: of equal causes the plainer is first."""
-        numbers = [n for fault in self.faults for n in fault.parameters.values() if isinstance(n, int | float)]
-        return sum(digits_of(n) + 1e-9 * abs(n) for n in numbers if np.isfinite(n))
+        return sum(digits_of(n) + 1e-9 * abs(n) for n in self.numbers if np.isfinite(n))
 
 
 class Search:
@@ -147,31 +159,30 @@ class FaultTrial:
     def __init__(self, search: Search, base: Explanation, used: FollowedRates, marks: Landmarks) -> None:
         self.search, self.before, self.used, self.marks = search, base.faults, used, marks
         self.begin, self.few = base.until or 0, search.few
-        self.schedule = used.schedule
+        self.images: dict[int, dict[int, Array]] = {}
 
     # What is tried.
 
     def one_fault(self) -> None:
         search, used, rows = self.search, self.used, self.search.evidence
-        whole = not any(fault.at is not None or fault.of_rows for fault in self.before)
-        if whole:
+        if not any(fault.at is not None or fault.of_rows for fault in self.before):
             for clock in from_the_start(self.marks, search.last, search.per_epoch, alone=not self.before):
                 self.try_clock(clock, search.begin, 0)
             for scale in scales(self.marks):
                 self.try_faults(scaled(used, self.few, scale))
         if not self.before:
-            self.try_faults(constant(self.few, self.marks, None, 0))
+            self.try_faults(one_rate(self.few, self.marks, None, 0))
             self.try_faults(added(used, self.few, self.marks))
         if self.begin >= 2:
-            for clock in from_a_row(self.resume, self.marks, search.last, self._factors()):
+            for clock in self._resumed():
                 self.try_clock(clock, self.begin, self.begin)
             part = self.few[self.begin :]
             for scale in scales(self.marks, self.resume.now, self.resume.row):
                 self.try_faults(scaled(used, part, scale))
-            self.try_faults(constant(part, self.marks, self.resume.now, self.resume.row))
-        end = self.schedule.duration
+            self.try_faults(one_rate(part, self.marks, self.resume.now, self.resume.row))
+        end = used.schedule.duration
         if end is not None and end <= float(self.few.rows.t[self.begin]):
-            self.try_faults(after_the_end(self.schedule, search.last))
+            self.try_faults(after_the_end(used.schedule, search.last))
         if self.before or not search.found or len(rows) <= LONG:
             self.try_faults(skipped(used, rows))
             self.try_faults(outliers(used, rows))
@@ -183,11 +194,14 @@ class FaultTrial:
         """Faults of the clock together with one of the rate."""
         for clock in from_the_start(self.marks, self.search.last, self.search.per_epoch):
             for where in dict.fromkeys((0, self.begin)):
-                self.try_clock(clock, where, 0, scales(self.marks))
+                self.try_both(clock, where, 0, scales(self.marks))
         if self.begin >= 2:
-            for clock in from_a_row(self.resume, self.marks, self.search.last, self._factors()):
-                beside = scales(self.marks, self.resume.now, self.resume.row)
-                self.try_clock(clock, self.begin, self.begin, beside)
+            for clock in self._resumed():
+                scale = scales(self.marks, self.resume.now, self.resume.row)
+                self.try_both(clock, self.begin, self.begin, scale)
+
+    def _resumed(self) -> Iterator[ClockFaults]:
+        return from_a_row(self.resume, self.marks, self.search.last, self._factors())
 
     def try_faults(self, candidates: Iterable[Faults]) -> None:
         for faults in candidates:
@@ -233,24 +247,39 @@ class FaultTrial:
 
     # How faults of the clock are tried.
 
-    def try_clock(self, clock: ClockFaults, begin: int, onset: int, beside: Sequence[Scale] = ()) -> None:
-        """Values of its unknowns: those listed, those that rows give, and beside a factor those that fit best."""
-        for stop in self.windows(begin) if beside and clock.scan else [len(self.few)]:
-            for unknowns, some in self._values(clock, begin, self.few[probes(begin, stop)], beside):
+    def try_clock(self, clock: ClockFaults, begin: int, onset: int) -> None:
+        """Values of its unknowns: those listed, and those that rows give."""
+        tried = [(np.array(clock.tried, np.float64), self.few[probes(begin, len(self.few))])] if clock.tried else []
+        if clock.numbers is not None and (values := self._solved(clock, begin)):
+            # A few rows gave these values, so that only all of them can tell one from the next.
+            tried.append((np.array(values)[:, None], self.few[begin:]))
+        for unknowns, some in tried:
+            off = [np.abs(one.logged - self._rates(clock, unknowns, one)[0]) > one.allowed for one in some.near()]
+            wrong = np.all(off, axis=0)
+            explained = np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
+            for i in likeliest(explained, 2 * KEPT, min(LEAST, len(some))):
+                best = unknowns[i].tolist()
+                for faults in clock.named(*best):
+                    self._look(faults, clock, best, onset)
+
+    def try_both(self, clock: ClockFaults, begin: int, onset: int, beside: Sequence[Scale]) -> None:
+        """The same with another peak or floor: unknowns listed, and those that fit best."""
+        for stop in self.windows(begin) if clock.scan else [len(self.few)]:
+            some = self.few[probes(begin, stop)]
+            for unknowns in self._unknowns(clock, some, beside):
                 rates, times = self._rates(clock, unknowns, some)
-                for best in self._best(clock, unknowns, some, rates) if not beside else ():
-                    for faults in clock.faults(*best):
-                        self._look(faults, clock, best, onset)
                 for scale in beside:
-                    for best, ends in self._best_mixed(unknowns, between(some, rates, scale, times), len(some)):
-                        for faults in clock.faults(*best):
+                    low, high, explained = between(some, *scale.line(rates, times))
+                    for i in likeliest(explained, KEPT, min(LEAST + 1, len(some))):
+                        best, last = unknowns[i].tolist(), explained[i] - 1
+                        for faults in clock.named(*best):
                             if onset and faults[0].at is None:
                                 continue  # a longer hold is one of the whole schedule
-                            if onset:  # the rate changes when the clock does
-                                (scale,) = scales(self.marks, faults[0].at, faults[0].row)
-                            if (named := scale.fault(*ends)) is not None:
-                                both = (*faults, named[0]) if onset else (named[0], *faults)
-                                self._look(both, clock, best, onset, (scale, named[1]))
+                            # From a resume on the rate changes when the clock does.
+                            new = scales(self.marks, faults[0].at, faults[0].row)[0] if onset else scale
+                            if (found := new.fault(float(low[i, last]), float(high[i, last]))) is not None:
+                                both = (*faults, found[0]) if onset else (found[0], *faults)
+                                self._look(both, clock, best, onset, (new, found[1]))
 
     def _look(
         self,
@@ -258,95 +287,43 @@ class FaultTrial:
         clock: ClockFaults,
         unknowns: list[float],
         onset: int,
-        mixed: tuple[Scale, float] | None = None,
+        scaled: tuple[Scale, float] | None = None,
     ) -> None:
         first = int(self.few.rows.row[onset]) if onset else -1
 
         def rates(rows: RowTimes) -> Array:
-            moved = rows.at(np.where(rows.row < first, rows.t, clock.times(*unknowns, rows.t)))
+            moved = rows.at(np.where(rows.row < first, rows.t, clock.positions(rows.t, *unknowns)))
             values = self.used(moved)
-            if mixed is None:
+            if scaled is None:
                 return values
-            base, slope = mixed[0].line(values, moved.t)
-            return np.where(rows.row < first, values, base + mixed[1] * slope)
+            base, slope = scaled[0].line(values, moved.t)
+            return np.where(rows.row < first, values, base + scaled[1] * slope)
 
         self.search.look((*self.before, *faults), rates)
 
-    def _values(
-        self, clock: ClockFaults, begin: int, some: Evidence, beside: Sequence[Scale]
-    ) -> Iterator[tuple[Array, Evidence]]:
-        """Rows of unknowns, and the rows of the log that tell which of them are likely."""
-        if len(clock.tried):
-            yield np.array(clock.tried, np.float64), some
-        if not beside and clock.numbers is not None and (values := self._solved(clock, begin)):
-            # A few rows gave these values, so that only all of them can tell one from the next.
-            yield np.array(values)[:, None], self.few[begin:]
-        if beside and clock.scan is not None and clock.scan[1] > clock.scan[0]:
-            # Each search costs some milliseconds: one for the peak, and one for the floor where all rows tell it.
-            whole = [
-                scale for scale in beside[1:] if scale.key == "floor" and some.rows.row[-1] == self.few.rows.row[-1]
-            ]
-            for scale in (beside[0], *whole):
-                found = lowest(self._misfit(clock, some, scale), clock.scan, float(np.min(some.allowed)))
-                if len(found):
-                    yield clock.unknown(found)[:, None], some
-
     def _rates(self, clock: ClockFaults, unknowns: Array, some: Evidence) -> tuple[Array, Array]:
         """The rates for rows of unknowns, and the times at which the schedule is asked for them."""
-        shape = (len(unknowns), len(some))
-        times = np.broadcast_to(clock.times(*(column[:, None] for column in unknowns.T), some.rows.t), shape)
-        rows = RowTimes(times, np.broadcast_to(some.rows.row, shape)).at(times)
+        columns = (column[:, None] for column in unknowns.T)
+        times = np.broadcast_to(clock.positions(some.rows.t, *columns), (len(unknowns), len(some)))
+        rows = some.rows.at(times)
         return self.used(rows), rows.t
-
-    def _best(self, clock: ClockFaults, unknowns: Array, some: Evidence, rates: Array) -> Iterator[list[float]]:
-        """The unknowns that explain most rows."""
-        near = (self._rates(clock, unknowns, one)[0] for one in some.near()[1:])
-        wrong = np.all([np.abs(some.logged - each) > some.allowed for each in (rates, *near)], axis=0)
-        explained = np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
-        for i in np.argsort(-explained, kind="stable")[: 2 * KEPT]:
-            if explained[i] >= min(LEAST, len(some)):
-                yield unknowns[i].tolist()
-
-    def _best_mixed(self, unknowns: Array, ends: Any, count: int) -> Iterator[tuple[list[float], tuple[float, float]]]:
-        """The unknowns that explain most rows with a new rate beside them, and the least and greatest of these."""
-        low, high, explained = ends
-        for i in np.argsort(-explained, kind="stable")[:KEPT]:
-            if explained[i] >= min(LEAST + 1, count):
-                yield unknowns[i].tolist(), (float(low[i, explained[i] - 1]), float(high[i, explained[i] - 1]))
 
     # Unknowns that rows give.
 
-    @cached_property
-    def _known_images(self) -> dict[int, dict[int, Array]]:
-        return {}
-
-    def _images(self, begin: int, places: Any) -> list[Array]:
-        """The times at which the schedule has the rates of some rows."""
-        if begin not in self._known_images:
-            # All windows together, since a call for two hundred rows takes as long as one for ten.
-            rows = np.unique(np.concatenate([probes(begin, stop) for stop in self.windows(begin)]))
-            reach = max(self.search.last, self.marks.horizon or 0.0) * (1 if self.marks.ends else MOST_REACH)
-            images = Preimages(self.schedule, reach).of(self.few[rows])
-            self._known_images[begin] = dict(zip(rows.tolist(), images, strict=True))
-        return [self._known_images[begin][place] for place in places.tolist()]
-
-    def _solved(self, clock: ClockFaults, begin: int) -> list[float]:
-        """The plain values of an unknown for which the times asked for are such at which the schedule has the rates."""
-        assert clock.numbers is not None
-        values: list[float] = []
-        for stop in self.windows(begin):
-            places = probes(begin, stop)
-            times = self.few.rows.t[places]
-            # The times are linear in the unknown, so that two of its values say how.
-            base = np.broadcast_to(clock.times(0.0, times), len(times))
-            sets, explained = solved(self._images(begin, places), base, clock.times(1.0, times) - base)
-            if explained >= min(3, len(times)):
-                order = np.argsort(sets[:, 1] - sets[:, 0], kind="stable")[:MOST_SOLVED]
-                values += [value for low, high in sets[order].tolist() for value in clock.numbers(low, high)]
-        return list(dict.fromkeys(values))[:MOST_SOLVED]
+    def _unknowns(self, clock: ClockFaults, some: Evidence, beside: Sequence[Scale]) -> Iterator[Array]:
+        """Rows of unknowns to try beside another peak or floor."""
+        if clock.tried:
+            yield np.array(clock.tried, np.float64)
+        if clock.scan is not None and clock.scan[1] > clock.scan[0]:
+            # Each search costs some milliseconds: one for the peak, and one for the floor where all rows tell it.
+            to_the_end = some.rows.row[-1] == self.few.rows.row[-1]
+            for scale in (beside[0], *(one for one in beside[1:] if one.key == "floor" and to_the_end)):
+                found = lowest(self._misfit(clock, some, scale), clock.scan, float(np.min(some.allowed)))
+                if len(found):
+                    yield clock.unknown(found)[:, None]
 
     def _misfit(self, clock: ClockFaults, some: Evidence, scale: Scale) -> Callable[[Array], Any]:
-        """The largest difference for each value of an unknown, with the factor that fits it best."""
+        """The largest difference for each value of an unknown, with the new rate that fits it best."""
 
         def misfit(numbers: Array) -> Any:
             base, slope = scale.line(*self._rates(clock, clock.unknown(numbers)[:, None], some))
@@ -355,6 +332,36 @@ class FaultTrial:
             return np.max(np.abs(above - best[:, None] * slope), axis=1)
 
         return misfit
+
+    def _images(self, begin: int, places: Any) -> list[Array]:
+        """The times at which the schedule has the rates of some rows."""
+        if begin not in self.images:
+            # All windows together, since a call for two hundred rows takes as long as one for ten.
+            rows = np.unique(np.concatenate([probes(begin, stop) for stop in self.windows(begin)]))
+            reach = max(self.search.last, self.marks.horizon or 0.0) * (1 if self.marks.ends else MOST_REACH)
+            images = Preimages(self.used.schedule, reach).of(self.few[rows])
+            self.images[begin] = dict(zip(rows.tolist(), images, strict=True))
+        return [self.images[begin][place] for place in places.tolist()]
+
+    def _solved(self, clock: ClockFaults, begin: int) -> list[float]:
+        """The plain values of an unknown for which the times asked for are such at which the schedule has the rates."""
+        assert clock.numbers is not None
+        values: list[float] = []
+        for stop in self.windows(begin):
+            places = probes(begin, stop)
+            times = self.few.rows.t[places]
+            # Positions are linear in the unknown, so that two of its values say how.
+            base = np.broadcast_to(clock.positions(times, 0.0), len(times))
+            sets, explained = solved(self._images(begin, places), base, clock.positions(times, 1.0) - base)
+            if explained >= min(3, len(times)):
+                order = np.argsort(sets[:, 1] - sets[:, 0], kind="stable")[:MOST_SOLVED]
+                values += [value for low, high in sets[order].tolist() for value in clock.numbers(low, high)]
+        return list(dict.fromkeys(values))[:MOST_SOLVED]
+
+
+def likeliest(explained: Array, most: int, least: int) -> list[int]:
+    """Places of the values that explain most rows."""
+    return [i for i in np.argsort(-explained, kind="stable")[:most].tolist() if explained[i] >= least]
 
 
 def probes(begin: int, stop: int) -> Any:

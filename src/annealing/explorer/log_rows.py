@@ -15,7 +15,6 @@ import numpy as np
 
 from ..audit import Log, Recovered, Verdict, audit, read, recover
 from ..audit.faults import course
-from ..audit.messages import judged, read_and_covered
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from .time_axis import Array, steps_per_epoch
@@ -101,8 +100,7 @@ def _judged(log: Log, intended: Schedule) -> tuple[dict[str, Any], Array, Array,
     wrong = np.flatnonzero(rows.wrong(rates))
     expected = rates(rows.rows)
     questioned = [_row(log, rows.rows.row[i], rows.rows.t[i], rows.logged[i], expected[i]) for i in wrong[:MOST_ROWS]]
-    sentences = [*read_and_covered(verdict), *judged(verdict), *verdict.notes]
-    told = {"sentences": sentences, "schedule": verdict.followed, "recovered": False, "unit": log.unit}
+    told = {"sentences": verdict.sentences(), "schedule": verdict.followed, "recovered": False, "unit": log.unit}
     return told | {"questioned": questioned, "count": len(wrong)}, rows.rows.t, rows.logged, verdict.course(rows.rows)
 
 

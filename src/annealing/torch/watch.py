@@ -84,7 +84,7 @@ class Watch:
         self.message: str | None = None
         self._departed: tuple[int, int] | None = None  # the update and the group
         self._named: Any = None
-        from ..audit.landmarks import landmarks
+        from ..audit.faults import landmarks
 
         peak = landmarks(schedule, HORIZON).peak
         if self._rates is not None:
@@ -218,7 +218,7 @@ class Watch:
         if named is None or self._named is None or _names(named) != _names(self._named):
             self._named = named
             return
-        from ..audit.messages import listed
+        from ..audit.verdict import listed
 
         self.message = (
             f"the rates of param group {number} are wrong from update {update} on: {listed(named)}. {named[0].advice}"

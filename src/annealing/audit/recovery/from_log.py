@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import ScheduleError
 from ...schedule.base import Schedule
-from ..epoch_lengths import is_told
+from ..coverage import is_told
 from ..log import Log
 from ..tolerances import PRINTED
 from .candidate import Candidate, configured, described

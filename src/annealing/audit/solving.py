@@ -10,7 +10,7 @@ import numpy as np
 
 from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
-from .evidence import Array, Evidence
+from .log import Array, Evidence
 from .tolerances import TURN, WHOLE_TIME
 
 MOST_PIECES = 200  # of a schedule whose rates are inverted; beyond them any rate is held possible
