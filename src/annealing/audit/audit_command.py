@@ -14,9 +14,13 @@ import numpy as np
 from ..calls import did_you_mean
 from ..errors import ScheduleError
 from ..options import InputError, annotation, plan_options, planned
+from ..printing import percent
 from . import Log, LogError, Recovered, Verdict, formats, read, recover
 from . import audit as held_against
-from .coverage import in_unit, is_followed
+from .coverage import LEAST_ROWS, coverage, in_unit, is_followed, source, source_sentence
+from .faults import landmarks, multiplied_until
+from .log import evidence, group_number
+from .verdict import listed
 
 SHOWN = 10  # of the alternatives
 STATUS = {"follows": 0, "departs": 1, "no verdict": 2}
@@ -89,7 +93,7 @@ def audit(
     github = "github" in forms
     try:
         log = _read(logs, next((form for form in forms if form != "github"), None), _columns(columns))
-        number = _number(log, group)
+        number = group_number(log, int(group) if group.isdecimal() and group not in log.groups else group)
         if intended is None:
             log = in_unit(log, unit) if unit == "update" else log
             recovered = recover(log, number, unit)
@@ -165,16 +169,7 @@ def _read(logs: tuple[Path, ...], form: str | None, columns: dict[str, Any] | No
         return read(logs, form, columns, progress=progress)
 
 
-def _number(log: Log, group: str) -> int:
-    from .log import group_number
-
-    return group_number(log, int(group) if group.isdecimal() and group not in log.groups else group)
-
-
 def _text(verdict: Verdict) -> str:
-    from ..printing import percent
-    from .verdict import listed
-
     lines = [*verdict.read_and_covered(), verdict.headline()]
     if not verdict.follows and verdict.faults:
         lines.append("")
@@ -192,57 +187,47 @@ def _text(verdict: Verdict) -> str:
 
 def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str, Any], str], int]:
     """What a log follows, as an object and in words, and the exit status."""
-    from .coverage import LEAST_ROWS, coverage, source, source_sentence
-    from .faults import landmarks, multiplied_until
-    from .log import evidence
-
-    known = found.schedule is not None
+    schedule, unit = found.schedule, found.unit
     rows = evidence(log, number, float(np.nanmax(np.abs(log.rates[:, number]))))
     read_as = source(log, rows, number)
     few = len(np.unique(rows.rows.t)) < LEAST_ROWS
     too_few = [f"fewer than {LEAST_ROWS} rows have a rate, which many schedules give"] if few else []
     notes = list(dict.fromkeys([*log.repairs, *found.notes, *too_few]))
-    lines = [source_sentence(read_as)]
-    covered = None
-    if found.schedule is not None and found.unit == log.unit:
-        covered = coverage(
-            found.schedule, rows.later(found.shift), landmarks(found.schedule, float(np.nanmax(log.clock)))
-        )
-        lines.append(covered.sentence(found.unit, found.shift))
+    lines, covered = [source_sentence(read_as)], None
+    if schedule is not None and unit == log.unit:
+        marks = landmarks(schedule, float(np.nanmax(log.clock)))
+        covered = coverage(schedule, rows.later(found.shift), marks)
+        lines.append(covered.sentence(unit, found.shift))
     record = {
         "format": log.format,
         "points": len(log),
         "source": read_as,
         "coverage": covered and covered.record(),
-        "schedule": str(found.schedule) if known else None,
+        "schedule": None if schedule is None else str(schedule),
         "group": log.groups[number],
-        "unit": found.unit,
+        "unit": unit,
         "shift": found.shift,
         "lag": found.lags[-1][1] if found.lags else 0,
         "lags": [list(lag) for lag in found.lags],
-        "residual": found.residual if known else None,
+        "residual": None if schedule is None else found.residual,
         "follows": found.exact,
         "faults": [],
         "alternatives": [str(other.schedule) for other in found.alternatives],
         "undetermined": list(found.undetermined),
         "notes": notes,
     }
-    if found.schedule is None:
+    if schedule is None:
         lines += ["", "No schedule was found that these rates follow."]
     else:
-        from ..printing import percent
-
         shift = f" {'+' if found.shift > 0 else '-'} {abs(found.shift)}" if found.shift else ""
         exact = "" if found.exact else ": not exact"
-        lines += ["", str(found.schedule), ""]
-        clock = f"rate at {found.unit} c = schedule(c{shift})"
-        lines.append(f"{clock}; largest difference: {percent(found.residual)} of the peak{exact}")
-        if found.lags and not (found.unit == "epoch" and multiplied_until(found.schedule)):
+        clock = f"rate at {unit} c = schedule(c{shift})"
+        lines += ["", str(schedule), "", f"{clock}; largest difference: {percent(found.residual)} of the peak{exact}"]
+        if found.lags and not (unit == "epoch" and multiplied_until(schedule)):
             skipped = found.lags[-1][1]
             lines.append(f"with {skipped} skipped scheduler step{'s' * (skipped > 1)}:")
-        lines += [f"from {found.unit} {begin:g} on {lag} step{'s' * (lag > 1)} behind" for begin, lag in found.lags]
+        lines += [f"from {unit} {begin:g} on {lag} step{'s' * (lag > 1)} behind" for begin, lag in found.lags]
         lines += found.undetermined
     # Where the clock is not known, a schedule that is near the rows may be any number of others; so it is of two rows.
-    unclear = found.schedule is None or few or (log.length_matters and not found.exact)
-    status = 2 if unclear else 0 if found.exact else 1
-    return (record, "\n".join([*lines, *notes])), status
+    unclear = schedule is None or few or (log.length_matters and not found.exact)
+    return (record, "\n".join([*lines, *notes])), 2 if unclear else 0 if found.exact else 1

@@ -105,8 +105,8 @@ def from_the_start(marks: Landmarks, last: float, per_epoch: int | None, alone: 
         reach = (-last, max(last, marks.horizon or 0), False)
         yield ClockFaults(lambda t, d: t + d, _offset, [(d,) for d in np.arange(-64.0, 65) if d], wholes, reach)
     if marks.horizon is not None:
-        end = plain(marks.horizon)
-        yield ClockFaults(lambda t, k: end - k * t, partial(_reversed, end), [(1.0,)], wholes)
+        end = marks.horizon
+        yield ClockFaults(lambda t, k: end - k * t, partial(_reversed, marks, plain(end)), [(1.0,)], wholes)
     if marks.warmup:
         yield from _other_warmups(marks.warmup, marks.horizon)
         W, at = number(marks.warmup), plain(marks.warmup)
@@ -119,7 +119,7 @@ def _offset(d: float) -> list[Faults]:
     return [(of_clock("offset", {"by": plain(d)}, ((0, number(d), 1),), 1.3),)] if d else []
 
 
-def _reversed(end: Any, k: float) -> list[Faults]:
+def _reversed(marks: Landmarks, end: Any, k: float) -> list[Faults]:
     def change(s: Schedule) -> Schedule:
         # What lies beyond its end is its mirror image.
         return until(since(until(s, end).beyond("mirror"), end), end)
@@ -127,7 +127,7 @@ def _reversed(end: Any, k: float) -> list[Faults]:
     if k <= 0:
         return []
     backwards = Fault("reversed", {"total": end}, change, 1.1)
-    return [(backwards, *steps) for steps in ([()] if k == 1 else _steps(k, None, None))]
+    return [(backwards, *steps) for steps in ([()] if k == 1 else _steps(k, None, marks))]
 
 
 def _per_epoch(name: str, last: float, n: float) -> list[Faults]:
@@ -173,11 +173,11 @@ def another_pace(
     )
 
 
-def _steps(p: float, per_epoch: int | None, marks: Landmarks | None) -> list[Faults]:
+def _steps(p: float, per_epoch: int | None, marks: Landmarks) -> list[Faults]:
     """p steps for each update, by name."""
     rarely = p < 1
     found: list[Faults] = []
-    if marks is not None and marks.horizon is None and marks.warmup and plain(marks.warmup / p):
+    if marks.horizon is None and marks.warmup and plain(marks.warmup / p):
         # Without an end, a schedule whose warm-up has another length is the same one, stretched.
         name, length = "warm-up-stretched" if rarely else "warm-up-clipped", plain(marks.warmup / p)
         given = {"length": length, "intended": plain(marks.warmup), "then": "stretched as well"}
@@ -190,7 +190,7 @@ def _steps(p: float, per_epoch: int | None, marks: Landmarks | None) -> list[Fau
     if per_epoch == k:
         return [*found, (of_clock("stepped-per-update", {"updates_per_epoch": k}, ((0, 0, k),)),)]
     # A length in epochs, times the updates of an epoch, can be divided by these.
-    cost = 1.0 if marks is None or marks.horizon is None or is_whole(marks.horizon / k) else 1.02
+    cost = 1.0 if marks.horizon is None or is_whole(marks.horizon / k) else 1.02
     return [*found, (of_clock("stepped-too-often", {"k": k}, ((0, 0, k),), cost),)]
 
 
@@ -227,30 +227,25 @@ def _longer_hold(marks: Landmarks, d: float, last: float) -> list[Faults]:
 def _other_warmups(warmup: float, horizon: float | None) -> Iterator[ClockFaults]:
     """A warm-up that is missing or has another length; the rest waits at the peak, comes earlier, or ends on time."""
 
-    def length(rest: str, p: float) -> list[Faults]:
-        n = plain(warmup / p) if p > 0 else 0
-        if n == warmup or not n or (horizon is not None and n >= horizon and rest == "on time"):
+    def named(rest: str, p: float) -> list[Faults]:
+        W, end, n = number(warmup), number(horizon or 0), number(warmup / p)
+        after = _after_warmup(rest, W, end, n)
+        if not n:
+            return [(of_clock("warm-up-missing", {"then": rest.replace("on time", "ends on time")}, after),)]
+        if n == W or (n >= end and rest == "on time"):
             return []
-        name, cost = "warm-up-clipped" if n < warmup else "warm-up-stretched", 1.2 + NOT_PLAIN * (not is_whole(n))
-        given = {"length": n, "intended": plain(warmup), "then": rest}
-        W, exactly = number(warmup), number(n)
-        track = ((0, 0, W / exactly), *_after_warmup(rest, W, number(horizon or 0), exactly))
-        return [(of_clock(name, given, track, cost),)]
-
-    def missing(rest: str, _: float) -> list[Faults]:
-        track = _after_warmup(rest, number(warmup), number(horizon or 0), 0)
-        return [(of_clock("warm-up-missing", {"then": rest.replace("on time", "ends on time")}, track, 1.0),)]
+        name, cost = "warm-up-clipped" if n < W else "warm-up-stretched", 1.2 + NOT_PLAIN * (n.denominator > 1)
+        given = {"length": plain(warmup / p), "intended": plain(warmup), "then": rest}
+        return [(of_clock(name, given, ((0, 0, W / n), *after), cost),)]
 
     def tracks(rest: str, p: Any) -> Track:
         return ((0, 0, p), *_after_warmup(rest, warmup, horizon, warmup / np.maximum(p, LEAST_STEPS)))
 
     for rest in ("waits at the peak", "ends earlier", *(["on time"] if horizon and horizon > warmup else [])):
         none = _after_warmup(rest, warmup, horizon, 0)
-        yield ClockFaults(along(lambda _, track=none: track), partial(missing, rest), [(0.0,)])
-        scan = (warmup / 64, warmup * 8, True)
-        yield ClockFaults(
-            along(partial(tracks, rest)), partial(length, rest), (), written(over(warmup)), scan, lambda n: warmup / n
-        )
+        yield ClockFaults(along(lambda _, track=none: track), partial(named, rest), [(np.inf,)])
+        scan, (length, back) = (warmup / 64, warmup * 8, True), over(warmup)
+        yield ClockFaults(along(partial(tracks, rest)), partial(named, rest), (), written((length, back)), scan, back)
 
 
 def _after_warmup(rest: str, W: Any, end: Any, n: Any) -> Track:

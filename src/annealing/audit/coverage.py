@@ -17,7 +17,7 @@ from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run
 from .faults import Landmarks, course, of_another_length, then
-from .log import Array, Evidence, Log, evidence, shifts
+from .log import Array, Evidence, Log, by_shift, evidence
 from .tolerances import DOUBLE, PRINTED, SINGLE
 
 LEAST_ROWS = 3  # two rates fit too many schedules
@@ -256,8 +256,7 @@ def may_be_in_updates(log: Log, expect: Schedule, group: int, peak: float) -> bo
 
 def is_followed(log: Log, expect: Schedule, group: int, peak: float) -> bool:
     """Whether the rates of a log are a schedule's, whatever the habit of its clock is."""
-    rows, intended = evidence(log, group, peak), course(expect)
-    return any(rows.later(shift).first_wrong(intended) is None for shift in shifts(log))
+    return any(rows.first_wrong(course(expect)) is None for rows in by_shift(log, group, peak))
 
 
 def is_told(log: Log, schedule: Schedule | None, shift: int, group: int) -> bool:

@@ -16,7 +16,7 @@ from ..schedule.operations import Product, Sum
 from .coverage import UNTOLD, Coverage, are_means, beside, coverage, may_be_in_updates, of_followed_length, source
 from .faults import Fault, Faults, FollowedRates, Landmarks, course, landmarks, multiplied_until, since, then
 from .intervals import plain
-from .log import Evidence, Log, evidence, group_number, run_begins, shifts
+from .log import Evidence, Log, by_shift, evidence, group_number, run_begins
 from .rate_faults import instead, several_runs, skipped
 from .search import CHEAP, LEAST, Explanation, Search
 from .verdict import Departure, Named, Verdict
@@ -24,7 +24,6 @@ from .verdict import Departure, Named, Verdict
 FIRM = 1.5  # one fault that costs no more is taken without trying other shifts
 AN_EPOCH_LATE = "After the warm-up the decay is 1 epoch late, as in YOLO's trainers; --strict refuses that."
 YOLO = ("lr/pg", "x/lr")  # how these trainers name their param groups
-SHORT = "the rates that were logged have so few digits that they may have been rounded"
 # Bars that are one off are off here and there: rows that stay behind from some row on were skipped.
 STEADY = 8
 
@@ -63,9 +62,8 @@ def audit(log: Log, expect: Schedule, plan: Any = None, group: int | str = 0, st
 
 def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account: Account) -> Verdict:
     rows, found, meant = account.rows, account.found, course(expect)
-    place = rows.first_wrong(meant)
     first = None
-    if place is not None:
+    if (place := rows.first_wrong(meant)) is not None:
         one = rows[place : place + 1]
         first = Departure(_update(float(one.rows.t[0])), float(one.logged[0]), float(meant(one.rows)[0]))
     courses = [course(expect, one.faults) for one in found] or [meant]
@@ -73,14 +71,7 @@ def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account:
     if first is not None and (not found or found[0].until is not None):
         named = [_unexplained(named[0], courses[0], rows, marks, first)]
     covered = coverage(expect, rows, marks)
-    doubt = _doubt(log, covered, first)
-    if not doubt and first is not None and log.most is not None:
-        loose = evidence(replace(log, half=log.most), number, marks.peak).later(account.shift)
-        doubt = SHORT if loose.first_wrong(meant) is None else ""
-    if not doubt and first is not None and may_be_in_updates(log, expect, number, marks.peak):
-        doubt = "with updates as the clock, and not epochs, the rates are the schedule's"
-    if not doubt and first is not None and log.averaged and are_means(rows, expect):
-        doubt = "each rate that was logged is a mean, and the schedule passes through all of them"
+    doubt = covered.why if first is None else _doubt(log, expect, number, rows, covered, marks)
     same = [other for other, used in zip(named[1:], courses[1:], strict=False) if used.schedule == courses[0].schedule]
     explained = bool(named[0]) and named[0][-1].name != "unknown"
     return Verdict(
@@ -90,7 +81,7 @@ def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account:
         coverage=covered,
         schedule=expect,
         group=log.groups[number],
-        shift=account.shift,
+        shift=rows.shift,
         lag=next((fault.parameters["lag"] for fault in named[0] if fault.name == "skipped-scheduler-steps"), 0),
         residual=rows.residual(meant, marks.peak),
         status="no verdict" if doubt else "follows" if first is None else "departs",
@@ -106,15 +97,23 @@ def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account:
     )
 
 
-def _doubt(log: Log, covered: Coverage, first: Departure | None) -> str:
-    """Why there is no verdict; "" if there is one."""
-    if first is None:
-        return covered.why
+def _doubt(log: Log, expect: Schedule, number: int, rows: Evidence, covered: Coverage, marks: Landmarks) -> str:
+    """Why rows that depart give no verdict; "" if they do."""
     if log.counted:
         return "the log has no clock, so that its rows were only counted"
     if log.length_matters:
         return UNTOLD
-    return "" if covered.enough else covered.why
+    if not covered.enough:
+        return covered.why
+    if log.most is not None:
+        loose = evidence(replace(log, half=log.most), number, marks.peak).later(rows.shift)
+        if loose.first_wrong(course(expect)) is None:
+            return "the rates that were logged have so few digits that they may have been rounded"
+    if may_be_in_updates(log, expect, number, marks.peak):
+        return "with updates as the clock, and not epochs, the rates are the schedule's"
+    if log.averaged and are_means(rows, expect):
+        return "each rate that was logged is a mean, and the schedule passes through all of them"
+    return ""
 
 
 def _unexplained(
@@ -163,113 +162,106 @@ def _notes(
 
 @dataclass(frozen=True, eq=False)
 class Account:
-    """The shift of the clock, the rows by it, and what explains them, the likeliest first.
+    """The rows of a log by one shift of its clock, and what explains them, the likeliest first.
 
     An explanation without faults where they follow; none, or one of a part, where nothing explains all.
     """
 
-    shift: int
     rows: Evidence
     found: list[Explanation]
     note: str = ""
 
     @property
-    def full(self) -> bool:
-        """Whether every row is explained."""
-        return bool(self.found) and self.found[0].until is None
-
-    @property
     def cost(self) -> float:
-        return self.found[0].cost if self.full else math.inf
+        """Infinite unless every row is explained."""
+        return self.found[0].cost if self.found and self.found[0].until is None else math.inf
 
 
 def explain(log: Log, group: int, schedule: Schedule, marks: Landmarks, strict: bool = False) -> Account:
     """What explains the rows of a log. strict: not the habit of a trainer that departs from the schedule."""
-    known = evidence(log, group, marks.peak)
-    meant = course(schedule)
-    held: dict[int, Evidence] = {}
-    for shift in shifts(log):  # one after another, since those of a long log take their memory
-        held[shift] = known.later(shift)
-        if log.shift in (None, shift) and held[shift].first_wrong(meant) is None:
-            return Account(shift, held[shift], [Explanation(())])
-    following = [shift for shift, rows in held.items() if rows.first_wrong(meant) is None]
-    if following and log.shift is not None:
-        return Account(log.shift, held[log.shift], [Explanation(_logged(log.shift, shift)) for shift in following])
+    meant, held = course(schedule), list[Evidence]()
+    for rows in by_shift(log, group, marks.peak):  # one after another, since those of a long log take their memory
+        held.append(rows)
+        if log.shift in (None, rows.shift) and rows.first_wrong(meant) is None:
+            return Account(rows, [Explanation(())])
+    following = [rows for rows in held if rows.first_wrong(meant) is None]
+    if following:
+        return Account(held[0], [Explanation(_logged(log, rows)) for rows in following])
     if not strict and (late := _an_epoch_late(log, schedule, held)) is not None:
         return late
     if log.slack and (found := _unsteady(log, schedule, held)) is not None:
         return found
-    if len(known) == 1:
-        return Account(shift, held[shift], [])  # one rate fits anything
+    if len(rows) == 1:
+        return Account(rows, [])  # one rate fits anything
     best = _searched(log, schedule, held, marks)
     if best.cost > CHEAP:
         best = _cheaper(best, _of_a_part(log, schedule, held, marks))
-    if log.shift is not None and best.shift != log.shift and best.full:
-        extra = _logged(log.shift, best.shift)
-        return Account(log.shift, held[log.shift], [Explanation((*one.faults, *extra)) for one in best.found])
+    if log.shift not in (None, best.rows.shift) and best.cost < math.inf:
+        extra = _logged(log, best.rows)
+        return Account(held[0], [Explanation((*one.faults, *extra)) for one in best.found])
     return best
 
 
-def _logged(habit: int, shift: int) -> Faults:
+def _logged(log: Log, rows: Evidence) -> Faults:
+    """That rows were logged earlier or later than by the habit of the log's format."""
+    habit, shift = log.shift or 0, rows.shift
     name = "logged-one-early" if shift > habit else "logged-one-late"
     return (Fault(name, {"shift": shift, "habit": habit}, partial(since, time=shift - habit)),)
 
 
-def _an_epoch_late(log: Log, schedule: Schedule, held: dict[int, Evidence]) -> Account | None:
+def _an_epoch_late(log: Log, schedule: Schedule, held: list[Evidence]) -> Account | None:
     """Rows of a YOLO trainer that follow if the decay is one epoch late once the warm-up that multiplies it is over."""
     end = multiplied_until(schedule)
     if end is None or log.unit != "epoch" or not any(name.startswith(YOLO) for name in log.groups):
         return None
-    for shift, rows in held.items():
+    for rows in held:
         # The warm-up computes the rate of its own epoch; the scheduler counts from -1, so it is one epoch late.
         late = replace(rows, rows=rows.rows.at(rows.rows.t - (rows.rows.t > math.ceil(end))))
-        if log.shift in (None, shift) and late.first_wrong(course(schedule)) is None:
-            return Account(shift, late, [Explanation(())], AN_EPOCH_LATE)
+        if log.shift in (None, rows.shift) and late.first_wrong(course(schedule)) is None:
+            return Account(late, [Explanation(())], AN_EPOCH_LATE)
     return None
 
 
-def _unsteady(log: Log, schedule: Schedule, held: dict[int, Evidence]) -> Account | None:
+def _unsteady(log: Log, schedule: Schedule, held: list[Evidence]) -> Account | None:
     """Rows that follow if their steps may be off, or that only fall behind."""
     meant = course(schedule)
-    for shift, rows in held.items():
+    for rows in held:
         for faults in skipped(meant, rows):
             behind = int(np.sum(rows.rows.row >= faults[0].lags[0][0])) if faults[0].lags else 0
             if behind >= STEADY and rows.first_wrong(course(schedule, faults)) is None:
-                return Account(shift, rows, [Explanation(faults)])
-    for shift in sorted(held, key=lambda shift: int(held[shift].wrong(meant).sum())):
-        loose = replace(held[shift], slack=log.slack)
-        if loose.first_wrong(meant) is None and log.shift in (None, shift):
-            return Account(shift, loose, [Explanation(())])
+                return Account(rows, [Explanation(faults)])
+    for rows in sorted(held, key=lambda rows: int(rows.wrong(meant).sum())):
+        loose = replace(rows, slack=log.slack)
+        if loose.first_wrong(meant) is None and log.shift in (None, rows.shift):
+            return Account(loose, [Explanation(())])
     return None
 
 
-def _searched(log: Log, schedule: Schedule, held: dict[int, Evidence], marks: Landmarks) -> Account:
+def _searched(log: Log, schedule: Schedule, held: list[Evidence], marks: Landmarks) -> Account:
     """One fault by each shift and then, where the steps may be off, one that allows for it; after that two."""
-    tried = list(held.items())
-    if log.slack:
-        loose = [(shift, replace(rows, slack=log.slack)) for shift, rows in held.items()]
-        tried += [(shift, rows) for shift, rows in loose if rows.first_wrong(course(schedule)) is not None]
-    searches = [(shift, Search(schedule, rows, marks, _updates_per_epoch(log))) for shift, rows in tried]
-    full: list[tuple[int, Search]] = []
+    loose = [replace(rows, slack=log.slack) for rows in held if log.slack]
+    tried = [*held, *(rows for rows in loose if rows.first_wrong(course(schedule)) is not None)]
+    searches = [Search(schedule, rows, marks, _updates_per_epoch(log)) for rows in tried]
+    full: list[Search] = []
     for stage in (_single, Search.double):
-        for shift, search in searches:
+        for search in searches:
             # Two faults at steps that may be off are two faults at steps that are not, too.
             if stage is Search.double and log.slack and not search.evidence.slack:
                 continue
             stage(search)
             if search.found:
-                full.append((shift, search))
+                full.append(search)
                 # By the habit of the log's format no other shift can be as likely.
                 enough = 2 * CHEAP if stage is Search.double else FIRM
-                if search.cost <= (CHEAP if search.evidence.slack else enough if shift == log.shift else 0):
+                habit = search.evidence.shift == log.shift
+                if search.cost <= (CHEAP if search.evidence.slack else enough if habit else 0):
                     break
-        if full and (stage is Search.double or min(search.cost for _, search in full) <= CHEAP):
+        if full and (stage is Search.double or min(search.cost for search in full) <= CHEAP):
             break
     if full:
-        shift, search = min(full, key=lambda one: one[1].cost)
-        return Account(shift, search.evidence, search.full())
-    shift, search = searches[0]
-    return Account(shift, search.evidence, search.best())
+        best = min(full, key=lambda search: search.cost)
+        return Account(best.evidence, best.full())
+    return Account(searches[0].evidence, searches[0].best())
 
 
 def _single(search: Search) -> None:
@@ -322,13 +314,13 @@ def _lifted(fault: Fault, number: int) -> Fault:
     return replace(fault, change=change, cost=fault.cost + 0.1)
 
 
-def _of_a_part(log: Log, schedule: Schedule, held: dict[int, Evidence], marks: Landmarks) -> Account | None:
+def _of_a_part(log: Log, schedule: Schedule, held: list[Evidence], marks: Landmarks) -> Account | None:
     """What explains the last run of a log up to where it follows, if that is not the whole log; None if nothing does.
 
     The runs before it count as such that do not follow.
     """
     for stage in (Search.single, Search.double):
-        for shift, rows in held.items():
+        for rows in held:
             begin, end = run_begins(rows)[-1], follows_from(schedule, rows) or len(rows)
             part = rows[begin:end]
             if LEAST <= len(part) < len(rows) and part.first_wrong(course(schedule)) is not None:
@@ -337,7 +329,7 @@ def _of_a_part(log: Log, schedule: Schedule, held: dict[int, Evidence], marks: L
                 within = [_within(one.faults, rows, slice(begin, end), schedule) for one in search.full()]
                 found = [one for one in within if rows.first_wrong(course(schedule, one)) is None]
                 if found:
-                    return Account(shift, rows, [Explanation(faults) for faults in found])
+                    return Account(rows, [Explanation(faults) for faults in found])
     return None
 
 
@@ -369,10 +361,10 @@ def _within(faults: Faults, rows: Evidence, part: slice, intended: Schedule) -> 
 
 def _cheaper(whole: Account, part: Account | None) -> Account:
     """Of explanations of the whole log and of a part of it, those that take less to believe; the others after them."""
-    if part is None or not whole.full:
+    if part is None or whole.cost == math.inf:
         return part or whole
     first, second = sorted((whole, part), key=lambda one: one.cost)
-    return replace(first, found=[*first.found, *(second.found if second.shift == first.shift else [])])
+    return replace(first, found=[*first.found, *(second.found if second.rows.shift == first.rows.shift else [])])
 
 
 def _updates_per_epoch(log: Log) -> int | None:

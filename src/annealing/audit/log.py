@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -114,12 +114,13 @@ Rates = Callable[[RowTimes], Array]
 class Evidence:
     """Rows, the rates that were logged there, and the tolerance of each.
 
-    slack: by how many updates the time of each row may be off.
+    shift: how much later than the clock the schedule is asked. slack: by how many updates each row's time may be off.
     """
 
     rows: RowTimes
     logged: Array
     allowed: Array
+    shift: int = 0
     slack: int = 0
 
     def __len__(self) -> int:
@@ -127,11 +128,11 @@ class Evidence:
 
     def __getitem__(self, which: Any) -> Evidence:
         rows = RowTimes(self.rows.t[which], self.rows.row[which])
-        return Evidence(rows, self.logged[which], self.allowed[which], self.slack)
+        return replace(self, rows=rows, logged=self.logged[which], allowed=self.allowed[which])
 
-    def later(self, by: float) -> Evidence:
+    def later(self, by: int) -> Evidence:
         """The same rows, the schedule asked so much later."""
-        return replace(self, rows=RowTimes(self.rows.t + by, self.rows.row))
+        return replace(self, rows=RowTimes(self.rows.t + by, self.rows.row), shift=by)
 
     def wrong(self, rates: Rates) -> NDArray[np.bool_]:
         """Where the rates are not those that were logged."""
@@ -189,12 +190,13 @@ def evidence(log: Log, group: int, peak: float) -> Evidence:
     return Evidence(RowTimes(time, row), logged, allowed)
 
 
-def shifts(log: Log) -> list[int]:
-    """The shifts of the clock to try, the likeliest first: the habit of the format, then the usual ones."""
+def by_shift(log: Log, group: int, peak: float) -> Iterator[Evidence]:
+    """The rows by each shift of the clock to try, the likeliest first: the habit of the format, then the usual ones."""
     # Transformers steps the scheduler before it logs, so that the rate is that of the next update.
     ahead = np.nanmin(log.clock) < 1 or log.format.startswith(("trainer", "transformers"))
     usual = LATE[0] if ahead else LATE[1]
-    return list(dict.fromkeys([*([] if log.shift is None else [log.shift]), *usual]))
+    rows = evidence(log, group, peak)
+    yield from (rows.later(shift) for shift in dict.fromkeys([*([] if log.shift is None else [log.shift]), *usual]))
 
 
 def run_begins(rows: Evidence) -> list[int]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import pairwise
 from typing import Any
@@ -63,8 +63,8 @@ class Scale:
         base, slope = (np.where(after, late, early) for early, late in zip(*ends, strict=True))
         return base, slope
 
-    def fault(self, low: float, high: float) -> tuple[Fault, float] | None:
-        """The fault with the plainest new rate between two, and that rate; None where there is none."""
+    def fault(self, low: float, high: float) -> Fault | None:
+        """The fault with the plainest new rate between two; None where there is none."""
         flat = any(fixed is not None and low <= fixed[0] <= high for fixed in (self.before, self.after))
         if not np.isfinite(high - low) or low <= self.intended <= high or flat:
             return None  # not known, no change, or a constant
@@ -76,9 +76,8 @@ class Scale:
         name = "floor-ignored" if self.key == "floor" and new == 0 else self.name
         # Of equal explanations the one with the plainer number is likelier.
         cost = 1.0 if name == "floor-ignored" else self.cost + 0.02 * max(0, digits_of(new) - 2)
-        change = partial(self._stretched, new=new)
         given = dict(self.given) | {self.key: new, "intended": self.intended}
-        return Fault(name, given, change, cost, self.at, self.row), new
+        return Fault(name, given, partial(self._stretched, new=new), cost, self.at, self.row)
 
     def _stretched(self, s: Schedule, new: float) -> Schedule:
         begin = plain(self.begin if self.at is None else self.at)
@@ -127,8 +126,8 @@ def scaled(rates: Rates, rows: Evidence, scale: Scale) -> Iterator[Faults]:
     """Another peak or floor alone."""
     low, high, explained = between(rows, *scale.line(rates(rows.rows), rows.rows.t))
     if explained >= min(LEAST_ROWS, len(rows)):
-        named = scale.fault(float(low[explained - 1]), float(high[explained - 1]))
-        yield from () if named is None else ((named[0],),)
+        fault = scale.fault(float(low[explained - 1]), float(high[explained - 1]))
+        yield from () if fault is None else ((fault,),)
 
 
 def one_rate(rows: Evidence, marks: Landmarks, at: float | None, row: int) -> Iterator[Faults]:
@@ -161,33 +160,32 @@ def added(rates: Rates, rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
     ):
         if place and np.all(target[: place + 1] > 0):
             above = np.where(target > 0, target, 1)
-            share, allowed = logged / above, rows.allowed / above
-            for length in _lengths(t, share, place, float(t[min(last, len(t) - 1)])):
-                start = _start(t, share, allowed, length, float(first[0]))
-                if start is not None:
+            share = replace(rows, logged=logged / above, allowed=rows.allowed / above)
+            for length in _lengths(share, place, float(t[min(last, len(t) - 1)])):
+                if (start := _start(share, length, float(first[0]))) is not None:
                     given: dict[str, Any] = {"length": plain(length), "start": start}
                     change = partial(_added, **given, rest=rest, end=marks.horizon)
                     given["then"] = "on time" if rest == "multiplies" else rest
                     yield (Fault("warm-up-added", given, change, 1.1),)
 
 
-def _lengths(t: Array, share: Array, place: int, last: float) -> list[float]:
+def _lengths(share: Evidence, place: int, last: float) -> list[float]:
     """Whole lengths after the last row that rises, those nearest to where the line is at 1 first."""
+    t = share.rows.t
     whole = np.arange(np.floor(t[place - 1]) + 1, np.floor(last) + 1)
     if place < 2:
         return [float(length) for length in whole[::-1][:MOST_LENGTHS]]
-    slope, begin = np.polyfit(t[:place], share[:place], 1)
+    slope, begin = np.polyfit(t[:place], share.logged[:place], 1)
     end = float((1 - begin) / slope) if slope > 0 else last
     nearest = whole[np.argsort(np.abs(whole - end), kind="stable")[:MOST_LENGTHS]]
     return [*map(float, nearest), *([end] if slope > 0 and end > 0 else [])]
 
 
-def _start(t: Array, share: Array, allowed: Array, length: float, first: float) -> float | None:
+def _start(share: Evidence, length: float, first: float) -> float | None:
     """The plainest rate from which a line of some length rises through the rows; None where there is none."""
-    rises = t < length
-    left = 1 - t[rises] / length
-    ends = [(share[rises] + sign * allowed[rises] - 1 + left) / left for sign in (-1, 1)]
-    low, high = float(np.max(ends[0], initial=-np.inf)), float(np.min(ends[1], initial=np.inf))
+    rising = share[share.rows.t < length]
+    left = 1 - rising.rows.t / length
+    low, high = (float(ends[-1]) if len(ends) else np.nan for ends in between(rising, 1 - left, left)[:2])
     if not low <= high or low <= 1 <= high or high < 0:
         return None  # no line, none that rises, or one that would start below 0
     return 0.0 if low <= 0 <= high else shortest(low * first, high * first)

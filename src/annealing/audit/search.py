@@ -278,8 +278,8 @@ class FaultTrial:
                             # From a resume on the rate changes when the clock does.
                             new = scales(self.marks, faults[0].at, faults[0].row)[0] if onset else scale
                             if (found := new.fault(float(low[i, last]), float(high[i, last]))) is not None:
-                                both = (*faults, found[0]) if onset else (found[0], *faults)
-                                self._look(both, clock, best, onset, (new, found[1]))
+                                both = (*faults, found) if onset else (found, *faults)
+                                self._look(both, clock, best, onset, (new, found.parameters[new.key]))
 
     def _look(
         self,
