@@ -234,18 +234,8 @@ def _no_constant(name: str) -> Any:
     raise ScheduleError(f"numbers in JSON must be finite, got {name}")
 
 
-FIELDS: dict[str, tuple[Callable[..., Schedule], tuple[str, ...]]] = {
-    "run": (Run, ("shape", "start", "end", "length")),
-    "tail": (Tail, ("shape", "start", "end", "timescale")),
-    "repeat": (Repeat, ("part", "times", "growth", "peak_factor", "floor_factor")),
-    "shifted": (Shifted, ("part", "by")),
-    "stretched": (Stretched, ("part", "by")),
-    "held": (Held, ("part", "every")),
-    "until": (Until, ("part", "time")),
-    "beyond": (Beyond, ("part", "policy")),
-}
-LISTS: dict[str, Callable[..., Schedule]] = {"join": Join, "sum": Sum, "product": Product, "quotient": Quotient}
-LISTS |= {"minimum": Minimum, "maximum": Maximum}
+FIELDS = {cls.__name__.lower(): cls for cls in (Run, Tail, Repeat, Shifted, Stretched, Held, Until, Beyond)}
+LISTS = {cls.__name__.lower(): cls for cls in (Join, Sum, Product, Quotient, Minimum, Maximum)}
 
 
 def _node(tree: Any, depth: int) -> Any:
@@ -257,10 +247,10 @@ def _node(tree: Any, depth: int) -> Any:
     if name in LISTS and isinstance(content, list):
         return LISTS[name](tuple(_node(part, depth + 1) for part in content))
     if name in FIELDS and isinstance(content, Mapping):
-        make, allowed = FIELDS[name]
+        allowed = FIELDS[name]._fields
         if set(content) != set(allowed):
             raise ScheduleError(f"{name} must have the fields {', '.join(allowed)}, got {', '.join(map(str, content))}")
-        return make(**{key: _field(key, content[key], depth + 1) for key in allowed})
+        return FIELDS[name](**{key: _field(key, content[key], depth + 1) for key in allowed})
     if name == "recipe" and isinstance(content, Mapping):
         return _recipe(content, depth + 1)
     raise ScheduleError(f"unknown node {name!r}: known are {', '.join([*FIELDS, *LISTS])}")

@@ -32,6 +32,13 @@ def literal(value: Any) -> str:
     return str(value)
 
 
+def node_json(value: Any) -> Any:
+    """A field of a node as JSON holds it."""
+    if hasattr(value, "tree"):
+        return value.tree()
+    return time_json(value) if isinstance(value, Fraction) else value
+
+
 def counted(number: int, what: str) -> str:
     """A number of things in words: "1 step", "1,000 steps"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"

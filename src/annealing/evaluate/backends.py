@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,30 +17,17 @@ from ..errors import ScheduleError
 from ..exact import END_OF_TIME, ceiling
 
 
-class PythonNumbers:
-    """The functions of an array library that shapes use, for Python numbers."""
-
-    sin = staticmethod(math.sin)
-    exp = staticmethod(math.exp)
-    expm1 = staticmethod(math.expm1)
-    log = staticmethod(math.log)
-    log1p = staticmethod(math.log1p)
-
-    @staticmethod
-    def clip(value: float, least: float, most: float) -> float:
-        return least if value < least else most if value > most else value
-
-    @staticmethod
-    def minimum(one: float, two: float) -> float:
-        return one if one < two else two
-
-    @staticmethod
-    def maximum(one: float, two: float) -> float:
-        return one if one > two else two
-
-    @staticmethod
-    def where(condition: bool, yes: float, no: float) -> float:
-        return yes if condition else no
+# The functions of an array library that shapes and operations use, for Python numbers.
+PythonNumbers = SimpleNamespace(
+    sin=math.sin,
+    exp=math.exp,
+    expm1=math.expm1,
+    log1p=math.log1p,
+    clip=lambda value, least, most: least if value < least else most if value > most else value,
+    minimum=lambda one, two: one if one < two else two,
+    maximum=lambda one, two: one if one > two else two,
+    where=lambda condition, yes, no: yes if condition else no,
+)
 
 
 def library(value: Any) -> Any:

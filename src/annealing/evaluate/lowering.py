@@ -11,6 +11,7 @@ from .. import shapes
 from ..errors import ScheduleError
 from ..exact import END_OF_TIME, MOST_RUNS, powers, trimmed
 from .pieces import Copies, Loop, Lowered, Name, Operation, Piece, Pieces, in_force
+from .program import PieceTable
 
 MOST_WRITTEN = 20_000  # pieces of an endless part are written out where it is cut and another follows
 SHORT = 64  # equal copies with up to this many pieces are written out, more become a loop
@@ -18,13 +19,11 @@ ONCE = Fraction(1)
 
 
 def run(shape: shapes.Shape, start: float, end: float, length: Fraction) -> Pieces:
+    """One piece; `length` is the timescale of an endless shape."""
     if length == 0:
         return constant(end)
-    return Pieces((Piece(Fraction(0), Fraction(0), length, shape, start, end),), None, length, end)
-
-
-def tail(shape: shapes.Shape, start: float, end: float, timescale: Fraction) -> Pieces:
-    return Pieces((Piece(Fraction(0), Fraction(0), timescale, shape, start, end),), None, None, end)
+    piece = Piece(Fraction(0), Fraction(0), length, shape, start, end)
+    return Pieces((piece,), None, None if shape.endless else length, end)
 
 
 def constant(value: float) -> Pieces:
@@ -49,13 +48,13 @@ def stretched(lowered: Lowered, by: Fraction) -> Lowered:
     return lowered.each(change)
 
 
-def shifted(lowered: Lowered, by: Fraction, first: Callable[[Pieces], float]) -> Lowered:
+def shifted(lowered: Lowered, by: Fraction) -> Lowered:
     """Later by `by`, holding the first value until then; for `by` below 0 the start is cut."""
 
     def later(pieces: Pieces) -> Pieces:
         if pieces.end == 0:
             return pieces
-        return _joined(flat_pieces(first(pieces), by), pieces)
+        return _joined(flat_pieces(PieceTable(pieces).at(0), by), pieces)
 
     def earlier(pieces: Pieces) -> Pieces:
         if pieces.end is not None and pieces.end + by <= 0:
@@ -68,15 +67,15 @@ def shifted(lowered: Lowered, by: Fraction, first: Callable[[Pieces], float]) ->
     return lowered if by == 0 else lowered.each(later if by > 0 else earlier)
 
 
-def until(lowered: Lowered, time: Fraction, final: Callable[[Pieces], float]) -> Lowered:
-    """The same up to a time, where it ends; from there on each leaf holds its `final` value."""
+def until(lowered: Lowered, time: Fraction) -> Lowered:
+    """The same up to a time, where it ends; from there on each leaf holds its limit there."""
 
     def change(pieces: Pieces) -> Pieces:
         if pieces.end is not None and pieces.end < time:
             return _padded(pieces, time)
         head = tuple(piece for piece in pieces.head if piece.begin < time)
         loop = pieces.loop if pieces.loop and pieces.loop.begin < time else None
-        return Pieces(head, loop, time, final(pieces))
+        return Pieces(head, loop, time, PieceTable(pieces).left(time))
 
     return lowered.each(change)
 
@@ -113,7 +112,19 @@ def join(parts: list[Lowered]) -> Lowered:
     *first, last = parts
     before = join(first)
     assert before.end is not None
-    return Operation("+", (_then(before, before.end, 0.0), _after(before.end, last, 0.0)))
+    begin = before.end
+
+    def then(pieces: Pieces, value: float) -> Pieces:
+        return _padded(pieces, begin)._replace(final=value)
+
+    def after(pieces: Pieces, value: float) -> Pieces:
+        # A number in a sum has no length, so nothing of it would follow.
+        if pieces.end == 0:
+            return flat_pieces(value, begin)._replace(final=pieces.final)
+        return _joined(flat_pieces(value, begin), pieces)
+
+    # Each is 0 while the other counts.
+    return Operation("+", (_with_values(before, 0.0, then), _with_values(last, 0.0, after)))
 
 
 def _joined(*parts: Pieces) -> Pieces:
@@ -232,28 +243,14 @@ def _padded(pieces: Pieces, length: Fraction) -> Pieces:
     return _joined(pieces, flat_pieces(pieces.final, length - pieces.end))
 
 
-def _then(lowered: Lowered, length: Fraction, value: float) -> Lowered:
-    """The same until `length`, and from there on the number `value`."""
+def _with_values(lowered: Lowered, value: float, change: Callable[[Pieces, float], Pieces]) -> Lowered:
+    """Each leaf changed with a number of its own, so that the operations on these numbers give `value`."""
     if isinstance(lowered, Pieces):
-        return _padded(lowered, length)._replace(final=value)
-    return Operation(lowered.name, tuple(_then(part, length, v) for part, v in _shared(lowered, value)))
-
-
-def _after(length: Fraction, lowered: Lowered, value: float) -> Lowered:
-    """The number `value` until `length`, and from there on the same, later."""
-    if isinstance(lowered, Pieces):
-        # A number in a sum has no length, so nothing of it would follow.
-        if lowered.end == 0:
-            return flat_pieces(value, length)._replace(final=lowered.final)
-        return _joined(flat_pieces(value, length), lowered)
-    return Operation(lowered.name, tuple(_after(length, part, v) for part, v in _shared(lowered, value)))
-
-
-def _shared(operation: Operation, value: float) -> list[tuple[Lowered, float]]:
-    """The parts of an operation, each with a number, so that the operation on the numbers gives `value`."""
+        return change(lowered, value)
     # The first part carries the value, and the others do nothing to it.
-    neutral = {"+": 0.0, "*": 1.0, "/": 1.0, "minimum": value, "maximum": value}[operation.name]
-    return [(part, value if i == 0 else neutral) for i, part in enumerate(operation.parts)]
+    neutral = {"+": 0.0, "*": 1.0, "/": 1.0, "minimum": value, "maximum": value}[lowered.name]
+    parts = (_with_values(part, value if i == 0 else neutral, change) for i, part in enumerate(lowered.parts))
+    return Operation(lowered.name, tuple(parts))
 
 
 def cycles(lowered: Lowered) -> Iterator[tuple[Fraction, Fraction | None, bool, bool]]:

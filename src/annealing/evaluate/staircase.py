@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 
 from .. import shapes
@@ -11,25 +11,24 @@ from ..errors import ScheduleError
 from ..printing import literal
 from .lowering import MOST_WRITTEN, crowded
 from .pieces import Copies, Loop, Lowered, Piece, Pieces
+from .program import PieceTable
 
 MOST_CHANGING = 128  # stairs in a copy of a loop that changes: every copy has a row of them in a table
 
-Values = Callable[[Fraction], float]
 
-
-def held(lowered: Lowered, every: Fraction, values: Callable[[Pieces], Values]) -> Lowered:
-    """The value at each multiple of `every`, held until the next; `values` evaluates pieces at a time."""
+def held(lowered: Lowered, every: Fraction) -> Lowered:
+    """The value at each multiple of `every`, held until the next."""
 
     def change(pieces: Pieces) -> Pieces:
         if pieces.end == 0:
             return pieces
         if pieces.end is not None:
             end = _next(pieces.end, every)
-            return pieces._replace(head=tuple(_stairs(pieces, end, every, values)), loop=None, end=end)
+            return pieces._replace(head=tuple(_stairs(pieces, end, every)), loop=None, end=end)
         if pieces.loop is None:
             raise ScheduleError(f"a schedule held every {literal(every)} must end or repeat: cut it with .until(time)")
-        loop = (_equal if pieces.loop.copies.equal else _changing)(pieces, pieces.loop, every, values)
-        return pieces._replace(head=tuple(_stairs(pieces, loop.begin, every, values)), loop=loop)
+        loop = (_equal if pieces.loop.copies.equal else _changing)(pieces, pieces.loop, every)
+        return pieces._replace(head=tuple(_stairs(pieces, loop.begin, every)), loop=loop)
 
     return lowered.each(change)
 
@@ -38,14 +37,12 @@ def _next(time: Fraction, every: Fraction) -> Fraction:
     return math.ceil(time / every) * every
 
 
-def _stairs(
-    pieces: Pieces, end: Fraction, every: Fraction, values: Callable[[Pieces], Values], begin: Fraction = Fraction(0)
-) -> Iterator[Piece]:
+def _stairs(pieces: Pieces, end: Fraction, every: Fraction, begin: Fraction = Fraction(0)) -> Iterator[Piece]:
     """The stairs from `begin` to `end`; one is a restart if a piece starts again within the stair before it."""
     if (end - begin) / every > MOST_WRITTEN:
         raise ScheduleError(f"every must be at least {float((end - begin) / MOST_WRITTEN):g}, got {literal(every)}")
     most = 0 if crowded(pieces, end) else MOST_WRITTEN
-    value, stair, again = values(pieces), begin, set[Fraction]()
+    value, stair, again = PieceTable(pieces).at, begin, set[Fraction]()
     for number, piece in enumerate(pieces.written_out()):
         if piece.begin >= end:
             break
@@ -59,14 +56,14 @@ def _stairs(
         stair += every
 
 
-def _equal(pieces: Pieces, loop: Loop, every: Fraction, values: Callable[[Pieces], Values]) -> Loop:
+def _equal(pieces: Pieces, loop: Loop, every: Fraction) -> Loop:
     """A loop of equal copies as stairs: it repeats when the period and the stairs meet again."""
     # The least common multiple of two fractions, through whole numbers in a common unit.
     units = math.lcm(loop.period.denominator, every.denominator)
     period = Fraction(math.lcm(int(loop.period * units), int(every * units)), units)
     copy = math.ceil((loop.begin - loop.origin) / loop.period)
     begin = _next(loop.origin + copy * loop.period, every)
-    stairs = [piece.moved(-begin) for piece in _stairs(pieces, begin + period, every, values, begin)]
+    stairs = [piece.moved(-begin) for piece in _stairs(pieces, begin + period, every, begin)]
     heights = [stair.start for stair in stairs]
     first = stairs[0]._replace(again=False)
     return loop._replace(
@@ -78,7 +75,7 @@ def _equal(pieces: Pieces, loop: Loop, every: Fraction, values: Callable[[Pieces
     )
 
 
-def _changing(pieces: Pieces, loop: Loop, every: Fraction, values: Callable[[Pieces], Values]) -> Loop:
+def _changing(pieces: Pieces, loop: Loop, every: Fraction) -> Loop:
     """A loop whose copies change, as stairs; these must start where the copies do."""
     if loop.period % every or loop.origin % every:
         raise ScheduleError(
@@ -91,4 +88,4 @@ def _changing(pieces: Pieces, loop: Loop, every: Fraction, values: Callable[[Pie
     # The stairs of copy 0; the rows of the table change their heights as they change the ends of any other piece.
     once = Copies(loop.copies.floor, loop.copies.peak)
     alone = Pieces((), loop._replace(begin=Fraction(0), origin=Fraction(0), copies=once), None, pieces.final)
-    return loop._replace(begin=_next(loop.begin, every), pieces=tuple(_stairs(alone, loop.period, every, values)))
+    return loop._replace(begin=_next(loop.begin, every), pieces=tuple(_stairs(alone, loop.period, every)))

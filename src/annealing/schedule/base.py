@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -19,7 +19,7 @@ from ..evaluate.pieces import Lowered
 from ..evaluate.program import Program, many, program
 from ..exact import END_OF_TIME, MOST_RUNS, Floor, exact, exact_number, plain
 from ..frozen import Value
-from ..printing import CALL
+from ..printing import CALL, literal, node_json
 from .algebra import Algebra
 
 
@@ -51,10 +51,26 @@ class Schedule(Algebra, Value):
         raise NotImplementedError
 
     def _tree(self) -> Any:
-        raise NotImplementedError
+        fields = {name: getattr(self, name) for name in self._fields}
+        return {self._key: {name: node_json(value) for name, value in fields.items()}}
 
     def _written(self) -> tuple[str, int]:
-        raise NotImplementedError
+        return self._as_call({name: getattr(self, name) for name in self._fields}), CALL
+
+    @classmethod
+    def _as_call(cls, values: Mapping[str, Any]) -> str:
+        """How a node with these fields is written; those that have their default are left out."""
+        given = (
+            f"{name}={literal(value)}" if hasattr(cls, name) else literal(value)
+            for name, value in values.items()
+            if not hasattr(cls, name) or value != getattr(cls, name)
+        )
+        return f"{cls.__name__}({', '.join(given)})"
+
+    @property
+    def _key(self) -> str:
+        """Its name in JSON."""
+        return type(self).__name__.lower()
 
     @property
     def empty(self) -> bool:

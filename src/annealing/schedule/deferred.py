@@ -14,7 +14,7 @@ from ..durations import REST, UNITS, Duration, duration
 from ..errors import ScheduleError
 from ..evaluate.pieces import Lowered
 from ..exact import exact, exact_number
-from ..printing import CALL, bracketed, literal, time_json
+from ..printing import CALL, time_json
 from ..shapes import Shape
 from .base import Schedule
 
@@ -122,16 +122,9 @@ class Deferred(Schedule):
         return {self.call.__name__.lower(): fields}
 
     def _written(self) -> tuple[str, int]:
-        assert isinstance(self.call, type)  # recipes carry their call as a label
-        name, values = self.call.__name__, dict(self.arguments)
-        if name in ("Run", "Tail"):
-            return f"{name}({', '.join(map(_literal, values.values()))})", CALL
-        part = values.pop("part")
-        if name == "Repeat":
-            usual = inspect.signature(self.call).parameters
-            options = (f"{key}={_literal(value)}" for key, value in values.items() if value != usual[key].default)
-            return f"Repeat({', '.join([str(part), *options])})", CALL
-        return f"{bracketed(part, CALL)}.{name.lower()}({', '.join(map(_literal, values.values()))})", CALL
+        # Only a node is written here: the call of a recipe is its label.
+        made: type[Schedule] = self.call  # type: ignore[assignment]
+        return made._as_call({k: str(v) if isinstance(v, Duration) else v for k, v in self.arguments}), CALL
 
 
 def node(cls: type[Schedule], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Deferred | None:
@@ -160,7 +153,7 @@ def resolved(schedule: Schedule, steps: Steps, trial: int | None = None, at: Fra
         parts = []
         for part in node.parts:
             parts.append(resolved(part, steps, trial, at) if isinstance(part, Schedule) else part)
-            if "join" in node.key and parts[-1].exact_duration is not None:
+            if "join" in node._key and parts[-1].exact_duration is not None:
                 at += parts[-1].exact_duration
         made: Schedule = type(node)(tuple(parts))
         return made
@@ -173,25 +166,6 @@ def resolved(schedule: Schedule, steps: Steps, trial: int | None = None, at: Fra
     if isinstance(outcome := schedule._trial(trial), ScheduleError):
         raise outcome
     return outcome
-
-
-def durations(schedule: Schedule) -> list[Duration]:
-    """The durations in a schedule that waits, each once, in the order in which they are written."""
-    found: dict[Duration, None] = {}
-
-    def look(value: Any) -> None:
-        if isinstance(value, Duration):
-            found[value] = None
-        elif isinstance(value, tuple):
-            for item in value:
-                look(item)
-        elif isinstance(value, Deferred):
-            look(tuple(argument for _, argument in value.arguments))
-        elif isinstance(value, Schedule) and value.pending:
-            look(value.parts)  # type: ignore[attr-defined]
-
-    look(schedule)
-    return [*found]
 
 
 def _steps_of(units: Mapping[str, Fraction]) -> Steps:
@@ -235,7 +209,3 @@ def _json(value: Any) -> Any:
         return [_json(item) for item in value]
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return time_json(exact(value, "an argument")) if number else value
-
-
-def _literal(value: Any) -> str:
-    return literal(str(value)) if isinstance(value, Duration) else literal(value)

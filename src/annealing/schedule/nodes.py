@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 from ..errors import ScheduleError, finite, whole
 from ..evaluate import lowering
 from ..evaluate.pieces import Lowered
 from ..exact import END_OF_TIME, lasting, positive
-from ..printing import CALL, JOIN, SUM, bracketed, flattened, literal, time_json
+from ..printing import JOIN, SUM, bracketed, flattened
 from ..shapes import Shape
 from .base import Schedule, schedules
 
@@ -46,14 +46,6 @@ class Run(Schedule):
     def _lower(self) -> Lowered:
         return lowering.run(self.shape, self.start, self.end, self.length)
 
-    def _tree(self) -> Any:
-        values = {"start": self.start, "end": self.end, "length": time_json(self.length)}
-        return {"run": {"shape": self.shape.tree(), **values}}
-
-    def _written(self) -> tuple[str, int]:
-        values = ", ".join(map(literal, (self.start, self.end, self.length)))
-        return f"Run({self.shape}, {values})", CALL
-
 
 class Tail(Schedule):
     """A formula without an end: from `start`, ever closer to `end`.
@@ -80,18 +72,32 @@ class Tail(Schedule):
         self._set(start=start, end=end, timescale=positive(self.timescale, "timescale"))
 
     def _lower(self) -> Lowered:
-        return lowering.tail(self.shape, self.start, self.end, self.timescale)
-
-    def _tree(self) -> Any:
-        values = {"start": self.start, "end": self.end, "timescale": time_json(self.timescale)}
-        return {"tail": {"shape": self.shape.tree(), **values}}
-
-    def _written(self) -> tuple[str, int]:
-        values = ", ".join(map(literal, (self.start, self.end, self.timescale)))
-        return f"Tail({self.shape}, {values})", CALL
+        return lowering.run(self.shape, self.start, self.end, self.timescale)
 
 
-class Join(Schedule):
+class Several(Schedule):
+    """A node of several parts, among which there may be numbers."""
+
+    parts: tuple[Any, ...]
+
+    @property
+    def _schedules(self) -> list[Schedule]:
+        return [part for part in self.parts if isinstance(part, Schedule)]
+
+    @cached_property
+    def pending(self) -> bool:  # type: ignore[override]
+        return any(part.pending for part in self._schedules)
+
+    @property
+    def empty(self) -> bool:
+        return all(part.empty for part in self._schedules)
+
+    @property
+    def endless(self) -> bool:
+        return any(part.endless for part in self._schedules)
+
+
+class Join(Several):
     """One part after another, each in its own local time; at a boundary the later part counts.
 
     parts: schedules, of which all but the last must end. Written `a >> b`.
@@ -100,10 +106,6 @@ class Join(Schedule):
     >>> (linear(0, 0.1, 5) >> cosine(0.1, 0, 195))(5)
     0.1
     """
-
-    parts: tuple[Schedule, ...]
-
-    key: ClassVar[str] = "join"
 
     def __post_init__(self) -> None:
         parts = schedules(self.parts, "parts of a Join")
@@ -117,14 +119,6 @@ class Join(Schedule):
         lengths = [part.exact_duration for part in self.parts]
         return None if lengths[-1] is None else sum((length for length in lengths if length is not None), Fraction(0))
 
-    @property
-    def endless(self) -> bool:
-        return self.parts[-1].endless
-
-    @cached_property
-    def pending(self) -> bool:  # type: ignore[override]
-        return any(part.pending for part in self.parts)
-
     def _lower(self) -> Lowered:
         return lowering.join([part.lowered for part in self.parts])
 
@@ -137,10 +131,6 @@ class Join(Schedule):
         # Parts of the parts may be empty too, and stand in the middle only now that the tree is flat.
         *first, end = whole["join"]
         return flattened("join", [*(tree for tree in first if tree.get("run", {}).get("length") != 0), end])
-
-    @property
-    def empty(self) -> bool:
-        return all(part.empty for part in self.parts)
 
     def _written(self) -> tuple[str, int]:
         return " >> ".join(bracketed(part, SUM if i else JOIN) for i, part in enumerate(self.parts)), JOIN
@@ -183,9 +173,6 @@ class Repeat(Schedule):
                 allowed = "at least 0" if times else "between 0 and 1 where times is not given"
                 raise ScheduleError(f"{name} must be {allowed}, got {factor!r}")
         self._set(times=times, growth=growth, **factors)
-        self._check()
-
-    def _check(self) -> None:
         try:
             end = self.lowered.end
         except OverflowError:
@@ -197,16 +184,4 @@ class Repeat(Schedule):
         return lowering.repeat(self.part.lowered, self.times, self.growth, self.peak_factor, self.floor_factor)
 
     def _tree(self) -> Any:
-        if self.times == 1:
-            return self.part.tree()
-        factors = {"peak_factor": self.peak_factor, "floor_factor": self.floor_factor}
-        options = {"times": self.times, "growth": time_json(self.growth), **factors}
-        return {"repeat": {"part": self.part.tree(), **options}}
-
-    def _written(self) -> tuple[str, int]:
-        given = {"times": self.times, "growth": self.growth}
-        given |= {"peak_factor": self.peak_factor, "floor_factor": self.floor_factor}
-        options = [f"{name}={literal(value)}" for name, value in given.items() if value not in (None, 1)]
-        if self.times == 1:
-            options.insert(0, "times=1")
-        return f"Repeat({', '.join([str(self.part), *options])})", CALL
+        return self.part.tree() if self.times == 1 else super()._tree()

@@ -12,46 +12,37 @@ from ..evaluate import lowering
 from ..evaluate.pieces import Lowered, Name
 from ..evaluate.zeros import reaches_zero
 from ..exact import plain
-from ..printing import CALL, JOIN, PRODUCT, SUM, bracketed, flattened, literal, minus
+from ..printing import CALL, JOIN, PRODUCT, SUM, bracketed, flattened, literal, minus, node_json
 from .base import Schedule
+from .nodes import Several
 
 
-class Combined(Schedule):
+class Combined(Several):
     """An operation on schedules and numbers; each schedule holds its final value until the last one ends."""
 
-    parts: tuple[Schedule | float, ...]
-
     symbol: ClassVar[Name]
-    key: ClassVar[str]
     binds: ClassVar[int]
 
     def __post_init__(self) -> None:
-        self._set(parts=_operands(self.parts))
+        if not isinstance(self.parts, tuple | list):
+            raise ScheduleError(f"parts must be schedules and numbers, such as (a, b), got {self.parts!r}")
+        what = "a number beside a schedule"
+        parts = tuple(part if isinstance(part, Schedule) else finite(part, what) for part in self.parts)
+        if not any(isinstance(part, Schedule) for part in parts):
+            raise ScheduleError(f"an operation needs at least one schedule, got {self.parts!r}")
+        self._set(parts=parts)
 
     @cached_property
     def exact_duration(self) -> Fraction | None:
-        lengths = [part.exact_duration for part in self.parts if isinstance(part, Schedule)]
-        finite = [length for length in lengths if length is not None]
-        return max(finite) if len(finite) == len(lengths) else None
-
-    @property
-    def endless(self) -> bool:
-        return any(part.endless for part in self.parts if isinstance(part, Schedule))
-
-    @cached_property
-    def pending(self) -> bool:  # type: ignore[override]
-        return any(part.pending for part in self.parts if isinstance(part, Schedule))
+        lengths = [part.exact_duration for part in self._schedules]
+        return None if None in lengths else max(length for length in lengths if length is not None)
 
     def _lower(self) -> Lowered:
         parts = [part.lowered if isinstance(part, Schedule) else lowering.constant(part) for part in self.parts]
         return lowering.operation(self.symbol, parts)
 
     def _tree(self) -> Any:
-        return flattened(self.key, [part.tree() if isinstance(part, Schedule) else part for part in self.parts])
-
-    @property
-    def empty(self) -> bool:
-        return all(part.empty for part in self.parts if isinstance(part, Schedule))
+        return flattened(self._key, [*map(node_json, self.parts)])
 
     def _written(self) -> tuple[str, int]:
         parts = [bracketed(part, self.binds + (i > 0)) for i, part in enumerate(self.parts)]
@@ -61,7 +52,7 @@ class Combined(Schedule):
 class Sum(Combined):
     """The sum of schedules and numbers, written `a + b`; a difference `a - b` is a + -1 * b."""
 
-    symbol, key, binds = "+", "sum", SUM
+    symbol, binds = "+", SUM
 
     def _written(self) -> tuple[str, int]:
         text = bracketed(self.parts[0], SUM)
@@ -74,7 +65,7 @@ class Sum(Combined):
 class Product(Combined):
     """The product of schedules and numbers, written `a * b`; the negative `-a` is -1 * a."""
 
-    symbol, key, binds = "*", "product", PRODUCT
+    symbol, binds = "*", PRODUCT
 
     @property
     def negative(self) -> bool:
@@ -91,14 +82,15 @@ class Product(Combined):
             return super().__neg__()
         first, *rest = self.parts
         if self.negative:
-            return Product(tuple(rest)) if len(rest) > 1 else _schedule(rest[0])
+            positive: Schedule = Product(tuple(rest)) if len(rest) > 1 else rest[0]
+            return positive
         return Product((-first, *rest) if not isinstance(first, Schedule) else (-1, first, *rest))
 
 
 class Quotient(Combined):
     """A schedule or number divided by another, written `a / b`; the divisor must nowhere reach 0."""
 
-    symbol, key, binds = "/", "quotient", PRODUCT
+    symbol, binds = "/", PRODUCT
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -116,8 +108,7 @@ class Quotient(Combined):
         return super().__neg__() if self._label else Quotient((-self.parts[0], self.parts[1]))
 
     def _tree(self) -> Any:
-        one, two = (part.tree() if isinstance(part, Schedule) else part for part in self.parts)
-        return {self.key: [one, two]}
+        return {self._key: [*map(node_json, self.parts)]}
 
 
 class Extreme(Combined):
@@ -132,13 +123,13 @@ class Extreme(Combined):
 class Minimum(Extreme):
     """The least of schedules and numbers, written `minimum(a, b)`."""
 
-    symbol, key = "minimum", "minimum"
+    symbol = "minimum"
 
 
 class Maximum(Extreme):
     """The greatest of schedules and numbers, written `maximum(a, b)`."""
 
-    symbol, key = "maximum", "maximum"
+    symbol = "maximum"
 
 
 @checked
@@ -161,21 +152,3 @@ def maximum(*parts: Schedule | float) -> Schedule:
     0.03
     """
     return Maximum(parts)
-
-
-def _schedule(part: Schedule | float) -> Schedule:
-    assert isinstance(part, Schedule)
-    return part
-
-
-def _operand(value: Any) -> Schedule | float:
-    return value if isinstance(value, Schedule) else finite(value, "a number beside a schedule")
-
-
-def _operands(parts: Any) -> tuple[Schedule | float, ...]:
-    if not isinstance(parts, tuple | list):
-        raise ScheduleError(f"parts must be schedules and numbers, such as (a, b), got {parts!r}")
-    operands = tuple(map(_operand, parts))
-    if not any(isinstance(part, Schedule) for part in operands):
-        raise ScheduleError(f"an operation needs at least one schedule, got {parts!r}")
-    return operands

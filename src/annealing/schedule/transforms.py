@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 from ..errors import ScheduleError
 from ..evaluate import lowering, staircase
 from ..evaluate.pieces import Lowered
-from ..evaluate.program import PieceTable
 from ..exact import END_OF_TIME, exact, lasting, positive
 from ..printing import CALL, bracketed, literal, time_json
 from .base import Schedule, schedules
@@ -16,10 +16,24 @@ from .base import Schedule, schedules
 POLICIES = ("hold", "raise", "repeat", "mirror")
 
 
-class Shifted(Schedule):
-    """A schedule moved in time: see `Schedule.shifted`."""
+class Transform(Schedule):
+    """A node around one schedule, written as a call of its method."""
 
     part: Schedule
+
+    @property
+    def empty(self) -> bool:
+        return self.part.empty
+
+    @classmethod
+    def _as_call(cls, values: Mapping[str, Any]) -> str:
+        part, option = values.values()
+        return f"{bracketed(part, CALL)}.{cls.__name__.lower()}({literal(option)})"
+
+
+class Shifted(Transform):
+    """A schedule moved in time: see `Schedule.shifted`."""
+
     by: Any
 
     _times = ("by",)
@@ -38,7 +52,7 @@ class Shifted(Schedule):
     def _lower(self) -> Lowered:
         if self.part.exact_duration == 0 and self.by > 0:  # the pieces of a number would stay as they are
             return lowering.flat_pieces(self.part(0), self.by)
-        return lowering.shifted(self.part.lowered, self.by, lambda pieces: PieceTable(pieces).at(0))
+        return lowering.shifted(self.part.lowered, self.by)
 
     def _tree(self) -> Any:
         part: Schedule = self.part
@@ -47,14 +61,10 @@ class Shifted(Schedule):
             by, part = by + part.by, part.part
         return {"shifted": {"part": part.tree(), "by": time_json(by)}} if by else part.tree()
 
-    def _written(self) -> tuple[str, int]:
-        return f"{bracketed(self.part, CALL)}.shifted({literal(self.by)})", CALL
 
-
-class Stretched(Schedule):
+class Stretched(Transform):
     """A schedule with all its lengths multiplied: see `Schedule.stretched`."""
 
-    part: Schedule
     by: Any
 
     _times = ()
@@ -66,10 +76,6 @@ class Stretched(Schedule):
             raise ScheduleError(f"by must keep the length {part.duration!r} at most 2^53, got {self.by!r}")
         self._set(by=by)
 
-    @property
-    def empty(self) -> bool:
-        return self.part.empty
-
     def _lower(self) -> Lowered:
         return lowering.stretched(self.part.lowered, self.by)
 
@@ -80,14 +86,10 @@ class Stretched(Schedule):
             by, part = by * part.by, part.part
         return {"stretched": {"part": part.tree(), "by": time_json(by)}} if by != 1 else part.tree()
 
-    def _written(self) -> tuple[str, int]:
-        return f"{bracketed(self.part, CALL)}.stretched({literal(self.by)})", CALL
 
-
-class Held(Schedule):
+class Held(Transform):
     """A schedule as a staircase: see `Schedule.held`."""
 
-    part: Schedule
     every: Any
 
     _times = ("every",)
@@ -99,24 +101,14 @@ class Held(Schedule):
             raise ScheduleError(f"every must keep the end {part.duration!r} at most 2^53, got {literal(self.every)}")
         _ = self.lowered  # too many stairs are refused now
 
-    @property
-    def empty(self) -> bool:
-        return self.part.empty
-
     def _lower(self) -> Lowered:
-        return staircase.held(self.part.lowered, self.every, lambda pieces: PieceTable(pieces).at)
-
-    def _tree(self) -> Any:
-        return {"held": {"part": self.part.tree(), "every": time_json(self.every)}}
-
-    def _written(self) -> tuple[str, int]:
-        return f"{bracketed(self.part, CALL)}.held({literal(self.every)})", CALL
+        return staircase.held(self.part.lowered, self.every)
 
 
-class Beyond(Schedule):
+class Beyond(Transform):
     """A schedule with another policy for times after its end: see `Schedule.beyond`."""
 
-    part: Schedule
+    empty = False
     policy: str
 
     _times = ()
@@ -141,18 +133,15 @@ class Beyond(Schedule):
         return lowering.repeat(lowering.mirrored(part, length), restarts=False)
 
     def _tree(self) -> Any:
-        if self.part.exact_duration is None or self.policy == "hold":
-            return self.part.tree()
-        return {"beyond": {"part": self.part.tree(), "policy": self.policy}}
+        return self.part.tree() if self.part.endless or self.policy == "hold" else super()._tree()
 
     def _written(self) -> tuple[str, int]:
         return f'{bracketed(self.part, CALL)}.beyond("{self.policy}")', CALL
 
 
-class Until(Schedule):
+class Until(Transform):
     """A schedule that ends at a time: see `Schedule.until`."""
 
-    part: Schedule
     time: Any
 
     _times = ("time",)
@@ -173,10 +162,4 @@ class Until(Schedule):
         return bool(self.time == 0)
 
     def _lower(self) -> Lowered:
-        return lowering.until(self.part.lowered, self.time, lambda pieces: PieceTable(pieces).left(self.time))
-
-    def _tree(self) -> Any:
-        return {"until": {"part": self.part.tree(), "time": time_json(self.time)}}
-
-    def _written(self) -> tuple[str, int]:
-        return f"{bracketed(self.part, CALL)}.until({literal(self.time)})", CALL
+        return lowering.until(self.part.lowered, self.time)

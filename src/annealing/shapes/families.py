@@ -94,9 +94,7 @@ def _logistic(lower: float, upper: float, done: Any, left: Any, xp: Any) -> Any:
 class Exponential(Shape):
     gamma: float
 
-    @property
-    def reach(self) -> float:
-        return math.inf
+    reach = math.inf
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
         # In float32 gamma itself is rounded, and a power would multiply that error.
@@ -111,9 +109,7 @@ class Exponential(Shape):
 class InversePower(Shape):
     exponent: float
 
-    @property
-    def reach(self) -> float:
-        return math.inf
+    reach = math.inf
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
         return (1 + done) ** -self.exponent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, ClassVar
 
 from ..calls import checked
 from ..errors import ScheduleError
@@ -20,9 +20,7 @@ class Shape(Value):
     infinite, is that of a Tail: `done` goes on beyond 1, and `left` is not looked at.
     """
 
-    @property
-    def reach(self) -> float | None:
-        return 1
+    reach: ClassVar[float | None] = 1
 
     @checked
     def __call__(self, done: Any, left: Any) -> Any:
@@ -91,9 +89,7 @@ class Symmetric(Shape):
 class Linear(Symmetric):
     """A straight line: the weight is what is left."""
 
-    @property
-    def reach(self) -> None:
-        return None
+    reach = None
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
         return left
@@ -106,9 +102,7 @@ class Cosine(Symmetric):
     (1 - sin(pi (1/2 - x))) / 2 around the middle.
     """
 
-    @property
-    def reach(self) -> None:
-        return None
+    reach = None
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
         # From the nearer end, and with a sine: 1 + cos(pi * done) cancels close to the end, sin(x)^2 does not.
@@ -122,9 +116,7 @@ class Cosine(Symmetric):
 class Flat(Shape):
     """The start, held; the end is reached only when the cycle is over."""
 
-    @property
-    def reach(self) -> None:
-        return None
+    reach = None
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
         return 0 * left + 1
@@ -158,7 +150,7 @@ class Mirrored(Shape):
     shape: Shape
 
     @property
-    def reach(self) -> float | None:
+    def reach(self) -> float | None:  # type: ignore[override]
         return self.shape.reach
 
     def fall(self, done: Any, left: Any, xp: Any) -> Any:
