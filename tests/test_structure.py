@@ -22,7 +22,7 @@ LAYERS = [
     ["schedule"],
     ["recipes"],
     ["notation", "presets"],
-    ["plan", "plan_stages", "plan_text"],
+    ["plan", "plan_stages"],
     ["linting"],
     ["sgdr", "testing", "sampling", "analysis", "convex_bound"],
     ["plots", "terminal", "torch", "jax", "keras", "options"],

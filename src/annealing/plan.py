@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
@@ -13,8 +13,7 @@ from .durations import Duration, duration
 from .errors import ScheduleError, whole
 from .exact import END_OF_TIME, exact, exact_number, positive
 from .plan_stages import Change, Stage, read_changes, stages, updates_for
-from .plan_text import conversions, in_words, sentences
-from .printing import literal
+from .printing import in_words, literal
 from .recipes.registry import a_schedule
 from .schedule.base import Schedule
 from .schedule.deferred import resolved
@@ -86,11 +85,7 @@ class Plan:
         tokens_per_example: float | Fraction | None = None,
     ) -> None:
         counts = {"examples": examples, "batch": batch, "accumulation": accumulation, "replicas": replicas}
-        needed = ("accumulation", "replicas")
-        given: dict[str, Any] = {
-            name: read_changes(value, name) if value is not None or name in needed else None
-            for name, value in counts.items()
-        }
+        given: dict[str, Any] = {name: read_changes(value, name) for name, value in counts.items()}
         given |= {"drop_last": drop_last, "sharding": sharding, "leftover": leftover}
         if not isinstance(drop_last, bool):
             raise ScheduleError(f"drop_last must be True or False, got {drop_last!r}")
@@ -99,13 +94,12 @@ class Plan:
                 raise ScheduleError(f"{name} must be one of {', '.join(choices)}, got {given[name]!r}")
         per_example = None if tokens_per_example is None else positive(tokens_per_example, "tokens_per_example")
         given["tokens_per_example"] = None if per_example is None else exact_number(per_example)
-        for name, value in given.items():
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "_changes", {name: given[name] for name in counts if isinstance(given[name], tuple)})
+        given["_changes"] = {name: value for name, value in given.items() if isinstance(value, tuple)}
+        self.__dict__.update(given)  # not one by one: the class is frozen
         if examples is not None and not self._changes:
             self._check_epoch()
-        lengths = {"epochs": epochs, "steps": steps, "tokens": tokens}
-        asked = {name: value for name, value in lengths.items() if value is not None}
+        lengths = (("epochs", epochs), ("steps", steps), ("tokens", tokens))
+        asked = {name: value for name, value in lengths if value is not None}
         if len(asked) != 1:
             raise ScheduleError(f"one of epochs, steps and tokens must be given, got {', '.join(asked) or 'none'}")
         ((unit, asked_for),) = asked.items()
@@ -113,8 +107,7 @@ class Plan:
         made = int(length) if unit == "steps" else self._updates(unit, length)
         if not 1 <= made <= END_OF_TIME:
             raise ScheduleError(f"a plan must make from 1 to 2^53 updates, but {unit} = {asked_for!r} makes {made:,}")
-        object.__setattr__(self, "steps", made)
-        object.__setattr__(self, "asked", (unit, exact_number(length)))
+        self.__dict__.update(steps=made, asked=(unit, exact_number(length)))
         _ = self.stages  # changes that are not in order, and stages without an update, are refused now
 
     def _check_epoch(self) -> None:
@@ -160,8 +153,7 @@ class Plan:
             raise ScheduleError("this plan has no batches: batch must be given to count epochs, examples and tokens")
         if self._changes:
             raise ScheduleError(f"this plan changes {', '.join(self._changes)}: ask one of its plan.stages")
-        assert isinstance(self.batch, int)
-        return self.batch
+        return int(self.batch)
 
     @property
     def _share(self) -> int:
@@ -209,9 +201,8 @@ class Plan:
         return self._stages(self.steps, checked=True)
 
     def _stages(self, steps: int, checked: bool = False) -> list[Stage]:
-        if not self._changes:
-            return [Stage(0, Fraction(0), Fraction(0), self)]
-        return [stage for stage in stages(self._changes, self._with, steps, checked) if stage.start < max(steps, 1)]
+        alone = Stage(0, Fraction(0), Fraction(0), self)
+        return stages(self._changes, self._with, steps, checked) if self._changes else [alone]
 
     def _with(self, counts: dict[str, int], steps: int = 1) -> Plan:
         """The plan of one stage."""
@@ -222,11 +213,9 @@ class Plan:
         """The epochs, or the examples, of one update, on the mean of an epoch."""
         if unit == "epochs":
             return 1 / Fraction(self.steps_per_epoch) if self.examples is not None else Fraction(0)
-        if self.batch is None:
-            return Fraction(0)
-        return Fraction(
-            self.full if self.examples is None else self.examples_per_epoch / Fraction(self.steps_per_epoch)
-        )
+        if self.batch is None or self.examples is None:
+            return Fraction(0 if self.batch is None else self.full)
+        return self.examples_per_epoch / Fraction(self.steps_per_epoch)
 
     def counted(self, time: Duration) -> tuple[str, Fraction]:
         """A duration in epochs, examples or tokens as an amount of "epochs" or of "examples"."""
@@ -252,9 +241,8 @@ class Plan:
     def examples_seen(self) -> int:
         """Examples that all updates together are made of, those that come again in every epoch too."""
         if self._changes:
-            found = self.stages
-            ends = [*(stage.start for stage in found[1:]), self.steps]
-            parts = zip(found, ends, strict=True)
+            ends = [*(stage.start for stage in self.stages[1:]), self.steps]
+            parts = zip(self.stages, ends, strict=True)
             return sum(stage.plan._with({}, end - stage.start).examples_seen for stage, end in parts)
         if self.examples is None:
             return self.steps * self.full
@@ -317,8 +305,51 @@ class Plan:
         9.5ep = 152 steps
         the schedule ends 8 steps before the plan
         """
-        converted = () if schedule is None else conversions(self, a_schedule(schedule, "schedule"))
-        return "\n".join([*sentences(self), *converted])
+        converted = () if schedule is None else self._conversions(a_schedule(schedule, "schedule"))
+        return "\n".join([*self._sentences(), *converted])
+
+    def _sentences(self) -> Iterator[str]:
+        """What the plan comes to."""
+        if len(found := self.stages) > 1:
+            for stage in found:
+                made, *_ = stage.plan._sentences()
+                yield f"from step {stage.start:,} on: {made.removeprefix('1 steps of ')}"
+            yield f"{self.steps:,} steps, {self.examples_seen:,} examples"
+            return
+        if self.examples is None:
+            yield f"{self.steps:,} steps" + (f" of {self.full:,} examples" if self.batch else "")
+            return
+        shared = f" over {self.replicas} replicas" if self.replicas > 1 else ""
+        yield (
+            f"{self.examples:,} examples{shared} in batches of {self.batch}: "
+            f"{self.batches_per_epoch:,} batches an epoch, of {self.examples_per_epoch:,} examples"
+        )
+        if self.accumulation > 1:
+            rest = self.batches_per_epoch % self.accumulation
+            left = {"update": "make the last step", "drop": "are left out", "carry": "count for the next epoch"}
+            yield f"{self.accumulation} batches a step" + (f"; {rest} {left[self.leftover]}" if rest else "")
+        unit, length = self.asked
+        steps = f"{self.steps:,} steps of {in_words(self.steps_per_epoch)} an epoch"
+        if unit == "steps":
+            yield f"{steps} = {in_words(self.epochs)} epochs"
+        else:
+            made = getattr(self, unit)
+            rounded = "" if made == length else f", rounded to {in_words(made)} {unit}"
+            yield f"{in_words(length)} {unit} = {steps}{rounded}"
+
+    def _conversions(self, schedule: Schedule) -> Iterator[str]:
+        """What the durations of a schedule come to, and where it ends."""
+        made, found = self.in_updates(schedule)
+        for (time, at), steps in found.items():
+            kept = "" if steps.denominator == 1 else ", not a whole number, and not rounded"
+            place = f" from step {in_words(at)} on" if len(self.stages) > 1 else ""
+            yield f"{time}{place} = {in_words(steps)} steps{kept}"
+        end = made.exact_duration
+        if end is None or end == self.steps:
+            yield "the schedule never ends" if end is None else "the schedule ends with the plan"
+            return
+        how = "before" if end < self.steps else "after"
+        yield f"the schedule ends {in_words(abs(end - self.steps))} steps {how} the plan"
 
     def in_updates(self, schedule: Schedule) -> tuple[Schedule, dict[tuple[Duration, Fraction], Fraction]]:
         """The schedule in updates, and every duration in it, with where it starts, as a number of updates."""
@@ -335,9 +366,8 @@ class Plan:
             made = resolved(schedule, steps)
             if all(time.unit != "rest" for time, _ in found):
                 return made, found
-            if made.exact_duration is None:
+            if (total := made.exact_duration) is None:
                 raise ScheduleError(f'a schedule with a "rest" must end, but this one never does: {schedule}')
-            total = made.exact_duration
             if total == self.steps and any(other != total for other in totals):
                 return made, found
             if total in totals:  # the end does not depend on the rest, or on two of them

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .durations import Duration, duration
 from .errors import ScheduleError, whole
 from .exact import END_OF_TIME, exact
 
-if TYPE_CHECKING:
-    from .plan import Plan
-
 Change = tuple[int | str, int]  # when, as an update number or a duration such as "10%", and the new number
+OPTIONAL = ("examples", "batch")
 Changes = Mapping[str, tuple[Change, ...]]
 
 
@@ -24,21 +22,23 @@ class Stage(NamedTuple):
     start: int
     epochs: Fraction
     examples: Fraction
-    plan: Plan
+    plan: Any  # the Plan of these updates alone
 
     def clock(self, unit: str, updates: Fraction) -> Fraction:
         """The epochs, or the examples, that are over after so many updates."""
-        before: Fraction = getattr(self, unit)
-        return before + (updates - self.start) * self.plan.pace(unit)
+        over: Fraction = getattr(self, unit) + (updates - self.start) * self.plan.pace(unit)
+        return over
 
     def updates(self, unit: str, clock: Fraction) -> Fraction:
         """After how many updates so many epochs or examples are over: the inverse of `clock`."""
-        before: Fraction = getattr(self, unit)
-        return self.start + (clock - before) / self.plan.pace(unit)
+        made: Fraction = self.start + (clock - getattr(self, unit)) / self.plan.pace(unit)
+        return made
 
 
-def read_changes(value: Any, name: str) -> int | tuple[Change, ...]:
-    """A count, or its changes as a list of (when, count), the first from 0 on."""
+def read_changes(value: Any, name: str) -> int | tuple[Change, ...] | None:
+    """A count (None where it may be left out), or its changes as a list of (when, count), the first from 0 on."""
+    if value is None and name in OPTIONAL:
+        return None
     if not isinstance(value, list | tuple):
         return whole(value, name)
     rows = []
@@ -54,7 +54,7 @@ def read_changes(value: Any, name: str) -> int | tuple[Change, ...]:
     return tuple(rows)
 
 
-def stages(changes: Changes, made: Callable[[dict[str, int]], Plan], steps: int, checked: bool = True) -> list[Stage]:
+def stages(changes: Changes, made: Callable[[dict[str, int]], Any], steps: int, checked: bool = True) -> list[Stage]:
     """The stages of a plan of so many updates; `made` gives the plan of one, from the counts in force.
 
     checked: changes that are not in order of time are refused. Without it each takes effect after the one before.
@@ -73,7 +73,8 @@ def stages(changes: Changes, made: Callable[[dict[str, int]], Plan], steps: int,
         counts |= {name: waiting[name].pop(0)[1]}
         epochs, examples = (last.clock(unit, Fraction(start)) for unit in ("epochs", "examples"))
         found.append(Stage(start, epochs, examples, made(counts)))
-    return [one for one, two in zip(found, [*found[1:], None], strict=True) if two is None or two.start > one.start]
+    ends = [*(stage.start for stage in found[1:]), math.inf]
+    return [one for one, end in zip(found, ends, strict=True) if one.start < min(end, max(steps, 1))]
 
 
 def _start(when: int | str, stage: Stage, steps: int) -> Fraction:

@@ -44,6 +44,14 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def in_words(value: int | Fraction) -> str:
+    """A number to read: exact where its decimals end soon, else as a fraction and about."""
+    text = literal(Fraction(value))
+    if text.startswith("Fraction"):
+        return f"{value} (about {float(value):,.6g})"
+    return f"{int(value):,}" if Fraction(value).denominator == 1 else f"{float(value):,}"
+
+
 def percent(share: float) -> str:
     """
     >>> percent(0.0003), percent(0.9999), percent(2.5), percent(1e-15)

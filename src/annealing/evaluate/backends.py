@@ -16,7 +16,6 @@ import numpy as np
 from ..errors import ScheduleError
 from ..exact import END_OF_TIME, ceiling
 
-
 # The functions of an array library that shapes and operations use, for Python numbers.
 PythonNumbers = SimpleNamespace(
     sin=math.sin,
