@@ -25,10 +25,10 @@ from kills import apart
 
 from annealing.compare import Experiment, Trial, training
 from annealing.compare import session as session_module
-from annealing.compare.device_training import DeviceUpdate
 from annealing.compare.problem import problem
 from annealing.compare.session import Session
 from annealing.compare.store import Store, open_store
+from annealing.compare.training import DeviceUpdate
 from annealing.compare.trials import run_trial
 
 TRIAL = Trial("one", 0)

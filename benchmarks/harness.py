@@ -19,6 +19,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from annealing.compare import Experiment, Trial, compare, training
+from annealing.compare.problem import batches
 from annealing.compare.problem import problem as loaded
 from annealing.compare.session import Session
 from annealing.compare.store import Store, open_store
@@ -40,7 +41,7 @@ def bare(experiment: Experiment) -> None:
     rates = iter(experiment.rates(experiment.arms[0]))
     optimizer = experiment.optimizer.make(model, 0.05)
     for epoch in range(int(experiment.arms[0].epochs)):
-        for images, classes in problem.batches(0, epoch, experiment.batch):
+        for images, classes in batches(problem, 0, epoch, experiment.batch):
             optimizer.param_groups[0]["lr"] = next(rates)
             loss = cross_entropy(model(images), classes)
             loss.item()

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 from annealing import Schedule, linear, warm_restarts
-from annealing.compare.models import wrn
+from annealing.compare import Wrn
 from annealing.evaluate.pieces import Pieces
 from annealing.torch import on_device
 
@@ -173,7 +173,7 @@ class Training:
         torch.manual_seed(0)
         dtype = torch.bfloat16 if cuda else torch.float32
         kwargs = {"device": device, "dtype": dtype, "memory_format": torch.channels_last}
-        self.model = (wrn(16, 4, "activated", 3, 10) if cuda else wrn(10, 1, "activated", 3, 10)).to(**kwargs)
+        self.model = Wrn(*((16, 4) if cuda else (10, 1))).build(0, (3, 32, 32), 10).to(**kwargs)
         batch = 128 if cuda else 8
         self.x = torch.randn(batch, 3, 32, 32).to(**kwargs)
         self.y = torch.randint(10, (batch,), device=device)

@@ -14,8 +14,8 @@ import torch
 
 from annealing import ScheduleError
 from annealing.compare import Images, data
-from annealing.compare.data import load
-from annealing.compare.sources import SOURCES, File, ImageFile
+from annealing.compare.data import SOURCES, File, ImageFile, load
+from annealing.compare.problem import batches
 
 FASHION = Path(__file__).parents[2] / "shared" / "data" / "fashion-mnist"
 has_fashion = pytest.mark.skipif(not FASHION.is_dir(), reason="the files of Fashion-MNIST are not at hand")
@@ -132,7 +132,7 @@ def test_a_doubled_epoch_holds_every_image_and_its_mirror_image():
     from annealing.compare.problem import problem
 
     doubled = problem(Images("digits", crop=0, flip=True, epoch_images=2400), None, "cpu")
-    images = torch.cat([batch for batch, _ in doubled.batches(0, 0, 2400)])
+    images = torch.cat([batch for batch, _ in batches(doubled, 0, 0, 2400)])
     given = doubled.normal(doubled.images)
     wanted = torch.cat([given, given.flip(-1)])
 

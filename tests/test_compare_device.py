@@ -11,12 +11,13 @@ from compare_cases import files, trained
 
 from annealing import ScheduleError
 from annealing.compare import Experiment, ResNet9, Trial, training
-from annealing.compare.device_training import DeviceUpdate, fits
 from annealing.compare.optimizers import velocity_sgd
+from annealing.compare.problem import batches
 from annealing.compare.problem import problem as loaded
 from annealing.compare.session import Clock, Session
 from annealing.compare.store import open_store
-from annealing.compare.trials import _problem, run_trial
+from annealing.compare.training import DeviceUpdate, fits
+from annealing.compare.trials import run_trial
 from annealing.torch.group_tensors import HostReads
 
 TRIAL = Trial("restarts", 3)
@@ -54,7 +55,7 @@ def opened_session(tmp_path):
     """A session of an experiment that is not trained, and its data."""
 
     def opened(made):
-        data = _problem(made, None)
+        data = loaded(made.task, None, made.device)
         with open(tmp_path / "clock.jsonl", "w") as file:
             return Session(made, Trial("restarts", 0), tmp_path, None, Clock(file, print)), data
 
@@ -128,7 +129,7 @@ def test_batches_are_those_of_the_plan():
     problem = loaded(digits().task, None, "cpu")
     columns = problem.plan(3, 1)
     batch = [problem.batch(*(column[60:120] for column in columns)) for _ in range(2)]
-    images, classes = next(problem.batches(3, 1, 60, begin=1))
+    images, classes = next(batches(problem, 3, 1, 60, begin=1))
     assert torch.equal(batch[0][0], images)
     assert torch.equal(batch[1][1], classes)
 

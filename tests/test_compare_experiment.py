@@ -120,7 +120,7 @@ def test_titles_and_seeds_take_no_part_in_the_fingerprint():
 
 def test_the_parent_process_needs_no_framework():
     code = (
-        "import sys, annealing.compare, annealing.compare.compare_command, annealing.compare.worker\n"
+        "import sys, annealing.compare, annealing.compare.compare_command, annealing.compare.trials\n"
         "late = ('torch', 'sklearn', 'scipy', 'matplotlib', 'rich', 'yaml', 'pooch', 'safetensors')\n"
         "print([name for name in late if name in sys.modules])"
     )

@@ -12,8 +12,7 @@ from compare_cases import files
 
 from annealing import ScheduleError
 from annealing.compare import Experiment, Gpt, Text, Trial, compare, read_experiment
-from annealing.compare.device_training import flat
-from annealing.compare.language import Windows
+from annealing.compare.problem import Windows, batches, flat
 from annealing.compare.report import finished
 from annealing.compare.store import load_store, open_store
 from annealing.compare.tasks import text_bytes
@@ -48,20 +47,20 @@ class Counted(Windows):
 
 def test_batches_are_windows_of_the_training_text_and_what_follows():
     windows = Counted()
-    inputs, targets = next(windows.batches(3, 0, 8))
+    inputs, targets = next(batches(windows, 3, 0, 8))
     assert inputs.shape == targets.shape == (8, 16)
     assert torch.equal(inputs + 1, targets)
     starts = sorted(inputs[:, 0].tolist())
     assert [start - starts[0] for start in starts] == [16 * n for n in range(8)]
     assert starts[0] < 16
     assert targets.max() < 156
-    assert not torch.equal(inputs, next(windows.batches(3, 1, 8))[0])
-    assert torch.equal(inputs, next(windows.batches(3, 0, 8))[0])
+    assert not torch.equal(inputs, next(batches(windows, 3, 1, 8))[0])
+    assert torch.equal(inputs, next(batches(windows, 3, 0, 8))[0])
 
 
 def test_an_epoch_begins_at_any_batch():
     windows = Windows(Text(), text_bytes("python-topics"))
-    whole, rest = list(windows.batches(0, 1, 500)), list(windows.batches(0, 1, 500, begin=2))
+    whole, rest = list(batches(windows, 0, 1, 500)), list(batches(windows, 0, 1, 500, begin=2))
     assert len(whole) == len(rest) + 2
     assert all(
         torch.equal(a, b) for one, other in zip(whole[2:], rest, strict=True) for a, b in zip(one, other, strict=True)
@@ -72,7 +71,7 @@ def test_every_byte_of_a_window_is_inside_the_training_text():
     task = Text(context=100, test=1000)
     windows = Windows(task, text_bytes("python-topics"))
     assert len(windows.train) + len(windows.test) == len(text_bytes("python-topics"))
-    seen = [inputs for epoch in range(30) for inputs, _ in windows.batches(0, epoch, task.examples)]
+    seen = [inputs for epoch in range(30) for inputs, _ in batches(windows, 0, epoch, task.examples)]
     assert {tuple(batch.shape) for batch in seen} == {(task.examples, 100)}
 
 

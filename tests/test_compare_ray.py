@@ -13,7 +13,7 @@ import pytest
 from compare_cases import files
 
 from annealing import ScheduleError
-from annealing.compare import Experiment, WorkerError, ray_engine
+from annealing.compare import Experiment, WorkerError, engine
 from annealing.compare.store import open_store
 from annealing.compare.trials import run_trial
 
@@ -63,7 +63,7 @@ def test_a_worker_that_is_killed_in_mid_trial_is_replaced_and_the_records_are_th
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     told: list[tuple[str, int, str]] = []
-    ray_engine.run(opened, opened.missing(), cluster.address, lambda trial, event: told.append((*trial, event)))
+    engine.run_on_ray(opened, opened.missing(), cluster.address, lambda trial, event: told.append((*trial, event)))
     assert killed
     assert len(begins(victim)) == 2
     assert begins(victim)[1]["pid"] != killed[0]
@@ -83,7 +83,7 @@ def test_a_function_that_fails_is_named(cluster, tmp_path, monkeypatch):
     made = Experiment(task, {"cosine": "cosine(0.1, 0, 2)"}, "cosine", epochs=2, seeds=1)
     opened = open_store(tmp_path / "out", made)
     with pytest.raises(WorkerError, match="cosine with seed 0: ArithmeticError: no such number"):
-        ray_engine.run(opened, opened.missing(), cluster.address, lambda trial, event: None)
+        engine.run_on_ray(opened, opened.missing(), cluster.address, lambda trial, event: None)
 
 
 def test_a_trial_on_cuda_asks_for_a_gpu(cluster, tmp_path, monkeypatch):
@@ -102,7 +102,7 @@ def test_a_trial_on_cuda_asks_for_a_gpu(cluster, tmp_path, monkeypatch):
 
     monkeypatch.setattr(ray, "wait", watched)
     with pytest.raises(EnoughError):
-        ray_engine.run(opened, opened.missing()[:1], cluster.address, lambda trial, event: None)
+        engine.run_on_ray(opened, opened.missing()[:1], cluster.address, lambda trial, event: None)
     assert set(looks) == {2}
     assert not [*opened.directory.glob("trials/*/clock.jsonl")]
 
@@ -110,4 +110,4 @@ def test_a_trial_on_cuda_asks_for_a_gpu(cluster, tmp_path, monkeypatch):
 def test_an_address_without_a_cluster_is_an_error(tmp_path):
     opened = open_store(tmp_path / "out", small())
     with pytest.raises(ScheduleError, match="ray must be the address of a running cluster, got 'nowhere'"):
-        ray_engine.run(opened, opened.missing(), "nowhere", lambda trial, event: None)
+        engine.run_on_ray(opened, opened.missing(), "nowhere", lambda trial, event: None)

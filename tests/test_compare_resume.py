@@ -17,7 +17,7 @@ from compare_children import Child, killed_at
 
 from annealing.cli import main
 from annealing.compare import Experiment, Trial
-from annealing.compare.checkpoints import Checkpoints
+from annealing.compare.files import Checkpoints
 from annealing.compare.store import Store, open_store
 from annealing.compare.trials import run_trial
 

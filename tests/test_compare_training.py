@@ -13,7 +13,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from annealing import cosine, multistep, warm_restarts
 from annealing.compare import Arm, Experiment, Images, Trial, sgdr, training
-from annealing.compare.problem import Problem, cut
+from annealing.compare.problem import batches, cut
 from annealing.compare.problem import problem as loaded
 
 
@@ -72,8 +72,7 @@ def test_the_same_seed_gives_the_same_rows(tmp_path):
 
 
 def test_the_seed_decides_the_initial_weights_as_well(monkeypatch, tmp_path):
-    batches = Problem.batches
-    monkeypatch.setattr(Problem, "batches", lambda self, seed, *others: batches(self, 0, *others))
+    monkeypatch.setattr(training, "batches", lambda data, seed, *others: batches(data, 0, *others))
     first, other = (trained(one(STEP), Trial("step", seed), tmp_path) for seed in (0, 1))
     assert first != other
 
@@ -91,7 +90,7 @@ def test_all_schedules_begin_with_the_same_weights_and_data(problem):
     build = one(STEP).model.build
     for a, b in zip(build(5, (1, 8, 8), 10).parameters(), build(5, (1, 8, 8), 10).parameters(), strict=True):
         assert torch.equal(a, b)
-    epochs = [list(problem.batches(5, epoch, 60)) for epoch in (0, 0, 1)]
+    epochs = [list(batches(problem, 5, epoch, 60)) for epoch in (0, 0, 1)]
     assert all(torch.equal(x, y) for a, b in zip(*epochs[:2], strict=True) for x, y in zip(a, b, strict=True))
     assert not torch.equal(epochs[0][0][0], epochs[2][0][0])
 
@@ -109,8 +108,8 @@ def test_evaluations_between_epochs_change_nothing(tmp_path):
 
 def test_an_epoch_holds_every_image_once():
     unmoved = loaded(Images("digits", crop=0), None, "cpu")
-    images = np.concatenate([batch.numpy() for batch, _ in unmoved.batches(0, 0, 60)])[:, 0]
-    classes = np.concatenate([batch.numpy() for _, batch in unmoved.batches(0, 0, 60)])
+    images = np.concatenate([batch.numpy() for batch, _ in batches(unmoved, 0, 0, 60)])[:, 0]
+    classes = np.concatenate([batch.numpy() for _, batch in batches(unmoved, 0, 0, 60)])
     assert images.shape == (1200, 8, 8)
     given = unmoved.normal(unmoved.images).numpy()
     ordered, given = (np.sort(x.reshape(1200, 64).sum(axis=1)) for x in (images, given))
@@ -120,14 +119,14 @@ def test_an_epoch_holds_every_image_once():
 
 
 def test_an_epoch_begins_at_any_batch(problem):
-    whole, rest = list(problem.batches(3, 7, 50)), list(problem.batches(3, 7, 50, begin=20))
+    whole, rest = list(batches(problem, 3, 7, 50)), list(batches(problem, 3, 7, 50, begin=20))
     assert len(whole) == 24
     for one_batch, other in zip(whole[20:], rest, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one_batch, other, strict=True))
 
 
 def test_images_that_fill_no_batch_are_left_out(problem):
-    assert [len(images) for images, _ in problem.batches(0, 0, 500)] == [500, 500]
+    assert [len(images) for images, _ in batches(problem, 0, 0, 500)] == [500, 500]
 
 
 def test_the_split_is_stratified_and_of_the_stated_size(problem):

@@ -15,8 +15,7 @@ from annealing import ScheduleError, parse
 from annealing.cli import main
 from annealing.compare import Experiment, Images, Text, Trial, compare, read_experiment
 from annealing.compare.conclusions import closing
-from annealing.compare.language import Windows
-from annealing.compare.problem import problem
+from annealing.compare.problem import Windows, problem
 from annealing.compare.store import load_store
 from annealing.compare.table import tabulate
 from annealing.compare.tasks import held_out, text_bytes

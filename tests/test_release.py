@@ -28,7 +28,7 @@ USES = {  # what must work with an extra and nothing else: a program, and its ar
     "jax": ("import jax; from annealing import cosine; assert jax.jit(cosine(1, 0, 10))(5) == 0.5", ""),
     "keras": ("from importlib.util import find_spec; assert find_spec('keras') and find_spec('annealing.keras')", ""),
     "plot": (ANNEALING, f"show '{SCHEDULE}' --out curve.pdf"),
-    "ray": ("import ray, annealing.compare.ray_engine", ""),
+    "ray": ("import ray, annealing.compare.engine", ""),
     "translate": (ANNEALING, f"translate '{SCHEDULE}' --to timm"),
     "torch": ("import torch, annealing.torch as t; t.StepLR(torch.optim.SGD([torch.ones(1)], lr=0.1), 30).step()", ""),
 }

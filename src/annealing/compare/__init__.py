@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import whole
-from .engine import Listener, WorkerError, processors, run
+from .engine import Listener, WorkerError, processors, run, run_on_ray
 from .entries import Arm
 from .experiment import Experiment, Trial, sgdr
 from .models import Cnn, Gpt, ResNet9, Wrn
@@ -87,8 +87,6 @@ def compare(
     if ray is None:
         run(store, missing, count, watch)
     else:
-        from .ray_engine import run as run_on_ray
-
         run_on_ray(store, missing, ray, watch)
     from .report import report
 

@@ -66,8 +66,7 @@ def compare(
         return
     if ray is not None and workers is not None:
         raise click.UsageError("--workers belongs to this machine; with --ray the cluster has its own")
-    from .progress import Bars
-    from .text import tuned
+    from .text import Bars, tuned
 
     made, words = _experiment(experiment, budget, seeds, only, data)
     options: dict[str, Any] = {"workers": workers, "ray": ray, "command": shlex.join(["annealing", "compare", *words])}

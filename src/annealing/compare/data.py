@@ -1,4 +1,4 @@
-"""Images from their official files: found or downloaded, checked, and read. No pickle is read."""
+"""Images from their official files: which there are, found or downloaded, checked, and read. No pickle is read."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import gzip
 import hashlib
 import io
 import tarfile
-import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,100 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import ScheduleError
-from .sources import FOLDERS, SOURCES, File, ImageFile
+
+CIFAR = "https://www.cs.toronto.edu/~kriz"
+FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+
+
+class File(NamedTuple):
+    """An official file: what it is called, its MD5 or SHA-256, and its address."""
+
+    name: str
+    known: str
+    url: str
+
+
+class ImageFile(NamedTuple):
+    """A file with images, as the archive has it: its name, and how many images."""
+
+    name: str
+    images: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images of `classes` classes, of `channels` colours and side x side pixels.
+
+    train, test: the files with the images, in order. crop, flip: how a task prepares these images unless told
+    otherwise. files: what is downloaded. folder: of the archive. refused: names in it of a format that is not read.
+    """
+
+    side: int
+    channels: int
+    classes: int
+    train: tuple[ImageFile, ...]
+    test: tuple[ImageFile, ...]
+    crop: int
+    flip: bool = False
+    files: tuple[File, ...] = ()
+    folder: str = ""
+    refused: tuple[str, ...] = ()
+
+    @property
+    def train_images(self) -> int:
+        return sum(part.images for part in self.train)
+
+    @property
+    def test_images(self) -> int:
+        return sum(part.images for part in self.test)
+
+
+SOURCES = {
+    "digits": Source(8, 1, 10, (ImageFile("train", 1200),), (ImageFile("test", 597),), crop=1),
+    "fashion-mnist": Source(
+        28,
+        1,
+        10,
+        (ImageFile("train", 60_000),),
+        (ImageFile("t10k", 10_000),),
+        crop=0,
+        files=(
+            File("train-images-idx3-ubyte.gz", "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d", FASHION),
+            File("train-labels-idx1-ubyte.gz", "md5:25c81989df183df01b3e8a0aad5dffbe", FASHION),
+            File("t10k-images-idx3-ubyte.gz", "md5:bef4ecab320f06d8554ea6380940ec79", FASHION),
+            File("t10k-labels-idx1-ubyte.gz", "md5:bb300cfdad3c16e7a12a480ee83cd310", FASHION),
+        ),
+    ),
+    "cifar10": Source(
+        32,
+        3,
+        10,
+        tuple(ImageFile(f"data_batch_{number}", 10_000) for number in range(1, 6)),
+        (ImageFile("test_batch", 10_000),),
+        crop=4,
+        flip=True,
+        files=(File("cifar-10-binary.tar.gz", "md5:c32a1d4ab5d03f1284b67883e8d87530", CIFAR),),
+        folder="cifar-10-batches-bin",
+        refused=("cifar-10-python.tar.gz", "cifar-10-batches-py"),
+    ),
+    "cifar100": Source(
+        32,
+        3,
+        100,
+        (ImageFile("train", 50_000),),
+        (ImageFile("test", 10_000),),
+        crop=4,
+        flip=True,
+        files=(File("cifar-100-binary.tar.gz", "md5:03b5dce01913d631647c71ecec9e9cb8", CIFAR),),
+        folder="cifar-100-binary",
+        refused=("cifar-100-python.tar.gz", "cifar-100-python"),
+    ),
+}
+UNPACKED = {  # what is known of files beside the archive
+    "data_batch_4": "sha256:014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+    "data_batch_5": "sha256:755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+    "test_batch": "sha256:8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+}
 
 
 class Pictures(NamedTuple):
@@ -34,8 +127,8 @@ def load(name: str, parts: Sequence[ImageFile], directory: Path | None) -> Pictu
     read = {"digits": _digits, "fashion-mnist": _idx}.get(name, _cifar)
     # the archive is unpacked once for all parts, and then given back
     found = [read(name, part, directory) for part in parts]
-    _unpacked.cache_clear()
-    return Pictures(np.concatenate([part.images for part in found]), np.concatenate([part.classes for part in found]))
+    _archive.cache_clear()
+    return Pictures(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def _digits(name: str, part: ImageFile, directory: Path | None) -> Pictures:
@@ -45,27 +138,16 @@ def _digits(name: str, part: ImageFile, directory: Path | None) -> Pictures:
 
     images, classes = load_digits(return_X_y=True)
     split = train_test_split(images, classes, test_size=SOURCES[name].test_images, stratify=classes, random_state=0)
-    chosen = 0 if part.name == "train" else 1
-    return Pictures(split[chosen].astype(np.uint8).reshape(-1, 1, 8, 8), split[2 + chosen].astype(np.int64))
+    images, classes = split[0::2] if part.name == "train" else split[1::2]
+    return Pictures(images.astype(np.uint8).reshape(-1, 1, 8, 8), classes.astype(np.int64))
 
 
 def _idx(name: str, part: ImageFile, directory: Path | None) -> Pictures:
-    """A part in the IDX format: 4 bytes for the type (8 is a byte) and the dimensions, each size, then the values."""
+    """A part in the IDX format: 4 bytes, 4 for each dimension (3 of the images, 1 of the classes), then the values."""
     side = SOURCES[name].side
-    shapes = {"images-idx3": (part.images, side, side), "labels-idx1": (part.images,)}
-    values = []
-    for kind, shape in shapes.items():
-        file = next(file for file in SOURCES[name].files if file.name.startswith(f"{part.name}-{kind}"))
-        content = official(name, file, directory)
-        try:
-            plain = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise _wrong(file.name, f"is no gzip file: {error}", file) from None
-        header = np.array([0x800 + len(shape), *shape], ">u4").tobytes()
-        if not plain.startswith(header) or len(plain) != len(header) + np.prod(shape):
-            raise _wrong(file.name, f"holds no array of {' x '.join(map(str, shape))} bytes", file)
-        values.append(np.frombuffer(plain, np.uint8, offset=len(header)).reshape(shape))
-    return Pictures(values[0][:, None], values[1].astype(np.int64))
+    files = [file for file in SOURCES[name].files if file.name.startswith(part.name)]
+    images, classes = (np.frombuffer(gzip.decompress(official(name, file, directory)), np.uint8) for file in files)
+    return Pictures(images[16:].reshape(-1, 1, side, side), classes[8:].astype(np.int64))
 
 
 def _cifar(name: str, part: ImageFile, directory: Path | None) -> Pictures:
@@ -86,48 +168,40 @@ def _cifar(name: str, part: ImageFile, directory: Path | None) -> Pictures:
 
 def _binary(name: str, part: ImageFile, directory: Path | None) -> tuple[str, bytes]:
     """The content of a file of CIFAR: as a file, else out of the archive."""
-    source, file = SOURCES[name], SOURCES[name].files[0]
+    source, archive = SOURCES[name], SOURCES[name].files[0]
     if directory is not None:
-        for path in (directory / FOLDERS[name] / f"{part.name}.bin", directory / f"{part.name}.bin"):
+        for path in (directory / source.folder / f"{part.name}.bin", directory / f"{part.name}.bin"):
             if path.is_file():
-                content = path.read_bytes()
-                if part.known and _digest(content, part.known) != part.known:
-                    raise _wrong(str(path), f"must have the hash {part.known}", file)
+                content, known = path.read_bytes(), UNPACKED.get(part.name)
+                if known and _digest(content, known) != known:
+                    raise _wrong(str(path), f"must have the hash {known}", archive)
                 return str(path), content
         refused = next((old for old in source.refused if (directory / old).exists()), None)
-        if refused and not (directory / file.name).exists():
+        if refused and not (directory / archive.name).exists():
             said = "is the Python version, a pickle, which could run code and is not read"
-            raise _wrong(str(directory / refused), said, file)
-    return f"{file.name}: {part.name}.bin", _unpacked(name, directory)[part.name]
+            raise _wrong(str(directory / refused), said, archive)
+    return f"{archive.name}: {part.name}.bin", _archive(name, directory)[f"{source.folder}/{part.name}.bin"]
 
 
 @lru_cache(maxsize=1)
-def _unpacked(name: str, directory: Path | None) -> dict[str, bytes]:
-    """The files with images in the archive of a source."""
-    source = SOURCES[name]
-    content = official(name, source.files[0], directory, "the .bin files")
-    found = {}
+def _archive(name: str, directory: Path | None) -> dict[str, bytes]:
+    """The files in the archive of a source."""
+    content = official(name, SOURCES[name].files[0], directory)
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        for part in (*source.train, *source.test):
-            member = archive.extractfile(f"{FOLDERS[name]}/{part.name}.bin")
-            assert member
-            found[part.name] = member.read()
-    return found
+        files = ((member.name, archive.extractfile(member)) for member in archive)
+        return {path: file.read() for path, file in files if file}
 
 
-def official(name: str, file: File, directory: Path | None, instead: str = "") -> bytes:
-    """The content of an official file with the right hash.
-
-    instead: a file that would do as well, for the message.
-    """
+def official(name: str, file: File, directory: Path | None) -> bytes:
+    """The content of an official file with the right hash."""
     path = cached(name, file) if directory is None else directory / file.name
     try:
         content = path.read_bytes()
     except OSError as error:
-        or_this = f" (or {instead} in it)" if instead else ""
-        raise _wrong(f"{path}{or_this}", f"cannot be read: {error.strerror}", file) from None
-    if _digest(content, file.known) != file.known:
-        raise _wrong(str(path), f"has another hash, {_digest(content, file.known)}", file)
+        instead = " (or the .bin files in it)" if SOURCES[name].folder else ""
+        raise _wrong(f"{path}{instead}", f"cannot be read: {error.strerror}", file) from None
+    if (found := _digest(content, file.known)) != file.known:
+        raise _wrong(str(path), f"has another hash, {found}", file)
     return content
 
 

@@ -1,8 +1,9 @@
-"""Trials in parallel on this machine: child processes, started again when they die."""
+"""Trials in parallel: by child processes of this machine, started again when they die, or on a Ray cluster."""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import subprocess
@@ -12,14 +13,17 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from .. import ScheduleError
 from .experiment import Trial
-from .store import Store
+from .store import ROWS, Store, load_store
 
 ATTEMPTS = 3  # how often a trial is begun, without an evaluation in between, before it is given up
 MOST_LOST = 2  # when so many are given up, no other is begun
 MOST_SHOWN = 20_000  # characters of what a failed trial printed, the last ones
+RAY_RETRIES = 10  # of a trial whose worker or node was lost
+RAY_SECONDS = 1.0  # between two looks at the records
 Listener = Callable[[Trial, str], None]
 
 
@@ -61,7 +65,7 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
             except queue.Empty:
                 break
             attempts, word, said, printed = 0, "died", "", ""
-            while attempts < ATTEMPTS and not stopped.is_set():
+            while word == "died" and attempts < ATTEMPTS and not stopped.is_set():
                 if child is None:
                     child = Child(store)
                     children.add(child)
@@ -74,8 +78,6 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
                     said = f"a worker process died {attempts} times, {child.end()}"
                     child = None
                 watch(trial, word)
-                if word != "died":
-                    break
             if word == "full" or (word != "done" and not stopped.is_set()):
                 lost.append(Lost(trial, said, printed))
                 if word == "full" or len(lost) >= MOST_LOST:
@@ -84,14 +86,15 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
             child.end()
 
     # a thread for each process, which does nothing but wait for its answers
-    with ThreadPoolExecutor(max(1, min(workers, len(trials)))) as pool:
-        serving = [pool.submit(serve) for _ in range(min(workers, len(trials)))]
+    count = min(workers, len(trials))
+    with ThreadPoolExecutor(max(1, count)) as pool:
+        serving = [pool.submit(serve) for _ in range(count)]
         try:
             wait(serving)
         finally:
             stopped.set()
             for child in [*children]:
-                child.kill()
+                child.process.kill()
     for future in serving:
         future.result()
     check(lost)
@@ -119,7 +122,7 @@ def modules() -> str:
 def command(store: Store) -> list[str]:
     """How a worker is started."""
     data = [str(store.experiment.data)] if store.experiment.data else []
-    return [sys.executable, "-P", "-m", "annealing.compare.worker", str(store.directory), *data]
+    return [sys.executable, "-P", "-m", "annealing.compare.trials", str(store.directory), *data]
 
 
 class Child:
@@ -160,18 +163,98 @@ class Child:
         self.errors.seek(self.before)
         return self.errors.read()[-MOST_SHOWN:]
 
-    def kill(self) -> None:
-        self.process.kill()
-
     def end(self) -> str:
         """End the process, and say how it ended and what it said last."""
-        assert self.process.stdin
-        assert self.process.stdout
-        with suppress(OSError):
-            self.process.stdin.close()
-        status = self.process.wait()
-        self.process.stdout.close()
+        self.process.communicate()
         self.errors.seek(0)
         said = [line.strip() for line in self.errors if line.strip()]
         self.errors.close()
-        return f"exit status {status}" + (f": {said[-1]}" if said else "")
+        return f"exit status {self.process.returncode}" + (f": {said[-1]}" if said else "")
+
+
+def run_on_ray(store: Store, trials: Sequence[Trial], address: str, watch: Listener) -> None:
+    """Run trials of a store on a cluster: each on as many processors as it has threads, and on one GPU for `cuda`.
+
+    address: "auto", "HOST:PORT" or "ray://HOST:PORT". All nodes must see the directory of the store, and that of the
+    data, under the same path. watch: as for `run`; "row" comes from the records. A WorkerError names the trials that
+    could not be finished. When this is interrupted, what runs is cancelled.
+    """
+    ray = _connected(address)
+    experiment = store.experiment
+    task = ray.remote(
+        num_cpus=experiment.threads,
+        num_gpus=1 if experiment.device == "cuda" else 0,
+        # a lost node is no fault of the trial, which continues from its last state elsewhere
+        max_retries=RAY_RETRIES,
+        retry_exceptions=[OSError],
+    )(_train_on_ray)
+    data = None if experiment.data is None else str(experiment.data.resolve())
+    running = {task.remote(str(store.directory.resolve()), tuple(trial), data): trial for trial in trials}
+    seen = dict.fromkeys(trials, 0)
+    lost: list[Lost] = []
+    try:
+        while running:
+            ready, _ = ray.wait([*running], timeout=RAY_SECONDS)
+            for trial in running.values():
+                _tell(store, trial, seen, watch)
+            for found in ready:
+                trial = running.pop(found)
+                word, said = _answer(ray, found)
+                watch(trial, word)
+                if word != "done":
+                    why, _, printed = said.partition("\n")
+                    lost.append(Lost(trial, why, printed))
+                    if word == "full" or len(lost) >= MOST_LOST:
+                        check(lost)
+    finally:
+        for found in running:
+            # a task that is cancelled gently would first finish its trial
+            ray.cancel(found, force=True)
+        ray.shutdown()
+    check(lost)
+
+
+def _train_on_ray(directory: str, trial: tuple[str, int], data: str | None) -> str:
+    """What a worker of the cluster does."""
+    from .trials import attempt
+
+    return attempt(load_store(directory), Trial(*trial), data)
+
+
+def _answer(ray: Any, found: Any) -> tuple[str, str]:
+    """How a trial ended: "done", "failed", "full" or "died", and what is said of it."""
+    try:
+        word, _, said = ray.get(found).partition(" ")
+    except ray.exceptions.RayTaskError as error:
+        return "failed", str(error).strip().splitlines()[-1]
+    except ray.exceptions.RayError as error:
+        return "died", f"its worker was lost {RAY_RETRIES + 1} times: {' '.join(str(error).split())}"
+    return word, said
+
+
+def _tell(store: Store, trial: Trial, seen: dict[Trial, int], watch: Listener) -> None:
+    """Tell of the rows that are new in the records of a trial."""
+    try:
+        rows = (store.path(trial) / ROWS).read_bytes().count(b"\n")
+    except OSError:
+        return
+    if rows and not seen[trial]:
+        watch(trial, "begin")
+    for _ in range(seen[trial], rows):
+        watch(trial, "row")
+    seen[trial] = max(rows, seen[trial])
+
+
+def _connected(address: str) -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise ScheduleError("ray needs Ray, which is not installed: pip install 'annealing[ray]'") from None
+    environment = {"env_vars": {"PYTHONPATH": modules()}}
+    try:
+        ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ScheduleError(f"ray must be the address of a running cluster, got {address!r}: {reason}") from None
+    return ray

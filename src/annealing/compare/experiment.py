@@ -274,8 +274,8 @@ def _read_training(task: Images | Text, model: Any, optimizer: Any, batch: Any) 
     if model is None and defaults[0] is None:
         raise ScheduleError("model must be given, such as {name: wrn, depth: 10, width: 1}")
     model = read_model(defaults[0] if model is None else model)
-    if isinstance(model, ResNet9) and isinstance(task, Images) and task.side < LEAST_SIDE:
-        raise ScheduleError(f"size must be at least {LEAST_SIDE} for the model {model.name}, got {task.side}")
+    if isinstance(model, ResNet9) and isinstance(task, Images) and task.size < LEAST_SIDE:
+        raise ScheduleError(f"size must be at least {LEAST_SIDE} for the model {model.name}, got {task.size}")
     if isinstance(task, Text) != isinstance(model, Gpt):
         raise ScheduleError(f"model of the task {task.name} must not be {model.name}")
     optimizer = read_optimizer(defaults[1] if optimizer is None else optimizer)

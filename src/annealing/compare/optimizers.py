@@ -6,18 +6,24 @@ import difflib
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import ScheduleError
-from .validation import choice, number, plain_data, section
+from .validation import Described, choice, number, plain_data, section
 
 if TYPE_CHECKING:
     import torch
 
+# all of torch.optim that a plain `step()` serves; LBFGS needs a closure, SparseAdam sparse gradients
+NAMES = (
+    *("ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax"),
+    *("Muon", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD"),
+)
+
 
 @dataclass(frozen=True)
-class Sgd:
+class Sgd(Described):
     """Stochastic gradient descent with momentum and weight decay.
 
     momentum: mu, from 0 to below 1. momentum_form: `torch` (v = mu v + g, x = x - lr v) or `paper` (v = mu v - lr g,
@@ -37,16 +43,13 @@ class Sgd:
     name: ClassVar[str] = "sgd"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "momentum", number(self.momentum, "momentum", below=1))
-        object.__setattr__(self, "weight_decay", number(self.weight_decay, "weight_decay"))
+        self._set(momentum=number(self.momentum, "momentum", below=1))
+        self._set(weight_decay=number(self.weight_decay, "weight_decay"))
         choice(self.nesterov, "nesterov", [False, True])
         choice(self.momentum_form, "momentum_form", ["torch", "paper"])
         choice(self.decay_form, "decay_form", ["torch", "paper"])
         if self.nesterov and (self.momentum_form == "paper" or not self.momentum):
             raise ScheduleError("nesterov needs a momentum above 0 in the form of torch, got true")
-
-    def description(self) -> dict[str, Any]:
-        return {"name": self.name, **asdict(self)}
 
     def check(self) -> None:
         """Its arguments are known to be good."""
@@ -63,7 +66,7 @@ class Sgd:
 
 
 @dataclass(frozen=True)
-class TorchOptimizer:
+class TorchOptimizer(Described):
     """An optimizer of torch.optim by its name, with its arguments; the learning rate comes from the schedule.
 
     >>> read_optimizer({"name": "AdamW", "betas": [0.9, 0.95]}).arguments
@@ -71,7 +74,7 @@ class TorchOptimizer:
     """
 
     name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.name not in NAMES and not self._found():
@@ -79,12 +82,9 @@ class TorchOptimizer:
             near = difflib.get_close_matches(str(self.name).lower(), [*close], 1)
             hint = f" (did you mean {close[near[0]]}?)" if near else ""
             raise ScheduleError(f"name must be sgd or an optimizer of torch.optim, got {self.name!r}{hint}")
-        object.__setattr__(self, "arguments", plain_data(self.arguments, self.name))
+        self._set(arguments=plain_data(self.arguments, self.name))
         if "lr" in self.arguments:
             raise ScheduleError(f"lr of {self.name} must be left out, since it comes from the schedules")
-
-    def __hash__(self) -> int:
-        return hash(self.name)
 
     def _found(self) -> bool:
         """Whether torch has an optimizer of this name that is not listed here; torch is imported to find out."""
@@ -121,22 +121,6 @@ class TorchOptimizer:
 
 
 Optimizer = Sgd | TorchOptimizer
-# all of torch.optim that a plain `step()` serves; LBFGS needs a closure, SparseAdam sparse gradients
-NAMES = (
-    "ASGD",
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Muon",
-    "NAdam",
-    "RAdam",
-    "RMSprop",
-    "Rprop",
-    "SGD",
-)
 
 
 def read_optimizer(value: Any) -> Optimizer:

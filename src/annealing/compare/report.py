@@ -160,7 +160,7 @@ def _task(experiment: Experiment) -> str:
         return task.name
     if isinstance(task, Text):
         return f"{task.name}: the next byte after up to {task.context}, {task.test:,} bytes held out"
-    side = f"{task.side} x {task.side}"
+    side = f"{task.size} x {task.size}"
     return f"{task.name} at {side}, {task.train_images:,} training and {task.test_images:,} test images"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
@@ -10,21 +9,18 @@ import platform
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from .. import ScheduleError
 from .experiment import Experiment, Trial
-from .files import sha256, synced, write
-from .store import Row, to_line
+from .files import Checkpoints, sha256, synced, write
+from .store import ROWS, Row, to_line
 from .tasks import Function
 
 if TYPE_CHECKING:
     import torch
-
-    from .checkpoints import Checkpoints
 
 # a model that is slow to save would otherwise be saved most of the time
 LEAST_SHARE = 30  # a state is saved when the training since the last one took so many times as long as saving it
@@ -63,14 +59,6 @@ class Clock:
         self.file.flush()
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[TextIO]:
-    """Open a file for appending, and wait until no other process has it open in this way."""
-    with open(path, "a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
-
-
 class Session:
     """One trial: a schedule and a seed, and how far its training is.
 
@@ -84,11 +72,12 @@ class Session:
     def __init__(
         self, experiment: Experiment, trial: Trial, directory: Path, checkpoints: Checkpoints, clock: Clock
     ) -> None:
-        arm = experiment.arm(trial.arm)
+        arm, task = experiment.arm(trial.arm), experiment.task
         self.schedule, self.seed, self.length = arm.schedule, trial.seed, arm.epochs
         self.updates, self.updates_per_epoch = experiment.updates(arm), experiment.updates_per_epoch
-        self.parameters = experiment.task.parameters if isinstance(experiment.task, Function) else {}
-        self.tuning = isinstance(experiment.task, Function) and experiment.task.tuning
+        self.parameters = task.parameters if isinstance(task, Function) else {}
+        self.tuning = isinstance(task, Function) and task.tuning
+        self.images, self.metric = experiment.test_images, task.metric
         self.step = 0
         self.rows: list[Row] = []
         self.snapshots: dict[int, str] = {}
@@ -97,12 +86,11 @@ class Session:
         self._rates, self._others = experiment.rates(arm), experiment.others(arm)
         self._marks = {*experiment.marks(trial.arm)}
         self._ends = {*experiment.ends(trial.arm)} if experiment.snapshots else set()
-        self.images, self.metric = experiment.test_images, experiment.task.metric
         self._lr = math.nan
         self._directory, self._checkpoints, self._clock = directory, checkpoints, clock
         self._seconds = experiment.checkpoint_seconds
         self._saved_at, self._saving = time.monotonic(), 0.0
-        (directory / "metrics.jsonl").unlink(missing_ok=True)
+        (directory / ROWS).unlink(missing_ok=True)
 
     def scheduler(self, *optimizers: torch.optim.Optimizer) -> TrialScheduler:
         """What sets the rate of every group of an optimizer; its `step()` follows each `optimizer.step()`.
@@ -141,14 +129,15 @@ class Session:
         while not self.over:
             before = self.step
             yield before
-            self._moved_on(before)
+            if self.step == before and not self.diverged:
+                raise ScheduleError(
+                    f"the scheduler made no step after update {before}: call its step() after each update"
+                )
 
     def epochs(self) -> Iterator[int]:
         """The epochs that are left, counted from 0, for a function that checkpoints at their ends."""
-        while not self.over:
-            before = self.step
-            yield before // self.updates_per_epoch
-            self._moved_on(before)
+        for step in self.steps():
+            yield step // self.updates_per_epoch
 
     def report(self, *, wrong: float | None = None, loss: float | None = None, **measured: float) -> None:
         """Record an evaluation after the last update.
@@ -162,10 +151,17 @@ class Session:
         finite = math.isfinite(wrong) and (loss is None or math.isfinite(loss))
         if not self.due and finite:
             raise ScheduleError(f"report after update {self.step} is not due: see trial.due")
-        if self.rows and self.rows[-1].step == self.step:
+        if self._reported:
             raise ScheduleError(f"report after update {self.step} was made already")
         kept = (0.0 if loss is None else loss, wrong) if finite else (None, self.images)
-        self._add(Row(self.step, self.step / self.updates_per_epoch, self._lr, *kept))
+        self.rows.append(Row(self.step, self.step / self.updates_per_epoch, self._lr, *kept))
+        with open(self._directory / ROWS, "a") as file:
+            file.write(to_line(self.rows[-1], self.images))
+        self._clock.row(self.step)
+
+    @property
+    def _reported(self) -> bool:
+        return bool(self.rows) and self.rows[-1].step == self.step
 
     def _measured(self, measured: dict[str, float]) -> float:
         """The metric as it is recorded: a share of images as their number."""
@@ -195,17 +191,16 @@ class Session:
         for scheduler in self._schedulers:
             scheduler.set()
         self.snapshots = dict(state["snapshots"])
-        rows = [Row(*row) for row in state["rows"]]
+        self.rows = [Row(*row) for row in state["rows"]]
         # rows after the state were lost with it: the file is cut back to what the state knows
-        write(self._directory / "metrics.jsonl", "".join(to_line(row, self.images) for row in rows))
-        self.rows = rows
+        write(self._directory / ROWS, "".join(to_line(row, self.images) for row in self.rows))
 
     def checkpoint(self, **objects: Any) -> None:
         """Note that the trial may continue from here; call it after any update, it decides when to save.
 
         The state is written every few seconds. At the ends of cycles the object `model` is kept for good.
         """
-        if self.due and (not self.rows or self.rows[-1].step != self.step):
+        if self.due and not self._reported:
             raise ScheduleError(f"checkpoint after update {self.step} must follow report")
         if self.step in self._ends and self.step not in self.snapshots and "model" in objects:
             self.snapshots[self.step] = self._snapshot(objects["model"])
@@ -231,16 +226,6 @@ class Session:
     def until_due(self) -> int:
         """How many updates follow until a report is due."""
         return min(mark for mark in self._marks if mark > self.step) - self.step
-
-    def _add(self, row: Row) -> None:
-        self.rows.append(row)
-        with open(self._directory / "metrics.jsonl", "a") as file:
-            file.write(to_line(row, self.images))
-        self._clock.row(row.step)
-
-    def _moved_on(self, before: int) -> None:
-        if self.step == before and not self.diverged:
-            raise ScheduleError(f"the scheduler made no step after update {before}: call its step() after each update")
 
     def _snapshot(self, model: torch.nn.Module) -> str:
         from safetensors.torch import save

@@ -10,23 +10,24 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from .. import ScheduleError
 from ..errors import whole
-from .data import load
+from .data import SOURCES, ImageFile, Source, load
 from .files import sha256
-from .sources import SOURCES, ImageFile, Source
-from .validation import choice, plain_data, section
+from .validation import Described, choice, plain_data, section
 
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+TEXTS = ("python-topics",)
+OF_SOURCE: Any = None  # a field that is the source's own unless given
 
 
 @dataclass(frozen=True)
-class Images:
+class Images(Described):
     """Classification of images: `digits` (scikit-learn's, embedded), `fashion-mnist`, `cifar10` or `cifar100`.
 
     train: how many training images, the first ones, or a list of the official files (`data_batch_4`); all unless given.
@@ -40,73 +41,62 @@ class Images:
 
     name: str
     train: int | tuple[str, ...] | None = None
-    test: int | None = None
-    size: int | None = None
-    flip: bool | None = None
-    crop: int | None = None
+    test: int = OF_SOURCE
+    size: int = OF_SOURCE
+    flip: bool = OF_SOURCE
+    crop: int = OF_SOURCE
     padding: str = "zero"
     normalise: str = "mean"
-    epoch_images: int | None = None
+    epoch_images: int = OF_SOURCE
     held_out: int | None = None
 
     metric: ClassVar[str] = "error"
     better: ClassVar[str] = "low"
+    tokens: ClassVar[None] = None
+    later: ClassVar[tuple[str, ...]] = ("held_out",)
 
     def __post_init__(self) -> None:
         source = self.source
-        defaults = {"size": source.side, "test": source.test_images, **source.defaults}
-        for name, value in defaults.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+        own = {"size": source.side, "test": source.test_images, "flip": source.flip, "crop": source.crop}
+        self._set(**{name: value for name, value in own.items() if getattr(self, name) is None})
         if self.train is not None and not isinstance(self.train, int):
             known = [part.name for part in source.train]
             if not isinstance(self.train, list | tuple) or not self.train or len({*self.train}) < len(self.train):
                 raise ScheduleError(f"train must be a number or a list of different files, got {self.train!r}")
-            object.__setattr__(self, "train", tuple(choice(file, "train", known) for file in self.train))
+            self._set(train=tuple(choice(file, "train", known) for file in self.train))
         elif self.train is not None and whole(self.train, "train") > source.train_images:
             raise ScheduleError(f"train must be at most {source.train_images}, got {self.train!r}")
         if whole(self.test, "test") > source.test_images:
             raise ScheduleError(f"test must be at most {source.test_images}, got {self.test!r}")
         choice(self.size, "size", [side for side in range(4, source.side + 1) if source.side % side == 0])
         choice(self.flip, "flip", [False, True])
-        if whole(self.crop, "crop", 0) >= self.side:
-            raise ScheduleError(f"crop must be below the side of {self.side} pixels, got {self.crop!r}")
+        if whole(self.crop, "crop", 0) >= self.size:
+            raise ScheduleError(f"crop must be below the side of {self.size} pixels, got {self.crop!r}")
         choice(self.padding, "padding", ["zero", "reflect"])
         choice(self.normalise, "normalise", ["mean", "mean-std"])
         if self.held_out is not None and whole(self.held_out, "held_out") >= self._all_images:
             raise ScheduleError(f"held_out must be below the {self._all_images} training images, got {self.held_out!r}")
         if self.epoch_images is None:
-            object.__setattr__(self, "epoch_images", self.train_images)
+            self._set(epoch_images=self.train_images)
         doubled = [2 * self.train_images] if self.flip else []
         choice(self.epoch_images, "epoch_images", [self.train_images, *doubled])
-
-    tokens: ClassVar[None] = None
 
     @property
     def examples(self) -> int:
         """The images of an epoch."""
-        return self.epoch_images or 0
+        return self.epoch_images
 
     @property
     def source(self) -> Source:
         return SOURCES[self.name]
 
     @property
-    def side(self) -> int:
-        assert self.size is not None
-        return self.size
-
-    @property
     def parts(self) -> list[ImageFile]:
         """The files that hold the training images."""
         if isinstance(self.train, tuple):
             return [next(part for part in self.source.train if part.name == name) for name in self.train]
-        found, images = [], 0
-        for part in self.source.train:
-            if images < self._all_images:
-                found.append(part)
-                images += part.images
-        return found
+        # the files of a source have equal numbers of images
+        return [*self.source.train[: -(-self._all_images // self.source.train[0].images)]]
 
     @property
     def train_images(self) -> int:
@@ -120,16 +110,11 @@ class Images:
 
     @property
     def test_images(self) -> int:
-        assert self.test is not None
         return self.test if self.held_out is None else self.held_out
-
-    def description(self) -> dict[str, Any]:
-        values = _described(self, {"held_out": None})
-        return {**values, "train": [*self.train] if isinstance(self.train, tuple) else self.train}
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(Described):
     """Prediction of the next byte of `python-topics`, the help topics that ship with Python: about 460,000 bytes.
 
     context: how many bytes a prediction sees at most. test: how many bytes are held out, the last ones; the result is
@@ -147,6 +132,7 @@ class Text:
     metric: ClassVar[str] = "bits_per_byte"
     better: ClassVar[str] = "low"
     test_images: ClassVar[None] = None
+    later: ClassVar[tuple[str, ...]] = ("held_out",)
 
     def __post_init__(self) -> None:
         choice(self.name, "name", TEXTS)
@@ -159,8 +145,7 @@ class Text:
             content = text_bytes(self.name)
             if self.sha256 not in ("", sha256(content)):
                 raise ScheduleError(f"size must be given with the sha256 of another text, got {self.sha256!r}")
-            object.__setattr__(self, "sha256", sha256(content))
-            object.__setattr__(self, "size", len(content))
+            self._set(sha256=sha256(content), size=len(content))
         if self.held_out is not None:
             whole(self.held_out, "held_out", self.context + 1)
         if self.examples < 1:
@@ -176,12 +161,6 @@ class Text:
         """The tokens of an example."""
         return self.context
 
-    def description(self) -> dict[str, Any]:
-        return _described(self, {"held_out": None})
-
-
-TEXTS = ("python-topics",)
-
 
 @cache
 def text_bytes(name: str) -> bytes:
@@ -192,7 +171,7 @@ def text_bytes(name: str) -> bytes:
 
 
 @dataclass(frozen=True)
-class Function:
+class Function(Described):
     """A training function of the user's, `package.module:function`; it takes a `Session`.
 
     updates_per_epoch: how many updates it makes in an epoch. test_images: what its errors are shares of, where it
@@ -204,11 +183,13 @@ class Function:
     name: str
     updates_per_epoch: int
     test_images: int | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict, hash=False)
     metric: str = "error"
     better: str = "low"
     tokens_per_update: int | None = None
     tuning: bool = False
+
+    later: ClassVar[tuple[str, ...]] = ("metric", "better", "tokens_per_update", "tuning")
 
     def __post_init__(self) -> None:
         if not FUNCTION.fullmatch(self.name):
@@ -216,7 +197,7 @@ class Function:
         whole(self.updates_per_epoch, "updates_per_epoch")
         if self.test_images is not None:
             whole(self.test_images, "test_images")
-        object.__setattr__(self, "parameters", plain_data(self.parameters, "parameters"))
+        self._set(parameters=plain_data(self.parameters, "parameters"))
         if not isinstance(self.metric, str) or not self.metric.isidentifier() or self.metric in ("wrong", "loss"):
             raise ScheduleError(
                 f"metric must be a name such as accuracy, other than wrong and loss, got {self.metric!r}"
@@ -227,36 +208,23 @@ class Function:
         if self.tokens_per_update is not None:
             whole(self.tokens_per_update, "tokens_per_update")
 
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def description(self) -> dict[str, Any]:
-        return _described(self, {"metric": "error", "better": "low", "tokens_per_update": None, "tuning": False})
-
-
-def _described(task: Any, later: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a task; one that came later is left out at its default, so that older records keep their hash."""
-    values = {field.name: getattr(task, field.name) for field in fields(task)}
-    return {name: value for name, value in values.items() if name not in later or value != later[name]}
-
 
 Task = Images | Text | Function
 
 
 def read_task(value: Any) -> Task:
     """A task from its name, a mapping or itself."""
+    if isinstance(value, Task):
+        return value
     name = value.get("name") if isinstance(value, dict) else value
+    kinds: dict[str, type] = {**dict.fromkeys(SOURCES, Images), **dict.fromkeys(TEXTS, Text)}
     if isinstance(name, str) and ":" in name:
         if isinstance(value, str):
             raise ScheduleError(
                 f"task.updates_per_epoch must be given: task: {{name: {value!r}, updates_per_epoch: NUMBER}}"
             )
-        kinds: dict[str, type] = {name: Function}
-    else:
-        kinds = {**dict.fromkeys(SOURCES, Images), **dict.fromkeys(TEXTS, Text)}
-    if isinstance(value, Task):
-        return value
-    if isinstance(name, str) and name not in kinds:
+        kinds = {name: Function}
+    elif isinstance(name, str) and name not in kinds:
         allowed = f"{', '.join(kinds)}, or package.module:function"
         raise ScheduleError(f"task must be one of {allowed}, got {name!r}")
     task: Task = section(value, "task", kinds)
@@ -287,23 +255,11 @@ def prepare(task: Task, directory: Path | None) -> None:
             load(task.name, parts, directory)
 
 
-def imported(name: str) -> Callable[[Any], None]:
-    """A user's function; modules are also looked for in the current directory."""
-    module, _, function = name.partition(":")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ScheduleError(f"task.name must be package.module:function, got {name!r}: {error}") from None
-    if not callable(found):
-        raise ScheduleError(f"task.name must name a function, got {name!r}, a {type(found).__name__}")
-    made: Callable[[Any], None] = found
-    return made
-
-
 def findable(name: str) -> None:
-    """A ScheduleError if the module of a user's function is not there; it is not imported."""
+    """A ScheduleError if the module of a user's function is not there; it is not imported.
+
+    Modules are also looked for in the current directory.
+    """
     module = name.partition(":")[0]
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -313,7 +269,15 @@ def findable(name: str) -> None:
     raise ScheduleError(f"task.name must be package.module:function, got {name!r}: no module {module} is found")
 
 
-def code(function: Any) -> str:
-    """The SHA-256 of the file that a function comes from."""
-    path = getattr(sys.modules[function.__module__], "__file__", None)
-    return sha256(Path(path).read_bytes()) if path else ""
+def imported(name: str) -> tuple[Callable[[Any], None], str]:
+    """A user's function, and the SHA-256 of the file that it comes from."""
+    findable(name)
+    module, _, function = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ScheduleError(f"task.name must be package.module:function, got {name!r}: {error}") from None
+    if not callable(found):
+        raise ScheduleError(f"task.name must name a function, got {name!r}, a {type(found).__name__}")
+    path = getattr(sys.modules[found.__module__], "__file__", None)
+    return found, sha256(Path(path).read_bytes()) if path else ""

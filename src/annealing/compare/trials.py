@@ -1,10 +1,22 @@
-"""One trial, trained to its end from wherever it is: what every engine calls."""
+"""One trial, trained to its end from wherever it is, by whatever engine; and the process that trains one after another.
+
+`python -m annealing.compare.trials DIRECTORY [DATA]` reads one trial per line from its standard input, and answers
+"row" after every row, "note ..." for a word to the user, and last "done", "failed ..." (it would fail again) or "full
+..." (nothing can be written). When the input ends, since the parent is done or dead, it ends too, in the middle of a
+trial if need be.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import platform
+import queue
+import sys
+import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,10 +24,12 @@ from typing import Any
 
 from .. import ScheduleError
 from .experiment import Experiment, Trial
-from .files import sha256, sweep, write
-from .session import Clock, Session, locked
-from .store import DECISIVE, STATES, Store, installed
-from .tasks import Function, Images, Text, code, imported
+from .files import Checkpoints, sha256, sweep, write
+from .session import Clock, Session
+from .store import DECISIVE, RESULT, STATES, Store, installed, load_store
+from .tasks import Function, Images, imported
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def run_trial(
@@ -30,7 +44,8 @@ def run_trial(
     """
     directory = store.path(trial)
     directory.mkdir(parents=True, exist_ok=True)
-    with locked(directory / "clock.jsonl") as file:
+    with open(directory / "clock.jsonl", "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
         fault = store.fault(trial)
         if fault is None:
             return
@@ -44,67 +59,44 @@ def _train(store: Store, trial: Trial, data: Path | None, clock: Clock) -> dict[
     """Train a trial, and give the speed that it measured, if it did."""
     import torch
 
-    from .checkpoints import Checkpoints
+    from .problem import problem
+    from .training import kept_models, train
 
-    experiment, directory = store.experiment, store.path(trial)
+    experiment, task, directory = store.experiment, store.experiment.task, store.path(trial)
     # what an interrupted write left has a name of its own, and would stay forever
     for place in (directory, directory / "snapshots"):
         sweep(place)
     # a damaged trial is trained again, and its old seal must not fit by chance
-    (directory / "result.json").unlink(missing_ok=True)
+    (directory / RESULT).unlink(missing_ok=True)
     torch.set_num_threads(experiment.threads)
     if experiment.device == "cuda":
         if not torch.cuda.is_available():
             raise ScheduleError("device of the experiment is cuda, but torch finds no such GPU on this machine")
         repeatable()
-    problem = _problem(experiment, data)
-    if isinstance(experiment.task, Function):
-        function = imported(experiment.task.name)
-        made_of = {"code": code(function)}
+    if isinstance(task, Function):
+        function, code = imported(task.name)
+        made_of = {"code": code}
     else:
-        made_of = {"data": problem.sha256}
+        loaded = problem(task, data, experiment.device)
+        made_of = {"data": loaded.sha256}
     text = json.dumps(_identity(experiment, trial) | made_of, indent=1) + "\n"
     write(directory / "trial.json", text)
     # a state of other versions, data or code would give numbers of neither
     checkpoints = Checkpoints(directory / STATES, sha256(text.encode()))
     session = Session(experiment, trial, directory, checkpoints, clock)
-    if problem is None:
+    if isinstance(task, Function):
         function(session)
         if not session.over:
-            raise ScheduleError(f"{experiment.task.name} returned after {session.step} of {session.updates} updates")
+            raise ScheduleError(f"{task.name} returned after {session.step} of {session.updates} updates")
     else:
-        from .training import kept_models, train
-
-        train(experiment, session, problem)
-    if isinstance(experiment.task, Images):
-        models = kept_models(experiment, trial, directory, session.snapshots, problem)
+        train(experiment, session, loaded)
+    if isinstance(task, Images):
+        models = kept_models(experiment, trial, directory, session.snapshots, loaded)
     else:
         models = {"snapshots": [{"step": step, "sha256": known} for step, known in session.snapshots.items()]}
     store.record(trial, session.rows, models)
     checkpoints.clear()
     return session.speed
-
-
-def _problem(experiment: Experiment, data: Path | None) -> Any:
-    """The data of a built-in task, ready for training."""
-    if isinstance(experiment.task, Function):
-        return None
-    if isinstance(experiment.task, Text):
-        from .language import windows
-
-        return windows(experiment.task, experiment.device)
-    from .problem import problem
-
-    return problem(experiment.task, data, experiment.device)
-
-
-def processor() -> str:
-    """The type of processor, as bits depend on it."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def repeatable() -> None:
@@ -142,3 +134,58 @@ def _identity(experiment: Experiment, trial: Trial) -> dict[str, Any]:
         "device": experiment.device,
         **gpu,
     }
+
+
+def processor() -> str:
+    """The type of processor, as bits depend on it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def attempt(store: Store, trial: Trial, data: str | None, tell: Callable[[str], None] = lambda _: None) -> str:
+    """Train a trial, and give the last answer, after which a user's exception is told whole.
+
+    Another OSError than that of a full disk may pass, and is raised.
+    """
+    try:
+        run_trial(store, trial, Path(data) if data else None, tell)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return f"full {error.strerror}: {error.filename or store.directory}"
+    except ScheduleError as error:
+        return f"failed {' '.join(str(error).split())}"
+    except Exception as error:
+        return f"failed {type(error).__name__}: {' '.join(str(error).split())}\n{traceback.format_exc()}"
+    return "done"
+
+
+def main(directory: str, data: str | None = None) -> None:
+    """Train the trials that are asked for, into the store of a directory."""
+    # a print of the user must not be taken for an answer
+    answers, sys.stdout = sys.stdout, sys.stderr
+    asked: queue.Queue[Trial] = queue.Queue()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            asked.put(Trial(*json.loads(line)))
+        # the main thread may be deep in torch, where an exception would not reach it
+        os._exit(0)
+
+    def answer(text: str) -> None:
+        print(" ".join(text.split()), file=answers, flush=True)
+
+    threading.Thread(target=listen, daemon=True).start()
+    store = load_store(directory)
+    while True:
+        said, _, trace = attempt(store, asked.get(), data, answer).partition("\n")
+        # the parent shows all that came by stderr, a user's prints and this
+        print(trace, end="", file=sys.stderr, flush=True)
+        answer(said)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

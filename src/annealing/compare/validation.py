@@ -8,10 +8,29 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import ScheduleError
 from ..exact import positive
+
+
+class Described:
+    """A frozen dataclass that `section` reads from its name and its fields."""
+
+    # left out at their default: they came later, and older records keep their hash
+    later: ClassVar[tuple[str, ...]] = ()
+
+    def description(self: Any) -> dict[str, Any]:
+        """The name and the fields as plain data."""
+        values = {"name": self.name}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name not in self.later or value != field.default:
+                values[field.name] = plain_data(value, field.name)
+        return values
+
+    def _set(self, **values: Any) -> None:
+        self.__dict__.update(values)
 
 
 def entries(value: Any, path: str, allowed: Iterable[str]) -> dict[str, Any]:
