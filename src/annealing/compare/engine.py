@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import queue
 import subprocess
 import sys
 import tempfile
@@ -50,52 +49,40 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
     watch: called with a trial and "begin", "row" (after each row), "note ...", "died", "failed" or "done", from several
     threads. A WorkerError names the trials that could not be finished. When this is interrupted, the workers are ended.
     """
-    waiting: queue.SimpleQueue[Trial] = queue.SimpleQueue()
-    for trial in trials:
-        waiting.put(trial)
-    children: set[Child] = set()
+    children: dict[int, Child] = {}  # by the thread that waits for their answers
     stopped = threading.Event()
     lost: list[Lost] = []
 
-    def serve() -> None:
-        child: Child | None = None
-        while not stopped.is_set():
-            try:
-                trial = waiting.get_nowait()
-            except queue.Empty:
-                break
-            attempts, word, said, printed = 0, "died", "", ""
-            while word == "died" and attempts < ATTEMPTS and not stopped.is_set():
-                if child is None:
-                    child = Child(store)
-                    children.add(child)
-                watch(trial, "begin")
-                word, said, rows = child.train(trial, watch)
-                # a trial that got further before it died may go on; one that dies at once would do so forever
-                attempts = 1 if rows else attempts + 1
-                printed = child.printed()
-                if word == "died":
-                    said = f"a worker process died {attempts} times, {child.end()}"
-                    child = None
-                watch(trial, word)
-            if word == "full" or (word != "done" and not stopped.is_set()):
-                lost.append(Lost(trial, said, printed))
-                if word == "full" or len(lost) >= MOST_LOST:
-                    stopped.set()
-        if child is not None:
-            child.end()
+    def train(trial: Trial) -> None:
+        own, attempts, word, said, printed = threading.get_ident(), 0, "died", "", ""
+        while word == "died" and attempts < ATTEMPTS and not stopped.is_set():
+            child = children[own] = children.get(own) or Child(store)
+            watch(trial, "begin")
+            word, said, rows = child.train(trial, watch)
+            # a trial that got further before it died may go on; one that dies at once would do so forever
+            attempts = 1 if rows else attempts + 1
+            printed = child.printed()
+            if word == "died":
+                said = f"a worker process died {attempts} times, {children.pop(own).end()}"
+            watch(trial, word)
+        if word == "full" or (word != "done" and not stopped.is_set()):
+            lost.append(Lost(trial, said, printed))
+            if word == "full" or len(lost) >= MOST_LOST:
+                stopped.set()
 
-    # a thread for each process, which does nothing but wait for its answers
-    count = min(workers, len(trials))
-    with ThreadPoolExecutor(max(1, count)) as pool:
-        serving = [pool.submit(serve) for _ in range(count)]
-        try:
-            wait(serving)
-        finally:
-            stopped.set()
-            for child in [*children]:
-                child.process.kill()
-    for future in serving:
+    try:
+        with ThreadPoolExecutor(max(1, min(workers, len(trials)))) as pool:
+            running = [pool.submit(train, trial) for trial in trials]
+            try:
+                wait(running)
+            finally:
+                stopped.set()
+                for child in [*children.values()]:
+                    child.process.kill()
+    finally:
+        for child in children.values():
+            child.end()
+    for future in running:
         future.result()
     check(lost)
 
