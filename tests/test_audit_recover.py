@@ -13,7 +13,7 @@ import pytest
 
 from annealing import Schedule, ScheduleError, constant, cosine, linear, multistep, parse, step, warm_restarts
 from annealing.audit import Log, recover
-from annealing.audit.recovery.work_budget import Exhausted, limited, spend
+from annealing.audit.recovery.fitting import Exhausted, limited, spend
 
 LOGS = Path(__file__).parents[2] / "shared" / "data" / "logs"
 real = pytest.mark.skipif(not LOGS.is_dir(), reason="the folder of real logs is not here")

@@ -12,13 +12,10 @@ import numpy as np
 
 from ... import shapes
 from ..intervals import digits_of
-from .change_times import hold, settle
-from .fitting import NEARLY, LogRows, around, fits, intervals
+from .fitting import NEARLY, Exhausted, LogRows, around, fits, intervals
 from .model import Model, root
-from .round_numbers import snap, sure
-from .stated import is_stated
+from .round_numbers import hold, is_stated, settle, snap, sure
 from .to_schedule import time_of
-from .work_budget import Exhausted
 
 HABITS = {0: 0.0, -1: 0.75, 1: 1.5, 2: 3.0}  # the shifts that are tried, and what each costs
 SMALL = 1e-9  # of the peak: a value so far below 0 is none of a rate

@@ -1,22 +1,52 @@
-"""A model fitted to rows, and how far each of its numbers is determined by them."""
+"""A model fitted to rows, how far each of its numbers is determined by them, and how much a search may work."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .least_squares import nearest
 from .model import Array, Model
-from .work_budget import spend
 
 MOST_ROWS = 240
 MOST_STEPS = 16  # of least squares
+CONVERGED = 0.01  # of the tolerance: no row can tell a smaller residual from none
+FAR = 1e100  # what a residual is at most, so that its square is still a number
 MISSED = 12  # rows that are looked at besides, where a fit misses them
 AGAIN = 3  # least squares, the rows that they miss taken in
 NEARLY = 1.3  # of the tolerance: how far off a fit may be before its numbers are plain
 WITHIN_REACH = 12.0  # of the tolerance: no nearest fit is sought where the least squares are further off
+
+_left: ContextVar[float] = ContextVar("left", default=float("inf"))
+
+
+class Exhausted(Exception):
+    """The work that a search may do is done."""
+
+
+@contextmanager
+def limited(most: float) -> Iterator[None]:
+    """Within it `spend` ends the search after so much work, or after what is left of that around it."""
+    around = _left.get()
+    token = _left.set(min(most, around))
+    try:
+        yield
+    finally:
+        spent = min(most, around) - _left.get()
+        _left.reset(token)
+        _left.set(around - spent)
+
+
+def spend(work: float) -> None:
+    """Count work: 1 for a step of a fit, about a millisecond; not in seconds, so that a log has one answer anywhere."""
+    left = _left.get() - work
+    _left.set(left)
+    if left < 0:
+        raise Exhausted
 
 
 class LogRows:
@@ -64,71 +94,85 @@ class LogRows:
         return float(off.max(initial=0))
 
 
-def _scale(model: Model, slot: int, rows: LogRows) -> float:
+def _step(model: Model, slot: int, rows: LogRows) -> float:
+    """By how much a number is moved to see what it changes."""
+    # Central differences lose the square of the step and a rounding over it: 1e-6 balances both
     if model.roles[slot] == "time":
-        return max(float(rows.u[-1] - rows.u[0]), 1.0)
-    return rows.peak if model.roles[slot] == "value" else max(abs(model.numbers[slot]), 1e-3)
+        return 1e-6 * max(float(rows.u[-1] - rows.u[0]), 1.0)
+    return 1e-6 * rows.peak if model.roles[slot] == "value" else 1e-7 * max(abs(model.numbers[slot]), 1e-3)
 
 
 def jacobian(model: Model, free: list[int], rows: LogRows) -> Array:
-    """The change of every residual with every free number; only the parts that use a number are looked at."""
+    """The change of every rate with every free number; only the parts that use a number are looked at."""
+    spend(0.2 * len(free))
     result = np.zeros((len(rows.u), len(free)))
     which = np.searchsorted(model.starts()[1:], rows.u, "right")
     for column, slot in enumerate(free):
-        # Central differences lose the square of the step and a rounding over it: 1e-6 balances both
-        step = 1e-6 * _scale(model, slot, rows)
-        if model.roles[slot] == "extra":
-            step = 1e-7 * max(abs(model.numbers[slot]), 1e-3)
+        step = _step(model, slot, rows)
         moving = {slot, *(tied for tied, terms in model.ties.items() if slot in terms)}
         used = [i for i, part in enumerate(model.parts) if moving.intersection(part.slots())]
         used += [i - 1 for i in used if i and model.parts[i].start in moving]
         # Rows of other parts do not move: computing them would take most of the time of long models
         near = np.flatnonzero(np.isin(which, used))
-        some, sides = rows.only(near), []
-        for sign in (1, -1):
-            moved = list(model.numbers)
-            moved[slot] += sign * step
-            sides.append(some.off(model, model.tie(moved)))
-        result[near, column] = (sides[1] - sides[0]) / (2 * step)
+        some = rows.only(near)
+        below, above = (some.off(model, _moved(model, [slot], [model.numbers[slot] + by])) for by in (-step, step))
+        result[near, column] = (below - above) / (2 * step)
     return result
 
 
-def _normed(model: Model, rows: LogRows) -> tuple[list[int], LogRows, Array, Array] | None:
-    """The free slots, some rows, the changes of their residuals in steps of a length, and these lengths."""
-    free, some = model.free(), rows.some(model)
-    spend(0.2 * len(free))
-    columns = jacobian(model, free, some)
-    if not free or not np.isfinite(columns).all() or np.abs(columns).max(initial=0) > 1e200:
-        return None
-    # Times, rates and exponents differ by ten powers of ten: columns of one length are compared fairly
-    norms = np.linalg.norm(columns, axis=0)
-    norms[norms == 0] = 1
-    return free, some, columns / norms, norms
-
-
-def _moved(model: Model, free: list[int], values: Array) -> list[float]:
+def _moved(model: Model, slots: list[int], values: Any) -> list[float]:
     numbers = list(model.numbers)
-    for slot, value in zip(free, values.tolist(), strict=True):
-        numbers[slot] = value
+    for slot, value in zip(slots, values, strict=True):
+        numbers[slot] = float(value)
     return model.tie(numbers)
+
+
+class Converged(Exception):
+    """Every residual is far within its tolerance."""
 
 
 def fit(model: Model, rows: LogRows, most: int = MOST_STEPS) -> float:
     """Move the free numbers to the least squares; the worst residual in units of the tolerance."""
-    if free := model.free():
-        some = rows.some(model)
+    from scipy.optimize import least_squares
 
-        def off(values: Array) -> Array:
-            return some.off(model, _moved(model, free, values))
+    free, some = model.free(), rows.some(model)
+    start = [model.numbers[slot] for slot in free]
 
-        def slopes(values: Array) -> Array:
-            model.numbers = _moved(model, free, values)
-            spend(0.2 * len(free))
-            return -jacobian(model, free, some)
+    def off(values: Array) -> Array:
+        spend(0.1)
+        moved = _moved(model, free, values)
+        residuals = np.clip(some.off(model, moved), -FAR, FAR)
+        if np.abs(residuals).max(initial=0) < CONVERGED:
+            model.numbers = moved
+            raise Converged
+        return residuals
 
-        best = nearest(off, np.array([model.numbers[slot] for slot in free]), most, slopes)
-        model.numbers = _moved(model, free, best)
+    def slopes(values: Array) -> Array:
+        model.numbers = _moved(model, free, values)
+        return -jacobian(model, free, some)
+
+    # `xtol` of float64 itself: with 17 digits the rows tell the last of them
+    options: dict[str, Any] = {"xtol": 1e-15, "ftol": 1e-4, "gtol": 1e-15, "max_nfev": most}
+    try:
+        if free:
+            best = least_squares(off, np.array(start), slopes, method="lm", x_scale="jac", **options).x
+            model.numbers = _moved(model, free, best)
+    except Converged:
+        pass
+    except ValueError:  # a Jacobian with infinities: the guess was far off
+        model.numbers = _moved(model, free, start)
     return rows.worst(model)
+
+
+def fits(model: Model, rows: LogRows, within: float = 1.0) -> bool:
+    """Whether every row can be within its tolerance, or `within` times it; the model's free numbers are moved there."""
+    for _ in range(AGAIN):
+        known = len(rows.missed)
+        if fit(model, rows) <= within:
+            return True
+        if len(rows.missed) == known:
+            break
+    return evenly(model, rows) <= within
 
 
 def evenly(model: Model, rows: LogRows, rounds: int = 6) -> float:
@@ -161,15 +205,16 @@ def evenly(model: Model, rows: LogRows, rounds: int = 6) -> float:
     return worst
 
 
-def fits(model: Model, rows: LogRows, within: float = 1.0) -> bool:
-    """Whether every row can be within its tolerance, or `within` times it; the model's free numbers are moved there."""
-    for _ in range(AGAIN):
-        known = len(rows.missed)
-        if fit(model, rows) <= within:
-            return True
-        if len(rows.missed) == known:
-            break
-    return evenly(model, rows) <= within
+def _normed(model: Model, rows: LogRows) -> tuple[list[int], LogRows, Array, Array] | None:
+    """The free slots, some rows, the changes of their residuals in steps of a length, and these lengths."""
+    free, some = model.free(), rows.some(model)
+    columns = jacobian(model, free, some)
+    if not free or not np.isfinite(columns).all() or np.abs(columns).max(initial=0) > 1e200:
+        return None
+    # Times, rates and exponents differ by ten powers of ten: columns of one length are compared fairly
+    norms = np.linalg.norm(columns, axis=0)
+    norms[norms == 0] = 1
+    return free, some, columns / norms, norms
 
 
 def intervals(model: Model, rows: LogRows, only: int | None = None) -> dict[int, tuple[float, float]]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
@@ -17,20 +16,17 @@ from ..coverage import is_told
 from ..log import Log
 from ..tolerances import PRINTED
 from .candidate import Candidate, configured, described
-from .fitting import LogRows
+from .fitting import Exhausted, LogRows, limited
 from .joins import bent, joined
-from .levels import held, levels, stairs
 from .model import Model
 from .multiplied_warmup import product
-from .recovered import Recovered
-from .repeats import cyclic
-from .stated import horizon_of, numbers_of, stating
-from .step_lags import late_throughout, unsteady
+from .recovered import Recovered, doubts
+from .repeats import cyclic, held, levels, stairs
+from .round_numbers import STATED_NUMBERS
+from .step_lags import unsteady
 from .templates import recipes_of
 from .to_schedule import named, written
-from .trace import Trace, isolated, trace
-from .undetermined import doubts
-from .work_budget import Exhausted, limited
+from .trace import Trace, horizon_of, isolated, numbers_of, trace
 
 MOST_ROWS = 4000
 MOST_WORK = 5000.0  # see `spend`; some seconds of one processor
@@ -84,7 +80,8 @@ def _by_epochs(log: Log, group: int, found: Recovered) -> bool:
 
 def _recovered(log: Log, group: int, unit: str) -> Recovered:
     rows = trace(log, group, unit)
-    with np.errstate(all="ignore"), stating(numbers_of(log.settings)):  # guesses far off overflow, and are dropped
+    STATED_NUMBERS.set(numbers_of(log.settings))
+    with np.errstate(all="ignore"):  # guesses far off overflow, and are dropped
         found = _sought(rows, unit, log.shift, horizon_of(log.settings) if unit == "update" else None)
     if rows.lags and not found.lags:
         found = replace(found, lags=rows.lags)
@@ -138,7 +135,7 @@ class _Search:
         some, shift, updates = self.some, self.shift, self.unit == "update"
         whole = updates and len(some.u) == len(self.rows.clock)
         if whole and self.horizon is not None:
-            yield self.steadied(partial(late_throughout, horizon=self.horizon))
+            yield self.part(partial(self.steadied, self.horizon), PART_FOR_MANY)
         first = self.part(lambda: self.all(recipes_of(some, shift)))
         in_epochs = [one for one in first if one.exact and all(t == round(t) for p in one.pieces for t in p[1:3])]
         if not updates and not in_epochs:
@@ -150,7 +147,7 @@ class _Search:
         for structure in (levels, cyclic, joined, bent):
             yield self.part(partial(self.of, structure))
         if whole:
-            yield self.steadied(unsteady)
+            yield self.part(self.steadied, PART_FOR_MANY)
         yield self.part(self.as_stairs)
         if updates:
             yield self.part(self.warmed_up, PART_FOR_MANY)
@@ -164,19 +161,15 @@ class _Search:
             return results()
         return []
 
-    def steadied(self, off: Callable[..., tuple[list[Candidate], Any]]) -> list[Recovered]:
+    def steadied(self, horizon: float | None = None) -> list[Recovered]:
         """The schedules of a log whose steps are not those of the schedule."""
-
-        def moved() -> list[Recovered]:
-            found, by = off(self.some, self.shift)
-            if not found or found[0].lags:
-                return self.all(found)
-            most = int(abs(by).max())
-            note = f"the steps of {(by != 0).sum()} of {len(by)} rows are off; they were moved by at most {most}"
-            rows = replace(self.rows, clock=self.rows.clock + by, notes=(*self.rows.notes, note))
-            return [replace(one, jitter=most) for one in replace(self, rows=rows).all(found)]
-
-        return self.part(moved, PART_FOR_MANY)
+        found, by = unsteady(self.some, self.shift, horizon)
+        if not found or found[0].lags:
+            return self.all(found)
+        most = int(abs(by).max())
+        note = f"the steps of {(by != 0).sum()} of {len(by)} rows are off; they were moved by at most {most}"
+        rows = replace(self.rows, clock=self.rows.clock + by, notes=(*self.rows.notes, note))
+        return [replace(one, jitter=most) for one in replace(self, rows=rows).all(found)]
 
     def as_stairs(self) -> list[Recovered]:
         """Schedules that are held for some steps: their levels are a schedule of their own."""

@@ -59,7 +59,7 @@ def _from(model: Model, gap: tuple[float, float]) -> None:
             del model.parts[0]
         first = model.parts[0]
         first.start = model.slot(gap[1], "time")
-    model.gaps[first.start], model.cuts[first.start] = gap, gap[1]
+    model.gaps[first.start] = gap
 
 
 def _jumps(rows: LogRows) -> NDArray[np.int64]:

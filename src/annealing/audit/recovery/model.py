@@ -94,9 +94,9 @@ class FittedPart:
 class Model:
     """Parts and the numbers in their slots; fixed slots are no longer moved by a fit.
 
-    gaps: between which two times of the log each start lies. ties: slots whose number is a sum of others, each times
-    a weight, as the second restart is two lengths after the first. cuts: the row from which a part that begins with
-    a jump is in force, wherever within its gap a fit moves its start.
+    gaps: between which two times of the log a start with a jump lies; the part is in force from the second one on,
+    wherever in between a fit moves its start. ties: slots whose number is a sum of others, each times a weight, as the
+    second restart is two lengths after the first.
     """
 
     parts: list[FittedPart] = field(default_factory=list)
@@ -105,7 +105,6 @@ class Model:
     fixed: set[int] = field(default_factory=set)
     gaps: dict[int, tuple[float, float]] = field(default_factory=dict)
     ties: dict[int, dict[int, float]] = field(default_factory=dict)
-    cuts: dict[int, float] = field(default_factory=dict)
     seen: float = 0.0  # the last time in the log
     told: float = 0.0  # how long the description of its ties is
 
@@ -141,7 +140,6 @@ class Model:
         new.roles += other.roles
         new.fixed |= {slot + by for slot in other.fixed}
         new.gaps |= {slot + by: gap for slot, gap in other.gaps.items()}
-        new.cuts |= {slot + by: cut for slot, cut in other.cuts.items()}
         new.ties |= {slot + by: {one + by: w for one, w in terms.items()} for slot, terms in other.ties.items()}
         new.told, new.seen = new.told + other.told, other.seen
         return new
@@ -155,21 +153,21 @@ class Model:
         """The slots that a fit may move."""
         return [slot for slot in self.used() if slot not in self.fixed]
 
-    def starts(self) -> Array:
+    def starts(self, numbers: list[float] | None = None) -> list[float]:
         """From when on each part is in force."""
-        return np.array([self.cuts.get(part.start, self.numbers[part.start]) for part in self.parts])
+        n = self.numbers if numbers is None else numbers
+        # A fit must not move a jump past a row: the row would change its part, and residuals would jump
+        return [self.gaps.get(part.start, (0.0, n[part.start]))[1] for part in self.parts]
 
     def sound(self) -> bool:
         """Whether every jump is between the rows around it, and every part ends after it starts."""
-        n, gaps = self.numbers, ((self.numbers[slot], *self.gaps[slot]) for slot in self.cuts)
+        n = self.numbers
         ends = (n[part.end] > n[part.begin] for part in self.parts if part.end != part.begin)
-        return all(low < number <= high for number, low, high in gaps) and all(ends)
+        return all(low < n[slot] <= high for slot, (low, high) in self.gaps.items()) and all(ends)
 
     def __call__(self, u: Array, numbers: list[float] | None = None) -> Array:
         n = self.numbers if numbers is None else numbers
-        # A fit must not move a jump past a row: the row would change its part, and residuals would jump
-        starts = [self.cuts.get(part.start, n[part.start]) for part in self.parts[1:]]
-        which = np.searchsorted(starts, u, "right")
+        which = np.searchsorted(self.starts(n)[1:], u, "right")
         result = np.empty(len(u))
         for i, part in enumerate(self.parts):
             rows = which == i

@@ -20,13 +20,12 @@ from ... import recipes
 from ...schedule.base import Schedule
 from ..intervals import digits_of, roundest
 from .candidate import Candidate, configured, digits_of_time
-from .decay_curves import COSINE, LINE, CurveFamily, fitted
-from .fitting import LogRows
+from .fitting import Exhausted, LogRows
 from .model import Array
+from .outline import COSINE, LINE, CurveFamily, fitted
 from .round_numbers import one_update_off
 from .templates import recipes_of
 from .to_schedule import Time, written
-from .work_budget import Exhausted
 
 MOST_WARM = 0.9  # of the rows
 LEAST_WARM = 100  # updates

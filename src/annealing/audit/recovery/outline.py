@@ -1,4 +1,4 @@
-"""Where a log rises, stays at its top, falls and rests: what the named recipes are begun from."""
+"""Where a log rises, stays at its top, falls and rests, and the curve on which it falls: where each fit starts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,165 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .decay_curves import LOOSE, CurveFamily, beyond, fitted
-from .fitting import LogRows
-from .model import Model
+from ... import shapes
+from .fitting import LogRows, fit, spend
+from .model import Array, FittedPart, Model, ShapeFamily, root
 
 A_PART = 0.01
 LEAST_CHANGE = 0.9  # of a unit of the last digit
+LOOSE = 3.0  # of the tolerance: a curve through the fall alone is a first guess
+HOPELESS = 0.25  # of the range of the rates: no guess this far off leads to the curve
+SEARCHED = 24  # rows that the search for a guess looks at
+OUTSIDE = np.geomspace(1e-6, 300, 60)  # how far beyond the rows a curve starts or ends, in lengths of theirs
+FINER = np.geomspace(0.7, 1.4, 9)
+BEGINS = 5  # times at which a cosine may start
+EXPONENTS = (0.4, 0.5, 0.7, 0.9, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0)
+DECAYS = (0.3, 0.5, 1.0, 2.0)
+FEW = 0.1  # of the rows
+MOST_STEPS = 24  # of least squares
+
+
+@dataclass(frozen=True)
+class CurveFamily:
+    """Curves of one shape, or of a family of shapes with one exponent or any.
+
+    floor: whether they may end above 0. last_resort: tried where no other curve fits, since it fits nearly anything.
+    """
+
+    shape: shapes.Shape | ShapeFamily
+    exponents: tuple[float, ...] = ()
+    floor: bool = False
+    last_resort: bool = False
+
+    @property
+    def bends_up(self) -> bool:
+        """Whether the value at the end of the rows is a number of its own in a guess."""
+        return self.floor or self.shape in (root, shapes.linear)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers rows have to determine."""
+        begins = self.shape in (shapes.cosine, root)
+        return 2 + self.floor + begins + (len(self.exponents) > 1)
+
+
+COSINE = CurveFamily(shapes.cosine, floor=True)
+LINE = CurveFamily(shapes.linear)
+CURVES = (
+    LINE,
+    CurveFamily(shapes.exponential),
+    CurveFamily(shapes.inverse_power, (0.5,)),
+    CurveFamily(shapes.inverse_power, (1.0,)),
+    CurveFamily(shapes.power, (2.0,), True),
+    CurveFamily(root, (2.0,)),
+    CurveFamily(shapes.power, (0.5,), True),
+    CurveFamily(root, (0.5,)),
+    COSINE,
+    CurveFamily(shapes.exponential, floor=True, last_resort=True),
+    CurveFamily(shapes.power, EXPONENTS, last_resort=True),
+    CurveFamily(shapes.inverse_power, DECAYS, last_resort=True),
+    CurveFamily(shapes.power, EXPONENTS, True, last_resort=True),
+    CurveFamily(root, EXPONENTS, last_resort=True),
+    CurveFamily(shapes.inverse_power, DECAYS, True, last_resort=True),
+)
+
+
+def fitted(family: CurveFamily, rows: LogRows, since: float) -> Model | None:
+    """The curve of a family through rows, as a model of one part, or None; since: from when on it may start."""
+    if len(rows.u) <= family.numbers:
+        return None
+    model = _guess(family, rows, since)
+    if model is None:
+        return None
+    if fit(model, rows, MOST_STEPS) <= LOOSE:
+        return model
+    # Once more with the rows that were missed, if these are few
+    few = (np.abs(rows.off(model)) > LOOSE).sum() <= FEW * len(rows.u)
+    return model if few and fit(model, rows, MOST_STEPS) <= LOOSE else None
+
+
+def _guess(family: CurveFamily, rows: LogRows, since: float) -> Model | None:
+    """The curve with the smallest residual on a subsample of rows, over a grid of times and exponents."""
+    some = rows.only(np.unique(np.linspace(0, len(rows.u) - 1, SEARCHED).astype(int)))
+    found = []
+    # Exponents and ends that give much the same rates are one long valley: each exponent gets its own best end
+    for exponent in family.exponents or (0.5,):
+        if (coarse := _nearest(family, exponent, some, since, OUTSIDE)) is not None:
+            fine = _nearest(family, exponent, some, since, coarse[1] * FINER)
+            found.append((exponent, min(coarse, fine or coarse)))
+    exponent, (off, _, begin, end, first, last) = min(found, key=lambda one: one[1], default=(0.0, 6 * (np.inf,)))
+    if not off <= HOPELESS * float(np.ptp(rows.y)):
+        return None
+    return _as_model(family, begin, end, exponent, first, last)
+
+
+def _nearest(
+    family: CurveFamily, exponent: float, rows: LogRows, since: float, outside: Array
+) -> tuple[float, ...] | None:
+    """The largest residual, the distance outside the rows, begin, end, first and last value of the nearest curve."""
+    u, y = rows.u, rows.y
+    weight = np.minimum(1 / rows.tolerance, 10 / rows.tolerance.max())  # a guess must be near the large rates too
+    begins, ends, outside = _times(family, u, since, outside)
+    spend(0.1 + 0.003 * len(begins))
+    length = (ends - begins)[:, None]
+    done, left = (u - begins[:, None]) / length, (ends[:, None] - u) / length
+    shape = family.shape if isinstance(family.shape, shapes.Shape) else family.shape(exponent)
+    if not shape.endless:
+        done, left = np.clip(done, 0, 1), np.clip(left, 0, 1)
+    columns = [shape.fall(done, left, np), shape.rise(done, left, np)][: 2 if family.bends_up else 1]
+    scaled = np.stack(columns, -1) * weight[:, None]
+    q = np.linalg.qr(scaled / np.maximum(np.abs(scaled).max(1, keepdims=True), 1e-300))[0]
+    off = y * weight - np.einsum("gnk,gk->gn", q, np.einsum("gnk,n->gk", q, y * weight))
+    worst = (np.abs(off) / weight).max(1)
+    if not np.isfinite(worst[i := int(np.argmin(np.where(np.isfinite(worst), worst, np.inf)))]):
+        return None
+    values = [*np.linalg.lstsq(scaled[i], y * weight, rcond=None)[0].tolist(), 0.0]
+    return float(worst[i]), float(outside[i]), float(begins[i]), float(ends[i]), values[0], values[1]
+
+
+def _times(family: CurveFamily, u: Array, since: float, outside: Array) -> tuple[Array, Array, Array]:
+    """The starts and ends to try, so many lengths of the rows outside; an exponential ends at half its value."""
+    first, last, span = float(u[0]), float(u[-1]), float(u[-1] - u[0])
+    if family.shape is shapes.cosine:
+        begins, outside = (each.ravel() for each in np.meshgrid(np.linspace(since, first, BEGINS), outside))
+        return begins, last + span * outside, outside
+    if family.shape is root:
+        return first - span * outside, np.full(len(outside), last), outside
+    begins = np.full(len(outside), first)
+    if family.shape in (shapes.exponential, shapes.inverse_power):
+        return begins, first + span * np.maximum(outside, 1e-3), outside
+    return begins, last + span * outside * (family.shape is not shapes.linear), outside
+
+
+def _as_model(
+    family: CurveFamily, begin: float, end: float, exponent: float | None, first: float, last: float
+) -> Model:
+    if family.shape is shapes.linear:  # through all rows, and on to 0
+        end, last = begin + (end - begin) * first / (first - last), 0.0
+    model = Model()
+    moves = family.shape in (shapes.cosine, root)
+    at = model.slot(begin, "time", fixed=not moves)
+    until: int = at
+    extra: int | None = None
+    if family.shape is shapes.exponential:
+        extra = model.slot(0.5 ** (1 / (end - begin)), "extra")
+    else:
+        until = model.slot(end, "time", fixed=family.shape is root)
+        if exponent is not None:
+            extra = model.slot(exponent, "extra", fixed=len(family.exponents) == 1)
+    values = model.slot(first, "value"), model.slot(last, "value", fixed=not (family.floor or family.shape is root))
+    model.parts.append(FittedPart(family.shape, at, at, until, *values, extra))
+    return model
+
+
+def beyond(curve: Model, t: Array) -> Array:
+    """A curve at times after the last row it was fitted to."""
+    part, n = curve.parts[0], curve.numbers
+    if part.shape is not root or part.extra is None:
+        return curve(t)
+    done = (t - n[part.begin]) / (n[part.end] - n[part.begin])  # its end is only where the rows end
+    weight = shapes.power(n[part.extra]).fall(1 - done, done, np)
+    return np.asarray(n[part.first] + (n[part.last] - n[part.first]) * weight)
 
 
 @dataclass(frozen=True, eq=False)

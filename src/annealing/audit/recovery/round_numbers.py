@@ -1,15 +1,17 @@
-"""The plainest numbers with which a model still fits."""
+"""The plainest numbers with which a model still fits: those that the log states first, then round and short ones."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextvars import ContextVar
 from fractions import Fraction
+
+import numpy as np
 
 from ..intervals import digits_of, roundest, shortest
 from .fitting import LogRows, around, fit, fits, intervals
 from .model import Model
-from .stated import stated_between
 from .to_schedule import time_of
 
 USUAL = 20  # the greatest denominator of a time that is none by chance
@@ -18,6 +20,18 @@ ROUNDED = 1e-13
 FIRST = 99.0  # digits, so that it is settled before any other
 STATED = 1.0  # digits that a number stands out by which the log itself states
 FIRM = 0.7  # how many digits an interval must leave over for its plainest number to be no chance
+
+STATED_NUMBERS: ContextVar[frozenset[float]] = ContextVar("stated", default=frozenset())  # set by every search
+
+
+def is_stated(number: float) -> bool:
+    """Whether the log states a number of its own schedule."""
+    return number in STATED_NUMBERS.get()
+
+
+def stated_between(least: float, most: float) -> float | None:
+    """A number that the log states, between two others."""
+    return min((number for number in STATED_NUMBERS.get() if least <= number <= most), default=None)
 
 
 def sure(model: Model, rows: LogRows) -> Model:
@@ -142,3 +156,46 @@ def _settled(model: Model, values: dict[int, float]) -> Model:
         model.fixed.add(slot)
     model.tie(model.numbers)
     return model
+
+
+def hold(model: Model) -> None:
+    """Take the times of jumps out of a fit: no row moves with them."""
+    model.fixed |= {model.parts[i].start for i in _changes(model)}
+
+
+def settle(model: Model) -> None:
+    """Give jumps one after another equal distances where they allow it, else the roundest times, one by one."""
+    changes = _changes(model)
+    while changes:
+        count = next((n for n in range(1, len(changes)) if changes[n] != changes[n - 1] + 1), len(changes))
+        _settle(model, changes[:count])
+        changes = changes[count:]
+
+
+def _changes(model: Model) -> list[int]:
+    """The parts whose start moves nothing but itself: no curve starts or ends with it."""
+    moving = {slot for part in model.parts if not part.flat for slot in (part.begin, part.end)}
+    starts = [part.start for part in model.parts]
+    return [i for i, start in enumerate(starts) if i and start in model.gaps and start not in moving]
+
+
+def _settle(model: Model, changes: list[int]) -> None:
+    n, slots = model.numbers, [model.parts[i].start for i in changes]
+    gaps = [model.gaps[slot] for slot in slots]
+    times = even(gaps, n[model.parts[changes[0] - 1].start]) if len(slots) > 1 else None
+    for slot, time in zip(slots, times or [_single(*gap) for gap in gaps], strict=True):
+        n[slot] = time
+
+
+def _single(low: float, high: float) -> float:
+    time = roundest(float(np.nextafter(low, np.inf)), high)
+    return high if time is None else float(time)
+
+
+def even(gaps: list[tuple[float, float]], origin: float) -> list[float] | None:
+    """Changes at equal distances from an origin on."""
+    count = range(1, len(gaps) + 1)
+    least = max((low - origin) / i for i, (low, _) in zip(count, gaps, strict=True))
+    most = min((high - origin) / i for i, (_, high) in zip(count, gaps, strict=True))
+    every = roundest(float(np.nextafter(least, np.inf)), most) if least < most else None
+    return [origin + every * i for i in count] if isinstance(every, int) and every > 0 else None

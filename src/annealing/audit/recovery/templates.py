@@ -16,11 +16,10 @@ import numpy as np
 from ... import shapes
 from ..intervals import digits_of, roundest, shortest
 from .candidate import Candidate, described
-from .decay_curves import COSINE, CURVES, CurveFamily
 from .fitting import LogRows, around, fit, fits
 from .model import Array, FittedPart, Model, ShapeFamily, root
-from .outline import Outline, outline
-from .stated import is_stated, stated_between
+from .outline import COSINE, CURVES, CurveFamily, Outline, outline
+from .round_numbers import is_stated, stated_between
 
 FLOORS = (0.0, 0.1, 0.01, 0.05, 0.001, 0.2, 0.5, 0.02, 1e-4)  # shares of the peak at which a decay may end
 WHOLE = 0.3  # updates by which the end of a decay may be off a whole number, besides what digits leave open

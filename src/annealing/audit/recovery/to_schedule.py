@@ -5,21 +5,45 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
-from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from ... import recipes, shapes
 from ...schedule.base import Schedule
 from ...schedule.nodes import Run, Tail
 from ..intervals import MOST_DENOMINATOR, digits_of, shortest
-from .model import FittedPart, Model, root
+from .model import Model
 
 Time = int | Fraction
 MOST_UPDATES = 20_000  # in an epoch
 ROUNDED = 1e-12  # steps, by which a float64 may be off the fraction that it stands for
-CLOSE = 1e-9  # values that differ by less of themselves are meant to be equal; the rows decide afterwards
-COOLDOWNS = ("linear", "cosine", "geometric")
+CLOSE = 1e-9  # of themselves: values that differ by less are meant to be equal; the rows decide afterwards
+NEAR = 1e-6  # the same of values that follow from others
+CURVES = {  # the names of a rise or a fall by its shape and exponent
+    (False, "cosine", 0.0): "cosine",
+    (False, "power", 2.0): "1-square",
+    (False, "root", 2.0): "quadratic",
+    (True, "root", 0.5): "1-sqrt",
+    (True, "root", 2.0): "1-square",
+}
+COOLDOWNS = {"linear": "linear", "cosine": "cosine", "geometric": "geometric", "root": "1-sqrt"}
+
+
+class ExactPart(NamedTuple):
+    """A part of a model: its shape, the exact times from which it is in force and at which it begins and ends."""
+
+    name: str
+    shape: shapes.Shape
+    start: Time
+    begin: Time
+    end: Time
+    first: float
+    last: float
+    extra: float
+
+    @property
+    def length(self) -> Time:
+        return self.end - self.begin
 
 
 def time_of(number: float) -> Time:
@@ -32,214 +56,186 @@ def time_of(number: float) -> Time:
     return int(exact) if exact.denominator == 1 else exact
 
 
+def _exact(model: Model) -> list[ExactPart]:
+    n, parts = model.numbers, []
+    for part in model.parts:
+        name, extra = "mirror" if part.mirror else part.name, 0.0 if part.extra is None else n[part.extra]
+        start, begin, end = (time_of(n[slot]) for slot in (part.start, part.begin, part.end))
+        parts.append(ExactPart(name, part.shape_of(n), start, begin, end, n[part.first], n[part.last], extra))
+    return parts
+
+
 def written(model: Model) -> Schedule:
     """The schedule that a model is: its parts one after another."""
-    parts: list[Schedule] = []
-    for i, part in enumerate(model.parts):
-        following = model.parts[i + 1] if i + 1 < len(model.parts) else None
-        parts += _cut(model, part, following)
-    whole, origin = functools.reduce(operator.rshift, parts), time_of(model.numbers[model.parts[0].start])
-    return whole.shifted(origin) if origin else whole
+    parts = _exact(model)
+    whole = _joined(parts)
+    return whole.shifted(parts[0].start) if parts[0].start else whole
 
 
-def _cut(model: Model, part: FittedPart, following: FittedPart | None) -> list[Schedule]:
+def _joined(parts: list[ExactPart]) -> Schedule:
+    ends = [part.start for part in parts[1:]]
+    cut = (_cut(part, end) for part, end in itertools.zip_longest(parts, ends))
+    return functools.reduce(operator.rshift, itertools.chain.from_iterable(cut))
+
+
+def _cut(part: ExactPart, end: Time | None) -> list[Schedule]:
     """A part in force from its start to that of the next one: cut, or held before and after."""
-    n = model.numbers
-    start = time_of(n[part.start])
-    until = None if following is None else time_of(n[following.start]) - start
-    if until is not None and until <= 0:
+    left = None if end is None else end - part.start
+    if left is not None and left <= 0:
         return []
-    if part.flat:
-        return [recipes.constant(n[part.first]) if until is None else recipes.constant(n[part.first], until)]
-    begin = time_of(n[part.begin])
-    curve, before = _curve(model, part), [] if begin <= start else [recipes.constant(n[part.first], begin - start)]
-    if begin < start:
-        curve = curve.shifted(begin - start)
-    if until is None:
+    if part.name == "flat":
+        return [recipes.constant(part.first) if left is None else recipes.constant(part.first, left)]
+    late, curve = part.begin - part.start, _curve(part)
+    before = [recipes.constant(part.first, late)] if late > 0 else []
+    if late < 0:
+        curve = curve.shifted(late)
+    if left is None:
         return [*before, curve]
-    left = until - max(begin - start, 0)
+    left -= max(late, 0)
     length = curve.exact_duration
     if length is None or length > left:
         return [*before, curve.until(left)]
-    return [*before, curve, *([recipes.constant(n[part.last], left - length)] if length < left else [])]
+    return [*before, curve, *([recipes.constant(part.last, left - length)] if length < left else [])]
 
 
-def _curve(model: Model, part: FittedPart) -> Schedule:
-    n = model.numbers
-    first, last = n[part.first], n[part.last]
-    extra = 0.0 if part.extra is None else n[part.extra]
-    length = time_of(n[part.end]) - time_of(n[part.begin])
-    if part.shape is shapes.linear or (part.shape in (shapes.power, root) and extra == 1):
+def _curve(part: ExactPart) -> Schedule:
+    name, first, last, length, extra = part.name, part.first, part.last, part.length, part.extra
+    if (curve := CURVES.get((first >= last, name, extra))) is not None:
+        return (
+            recipes.cooldown(first, last, length, curve) if first >= last else recipes.ramp(last, length, curve, first)
+        )
+    if name == "linear" or (name in ("power", "root") and extra == 1):
         return recipes.linear(first, last, length)
-    if part.shape is shapes.cosine:
-        curve = recipes.cosine(first, last, length) if first >= last else recipes.ramp(last, length, "cosine", first)
-        return curve.beyond("mirror") if part.mirror else curve
-    if part.shape is shapes.power:
-        if first >= last:
-            return recipes.polynomial(first, last, length, extra)
-        return recipes.ramp(last, length, "1-square", first) if extra == 2 else _run(shapes.power(extra), part, model)
-    if part.shape is root:
-        named = {0.5: "1-sqrt", 2.0: "1-square"}
-        if first >= last and extra in named:
-            return recipes.cooldown(first, last, length, named[extra])
-        if first < last and extra == 2:
-            return recipes.ramp(last, length, "quadratic", first)
-        return _run(root(extra), part, model)
-    if part.shape is shapes.geometric:
+    if name == "cosine":
+        return recipes.cosine(first, last, length)
+    if name == "mirror":
+        return recipes.cosine(first, last, length).beyond("mirror")
+    if name == "power" and first >= last:
+        return recipes.polynomial(first, last, length, extra)
+    if name == "geometric":
         return recipes.geometric(first, last, length)
-    if part.shape is shapes.exponential:
-        if last == 0:
-            return recipes.exponential(first, extra)
-        return Tail(shapes.exponential(extra), first, last, 1)
-    if extra == 1 and last == 0:
+    if name == "exponential" and last == 0:
+        return recipes.exponential(first, extra)
+    if name == "inverse_power" and last == 0 and extra == 1:
         return recipes.inverse_time(first, Fraction(1) / length)
-    return Tail(shapes.inverse_power(extra), first, last, length)
-
-
-def _run(shape: shapes.Shape, part: FittedPart, model: Model) -> Run:
-    n = model.numbers
-    return Run(shape, n[part.first], n[part.last], time_of(n[part.end]) - time_of(n[part.begin]))
-
-
-class View:
-    """The parts of a model with their numbers read out."""
-
-    def __init__(self, model: Model, parts: Sequence[FittedPart]) -> None:
-        n = model.numbers
-        self.names = ["mirror" if part.mirror else part.name for part in parts]
-        self.starts = [time_of(n[part.start]) for part in parts]
-        self.begins = [time_of(n[part.begin]) for part in parts]
-        self.ends = [time_of(n[part.end]) for part in parts]
-        self.firsts = [n[part.first] for part in parts]
-        self.lasts = [n[part.last] for part in parts]
-        self.extras = [None if part.extra is None else n[part.extra] for part in parts]
-        self.seen = model.seen
-
-    def lengths(self) -> list[Time]:
-        return [end - begin for begin, end in zip(self.begins, self.ends, strict=True)]
+    return Tail(part.shape, first, last, length or 1) if part.shape.endless else Run(part.shape, first, last, length)
 
 
 def named(model: Model) -> Schedule | None:
     """The recipe that a model is, after its warm-up or with it, or None."""
-    parts = model.parts
-    if model.numbers[parts[0].start]:
+    parts = _exact(model)
+    if parts[0].start:
         return None
-    if (one := _whole(View(model, parts))) is not None:
-        return one
-    if len(parts) > 1 and parts[0].shape is shapes.linear and parts[1].start == parts[0].end:
-        after = View(model, parts[1:])
-        for recipe in RECIPES:
-            if (schedule := recipe(after)) is not None:
-                warm = Model(parts[:1], model.numbers, model.roles, seen=model.seen)
-                return written(warm) >> schedule
-    view = View(model, parts)
-    for recipe in RECIPES:
-        if (schedule := recipe(view)) is not None:
-            return schedule
-    return None
+    if (whole := _whole(parts)) is not None:
+        return whole
+    warm = parts[0].name == "linear" and len(parts) > 1 and parts[1].start == parts[0].end
+    after = _repeated(parts[1:], model.seen) if warm else None
+    return _repeated(parts, model.seen) if after is None else _joined(parts[:1]) >> after
 
 
-def _equal(a: float, b: float) -> bool:
-    return abs(a - b) <= CLOSE * max(abs(a), abs(b))
+def _repeated(parts: list[ExactPart], seen: float) -> Schedule | None:
+    """Levels, restarts or triangles; seen: up to when rows tell of them."""
+    names = {part.name for part in parts}
+    if names == {"flat"} and len(parts) > 1:
+        return _steps(parts)
+    if names == {"cosine"} and len(parts) > 1:
+        return _restarts(parts, seen)
+    return _triangles(parts) if names == {"linear"} and len(parts) > 2 else None
+
+
+def _near(one: float, other: float, within: float = CLOSE) -> bool:
+    return abs(one - other) <= within * max(abs(one), abs(other))
 
 
 def _plain(value: float) -> float:
     return shortest(value * (1 - CLOSE), value * (1 + CLOSE))
 
 
-def _steps(view: View) -> Schedule | None:
-    if len(view.names) < 2 or set(view.names) != {"flat"} or min(view.firsts) <= 0:
+def _steps(parts: list[ExactPart]) -> Schedule | None:
+    values, first = [part.first for part in parts], parts[0].first
+    if min(values) <= 0 or values[1] >= first:
         return None
-    ratios = [b / a for a, b in itertools.pairwise(view.firsts)]
-    if not all(abs(r - ratios[0]) <= 1e-6 * ratios[0] for r in ratios) or not ratios[0] < 1:
+    gamma = _plain(values[1] / first)
+    if not all(_near(b, a * gamma, NEAR) for a, b in itertools.pairwise(values)):
         return None
-    gamma = shortest(ratios[0] * (1 - 1e-9), ratios[0] * (1 + 1e-9))
-    times = [start - view.starts[0] for start in view.starts[1:]]
+    times = [part.start - parts[0].start for part in parts[1:]]
     if len(times) > 1 and all(time == (i + 1) * times[0] for i, time in enumerate(times)):
-        return recipes.step(view.firsts[0], times[0], gamma)
-    return recipes.multistep(view.firsts[0], times, gamma)
+        return recipes.step(first, times[0], gamma)
+    return recipes.multistep(first, times, gamma)
 
 
-def _restarts(view: View) -> Schedule | None:
-    lengths = view.lengths()
-    if len(lengths) < 2 or set(view.names) != {"cosine"} or view.starts != view.begins:
+def _restarts(parts: list[ExactPart], seen: float) -> Schedule | None:
+    meet = all(a.end == b.start == b.begin for a, b in itertools.pairwise(parts)) and parts[0].start == parts[0].begin
+    if not meet or any(part.first < part.last for part in parts):
         return None
-    if view.ends[:-1] != view.starts[1:] or any(a < b for a, b in zip(view.firsts, view.lasts, strict=True)):
-        return None
-    growth, *later = (Fraction(b) / Fraction(a) for a, b in itertools.pairwise(lengths))
-    if any(other != growth for other in later) or growth < 1:
-        return recipes.runs([(T, a, b) for T, a, b in zip(lengths, view.firsts, view.lasts, strict=True)])
-    factors = []
-    for values in (view.firsts, view.lasts):
-        if all(value == 0 for value in values):
-            factors.append(1.0)
-            continue
-        if values[0] <= 0:
-            return None
-        factor = _plain(values[1] / values[0])
-        if not all(abs(b - a * factor) <= 1e-6 * values[0] for a, b in itertools.pairwise(values)):
-            return recipes.runs([(T, a, b) for T, a, b in zip(lengths, view.firsts, view.lasts, strict=True)])
-        factors.append(factor)
-    options: dict[str, Any] = {}
-    for name, factor in zip(("eta_max_factor", "eta_min_factor"), factors, strict=True):
-        if factor != 1:
-            options[name] = factor
-    if max(factors) > 1 or float(view.ends[-1]) < view.seen:
-        options["runs"] = len(lengths)
+    growth, *later = (Fraction(b.length) / Fraction(a.length) for a, b in itertools.pairwise(parts))
+    factors = [_factor([part.first for part in parts]), _factor([part.last for part in parts])]
+    if growth < 1 or any(other != growth for other in later) or None in factors:
+        return recipes.runs([(part.length, part.first, part.last) for part in parts])
+    options: dict[str, Any] = {"eta_max_factor": factors[0], "eta_min_factor": factors[1]}
+    options = {name: factor for name, factor in options.items() if factor != 1}
+    if max(options.values(), default=1) > 1 or float(parts[-1].end) < seen:
+        options["runs"] = len(parts)
     if growth != 1:
         options["T_mult"] = int(growth) if growth.denominator == 1 else growth
-    return recipes.warm_restarts(view.firsts[0], view.lasts[0], T_0=lengths[0], **options)
+    return recipes.warm_restarts(parts[0].first, parts[0].last, T_0=parts[0].length, **options)
 
 
-def _triangles(view: View) -> Schedule | None:
-    lengths = view.lengths()
-    if len(lengths) < 3 or set(view.names) != {"linear"}:
-        return None
-    up, down, low, high = lengths[0], lengths[1], view.firsts[0], view.lasts[0]
-    whole = all(length == (down if i % 2 else up) for i, length in enumerate(lengths[:-1]))
-    turns = all(_equal(value, low if i % 2 else high) for i, value in enumerate(view.lasts[:-1]))
+def _factor(values: list[float]) -> float | None:
+    """By what each value is the one before it, None where that differs."""
+    if not any(values):
+        return 1.0
+    factor = _plain(values[1] / values[0]) if values[0] > 0 else 0.0
+    near = all(abs(b - a * factor) <= NEAR * values[0] for a, b in itertools.pairwise(values))
+    return factor if near else None
+
+
+def _triangles(parts: list[ExactPart]) -> Schedule | None:
+    up, down, low, high = parts[0].length, parts[1].length, parts[0].first, parts[0].last
+    whole = all(part.length == (down if i % 2 else up) for i, part in enumerate(parts[:-1]))
+    turns = all(_near(part.last, low if i % 2 else high) for i, part in enumerate(parts[:-1]))
     if not (whole and turns and low < high):
         return None
     return recipes.triangular(low, high, up) if up == down else recipes.triangular(low, high, up, down)
 
 
-RECIPES: tuple[Callable[[View], Schedule | None], ...] = (_steps, _restarts, _triangles)
-
-
-def _whole(view: View) -> Schedule | None:
+def _whole(parts: list[ExactPart]) -> Schedule | None:
     """A recipe that has its warm-up in itself."""
-    names, lengths = view.names, view.lengths()
-    rise = names[0] == "linear" and view.firsts[0] == 0 and view.starts[0] == 0
-    if names == ["linear", "inverse_power"] and rise and lengths[1] == lengths[0] and view.lasts[1] == 0:
-        extra = view.extras[1]
-        assert extra is not None
-        if extra == 0.5:
-            return recipes.inverse_sqrt(view.lasts[0], lengths[0])
-        return recipes.power_law(view.lasts[0], extra, lengths[0])
-    if names == ["cosine", "cosine"] and view.firsts[0] < view.lasts[0] > view.lasts[1] > 0 and view.firsts[0] > 0:
-        return _one_cycle(view, lengths, {})
-    if names == ["linear", "linear"] and view.lasts[0] == view.firsts[1] and 0 < view.lasts[1] < view.firsts[0]:
-        usual = _equal(view.lasts[0], 25 * view.firsts[0]) and _equal(view.firsts[0], 1e4 * view.lasts[1])
-        return _one_cycle(view, lengths, {"curve": "linear"}) if usual else None
-    if names[-1] == "flat" and len(names) > 2 and view.firsts[-1] == view.lasts[-2]:
-        names = names[:-1]
-    if names[:2] == ["linear", "flat"] and len(names) == 3 and rise and view.starts[2] == view.begins[2]:
-        curve = "1-sqrt" if names[2] == "root" and view.extras[2] == 0.5 else names[2]
-        if curve in (*COOLDOWNS, "1-sqrt") and view.firsts[2] == view.firsts[1] > view.lasts[2]:
-            stable = view.starts[2] - view.starts[1]
-            options: dict[str, Any] = {} if curve == "linear" else {"curve": curve}
-            times: dict[str, Any] = {"T_warmup": lengths[0], "T_stable": stable, "T_cooldown": lengths[2]}
-            return recipes.wsd(view.firsts[1], view.lasts[2], **times, **options)
+    names = [part.name for part in parts]
+    up, body, peak = parts[0], parts[-1], parts[0].last
+    from_0 = up.name == "linear" and up.first == 0
+    if names == ["linear", "inverse_power"] and from_0 and body.length == up.length and body.last == 0:
+        if body.extra == 0.5:
+            return recipes.inverse_sqrt(peak, up.length)
+        return recipes.power_law(peak, body.extra, up.length)
+    if names == ["cosine", "cosine"] and 0 < up.first < peak > body.last > 0:
+        return _one_cycle(up, body)
+    if names == ["linear", "linear"] and peak == body.first and 0 < body.last < up.first:
+        usual = _near(peak, 25 * up.first) and _near(up.first, 1e4 * body.last)
+        return _one_cycle(up, body, curve="linear") if usual else None
+    if names[-1] == "flat" and len(parts) > 2 and body.first == parts[-2].last:
+        parts, names = parts[:-1], names[:-1]
+    if names[:2] == ["linear", "flat"] and len(parts) == 3 and from_0:
+        _, stable, down = parts
+        usual = down.name != "root" or down.extra == 0.5
+        if usual and down.name in COOLDOWNS and down.start == down.begin and down.first == stable.first > down.last:
+            curve: dict[str, Any] = {} if down.name == "linear" else {"curve": COOLDOWNS[down.name]}
+            times: dict[str, Any] = {
+                "T_warmup": up.length,
+                "T_stable": down.start - stable.start,
+                "T_cooldown": down.length,
+            }
+            return recipes.wsd(stable.first, down.last, **times, **curve)
     return None
 
 
-def _one_cycle(view: View, lengths: list[Time], options: dict[str, Any]) -> Schedule | None:
-    peak, length = view.lasts[0], lengths[0] + lengths[1]
-    div, final = _plain(peak / view.firsts[0]), _plain(view.firsts[0] / view.lasts[1])
-    if max(digits_of(div), digits_of(final)) > 4 or view.ends[0] != view.starts[1]:
+def _one_cycle(up: ExactPart, down: ExactPart, **options: Any) -> Schedule | None:
+    div, final = _plain(up.last / up.first), _plain(up.first / down.last)
+    if max(digits_of(div), digits_of(final)) > 4 or up.end != down.start:
         return None
-    share = Fraction(lengths[0]) / Fraction(length)
-    usual: dict[str, Any] = {"div_factor": 25, "final_div_factor": 1e4}
-    factors: dict[str, Any] = {"div_factor": div, "final_div_factor": final}
-    options |= {name: factor for name, factor in factors.items() if factor != usual[name]}
-    return recipes.one_cycle(peak, length, pct_start=share, **options)
+    length = up.length + down.length
+    options["pct_start"] = Fraction(up.length) / Fraction(length)
+    for name, factor, usual in (("div_factor", div, 25), ("final_div_factor", final, 1e4)):
+        if factor != usual:
+            options[name] = factor
+    return recipes.one_cycle(up.last, length, **options)

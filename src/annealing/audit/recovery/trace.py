@@ -1,8 +1,10 @@
-"""One param group of a log as rows in the order of a strictly increasing clock."""
+"""What of a log is searched: one param group as rows in the order of a strictly increasing clock, stated numbers."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,11 @@ USUAL = 0.2  # of the rows have at least the digits that a log prints: one in te
 MOST_APART = 2  # neighbouring rows that may be outliers
 FAR = 8.0  # times as far as their neighbours are apart
 NEAR = 1e-3  # of the peak: a row that another start goes back over has the same rate
+SCHEDULE = re.compile(
+    r"lr|rate|warm|gamma|milestone|decay|(max|total|train|num).*(step|iter|epoch)|^(steps|epochs)$", re.I
+)
+OTHER = re.compile(r"log|global|eval|save|val_|size|batch|weight|accum", re.I)
+HORIZONS = ("max_steps", "total_steps", "max_iter", "max_iters", "num_training_steps", "train_iters")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,3 +131,22 @@ def _steady(rate: Array, half: Array) -> Array:
     # Not the least of all: one row that was printed in full, elsewhere in the log, must not bind the others
     least = min(float(known[int(USUAL * len(known))]) if len(known) else np.inf, SHORT)
     return np.where(np.isfinite(decade), np.minimum(half, least * decade), half)
+
+
+def numbers_of(settings: dict[str, Any]) -> frozenset[float]:
+    """The numbers of settings that are of the schedule by their names."""
+    found = set()
+    for name, value in settings.items():
+        if SCHEDULE.search(name) and not OTHER.search(name):
+            values = value if isinstance(value, list | tuple) else [value]
+            found |= {float(one) for one in values if isinstance(one, int | float) and not isinstance(one, bool)}
+    if (end := horizon_of(settings)) is not None:
+        found |= {round(share * end) for share in found if 0 < share < 1}  # a warm-up as a share of all steps
+    return frozenset(found - {0.0})
+
+
+def horizon_of(settings: dict[str, Any]) -> float | None:
+    """How many updates the run was meant to take, as far as the log says."""
+    known = {name.lower(): value for name, value in settings.items()}
+    values = (known.get(name) for name in HORIZONS)
+    return next((float(one) for one in values if isinstance(one, int | float) and one > 0), None)
