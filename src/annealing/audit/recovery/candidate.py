@@ -14,7 +14,7 @@ from ... import shapes
 from ..intervals import digits_of
 from .fitting import NEARLY, Exhausted, LogRows, around, fits, intervals
 from .model import Model, root
-from .round_numbers import hold, is_stated, settle, snap, sure
+from .round_numbers import is_stated, settle, snap, sure
 from .to_schedule import time_of
 
 HABITS = {0: 0.0, -1: 0.75, 1: 1.5, 2: 3.0}  # the shifts that are tried, and what each costs
@@ -57,14 +57,14 @@ def made_plain(model: Model, rows: LogRows, shift: tuple[int, float], only_sure:
 
     shift: by how much its clock was moved, and what that costs. only_sure: None also where numbers may be chance.
     """
-    hold(model)
     certain = sure(model, rows)
     settled = not certain.free()
     if only_sure and not settled:
         return None
     bounds = around(model, rows)
     # `around` is wide but cheap: exact bounds are computed only where a doubt is to be reported
-    if any(high - low > _narrow(model, slot, rows) for slot, (low, high) in bounds.items()):
+    doubtful = {"time": 1.0, "value": 0.01 * rows.peak, "extra": 1e-3}
+    if any(high - low > doubtful[model.roles[slot]] for slot, (low, high) in bounds.items()):
         bounds = intervals(model, rows)
     plain = snap(certain, rows) if bounds or not model.free() else None
     if plain is None:
@@ -102,11 +102,6 @@ def described(
                         if any(one.sure for one in found):
                             break
     return sorted(found, key=lambda one: one.cost)
-
-
-def _narrow(model: Model, slot: int, rows: LogRows) -> float:
-    """How narrow bounds are that leave no doubt."""
-    return 1.0 if model.roles[slot] == "time" else 0.01 * rows.peak if model.roles[slot] == "value" else 1e-3
 
 
 def _length(model: Model, slot: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,14 @@ class LogRows:
         even = np.linspace(0, n - 1, MOST_ROWS).astype(int)
         return self.only(np.unique(np.clip(np.concatenate([near, even, sorted(self.missed)]), 0, n - 1).astype(int)))
 
+    def thinned(self, most: int) -> LogRows:
+        """About so many of the rows, the ends of long equal stretches among them."""
+        n, change = len(self.u), np.flatnonzero(np.diff(self.y) != 0)
+        if n <= most:
+            return self
+        edges = np.concatenate([change, change + 1]) if len(change) <= most // 4 else np.array([], int)
+        return self.only(np.unique(np.concatenate([edges, np.linspace(0, n - 1, most).astype(int)])))
+
     def later(self, by: Any) -> LogRows:
         """The same rates at times that are later by so much."""
         return LogRows(self.u + by, self.y, self.tolerance, self.peak)
@@ -115,16 +123,9 @@ def jacobian(model: Model, free: list[int], rows: LogRows) -> Array:
         # Rows of other parts do not move: computing them would take most of the time of long models
         near = np.flatnonzero(np.isin(which, used))
         some = rows.only(near)
-        below, above = (some.off(model, _moved(model, [slot], [model.numbers[slot] + by])) for by in (-step, step))
+        below, above = (some.off(model, model.moved([slot], [model.numbers[slot] + by])) for by in (-step, step))
         result[near, column] = (below - above) / (2 * step)
     return result
-
-
-def _moved(model: Model, slots: list[int], values: Any) -> list[float]:
-    numbers = list(model.numbers)
-    for slot, value in zip(slots, values, strict=True):
-        numbers[slot] = float(value)
-    return model.tie(numbers)
 
 
 class Converged(Exception):
@@ -140,7 +141,7 @@ def fit(model: Model, rows: LogRows, most: int = MOST_STEPS) -> float:
 
     def off(values: Array) -> Array:
         spend(0.1)
-        moved = _moved(model, free, values)
+        moved = model.moved(free, values)
         residuals = np.clip(some.off(model, moved), -FAR, FAR)
         if np.abs(residuals).max(initial=0) < CONVERGED:
             model.numbers = moved
@@ -148,7 +149,7 @@ def fit(model: Model, rows: LogRows, most: int = MOST_STEPS) -> float:
         return residuals
 
     def slopes(values: Array) -> Array:
-        model.numbers = _moved(model, free, values)
+        model.numbers = model.moved(free, values)
         return -jacobian(model, free, some)
 
     # `xtol` of float64 itself: with 17 digits the rows tell the last of them
@@ -156,11 +157,11 @@ def fit(model: Model, rows: LogRows, most: int = MOST_STEPS) -> float:
     try:
         if free:
             best = least_squares(off, np.array(start), slopes, method="lm", x_scale="jac", **options).x
-            model.numbers = _moved(model, free, best)
+            model.numbers = model.moved(free, best)
     except Converged:
         pass
     except ValueError:  # a Jacobian with infinities: the guess was far off
-        model.numbers = _moved(model, free, start)
+        model.numbers = model.moved(free, start)
     return rows.worst(model)
 
 
@@ -182,19 +183,15 @@ def evenly(model: Model, rows: LogRows, rounds: int = 6) -> float:
     """
     worst = rows.worst(model)
     for _ in range(rounds):
-        if not 1 < worst < WITHIN_REACH or (normed := _normed(model, rows)) is None:
+        if not 1 < worst < WITHIN_REACH or (near := _nearby(model, rows)) is None:
             break
-        free, some, columns, norms = normed
-        residual, one = some.off(model), np.ones((len(some.u), 1))
-        sides = np.block([[-columns, -one], [columns, -one]])
-        aim = np.append(np.zeros(len(free)), 1.0)
+        aim = np.append(np.zeros(len(near.free)), 1.0)
         # Without bounds a number that no row depends on would go to infinity
-        reach = 1e3 * np.sqrt(len(some.u))
-        found = _programmed(aim, sides, np.append(-residual, residual), [(-reach, reach)] * len(free) + [(0, None)])
+        found = near.least(aim, 1e3, None)
         if found is None:
             break
         before, known = model.numbers, len(rows.missed)
-        model.numbers = _moved(model, free, np.array([model.numbers[slot] for slot in free]) + found[:-1] / norms)
+        model.numbers = model.moved(near.free, found)
         new = rows.worst(model)
         # The rows are linear in small changes only: a step that made it worse was too long
         if new >= worst:
@@ -205,41 +202,25 @@ def evenly(model: Model, rows: LogRows, rounds: int = 6) -> float:
     return worst
 
 
-def _normed(model: Model, rows: LogRows) -> tuple[list[int], LogRows, Array, Array] | None:
-    """The free slots, some rows, the changes of their residuals in steps of a length, and these lengths."""
-    free, some = model.free(), rows.some(model)
-    columns = jacobian(model, free, some)
-    if not free or not np.isfinite(columns).all() or np.abs(columns).max(initial=0) > 1e200:
-        return None
-    # Times, rates and exponents differ by ten powers of ten: columns of one length are compared fairly
-    norms = np.linalg.norm(columns, axis=0)
-    norms[norms == 0] = 1
-    return free, some, columns / norms, norms
-
-
 def intervals(model: Model, rows: LogRows, only: int | None = None) -> dict[int, tuple[float, float]]:
     """Bounds of each free number, the others moving along, while every row stays within its tolerance.
 
     only: one slot, or all. By linear programming at the present numbers: rows are linear in small changes. Empty where
     no numbers fit.
     """
-    if (normed := _normed(model, rows)) is None:
+    if (near := _nearby(model, rows)) is None:
         return {}
-    free, some, columns, norms = normed
-    residual, reach = some.off(model), 1e4 * np.sqrt(len(some.u))
-    sides = np.concatenate([-columns, columns])
-    worst = 1.001 * float(np.abs(residual).max())
+    worst = 1.001 * float(np.abs(near.residual).max())
     # Rows on the very edge of their last digit leave hardly any room, which rounding in the program may take away
     for within in (1.0, worst) if 1 < worst < NEARLY else (1.0,):
-        limits = np.concatenate([within - residual, within + residual])
         found = {}
-        for i, slot in enumerate(free):
+        for i, slot in enumerate(near.free):
             if only in (None, slot):
-                aim = np.eye(len(free))[i]
-                low, high = (_programmed(sign * aim, sides, limits, (-reach, reach)) for sign in (1, -1))
+                aim = np.eye(len(near.free) + 1)[i]
+                low, high = near.least(aim, 1e4, within), near.least(-aim, 1e4, within)
                 if low is None or high is None:
                     break
-                found[slot] = (model.numbers[slot] + low[i] / norms[i], model.numbers[slot] + high[i] / norms[i])
+                found[slot] = (float(low[i]), float(high[i]))
         else:
             return found
     return {}
@@ -247,18 +228,46 @@ def intervals(model: Model, rows: LogRows, only: int | None = None) -> dict[int,
 
 def around(model: Model, rows: LogRows) -> dict[int, tuple[float, float]]:
     """As `intervals`, without a search and wider: how far least squares move when each row moves by its tolerance."""
-    if (normed := _normed(model, rows)) is None:
+    if (near := _nearby(model, rows)) is None:
         return {}
-    free, _, columns, norms = normed
-    reach = np.abs(np.linalg.pinv(columns, rcond=1e-11)).sum(1) / norms
-    moved = {slot: float(by) for slot, by in zip(free, reach, strict=True)}
-    return {slot: (model.numbers[slot] - by, model.numbers[slot] + by) for slot, by in moved.items()}
+    reach = (np.abs(np.linalg.pinv(near.columns, rcond=1e-11)).sum(1) / near.norms).tolist()
+    return {
+        slot: (model.numbers[slot] - by, model.numbers[slot] + by) for slot, by in zip(near.free, reach, strict=True)
+    }
 
 
-def _programmed(aim: Array, sides: Array, limits: Array, bounds: Any) -> Array | None:
-    """The least of a linear aim within linear limits, or None where there is none."""
-    from scipy.optimize import linprog
+class Nearby(NamedTuple):
+    """How residuals change around the numbers of a model: linearly, by columns of one length.
 
-    spend(3.0)
-    solved = linprog(aim, A_ub=sides, b_ub=limits, bounds=bounds, method="highs")
-    return np.asarray(solved.x) if solved.status == 0 else None
+    Times, rates and exponents differ by ten powers of ten: so they are compared fairly.
+    """
+
+    free: list[int]
+    numbers: Array
+    residual: Array
+    columns: Array
+    norms: Array
+
+    def least(self, aim: Array, reach: float, within: float | None) -> Array | None:
+        """The numbers for which a linear aim is least, of steps up to a reach while no residual is worse than `within`.
+
+        The last number of the aim is for the worst residual. None where there are none.
+        """
+        from scipy.optimize import linprog
+
+        spend(3.0)
+        one, far = np.ones((len(self.residual), 1)), reach * np.sqrt(len(self.residual))
+        sides = np.block([[-self.columns, -one], [self.columns, -one]])
+        bounds = [*[(-far, far)] * len(self.free), (0, within)]
+        solved = linprog(aim, sides, np.append(-self.residual, self.residual), bounds=bounds, method="highs")
+        return self.numbers + solved.x[:-1] / self.norms if solved.status == 0 else None
+
+
+def _nearby(model: Model, rows: LogRows) -> Nearby | None:
+    free, some = model.free(), rows.some(model)
+    columns = jacobian(model, free, some)
+    if not free or not np.isfinite(columns).all() or np.abs(columns).max(initial=0) > 1e200:
+        return None
+    norms = np.linalg.norm(columns, axis=0)
+    norms[norms == 0] = 1
+    return Nearby(free, np.array([model.numbers[slot] for slot in free]), some.off(model), columns / norms, norms)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,6 @@ from ..tolerances import PRINTED
 from .candidate import Candidate, configured, described
 from .fitting import Exhausted, LogRows, limited
 from .joins import bent, joined
-from .model import Model
 from .multiplied_warmup import product
 from .recovered import Recovered, doubts
 from .repeats import cyclic, held, levels, stairs
@@ -26,7 +26,7 @@ from .round_numbers import STATED_NUMBERS
 from .step_lags import unsteady
 from .templates import recipes_of
 from .to_schedule import named, written
-from .trace import Trace, horizon_of, isolated, numbers_of, trace
+from .trace import horizon_of, isolated, numbers_of, trace
 
 MOST_ROWS = 4000
 MOST_WORK = 5000.0  # see `spend`; some seconds of one processor
@@ -79,61 +79,60 @@ def _by_epochs(log: Log, group: int, found: Recovered) -> bool:
 
 
 def _recovered(log: Log, group: int, unit: str) -> Recovered:
-    rows = trace(log, group, unit)
+    kept, horizon = trace(log, group, unit), horizon_of(log.settings) if unit == "update" else None
+    some = kept.rows.thinned(MOST_ROWS)
     STATED_NUMBERS.set(numbers_of(log.settings))
     with np.errstate(all="ignore"):  # guesses far off overflow, and are dropped
-        found = _sought(rows, unit, log.shift, horizon_of(log.settings) if unit == "update" else None)
-    if rows.lags and not found.lags:
-        found = replace(found, lags=rows.lags)
+        found = _Search(some, kept.rows, kept.notes, unit, log.shift, horizon).best()
+    if kept.lags and not found.lags:
+        found = replace(found, lags=kept.lags)
     if log.averaged and not found.exact:
         found = replace(found, notes=(*found.notes, "each rate is the mean of the rates of an epoch"))
     # A schedule that gives the rows that were kept, but not the others, does not give the log
     told = unit != log.unit or is_told(log, found.schedule, found.shift, group)
-    return replace(found, exact=found.exact and not rows.other and told)
-
-
-def _sought(rows: Trace, unit: str, shift: int | None, horizon: float | None) -> Recovered:
-    some, peak = rows.thinned(MOST_ROWS), float(np.abs(rows.rate).max())
-    with limited(MOST_WORK):
-        for looser in LOOSER:
-            tolerance = np.minimum(some.tolerance * looser, np.maximum(some.tolerance, NEAR * peak))
-            ways = _Search(LogRows(some.clock, some.rate, tolerance), rows, unit, shift, horizon)
-            results: list[Recovered] = []
-            with contextlib.suppress(Exhausted):
-                for found in ways.tried():
-                    results += found
-                    if any(one.exact and one.cost < PLAIN for one in found):
-                        break
-            if results:
-                results.sort(key=lambda one: (not one.exact, one.cost))
-                best = results[0]
-                near = [one for one in results[1:] if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
-                known = {str(best.schedule): best}
-                others = [one for one in near if known.setdefault(str(one.schedule), one) is one]
-                return replace(best, alternatives=tuple(others))
-    level = float(np.median(rows.rate))
-    off = float(np.abs(rows.rate - level).max() / (peak or 1))
-    note = "no schedule of the known families fits; the residual is that of a constant"
-    return Recovered(None, 0, (), unit, off, False, notes=(*rows.notes, note))
+    return replace(found, exact=found.exact and not kept.other and told)
 
 
 @dataclass(frozen=True)
 class _Search:
     """The ways to describe some rows of a log; every schedule is then checked at all of them.
 
-    some: the rows, thinned. shift: that of the format, if it has one. horizon: as the log states it.
+    notes: what was done to the rows. shift: that of the format, if it has one. horizon: as the log states it.
     """
 
     some: LogRows
-    rows: Trace
+    rows: LogRows
+    notes: tuple[str, ...]
     unit: str
     shift: int | None
     horizon: float | None
 
+    def best(self) -> Recovered:
+        """The plainest schedule that gives every row, or else one that nearly does."""
+        some, results = self.some, list[Recovered]()
+        with limited(MOST_WORK):
+            for looser in LOOSER:
+                tolerance = np.minimum(some.tolerance * looser, np.maximum(some.tolerance, NEAR * self.rows.peak))
+                with contextlib.suppress(Exhausted):
+                    for found in replace(self, some=some.within(tolerance)).tried():
+                        results += found
+                        if any(one.exact and one.cost < PLAIN for one in found):
+                            break
+                if results:
+                    break
+        if not results:
+            note = "no schedule of the known families fits; the residual is that of a constant"
+            off = float(np.abs(self.rows.y - np.median(self.rows.y)).max() / self.rows.peak)
+            return Recovered(None, 0, (), self.unit, off, False, notes=(*self.notes, note))
+        best, *others = sorted(results, key=lambda one: (not one.exact, one.cost))
+        near = [one for one in others if one.exact == best.exact and one.cost < best.cost + MUCH_LONGER]
+        known = {str(best.schedule): best}
+        return replace(best, alternatives=tuple(one for one in near if known.setdefault(str(one.schedule), one) is one))
+
     def tried(self) -> Iterator[list[Recovered]]:
         """Schedules of named recipes, of steps that are off, as stairs, and as curves one after another."""
         some, shift, updates = self.some, self.shift, self.unit == "update"
-        whole = updates and len(some.u) == len(self.rows.clock)
+        whole = updates and len(some.u) == len(self.rows.u)
         if whole and self.horizon is not None:
             yield self.part(partial(self.steadied, self.horizon), PART_FOR_MANY)
         first = self.part(lambda: self.all(recipes_of(some, shift)))
@@ -145,15 +144,12 @@ class _Search:
         if not updates:
             yield self.part(self.warmed_up, PART_FOR_MANY)
         for structure in (levels, cyclic, joined, bent):
-            yield self.part(partial(self.of, structure))
+            yield self.part(lambda structure=structure: self.all(described(structure, some, shift)))  # type: ignore[misc]
         if whole:
             yield self.part(self.steadied, PART_FOR_MANY)
         yield self.part(self.as_stairs)
         if updates:
             yield self.part(self.warmed_up, PART_FOR_MANY)
-
-    def of(self, structure: Callable[[LogRows], Iterator[Model]]) -> list[Recovered]:
-        return self.all(described(structure, self.some, self.shift))
 
     def part(self, results: Callable[[], list[Recovered]], most: float = PART_OF_WORK) -> list[Recovered]:
         """Results, or none where they would take more than their part of the work."""
@@ -168,8 +164,8 @@ class _Search:
             return self.all(found)
         most = int(abs(by).max())
         note = f"the steps of {(by != 0).sum()} of {len(by)} rows are off; they were moved by at most {most}"
-        rows = replace(self.rows, clock=self.rows.clock + by, notes=(*self.rows.notes, note))
-        return [replace(one, jitter=most) for one in replace(self, rows=rows).all(found)]
+        moved = replace(self, rows=self.rows.later(by), notes=(*self.notes, note))
+        return [replace(one, jitter=most) for one in moved.all(found)]
 
     def as_stairs(self) -> list[Recovered]:
         """Schedules that are held for some steps: their levels are a schedule of their own."""
@@ -183,13 +179,8 @@ class _Search:
 
     def warmed_up(self) -> list[Recovered]:
         """The schedule of a log that starts with a warm-up that multiplies: the first that gives every row."""
-        made: list[Recovered] = []
-        for warm in product(self.some, self.shift):
-            one = replace(self.result(warm.schedule, warm.decay), lags=warm.lags, cost=warm.cost)
-            made.append(self.checked(one))
-            if made[-1].exact:
-                return made[-1:]
-        return made[:1]
+        made = [self.checked(schedule, decay) for schedule, decay in product(self.some, self.shift)]
+        return [one for one in made if one.exact][:1] or made[:1]
 
     def without_outliers(self) -> list[Recovered]:
         """The schedules of a log of which a few rows are on no curve."""
@@ -202,7 +193,7 @@ class _Search:
         return self.all([replace(one, outliers=tuple(self.some.u[outliers].tolist())) for one in found])
 
     def all(self, found: list[Candidate]) -> list[Recovered]:
-        positive = bool(self.rows.rate.min() >= 0)
+        positive = bool(self.rows.y.min() >= 0)
         likely = [one for one in found if configured(one.model, positive)]
         return [result for one in likely[:MOST_SHOWN] for result in self.results(one)]
 
@@ -213,37 +204,25 @@ class _Search:
             with contextlib.suppress(ScheduleError, ArithmeticError):  # numbers that make no schedule
                 if (schedule := write(found.model)) is not None:
                     for one in [schedule] if every is None else held(found, schedule, every):
-                        made.append(self.checked(self.result(one, found)))
+                        made.append(self.checked(one, found))
                         if made[-1].exact:
                             return made[-1:]
         return made[-1:]
 
-    def result(self, schedule: Schedule, found: Candidate) -> Recovered:
-        model, n = found.model, found.model.numbers
+    def checked(self, schedule: Schedule, found: Candidate) -> Recovered:
+        """A schedule with its residual over every row, and whether it is exact."""
+        model, n, rows = found.model, found.model.numbers, self.rows
         ends = [n[part.start] for part in model.parts[1:]] + [max(model.seen, n[model.parts[-1].end])]
-        pieces = [
-            (part.name, n[part.start], end, n[part.first], n[part.last])
-            for part, end in zip(model.parts, ends, strict=True)
-        ]
-        return Recovered(
-            schedule,
-            found.shift,
-            found.lags,
-            self.unit,
-            0.0,
-            False,
-            pieces=tuple(pieces),
-            outliers=found.outliers,
-            undetermined=doubts(found),
-            notes=self.rows.notes,
-            cost=found.cost,
-        )
-
-    def checked(self, result: Recovered) -> Recovered:
-        """With its residual over every row, and whether it is exact."""
-        rows = self.rows
-        off = np.abs(result.rates(rows.clock) - rows.rate)
-        kept = ~np.isin(rows.clock, result.outliers)
-        peak = float(np.abs(rows.rate).max()) or 1.0
+        parts = zip(model.parts, ends, strict=True)
+        pieces = tuple((part.name, n[part.start], end, n[part.first], n[part.last]) for part, end in parts)
+        known: dict[str, Any] = {
+            "outliers": found.outliers,
+            "undetermined": doubts(found),
+            "notes": self.notes,
+            "cost": found.cost,
+        }
+        result = Recovered(schedule, found.shift, found.lags, self.unit, 0.0, False, pieces, **known)
+        off = np.abs(result.rates(rows.u) - rows.y)
+        kept = ~np.isin(rows.u, found.outliers)
         exact = bool((off <= rows.tolerance * (1 + PRINTED))[kept].all())
-        return replace(result, residual=float(off[kept].max(initial=0) / peak), exact=exact)
+        return replace(result, residual=float(off[kept].max(initial=0) / rows.peak), exact=exact)

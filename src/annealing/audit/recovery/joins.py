@@ -44,7 +44,7 @@ def _pieces(rows: LogRows, gap: tuple[float, float] | None) -> Iterator[Model]:
         return
     for curve in curves_of(seen):
         for origin in (None,) if gap is None else (gap[1], None):
-            for model in models(seen, curve, 0, origin):
+            for model in models(seen, curve, origin):
                 if gap is not None:
                     _from(model, gap)
                 if fits(model, rows, NEARLY) and (gap is None or model.sound()):
@@ -58,7 +58,9 @@ def _from(model: Model, gap: tuple[float, float]) -> None:
         while len(model.parts) > 1 and n[model.parts[1].start] <= gap[0]:
             del model.parts[0]
         first = model.parts[0]
-        first.start = model.slot(gap[1], "time")
+        first.start = model.slot(gap[1], "time", fixed=True)
+    elif first.flat:
+        model.fixed.add(first.start)  # no row moves with it
     model.gaps[first.start] = gap
 
 
@@ -82,7 +84,7 @@ def bent(rows: LogRows) -> Iterator[Model]:
         if seen is None or seen.top or first is None:
             continue
         for curve in curves_of(seen):
-            for second in models(seen, curve, 0, float(rows.u[row - 1])):
+            for second in models(seen, curve, float(rows.u[row - 1])):
                 # A rise that no row shows would make up for anything
                 if second.numbers[second.parts[0].first] >= second.numbers[second.parts[0].last]:
                     yield _met(first, second, float(rows.u[row - 1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -121,8 +121,11 @@ class Model:
         self.ties[slot] = terms
         return slot
 
-    def tie(self, numbers: list[float]) -> list[float]:
-        """The numbers, with those of tied slots computed from the others."""
+    def moved(self, slots: Iterable[int], values: Iterable[float]) -> list[float]:
+        """The numbers, with others in some slots and in those that are tied to them."""
+        numbers = list(self.numbers)
+        for slot, value in zip(slots, values, strict=True):
+            numbers[slot] = float(value)
         for slot, terms in self.ties.items():
             numbers[slot] = math.fsum(weight * numbers[other] for other, weight in terms.items())
         return numbers
@@ -131,6 +134,11 @@ class Model:
         own = {name: type(value)(value) for name, value in vars(self).items() if name not in ("seen", "told")}
         own["parts"] = [FittedPart(**vars(part)) for part in self.parts]
         return replace(self, **own)
+
+    def later(self, by: float) -> Model:
+        """The same rates, all of them so much later."""
+        moved = [n + by if role == "time" else n for n, role in zip(self.numbers, self.roles, strict=True)]
+        return replace(self.copy(), numbers=moved)
 
     def followed(self, other: Model) -> Model:
         """With the parts of another model after its own."""
@@ -141,7 +149,7 @@ class Model:
         new.fixed |= {slot + by for slot in other.fixed}
         new.gaps |= {slot + by: gap for slot, gap in other.gaps.items()}
         new.ties |= {slot + by: {one + by: w for one, w in terms.items()} for slot, terms in other.ties.items()}
-        new.told, new.seen = new.told + other.told, other.seen
+        new.told, new.seen = new.told + other.told, max(new.seen, other.seen)
         return new
 
     def used(self) -> list[int]:

@@ -10,9 +10,9 @@ import contextlib
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
@@ -35,18 +35,9 @@ BIAS = 0.1  # where YOLO's trainers start the rate of biases
 NEEDED = 2  # rows below the decay: as many as numbers, which are then taken only if they are round
 
 
-class WarmedUp(NamedTuple):
-    """A decay with a warm-up that multiplies it; cost: how long the description of both is."""
-
-    schedule: Schedule
-    decay: Candidate
-    lags: tuple[tuple[float, int], ...]
-    cost: float
-
-
-def product(rows: LogRows, preferred: int | None) -> list[WarmedUp]:
-    """The descriptions of a log that starts with such a warm-up, the shortest first."""
-    found: list[WarmedUp] = []
+def product(rows: LogRows, preferred: int | None) -> list[tuple[Schedule, Candidate]]:
+    """The schedules of a log that starts with such a warm-up, and the decays in them, the shortest first."""
+    found: list[tuple[Schedule, Candidate]] = []
     n = len(rows.u)
     with contextlib.suppress(Exhausted):  # what was found before is kept
         for family in (LINE, COSINE):  # the decays that YOLO's trainers have
@@ -60,12 +51,13 @@ def product(rows: LogRows, preferred: int | None) -> list[WarmedUp]:
                     schedule, u = written(decay.model), warm.u + decay.shift
                     factor = _factor(u, warm.y, warm.tolerance, np.asarray(schedule(u)))
                     if factor is not None:
-                        cost = decay.cost + 5.0 + len(lags) + digits_of(factor[2]) + digits_of_time(factor[1])
-                        cost += digits_of(Fraction(factor[0]).denominator)
-                        found.append(WarmedUp(_written(schedule, *factor), decay, lags, cost))
+                        zero, length, begin = factor
+                        told = 5.0 + digits_of(begin) + digits_of_time(length) + digits_of(Fraction(zero).denominator)
+                        whole = replace(decay, lags=lags, habit=decay.habit + told)
+                        found.append((_written(schedule, *factor), whole))
             if found:  # a slow cosine is nearly a line too, with more numbers
                 break
-    return sorted(found, key=lambda one: one.cost)
+    return sorted(found, key=lambda one: one[1].cost)
 
 
 def _smooth(family: CurveFamily, rows: LogRows, first: int) -> bool:

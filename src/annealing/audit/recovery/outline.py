@@ -38,11 +38,6 @@ class CurveFamily:
     last_resort: bool = False
 
     @property
-    def bends_up(self) -> bool:
-        """Whether the value at the end of the rows is a number of its own in a guess."""
-        return self.floor or self.shape in (root, shapes.linear)
-
-    @property
     def numbers(self) -> int:
         """How many numbers rows have to determine."""
         begins = self.shape in (shapes.cosine, root)
@@ -112,7 +107,9 @@ def _nearest(
     shape = family.shape if isinstance(family.shape, shapes.Shape) else family.shape(exponent)
     if not shape.endless:
         done, left = np.clip(done, 0, 1), np.clip(left, 0, 1)
-    columns = [shape.fall(done, left, np), shape.rise(done, left, np)][: 2 if family.bends_up else 1]
+    columns = [shape.fall(done, left, np)]
+    if family.floor or family.shape in (root, shapes.linear):  # the value at the end is a number of its own
+        columns.append(shape.rise(done, left, np))
     scaled = np.stack(columns, -1) * weight[:, None]
     q = np.linalg.qr(scaled / np.maximum(np.abs(scaled).max(1, keepdims=True), 1e-300))[0]
     off = y * weight - np.einsum("gnk,gk->gn", q, np.einsum("gnk,n->gk", q, y * weight))
@@ -138,34 +135,25 @@ def _times(family: CurveFamily, u: Array, since: float, outside: Array) -> tuple
 
 
 def _as_model(
-    family: CurveFamily, begin: float, end: float, exponent: float | None, first: float, last: float
-) -> Model:
-    if family.shape is shapes.linear:  # through all rows, and on to 0
-        end, last = begin + (end - begin) * first / (first - last), 0.0
+    family: CurveFamily, begin: float, end: float, exponent: float, first: float, last: float
+) -> Model | None:
+    if family.shape in (shapes.linear, root):  # through all rows, and on to 0
+        if first <= max(last, 0):
+            return None
+        power = 1.0 if family.shape is shapes.linear else 1 / exponent
+        end, last = begin + (end - begin) * (first / (first - last)) ** power, 0.0
     model = Model()
-    moves = family.shape in (shapes.cosine, root)
-    at = model.slot(begin, "time", fixed=not moves)
-    until: int = at
+    at = until = model.slot(begin, "time", fixed=family.shape not in (shapes.cosine, root))
     extra: int | None = None
     if family.shape is shapes.exponential:
         extra = model.slot(0.5 ** (1 / (end - begin)), "extra")
     else:
-        until = model.slot(end, "time", fixed=family.shape is root)
-        if exponent is not None:
+        until = model.slot(end, "time")
+        if family.exponents:
             extra = model.slot(exponent, "extra", fixed=len(family.exponents) == 1)
-    values = model.slot(first, "value"), model.slot(last, "value", fixed=not (family.floor or family.shape is root))
+    values = model.slot(first, "value"), model.slot(last, "value", fixed=not family.floor)
     model.parts.append(FittedPart(family.shape, at, at, until, *values, extra))
     return model
-
-
-def beyond(curve: Model, t: Array) -> Array:
-    """A curve at times after the last row it was fitted to."""
-    part, n = curve.parts[0], curve.numbers
-    if part.shape is not root or part.extra is None:
-        return curve(t)
-    done = (t - n[part.begin]) / (n[part.end] - n[part.begin])  # its end is only where the rows end
-    weight = shapes.power(n[part.extra]).fall(1 - done, done, np)
-    return np.asarray(n[part.first] + (n[part.last] - n[part.first]) * weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +187,7 @@ class Outline:
     def rests(self, curve: Model) -> bool:
         """Whether the last rows no longer follow the curve of the fall."""
         rows = self.rows.only(np.arange(self.rest, len(self.rows.u)))
-        near = beyond(curve, rows.u)
+        near = curve(rows.u)
         step = abs(float(self.rows.y[self.rest - 1]) - near)  # a first guess is no nearer than a part of that
         return bool((np.abs(near - rows.y) > LOOSE * rows.tolerance + A_PART * step).any())
 

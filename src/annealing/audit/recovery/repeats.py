@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ... import recipes, shapes
 from ...schedule.base import Schedule
-from ..intervals import roundest, shortest
+from ..intervals import shortest
 from .candidate import Candidate
 from .fitting import LogRows
 from .model import Array, FittedPart, Model
 from .outline import COSINE, fitted, outline, ways
-from .round_numbers import even
+from .round_numbers import even, within
 from .templates import begun
 
 Wave = tuple[float, float, float, float]  # begin, end, top and floor
@@ -41,7 +41,7 @@ def levels(rows: LogRows) -> Iterator[Model]:
     gaps = [(float(rows.u[row - 1]), float(rows.u[row])) for row in drops]
     factor = _ratio_of_levels(rows, seen.top, drops)
     for by, at_even in ((None, False),) if factor is None else ((factor, True), (factor, False), (None, False)):
-        for model, start, peak in begun(seen, 0):
+        for model, start, peak in begun(seen):
             if model.parts and not seen.top:  # a warm-up that no row shows
                 continue
             times = even(gaps, model.numbers[start]) if at_even else [high for _, high in gaps]
@@ -82,7 +82,7 @@ def stairs(log: LogRows, shift: int) -> tuple[int, LogRows] | None:
     first = round(float(low[0]) / max(float(np.median(np.diff(high))), 1e-9)) or 1
     count = first + np.arange(len(change))
     least, most = float((low / count).max()), float((high / count).min())
-    every = roundest(np.nextafter(least, np.inf), most) if least < most else None
+    every = within(least, most)
     if not isinstance(every, int) or every < 2:
         return None
     begins = np.concatenate([[0.0], (count * every).astype(float)])
@@ -122,7 +122,7 @@ def _mirrored(rows: LogRows, turn: int) -> Iterator[Model]:
     seen = outline(rows.only(np.arange(turn)))
     if seen is None or (curve := seen.curve(COSINE)) is None:
         return
-    for model, start, peak in begun(seen, 0):
+    for model, start, peak in begun(seen):
         end, floor = model.slot(curve.numbers[curve.parts[0].end], "time"), model.slot(float(rows.y[turn - 1]), "value")
         model.parts.append(FittedPart(shapes.cosine, start, start, end, peak, floor, mirror=True))
         model.seen = float(rows.u[-1])
@@ -154,7 +154,7 @@ def _restarts(rows: LogRows, again: NDArray[np.int64]) -> Iterator[Model]:
     ]
     ratio = (tops[-1] / tops[0]) ** (1 / len(gaps)) if min(tops) > 0 else 1.0
     for factor in dict.fromkeys(shortest(ratio * (1 - off), ratio * (1 + off)) for off in (ALIKE, ALIKE / 10)):
-        for model, at, peak in begun(seen, 0):
+        for model, at, peak in begun(seen):
             if at not in model.fixed:
                 model.numbers[at] = float(start)
             begin, each, low = at, model.slot(length, "time"), model.slot(waves[0][3], "value")

@@ -57,17 +57,17 @@ def snap(model: Model, rows: LogRows) -> Model | None:
         ranked = sorted(found, key=lambda slot: -found[slot][1])
         for slot in ranked:
             narrower = _settled(model, {slot: found[slot][0]})
-            if fits(narrower, rows):
-                model = narrower
-                break
-            # The interval is narrower since others were settled: a linear program only where it is needed
-            own = intervals(model, rows, slot)  # it is narrower since others were settled
-            if own and own[slot] != bounds[slot]:
+            if not fits(narrower, rows):
+                # The interval is narrower since others were settled: a linear program only where it is needed
+                own = intervals(model, rows, slot)
+                if not own or own[slot] == bounds[slot]:
+                    continue
                 bounds |= own
                 narrower = _settled(model, {slot: plainest(model, slot, *own[slot], rows)[0]})
-                if fits(narrower, rows):
-                    model = narrower
-                    break
+                if not fits(narrower, rows):
+                    continue
+            model = narrower
+            break
         else:  # no plain number: one well inside of what fits together with the others
             least, most = bounds[ranked[-1]]
             inside = (most - least) / 4
@@ -150,25 +150,22 @@ def _share(model: Model, least: float, most: float) -> float | None:
 
 
 def _settled(model: Model, values: dict[int, float]) -> Model:
-    model = model.copy()
-    for slot, value in values.items():
-        model.numbers[slot] = value
-        model.fixed.add(slot)
-    model.tie(model.numbers)
-    return model
-
-
-def hold(model: Model) -> None:
-    """Take the times of jumps out of a fit: no row moves with them."""
-    model.fixed |= {model.parts[i].start for i in _changes(model)}
+    settled = model.copy()
+    settled.numbers = model.moved(values.keys(), values.values())
+    settled.fixed |= values.keys()
+    return settled
 
 
 def settle(model: Model) -> None:
     """Give jumps one after another equal distances where they allow it, else the roundest times, one by one."""
-    changes = _changes(model)
+    n, changes = model.numbers, _changes(model)
     while changes:
         count = next((n for n in range(1, len(changes)) if changes[n] != changes[n - 1] + 1), len(changes))
-        _settle(model, changes[:count])
+        slots = [model.parts[i].start for i in changes[:count]]
+        gaps = [model.gaps[slot] for slot in slots]
+        times = even(gaps, n[model.parts[changes[0] - 1].start]) if count > 1 else None
+        for slot, time in zip(slots, times or [float(within(low, high) or high) for low, high in gaps], strict=True):
+            n[slot] = time
         changes = changes[count:]
 
 
@@ -179,23 +176,14 @@ def _changes(model: Model) -> list[int]:
     return [i for i, start in enumerate(starts) if i and start in model.gaps and start not in moving]
 
 
-def _settle(model: Model, changes: list[int]) -> None:
-    n, slots = model.numbers, [model.parts[i].start for i in changes]
-    gaps = [model.gaps[slot] for slot in slots]
-    times = even(gaps, n[model.parts[changes[0] - 1].start]) if len(slots) > 1 else None
-    for slot, time in zip(slots, times or [_single(*gap) for gap in gaps], strict=True):
-        n[slot] = time
-
-
-def _single(low: float, high: float) -> float:
-    time = roundest(float(np.nextafter(low, np.inf)), high)
-    return high if time is None else float(time)
-
-
 def even(gaps: list[tuple[float, float]], origin: float) -> list[float] | None:
     """Changes at equal distances from an origin on."""
-    count = range(1, len(gaps) + 1)
-    least = max((low - origin) / i for i, (low, _) in zip(count, gaps, strict=True))
-    most = min((high - origin) / i for i, (_, high) in zip(count, gaps, strict=True))
-    every = roundest(float(np.nextafter(least, np.inf)), most) if least < most else None
-    return [origin + every * i for i in count] if isinstance(every, int) and every > 0 else None
+    count = np.arange(1, len(gaps) + 1)
+    low, high = (np.array(gaps).T - origin) / count
+    every = within(low.max(), high.min())
+    return (origin + every * count).tolist() if isinstance(every, int) and every > 0 else None
+
+
+def within(low: float, high: float) -> int | Fraction | None:
+    """The roundest time of a change after one row and by the next."""
+    return roundest(float(np.nextafter(low, np.inf)), float(high)) if low < high else None

@@ -84,7 +84,7 @@ def _loosely(rows: LogRows, loose: Array) -> Iterator[Model]:
     if (seen := outline(rows) or outline(wide)) is not None:
         seen = replace(seen, rows=wide)
         for curve in curves_of(seen):
-            yield from models(seen, curve, 0)
+            yield from models(seen, curve)
     yield from cyclic(wide)
     yield from joined(rows, loose)
 

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from ...errors import ScheduleError
 from ..log import Log
 from ..tolerances import DOUBLE
+from .fitting import LogRows
 from .model import Array
 
-SHORT = 0.005  # half a unit of the third digit: rates with fewer are short by themselves
-USUAL = 0.2  # of the rows have at least the digits that a log prints: one in ten ends with a zero, which is not printed
 MOST_APART = 2  # neighbouring rows that may be outliers
 FAR = 8.0  # times as far as their neighbours are apart
 NEAR = 1e-3  # of the peak: a row that another start goes back over has the same rate
@@ -28,28 +27,16 @@ HORIZONS = ("max_steps", "total_steps", "max_iter", "max_iters", "num_training_s
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Rows: clock, rate, and tolerance, the tolerance within which a schedule is exact.
+    """Rows, with the tolerance within which a schedule is exact.
 
     lags: (clock of the log, updates skipped so far), where the log says so and its clock was set back by them.
     other: how many rows were left out that have other rates than the rows kept. notes: what was done to the rows.
     """
 
-    clock: Array
-    rate: Array
-    tolerance: Array
-    lags: tuple[tuple[float, int], ...] = ()
-    other: int = 0
-    notes: tuple[str, ...] = ()
-
-    def thinned(self, most: int) -> Trace:
-        """About so many of the rows, the ends of long equal stretches among them."""
-        n = len(self.clock)
-        if n <= most:
-            return self
-        change = np.flatnonzero(np.diff(self.rate) != 0)
-        edges = np.unique(np.concatenate([change, change + 1])) if len(change) <= most // 4 else np.array([], int)
-        rows = np.unique(np.concatenate([edges, np.linspace(0, n - 1, most).astype(int)]))
-        return Trace(self.clock[rows], self.rate[rows], self.tolerance[rows], self.lags, self.other, self.notes)
+    rows: LogRows
+    lags: tuple[tuple[float, int], ...]
+    other: int
+    notes: tuple[str, ...]
 
 
 def isolated(y: Array, tolerance: Array) -> NDArray[np.int64]:
@@ -86,10 +73,9 @@ def trace(log: Log, group: int, unit: str) -> Trace:
         lags = tuple((float(clock[row]), int(skipped[row])) for row in changes)
         clock = clock - skipped  # an update that is skipped does not step the scheduler
     kept, other, notes = _last_start(clock, rate, half, log.slack)
-    peak = float(np.abs(rate[kept]).max())
+    rows = LogRows(clock[kept], rate[kept], half[kept])
     # A log of zeros has a tolerance too, since residuals are divided by it
-    tolerance = _steady(rate[kept], half[kept]) + DOUBLE * (peak or 1.0)
-    return Trace(clock[kept], rate[kept], tolerance, lags, other, notes)
+    return Trace(rows.within(half[kept] + DOUBLE * rows.peak), lags, other, notes)
 
 
 def _last_start(clock: Array, rate: Array, half: Array, off: int) -> tuple[NDArray[np.int64], int, tuple[str, ...]]:
@@ -112,25 +98,6 @@ def _last_start(clock: Array, rate: Array, half: Array, off: int) -> tuple[NDArr
         back = f"the clock goes back {starts} time{'s' * (starts > 1)}: several runs or starts in one file"
         return kept, moved, (f"{back}; of the last, {len(kept)} rows; {len(gone)} others were left out{said}",)
     return kept, moved, (f"{len(gone)} rows with the same clock as the next one were left out{said}",)
-
-
-def _steady(rate: Array, half: Array) -> Array:
-    """The tolerance of the digits that a log prints: rates that are short because of zeros at the end have it too.
-
-    Where all rows have the same decimals these are what is printed.
-    """
-    if np.ptp(half) <= 1e-9 * half.max() or half.min() <= 0:
-        return half
-    units = np.log10(2 * half)
-    if np.abs(units - np.round(units)).max() > 1e-6:  # no decimal digits
-        return half
-    with np.errstate(divide="ignore"):
-        decade = 10.0 ** np.floor(np.log10(np.where(rate == 0, np.inf, np.abs(rate))))
-    share = half / np.where(np.isfinite(decade), decade, np.inf)
-    known = np.sort(share[share > 0])
-    # Not the least of all: one row that was printed in full, elsewhere in the log, must not bind the others
-    least = min(float(known[int(USUAL * len(known))]) if len(known) else np.inf, SHORT)
-    return np.where(np.isfinite(decade), np.minimum(half, least * decade), half)
 
 
 def numbers_of(settings: dict[str, Any]) -> frozenset[float]:
