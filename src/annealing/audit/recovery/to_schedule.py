@@ -234,7 +234,7 @@ def _one_cycle(up: ExactPart, down: ExactPart, **options: Any) -> Schedule | Non
     if max(digits_of(div), digits_of(final)) > 4 or up.end != down.start:
         return None
     length = up.length + down.length
-    options["pct_start"] = Fraction(up.length) / Fraction(length)
+    options = {"pct_start": Fraction(up.length) / Fraction(length), **options}
     for name, factor, usual in (("div_factor", div, 25), ("final_div_factor", final, 1e4)):
         if factor != usual:
             options[name] = factor
