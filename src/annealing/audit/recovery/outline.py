@@ -84,20 +84,17 @@ def _guess(family: CurveFamily, rows: LogRows, since: float) -> Model | None:
     some = rows.only(np.unique(np.linspace(0, len(rows.u) - 1, SEARCHED).astype(int)))
     found = []
     # Exponents and ends that give much the same rates are one long valley: each exponent gets its own best end
-    for exponent in family.exponents or (0.5,):
-        if (coarse := _nearest(family, exponent, some, since, OUTSIDE)) is not None:
-            fine = _nearest(family, exponent, some, since, coarse[1] * FINER)
-            found.append((exponent, min(coarse, fine or coarse)))
-    exponent, (off, _, begin, end, first, last) = min(found, key=lambda one: one[1], default=(0.0, 6 * (np.inf,)))
-    if not off <= HOPELESS * float(np.ptp(rows.y)):
-        return None
-    return _as_model(family, begin, end, exponent, first, last)
+    for exponent in family.exponents or (1.0,):
+        if coarse := _nearest(family, exponent, some, since, OUTSIDE):
+            found += [coarse, _nearest(family, exponent, some, since, coarse[1] * FINER) or coarse]
+    nearest = min(found, default=(np.inf,))
+    return _as_model(family, *nearest[2:]) if nearest[0] <= HOPELESS * float(np.ptp(rows.y)) else None
 
 
 def _nearest(
     family: CurveFamily, exponent: float, rows: LogRows, since: float, outside: Array
 ) -> tuple[float, ...] | None:
-    """The largest residual, the distance outside the rows, begin, end, first and last value of the nearest curve."""
+    """The residual and the distance outside the rows of the nearest curve; its exponent, begin, end and two values."""
     u, y = rows.u, rows.y
     weight = np.minimum(1 / rows.tolerance, 10 / rows.tolerance.max())  # a guess must be near the large rates too
     begins, ends, outside = _times(family, u, since, outside)
@@ -117,7 +114,7 @@ def _nearest(
     if not np.isfinite(worst[i := int(np.argmin(np.where(np.isfinite(worst), worst, np.inf)))]):
         return None
     values = [*np.linalg.lstsq(scaled[i], y * weight, rcond=None)[0].tolist(), 0.0]
-    return float(worst[i]), float(outside[i]), float(begins[i]), float(ends[i]), values[0], values[1]
+    return float(worst[i]), float(outside[i]), exponent, float(begins[i]), float(ends[i]), values[0], values[1]
 
 
 def _times(family: CurveFamily, u: Array, since: float, outside: Array) -> tuple[Array, Array, Array]:
@@ -135,13 +132,12 @@ def _times(family: CurveFamily, u: Array, since: float, outside: Array) -> tuple
 
 
 def _as_model(
-    family: CurveFamily, begin: float, end: float, exponent: float, first: float, last: float
+    family: CurveFamily, exponent: float, begin: float, end: float, first: float, last: float
 ) -> Model | None:
     if family.shape in (shapes.linear, root):  # through all rows, and on to 0
         if first <= max(last, 0):
             return None
-        power = 1.0 if family.shape is shapes.linear else 1 / exponent
-        end, last = begin + (end - begin) * (first / (first - last)) ** power, 0.0
+        end, last = begin + (end - begin) * (first / (first - last)) ** (1 / exponent), 0.0
     model = Model()
     at = until = model.slot(begin, "time", fixed=family.shape not in (shapes.cosine, root))
     extra: int | None = None
