@@ -18,6 +18,7 @@ CONVERGED = 0.01  # of the tolerance: no row can tell a smaller residual from no
 FAR = 1e100  # what a residual is at most, so that its square is still a number
 MISSED = 12  # rows that are looked at besides, where a fit misses them
 AGAIN = 3  # least squares, the rows that they miss taken in
+ROUNDS = 6  # of linear programs, likewise
 NEARLY = 1.3  # of the tolerance: how far off a fit may be before its numbers are plain
 WITHIN_REACH = 12.0  # of the tolerance: no nearest fit is sought where the least squares are further off
 
@@ -102,21 +103,15 @@ class LogRows:
         return float(off.max(initial=0))
 
 
-def _step(model: Model, slot: int, rows: LogRows) -> float:
-    """By how much a number is moved to see what it changes."""
-    # Central differences lose the square of the step and a rounding over it: 1e-6 balances both
-    if model.roles[slot] == "time":
-        return 1e-6 * max(float(rows.u[-1] - rows.u[0]), 1.0)
-    return 1e-6 * rows.peak if model.roles[slot] == "value" else 1e-7 * max(abs(model.numbers[slot]), 1e-3)
-
-
 def jacobian(model: Model, free: list[int], rows: LogRows) -> Array:
     """The change of every rate with every free number; only the parts that use a number are looked at."""
     spend(0.2 * len(free))
     result = np.zeros((len(rows.u), len(free)))
     which = np.searchsorted(model.starts()[1:], rows.u, "right")
+    # Central differences lose the square of the step and a rounding over it: 1e-6 balances both
+    steps = {"time": 1e-6 * max(float(rows.u[-1] - rows.u[0]), 1.0), "value": 1e-6 * rows.peak}
     for column, slot in enumerate(free):
-        step = _step(model, slot, rows)
+        step = steps.get(model.roles[slot]) or 1e-7 * max(abs(model.numbers[slot]), 1e-3)
         moving = {slot, *(tied for tied, terms in model.ties.items() if slot in terms)}
         used = [i for i, part in enumerate(model.parts) if moving.intersection(part.slots())]
         used += [i - 1 for i in used if i and model.parts[i].start in moving]
@@ -176,13 +171,13 @@ def fits(model: Model, rows: LogRows, within: float = 1.0) -> bool:
     return evenly(model, rows) <= within
 
 
-def evenly(model: Model, rows: LogRows, rounds: int = 6) -> float:
+def evenly(model: Model, rows: LogRows) -> float:
     """From the least squares on to where the worst residual is least, which rounded rates need; that residual.
 
     By linear programming, with the rows that it misses taken in.
     """
     worst = rows.worst(model)
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         if not 1 < worst < WITHIN_REACH or (near := _nearby(model, rows)) is None:
             break
         aim = np.append(np.zeros(len(near.free)), 1.0)

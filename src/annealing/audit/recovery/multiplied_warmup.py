@@ -111,9 +111,7 @@ def _lengths(zeros: tuple[float, float], lengths: tuple[float, float]) -> Iterat
 
 
 def _written(decay: Schedule, zero: Time, length: Time, begin: float) -> Schedule:
-    up = recipes.linear(0, 1, length)
-    up = up.shifted(zero) if zero else up
-    if begin == 0:
-        return up * decay
-    down = recipes.linear(begin, 0, length)
-    return (down.shifted(zero) if zero else down) + up * decay
+    up, down = recipes.linear(0, 1, length), recipes.linear(begin, 0, length)
+    if zero:
+        up, down = up.shifted(zero), down.shifted(zero)
+    return down + up * decay if begin else up * decay

@@ -37,12 +37,6 @@ class CurveFamily:
     floor: bool = False
     last_resort: bool = False
 
-    @property
-    def numbers(self) -> int:
-        """How many numbers rows have to determine."""
-        begins = self.shape in (shapes.cosine, root)
-        return 2 + self.floor + begins + (len(self.exponents) > 1)
-
 
 COSINE = CurveFamily(shapes.cosine, floor=True)
 LINE = CurveFamily(shapes.linear)
@@ -67,10 +61,8 @@ CURVES = (
 
 def fitted(family: CurveFamily, rows: LogRows, since: float) -> Model | None:
     """The curve of a family through rows, as a model of one part, or None; since: from when on it may start."""
-    if len(rows.u) <= family.numbers:
-        return None
-    model = _guess(family, rows, since)
-    if model is None:
+    numbers = 2 + family.floor + (family.shape in (shapes.cosine, root)) + (len(family.exponents) > 1)
+    if len(rows.u) <= numbers or (model := _guess(family, rows, since)) is None:
         return None
     if fit(model, rows, MOST_STEPS) <= LOOSE:
         return model

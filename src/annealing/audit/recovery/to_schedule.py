@@ -101,9 +101,8 @@ def _cut(part: ExactPart, end: Time | None) -> list[Schedule]:
 def _curve(part: ExactPart) -> Schedule:
     name, first, last, length, extra = part.name, part.first, part.last, part.length, part.extra
     if (curve := CURVES.get((first >= last, name, extra))) is not None:
-        return (
-            recipes.cooldown(first, last, length, curve) if first >= last else recipes.ramp(last, length, curve, first)
-        )
+        falls = first >= last
+        return recipes.cooldown(first, last, length, curve) if falls else recipes.ramp(last, length, curve, first)
     if name == "linear" or (name in ("power", "root") and extra == 1):
         return recipes.linear(first, last, length)
     if name == "cosine":
@@ -152,11 +151,8 @@ def _plain(value: float) -> float:
 
 
 def _steps(parts: list[ExactPart]) -> Schedule | None:
-    values, first = [part.first for part in parts], parts[0].first
-    if min(values) <= 0 or values[1] >= first:
-        return None
-    gamma = _plain(values[1] / first)
-    if not all(_near(b, a * gamma, NEAR) for a, b in itertools.pairwise(values)):
+    first, gamma = parts[0].first, _factor([part.first for part in parts])
+    if gamma is None or not 0 < gamma < 1:
         return None
     times = [part.start - parts[0].start for part in parts[1:]]
     if len(times) > 1 and all(time == (i + 1) * times[0] for i, time in enumerate(times)):
@@ -186,8 +182,7 @@ def _factor(values: list[float]) -> float | None:
     if not any(values):
         return 1.0
     factor = _plain(values[1] / values[0]) if values[0] > 0 else 0.0
-    near = all(abs(b - a * factor) <= NEAR * values[0] for a, b in itertools.pairwise(values))
-    return factor if near else None
+    return factor if all(_near(b, a * factor, NEAR) for a, b in itertools.pairwise(values)) else None
 
 
 def _triangles(parts: list[ExactPart]) -> Schedule | None:
@@ -219,13 +214,10 @@ def _whole(parts: list[ExactPart]) -> Schedule | None:
         _, stable, down = parts
         usual = down.name != "root" or down.extra == 0.5
         if usual and down.name in COOLDOWNS and down.start == down.begin and down.first == stable.first > down.last:
-            curve: dict[str, Any] = {} if down.name == "linear" else {"curve": COOLDOWNS[down.name]}
-            times: dict[str, Any] = {
-                "T_warmup": up.length,
-                "T_stable": down.start - stable.start,
-                "T_cooldown": down.length,
-            }
-            return recipes.wsd(stable.first, down.last, **times, **curve)
+            options: dict[str, Any] = {"T_stable": down.start - stable.start, "T_cooldown": down.length}
+            if down.name != "linear":
+                options["curve"] = COOLDOWNS[down.name]
+            return recipes.wsd(stable.first, down.last, T_warmup=up.length, **options)
     return None
 
 
