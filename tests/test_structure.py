@@ -187,7 +187,7 @@ BOUNDS = {
     "compare": 5_591,
     "audit": 3_061,
     "audit/readers": 2_066,
-    "audit/recovery": 2_633,
+    "audit/recovery": 2_634,
     "translation": 2_520,
     "explorer": 1_382,
 }

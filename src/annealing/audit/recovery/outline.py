@@ -20,6 +20,7 @@ OUTSIDE = np.geomspace(1e-6, 300, 60)  # how far beyond the rows a curve starts 
 FINER = np.geomspace(0.7, 1.4, 9)
 BEGINS = 5  # times at which a cosine may start
 EXPONENTS = (0.4, 0.5, 0.7, 0.9, 1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0)
+HALVED = (0.5,)  # the factor in one length of an exponential
 DECAYS = (0.3, 0.5, 1.0, 2.0)
 FEW = 0.1  # of the rows
 MOST_STEPS = 24  # of least squares
@@ -42,7 +43,7 @@ COSINE = CurveFamily(shapes.cosine, floor=True)
 LINE = CurveFamily(shapes.linear)
 CURVES = (
     LINE,
-    CurveFamily(shapes.exponential),
+    CurveFamily(shapes.exponential, HALVED),
     CurveFamily(shapes.inverse_power, (0.5,)),
     CurveFamily(shapes.inverse_power, (1.0,)),
     CurveFamily(shapes.power, (2.0,), True),
@@ -50,7 +51,7 @@ CURVES = (
     CurveFamily(shapes.power, (0.5,), True),
     CurveFamily(root, (0.5,)),
     COSINE,
-    CurveFamily(shapes.exponential, floor=True, last_resort=True),
+    CurveFamily(shapes.exponential, HALVED, True, last_resort=True),
     CurveFamily(shapes.power, EXPONENTS, last_resort=True),
     CurveFamily(shapes.inverse_power, DECAYS, last_resort=True),
     CurveFamily(shapes.power, EXPONENTS, True, last_resort=True),
