@@ -188,7 +188,7 @@ BOUNDS = {
     "audit": 3_061,
     "audit/readers": 2_066,
     "audit/recovery": 2_634,
-    "translation": 2_520,
+    "translation": 2_230,
     "explorer": 1_382,
 }
 

@@ -22,9 +22,11 @@ from ..recipes import constant, cosine, linear, polynomial
 from ..schedule.base import Schedule
 from ..schedule.nodes import Join, Run
 from ..shapes.families import Power
-from .schedule_outline import ScheduleOutline
+from .schedule_outline import ScheduleOutline, share
 
 Arguments = dict[str, Any]
+Read = Callable[[Any], Schedule]
+MOST_LISTED = 64  # pieces of a schedule that are written one by one
 # What reacts to a metric, or is random, is no function of time.
 REFUSED = {
     "ReduceLROnPlateau": "it reacts to a metric",
@@ -42,7 +44,7 @@ class Form(NamedTuple):
     framework: str
     name: str
     signature: Signature
-    read: Callable[[Any], Schedule]
+    read: Read
     propose: Callable[[ScheduleOutline], Any]
     ignored: frozenset[str]
 
@@ -72,17 +74,14 @@ FORMS: dict[str, dict[str, Form]] = {}
 
 
 def form(
-    framework: str,
-    written: str,
-    read: Callable[[Any], Schedule],
-    propose: str | Callable[[ScheduleOutline], Any] = lambda outline: None,
-    ignored: str = "",
-) -> None:
-    """Register a schedule of a framework.
+    framework: str, written: str, propose: Callable[[ScheduleOutline], Any] | None = None, ignored: str = ""
+) -> Callable[[Read], Read]:
+    """Register a schedule of a framework; what this returns takes its `read`.
 
-    written: its call, "name(argument, argument=default)". read: the schedule, of a namespace of the arguments. propose:
-    the arguments to try for an outline, as a function (one dictionary, several, or None) or as "argument=attribute" for
-    each. ignored: what has no effect on rates.
+    written: its call, "name(argument, argument: meaning = default)"; a meaning is an attribute of an outline, or its
+    share of another ("end / start"). propose: the arguments to try for an outline (one dictionary, several, or None),
+    where the meanings do not say it. ignored: what has no effect on rates. read: from a namespace of the arguments to
+    the schedule.
     """
     name, _, rest = written.partition("(")
     listed = ast.parse(f"def form({rest}: pass").body[0]
@@ -92,14 +91,22 @@ def form(
     values = [*missing, *map(ast.literal_eval, defaults)]
     kind = Parameter.POSITIONAL_OR_KEYWORD
     signature = Signature([Parameter(n.arg, kind, default=v) for n, v in zip(names, values, strict=True)])
-    propose = looked_up(propose) if isinstance(propose, str) else propose
-    FORMS.setdefault(framework, {})[name] = Form(framework, name, signature, read, propose, frozenset(ignored.split()))
+    meanings = {each.arg: each.annotation for each in names if each.annotation}
+    meant = propose or (lambda outline: {name: _value(outline, node) for name, node in meanings.items()})
+
+    def registered(read: Read) -> Read:
+        FORMS.setdefault(framework, {})[name] = Form(
+            framework, name, signature, read, meant, frozenset(ignored.split())
+        )
+        return read
+
+    return registered
 
 
-def looked_up(written: str) -> Callable[[ScheduleOutline], Arguments]:
-    """Arguments that are attributes of an outline: "lr=top T_max=length"."""
-    pairs = [pair.split("=") for pair in written.split()]
-    return lambda outline: {name: operator.attrgetter(path)(outline) for name, path in pairs}
+def _value(outline: ScheduleOutline, meaning: ast.expr) -> Any:
+    if isinstance(meaning, ast.BinOp):
+        return share(_value(outline, meaning.left), _value(outline, meaning.right))
+    return operator.attrgetter(ast.unparse(meaning))(outline)
 
 
 def find_form(framework: str, name: str) -> Form:
@@ -127,18 +134,16 @@ def listed_parts(framework: str, parts: Any, shared: Arguments) -> list[Schedule
 def piece(shape: shapes.Shape, start: float, end: float, length: Any) -> Schedule:
     """A piece from one value to another, as the recipe that a person would write where one makes it."""
     if start >= end >= 0:
-        if shape == shapes.cosine:
-            return cosine(start, end, length)
-        if shape == shapes.linear:
-            return linear(start, end, length)
         if isinstance(shape, Power):
             return polynomial(start, end, length, shape.exponent)
+        if shape in (shapes.cosine, shapes.linear):
+            return (cosine if shape == shapes.cosine else linear)(start, end, length)
     return Run(shape, start, end, length)
 
 
-def share(factor: float, of: float) -> float:
+def scaled(rate: float, factor: float) -> float:
     """A share of a rate, multiplied as decimals: a tenth of 0.1 is 0.01, which floats miss by a rounding."""
-    return float(Fraction(str(factor)) * Fraction(str(of)))
+    return float(Fraction(str(factor)) * Fraction(str(rate)))
 
 
 def one_after_another(parts: Iterable[Schedule], starts: Iterable[Any]) -> Schedule:
@@ -157,8 +162,6 @@ def one_after_another(parts: Iterable[Schedule], starts: Iterable[Any]) -> Sched
 
 def _until(schedule: Schedule, time: Fraction) -> Schedule:
     end = schedule.exact_duration
-    if end == time:
-        return schedule
-    if end is None or end > time:
-        return schedule.until(time)
-    return schedule >> constant(schedule(end), time - end)
+    if end is not None and end < time:
+        return schedule >> constant(schedule(end), time - end)
+    return schedule if end == time else schedule.until(time)

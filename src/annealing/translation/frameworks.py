@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 from ..calls import did_you_mean
 from ..errors import ScheduleError
-from .forms import FORMS, Arguments
+from .forms import Arguments
 
-PARAMETERS = "parameters = [torch.nn.Parameter(torch.zeros(1))]  # your model's"
 WIDTH = 100  # a call that is longer is written in several lines
 
 
@@ -40,10 +39,14 @@ def framework_named(name: str) -> str:
     return found
 
 
-def call(function: str, arguments: Mapping[str, Any], *first: str) -> str:
-    """A call as it is written; a long one has a line for each argument."""
-    parts = [*first, *(f"{name}={value_text(value)}" for name, value in arguments.items())]
-    return listed(function + "(", parts, ")")
+def call(function: str, arguments: Mapping[str, Any], *first: str, prefix: str = "") -> str:
+    """A call as it is written; a long one has a line for each argument, and schedules among them are calls as well."""
+    parts = list(first)
+    if schedules := arguments.get("schedulers", arguments.get("schedules")):
+        parts.append(listed("[", [call(each["name"], each, *first, prefix=prefix) for each in schedules], "]"))
+    own = without(arguments, "name", "schedulers", "schedules")
+    parts += [f"{name}={value_text(value)}" for name, value in own.items()]
+    return listed(f"{prefix}{function}(", parts, ")")
 
 
 def listed(start: str, parts: Sequence[str], end: str) -> str:
@@ -63,62 +66,53 @@ def value_text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
+def without(arguments: Mapping[str, Any], *names: str) -> Arguments:
+    return {name: value for name, value in arguments.items() if name not in names}
+
+
+def names_of(name: str, arguments: Arguments) -> str:
+    """The names to import for a schedule and its parts."""
+    return ", ".join(sorted({name, *(part["name"] for part in arguments.get("schedulers", ()))}))
+
+
+def script(imported: str, lr: float, made: str, use: str, optimizer: str = "SGD") -> str:
+    """A script that makes an optimizer of PyTorch and a scheduler for it; use: how it is run."""
+    lines = ["import torch", imported, "", "parameters = [torch.nn.Parameter(torch.zeros(1))]  # your model's"]
+    lines.append(f"optimizer = torch.optim.{optimizer}(parameters, lr={value_text(lr)})  # or another optimizer")
+    return "\n".join([*lines, f"scheduler = {made}  # {use}"])
+
+
 def _torch(name: str, arguments: Arguments) -> str:
-    lr = arguments.get("lr", arguments.get("max_lr"))
-    if name == "SequentialLR":
-        parts = arguments["schedulers"]
-        names = [name, *(part["name"] for part in parts)]
-        calls = listed("[", [_torch_call(part["name"], part) for part in parts], "]")
-        made = call(name, {"milestones": arguments["milestones"]}, "optimizer", calls)
-    else:
-        names, made = [name], _torch_call(name, arguments)
-    imported = ", ".join(sorted(set(names)))
-    optimizer = f"optimizer = torch.optim.SGD(parameters, lr={value_text(lr)})  # or another optimizer"
-    lines = ["import torch", f"from torch.optim.lr_scheduler import {imported}", "", PARAMETERS, optimizer]
-    return "\n".join([*lines, f"scheduler = {made}  # scheduler.step() after each update"])
-
-
-def _torch_call(name: str, arguments: Mapping[str, Any]) -> str:
-    return call(name, {key: value for key, value in arguments.items() if key not in ("lr", "name")}, "optimizer")
+    made = call(name, without(arguments, "lr"), "optimizer")
+    imported = f"from torch.optim.lr_scheduler import {names_of(name, arguments)}"
+    lr = arguments["lr"] if "lr" in arguments else arguments["max_lr"]
+    return script(imported, lr, made, "scheduler.step() after each update")
 
 
 def _optax(name: str, arguments: Arguments) -> str:
-    if name == "join_schedules":
-        calls = listed("[", [_optax_call(part["name"], part) for part in arguments["schedules"]], "]")
-        made = call("optax.join_schedules", {"boundaries": arguments["boundaries"]}, calls)
-    else:
-        made = _optax_call(name, arguments)
+    made = call(name, arguments, prefix="optax.")
     return f"import optax\n\nschedule = {made}  # optax.sgd(schedule), or any other optimizer"
 
 
-def _optax_call(name: str, arguments: Mapping[str, Any]) -> str:
-    return call(f"optax.{name}", {key: value for key, value in arguments.items() if key != "name"})
-
-
 def _keras(name: str, arguments: Arguments) -> str:
-    made = call(f"keras.optimizers.schedules.{name}", arguments)
+    made = call(name, arguments, prefix="keras.optimizers.schedules.")
     return f"import keras\n\nschedule = {made}  # keras.optimizers.SGD(schedule), or any other optimizer"
 
 
 def _timm(name: str, arguments: Arguments) -> str:
-    given = {key: value for key, value in arguments.items() if key != "lr"}
-    made = call(name, {**given, "t_in_epochs": False}, "optimizer")
-    optimizer = f"optimizer = torch.optim.SGD(parameters, lr={value_text(arguments['lr'])})  # or another optimizer"
-    lines = ["import torch", f"from timm.scheduler import {name}", "", PARAMETERS, optimizer]
-    return "\n".join([*lines, f"scheduler = {made}  # scheduler.step_update(n) after update n"])
+    made = call(name, {**without(arguments, "lr"), "t_in_epochs": False}, "optimizer")
+    use = "scheduler.step_update(n) after update n"
+    return script(f"from timm.scheduler import {name}", arguments["lr"], made, use)
 
 
 def _transformers(name: str, arguments: Arguments) -> str:
-    own = {"learning_rate", "num_warmup_steps", "num_training_steps"}
-    special = {key: value for key, value in arguments.items() if key not in own}
-    given = {key: value for key, value in arguments.items() if key in own - {"learning_rate"}}
+    special = without(arguments, "learning_rate", "num_warmup_steps", "num_training_steps")
+    given = without(arguments, "learning_rate", *special)
     if special:
         given["scheduler_specific_kwargs"] = special
-    rate = value_text(arguments["learning_rate"])
-    optimizer = f"optimizer = torch.optim.AdamW(parameters, lr={rate})  # or another optimizer"
     made = call("get_scheduler", given, value_text(name), "optimizer")
-    lines = ["import torch", "from transformers import get_scheduler", "", PARAMETERS, optimizer]
-    return "\n".join([*lines, f"scheduler = {made}  # scheduler.step() after each update"])
+    use, lr = "scheduler.step() after each update", arguments["learning_rate"]
+    return script("from transformers import get_scheduler", lr, made, use, "AdamW")
 
 
 def _mmengine(name: str, arguments: Arguments) -> str:
@@ -128,31 +122,23 @@ def _mmengine(name: str, arguments: Arguments) -> str:
 
 
 def _fvcore(name: str, arguments: Arguments) -> str:
-    given = dict(arguments)
-    updates = given.pop("num_updates")
-    if name == "MultiStepParamScheduler":
-        given["num_updates"] = updates
-    parts = given.pop("schedulers", [])
-    names = sorted({name, *(part["name"] for part in parts)})
-    calls = [call(part["name"], {key: value for key, value in part.items() if key != "name"}) for part in parts]
-    made = call(name, given, *([listed("[", calls, "]")] if parts else []))
-    imported = f"from fvcore.common.param_scheduler import {', '.join(names)}"
-    return f"{imported}\n\nschedule = {made}  # update n uses schedule((n - 1) / {updates})"
+    updates = arguments["num_updates"]
+    # Only one of them is told how many updates there are; the others count in shares of the training.
+    told = {"num_updates": updates} if name == "MultiStepParamScheduler" else {}
+    given = {**without(arguments, "num_updates"), **told}
+    imported = f"from fvcore.common.param_scheduler import {names_of(name, arguments)}"
+    return f"{imported}\n\nschedule = {call(name, given)}  # update n uses schedule((n - 1) / {updates})"
 
 
 def _composer(name: str, arguments: Arguments) -> str:
-    given = {key: value for key, value in arguments.items() if key != "lr"}
-    optimizer = f"optimizer = torch.optim.SGD(parameters, lr={value_text(arguments['lr'])})  # or another optimizer"
-    lines = ["import torch", f"from composer.optim import {name}", "", PARAMETERS, optimizer]
-    return "\n".join(
-        [*lines, f"scheduler = {call(name, given)}  # Trainer(optimizers=optimizer, schedulers=scheduler)"]
-    )
+    made, use = call(name, without(arguments, "lr")), "Trainer(optimizers=optimizer, schedulers=scheduler)"
+    return script(f"from composer.optim import {name}", arguments["lr"], made, use)
 
 
 def _titan(name: str, arguments: Arguments) -> str:
-    own = {key: value for key, value in arguments.items() if key not in ("lr", "total_steps")}
     rows = ["[optimizer]", f"lr = {value_text(arguments['lr'])}", "", "[training]"]
     rows += [f"steps = {arguments['total_steps']}", "", "[lr_scheduler]"]
+    own = without(arguments, "lr", "total_steps")
     return "\n".join([*rows, *(f"{key} = {value_text(value)}" for key, value in own.items())])
 
 
@@ -161,8 +147,7 @@ def _megatron(name: str, arguments: Arguments) -> str:
 
 
 def _deepspeed(name: str, arguments: Arguments) -> str:
-    own = {key: value for key, value in arguments.items() if key != "lr"}
-    config: dict[str, Any] = {"scheduler": {"type": name, "params": own}}
+    config: dict[str, Any] = {"scheduler": {"type": name, "params": without(arguments, "lr")}}
     if "lr" in arguments:
         config = {"optimizer": {"type": "AdamW", "params": {"lr": arguments["lr"]}}, **config}
     return json.dumps(config, indent=2)
@@ -208,8 +193,3 @@ ALIASES = {
     "titan": "torchtitan",
     "mosaicml": "composer",
 }
-
-
-def listing() -> dict[str, list[str]]:
-    """The schedules of each framework that can be read, by name."""
-    return {name: sorted(FORMS[name]) for name in FRAMEWORKS}

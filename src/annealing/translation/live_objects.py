@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
+from .configurations import trainer_arguments
 from .forms import FORMS, Arguments, find_form, one_after_another
-from .transformers_forms import trainer_arguments
+from .frameworks import without
 
-LAMBDAS = {  # the functions that Transformers and torchtitan give to LambdaLR, and the forms that they are
+LAMBDAS = {  # the functions that Transformers gives to LambdaLR, and the forms that they are
+    "_get_constant_lambda": "constant",
     "_get_constant_schedule_with_warmup_lr_lambda": "constant_with_warmup",
     "_get_linear_schedule_with_warmup_lr_lambda": "linear",
     "_get_cosine_schedule_with_warmup_lr_lambda": "cosine",
@@ -64,11 +65,9 @@ def _torch(given: Any, group: int) -> Schedule:
     if name == "SequentialLR":
         return one_after_another([_torch(part, group) for part in given._schedulers], given._milestones)
     if name == "ChainedScheduler":
-        parts = [{"name": type(part).__name__, **_torch_arguments(part, group)} for part in given._schedulers]
-        arguments: Arguments = {"lr": given._schedulers[0].base_lrs[group], "schedulers": parts}
-        for part in parts:
-            part.pop("lr", None)
-        return find_form("torch", name).schedule(arguments)
+        found = [(type(part).__name__, without(_torch_arguments(part, group), "lr")) for part in given._schedulers]
+        parts = [{"name": kind, **arguments} for kind, arguments in found]
+        return find_form("torch", name).schedule({"lr": given._schedulers[0].base_lrs[group], "schedulers": parts})
     if name == "LambdaLR":
         return _lambda(given, group)
     return find_form("torch", name).schedule(_torch_arguments(given, group))
@@ -97,21 +96,16 @@ def _number(value: Any) -> Any:
 
 
 def _lambda(given: Any, group: int) -> Schedule:
-    function = given.lr_lambdas[group]
-    if isinstance(function, functools.partial):
-        name, keywords = function.func.__name__, dict(function.keywords)
-        lr = _number(given.base_lrs[group])
-        if name == "linear_warmup_stable_decay":
-            return _titan(lr, keywords)
-        if name in LAMBDAS:
-            kind = LAMBDAS[name]
-            keywords.pop("lr_init", None)
-            # One function serves two names: the one with a floor has it among its keywords.
-            if kind == "cosine" and "min_lr_rate" in keywords:
-                kind = "cosine_with_min_lr"
-            return find_form("transformers", kind).schedule({"learning_rate": lr, **keywords})
-    if getattr(function, "__name__", "") == "_get_constant_lambda":
-        return find_form("transformers", "constant").schedule({"learning_rate": _number(given.base_lrs[group])})
+    function, lr = given.lr_lambdas[group], _number(given.base_lrs[group])
+    named = getattr(function, "func", function)  # of a partial
+    name, keywords = getattr(named, "__name__", ""), dict(getattr(function, "keywords", {}))
+    if name == "linear_warmup_stable_decay":
+        return _titan(lr, keywords)
+    if kind := LAMBDAS.get(name):
+        keywords.pop("lr_init", None)
+        # One function serves two names: the one with a floor has it among its keywords.
+        kind = "cosine_with_min_lr" if kind == "cosine" and "min_lr_rate" in keywords else kind
+        return find_form("transformers", kind).schedule({"learning_rate": lr, **keywords})
     code = getattr(function, "__code__", None)
     place = f" (line {code.co_firstlineno} of {code.co_filename})" if code else ""
     raise ScheduleError(

@@ -14,11 +14,10 @@ from ..notation import parse
 from ..printing import counted, percent
 from ..sampling import default_until
 from ..schedule.base import Schedule
-from .forms import FORMS, Arguments, Form, find_form
-from .frameworks import FRAMEWORKS, framework_named
-from .schedule_outline import SAME, ScheduleOutline
+from .forms import FORMS, MOST_LISTED, Arguments, Form, find_form
+from .frameworks import FRAMEWORKS, framework_named, without
+from .schedule_outline import SAME, ScheduleOutline, outlined
 
-MOST_PIECES = 64  # of a schedule written one by one
 MOST_STEPS = 200_000  # at which rates are compared; of more steps, evenly chosen ones
 
 
@@ -72,11 +71,25 @@ def translate(schedule: Schedule | str, to: str, until: Any = None) -> Translati
             f"schedule has durations that wait for a plan: use plan.resolve(schedule) first: {schedule}"
         )
     name = framework_named(to)
+    framework = FRAMEWORKS[name]
     updates = whole(math.ceil(default_until([schedule]) if until is None else until), "until")
-    best = _best(name, ScheduleOutline(schedule, updates, FRAMEWORKS[name].fractions))
+    same = SAME * _scale(schedule, updates)
+    best = _best(name, outlined(schedule, updates, framework.fractions), same)
     if best is None:
-        raise ScheduleError(f"{FRAMEWORKS[name].title} has nothing near this schedule: {schedule}")
-    return _told(schedule, updates, name, best.form, best.arguments)
+        raise ScheduleError(f"{framework.title} has nothing near this schedule: {schedule}")
+    follows = best.form.schedule(best.arguments)
+    gap, at = difference(follows, schedule, 0, updates)
+    exact = gap <= same
+    notes = [framework.note] if framework.note else []
+    later, when = difference(follows, schedule, updates, 2 * updates)
+    if later > max(same, gap):
+        notes.append(f"After update {updates} it goes on otherwise: the rates differ by {later:.3g} at step {when}.")
+    if not exact and framework.native:
+        notes.append(f"Exact there: {framework.native}")
+    code = framework.write(best.form.name, best.arguments)
+    return Translation(
+        schedule, name, best.form.name, best.arguments, code, follows, updates, gap, at, exact, tuple(notes)
+    )
 
 
 class Proposal(NamedTuple):
@@ -85,61 +98,47 @@ class Proposal(NamedTuple):
     form: Form
     arguments: Arguments
     gap: float
-    after: float = 0.0
+    after: float
+
+    def rank(self, same: float) -> tuple[float, float]:
+        """Below `same` all differences are as good, and how it goes on decides."""
+        return max(self.gap, same), self.after
 
 
-def _told(schedule: Schedule, updates: int, name: str, form: Form, arguments: Arguments) -> Translation:
-    framework, follows = FRAMEWORKS[name], form.schedule(arguments)
-    gap, at = difference(follows, schedule, 0, updates)
-    exact = gap <= SAME * _scale(schedule, updates)
-    notes = [framework.note] if framework.note else []
-    later, when = difference(follows, schedule, updates, 2 * updates)
-    if later > SAME * _scale(schedule, updates) and later > gap:
-        notes.append(f"After update {updates} it goes on otherwise: the rates differ by {later:.3g} at step {when}.")
-    if not exact and framework.native:
-        notes.append(f"Exact there: {framework.native}")
-    code = framework.write(form.name, arguments)
-    return Translation(schedule, name, form.name, arguments, code, follows, updates, gap, at, exact, tuple(notes))
-
-
-def _best(name: str, outline: ScheduleOutline) -> Proposal | None:
-    """The first candidate that is exact, or the nearest one."""
-    framework, most = FRAMEWORKS[name], SAME * _scale(outline.schedule, outline.last)
+def _best(name: str, outline: ScheduleOutline, same: float) -> Proposal | None:
+    """The first candidate that is exact, or the nearest one: one schedule, or pieces and what follows them."""
     best: Proposal | None = None
     pieces: list[Proposal] = []
-    last = len(outline.parts) - 1 if framework.joined else 0
-    for count in range(min(last, MOST_PIECES) + 1):
+    last = len(outline.parts) - 1 if FRAMEWORKS[name].joined else 0
+    for count in range(min(last, MOST_LISTED) + 1):
         if count:
-            piece = nearest(_candidates(name, outline.between(count - 1, count), joined=True), most)
+            piece = _nearest(_candidates(name, outline.between(count - 1, count), joined=True), same)
             if piece is None:
                 break
             pieces.append(piece)
-        rest = nearest(_candidates(name, outline.between(count), joined=count > 0), most)
+        rest = _nearest(_candidates(name, outline.between(count), joined=count > 0), same)
         if rest is None:
             continue
-        gap = max(candidate.gap for candidate in (*pieces, rest))
-        if best is None or (max(gap, most), rest.after) < (max(best.gap, most), best.after):
-            best = _joined(name, outline, pieces, rest)._replace(gap=gap, after=rest.after) if count else rest
-        if max(best.gap, best.after) <= most or (pieces and pieces[-1].gap >= best.gap):
+        found = _joined(name, outline, [*pieces, rest]) if count else rest
+        best = found if best is None or found.rank(same) < best.rank(same) else best
+        if max(best.gap, best.after) <= same or (pieces and pieces[-1].gap >= best.gap):
             # More pieces cannot come nearer than the worst of those that are settled.
             break
     return best
 
 
-def nearest(candidates: Iterator[Proposal], most: float) -> Proposal | None:
-    """The one with the least difference; of those with at most `most`, the first that goes on as the schedule does."""
+def _nearest(candidates: Iterator[Proposal], same: float) -> Proposal | None:
+    """The one with the least difference; of those that are the same, the first that goes on as the schedule does."""
     best: Proposal | None = None
     for candidate in candidates:
-        rank = (max(candidate.gap, most), candidate.after)
-        if best is None or rank < (max(best.gap, most), best.after):
-            best = candidate
-        if max(best.gap, best.after) <= most:
+        best = candidate if best is None or candidate.rank(same) < best.rank(same) else best
+        if max(best.gap, best.after) <= same:
             break
     return best
 
 
 def _candidates(name: str, outline: ScheduleOutline, joined: bool) -> Iterator[Proposal]:
-    framework = FRAMEWORKS[name]
+    framework, schedule, last = FRAMEWORKS[name], outline.schedule, outline.last
     # Where one scheduler follows another the second starts at a whole step, or at the time itself.
     begin: Any = outline.offset if framework.fractions else math.ceil(outline.offset)
     for form in FORMS[name].values():
@@ -151,23 +150,24 @@ def _candidates(name: str, outline: ScheduleOutline, joined: bool) -> Iterator[P
             except ScheduleError:
                 # Proposals are made without looking: a factor above 1, say, is for the form to refuse.
                 continue
-            gap, _ = difference(read, outline.schedule, begin, outline.last, begin)
+            gap, _ = difference(read, schedule, begin, last, begin)
             # What a framework does after the end of a schedule is said, but decides nothing: training is over.
-            whole = outline.last == outline.total_updates and outline.schedule.endless
-            after = difference(read, outline.schedule, outline.last, 2 * outline.last, begin)[0] if whole else 0.0
+            endless = last == outline.total_updates and schedule.endless
+            after = difference(read, schedule, last, 2 * last, begin)[0] if endless else 0.0
             yield Proposal(form, arguments, gap, after)
 
 
-def _joined(name: str, outline: ScheduleOutline, pieces: list[Proposal], rest: Proposal) -> Proposal:
+def _joined(name: str, outline: ScheduleOutline, pieces: list[Proposal]) -> Proposal:
+    """The pieces one after another, in the framework's own form for that."""
     framework = FRAMEWORKS[name]
-    form = find_form(name, framework.joined or "")
-    starts = [outline.parts[count].begin for count in range(1, len(pieces) + 1)]
+    starts = [part.begin for part in outline.parts[1 : len(pieces)]]
     times = [outline.number(start) if framework.fractions else math.ceil(start) for start in starts]
-    parts = [{"name": part.form.name, **part.arguments} for part in (*pieces, rest)]
+    parts = [{"name": part.form.name, **without(part.arguments, framework.shared or "")} for part in pieces]
+    arguments: Arguments = {"schedules": parts, "boundaries": times}
     if framework.shared:
-        parts = [{key: value for key, value in part.items() if key != framework.shared} for part in parts]
-        return Proposal(form, {"lr": outline.peak, "schedulers": parts, "milestones": times}, 0.0)
-    return Proposal(form, {"schedules": parts, "boundaries": times}, 0.0)
+        arguments = {framework.shared: outline.peak, "schedulers": parts, "milestones": times}
+    form = find_form(name, framework.joined or "")
+    return Proposal(form, arguments, max(piece.gap for piece in pieces), pieces[-1].after)
 
 
 def difference(one: Schedule, two: Schedule, first: Any, last: int, later: Fraction | int = 0) -> tuple[float, int]:

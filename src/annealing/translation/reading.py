@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,16 +9,14 @@ from typing import Any
 from ..calls import did_you_mean
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .configurations import CAN_READ, recognized
+from .configurations import CAN_READ, file_content, recognized, trainer_arguments
 from .forms import FORMS, Arguments, find_form
-from .frameworks import ALIASES, FRAMEWORKS, framework_named
+from .frameworks import ALIASES, FRAMEWORKS
 from .live_objects import read_live
-from .transformers_forms import trainer_arguments
 
 RATES = {"lr", "learning_rate"}  # of the optimizer, where a scheduler multiplies it
 SUFFIXES = (".json", ".yaml", ".yml", ".toml")
-ALONE = {name: next(iter(FORMS[name])) for name in ("megatron", "torchtitan", "mmengine")}
-ALONE["mmengine"] = "param_scheduler"
+ALONE = {"megatron": "arguments", "torchtitan": "lr_scheduler", "mmengine": "param_scheduler"}
 
 
 def from_framework(given: Any, kind: str | None = None, /, *, group: int = 0, **arguments: Any) -> Schedule:
@@ -52,11 +48,10 @@ def from_framework(given: Any, kind: str | None = None, /, *, group: int = 0, **
 
 
 def _named(framework: str, kind: str | None, arguments: Arguments) -> Schedule:
-    if framework.lower() not in (*FRAMEWORKS, *ALIASES, *FORMS):
-        known = [*FRAMEWORKS, *ALIASES]
-        hint = did_you_mean(framework, known) or f"; {CAN_READ}"
+    name = ALIASES.get(framework.lower(), framework.lower())
+    if name not in FORMS:
+        hint = did_you_mean(framework, [*FRAMEWORKS, *ALIASES]) or f"; {CAN_READ}"
         raise ScheduleError(f"{framework!r} is no framework that is known here, and no file{hint}")
-    name = framework.lower() if framework.lower() in FORMS else framework_named(framework)
     if kind is None and name == "transformers":
         kind, arguments = trainer_arguments(arguments)
     kind = kind or ALONE.get(name)
@@ -64,37 +59,3 @@ def _named(framework: str, kind: str | None, arguments: Arguments) -> Schedule:
         raise ScheduleError(f"{name}: name a schedule; it can read {', '.join(FORMS[name])}")
     form = find_form(name, kind)
     return form.schedule({**dict.fromkeys(RATES & form.signature.parameters.keys(), 1.0), **arguments})
-
-
-def file_content(path: Path) -> Any:
-    """A configuration file; a ScheduleError where it cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            return json.loads(text)
-        if path.suffix == ".toml":
-            import tomllib
-
-            return tomllib.loads(text)
-        return _yaml(text)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ScheduleError(f"{path} cannot be read: {reason}") from None
-
-
-def _yaml(text: str) -> Any:
-    import yaml
-
-    try:
-        return _with_numbers(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
-
-
-def _with_numbers(value: Any) -> Any:
-    """The same with numbers that YAML reads as text: 1e-4 has no point, and is none to it."""
-    if isinstance(value, dict):
-        return {key: _with_numbers(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [*map(_with_numbers, value)]
-    return float(value) if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9.]+e[+-]?[0-9]+", value, re.I) else value

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from copy import copy
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice, takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class OutlinePart(NamedTuple):
     stop: Fraction
     start: float
     end: float
-    shape: Shape | None
+    shape: Any
 
     @property
     def length(self) -> Fraction:
@@ -40,36 +40,62 @@ class OutlinePart(NamedTuple):
     def flat(self) -> bool:
         return self.shape == shapes.flat or self.start == self.end
 
+    @property
+    def power(self) -> float | None:
+        """The exponent of its shape, if it has one."""
+        return getattr(self.shape, "exponent", None)
+
+
+class Stairs(NamedTuple):
+    """The values of a staircase, the times at which they begin (but the first), and the factor of the first drop."""
+
+    values: list[float]
+    times: list[Any]
+    factor: float
+
+    @property
+    def length(self) -> Any:
+        return self.times[0]
+
 
 class ScheduleOutline:
     """The pieces of a schedule over its first updates, or some of them, in time that starts with the first.
 
-    offset: the time at which that is. last: the update up to which they count, of total_updates. peak: the highest
-    value of all pieces.
+    offset: the time at which that is. last: the update up to which they count, of `total_updates`. peak: the highest
+    value of the whole schedule. fractions: whether times as arguments may lie between two steps.
     """
 
-    def __init__(self, schedule: Schedule, updates: int, fractions: bool = False) -> None:
-        self.fractions = fractions
-        self.schedule, self.updates, self.offset, self.last = schedule, updates, Fraction(0), updates
-        self.total_updates = updates
-        self.parts = tuple(_parts(schedule, updates))
-        self.peak = max(max(part.start, part.end) for part in self.parts)
+    def __init__(
+        self,
+        schedule: Schedule,
+        parts: Sequence[OutlinePart],
+        peak: float,
+        total_updates: int,
+        last: int,
+        fractions: bool,
+        offset: Fraction = Fraction(0),
+    ) -> None:
+        self.schedule, self.parts, self.peak, self.fractions, self.offset = schedule, parts, peak, fractions, offset
+        self.total_updates, self.last, self.updates = total_updates, last, last - math.ceil(offset)
+        first = parts[0]
+        self.start, self.end, self.length = first.start, first.end, self.number(first.length)
+        # The stages: a warm-up, a stable stage (which the stairs of a staircase are not), and what comes down from it.
+        self.rest = parts[1:] if first.end > first.start and len(parts) > 1 else parts
+        stable = len(self.rest) > 1 and self.rest[0].flat and not self.rest[1].flat
+        self.falling = self.rest[1:] if stable else self.rest
+        begin, self.decaying = self.rest[0].begin, self.falling[0]
+        self.warmup, self.top, self.floor = self.number(begin), self.rest[0].start, self.decaying.end
+        self.stable, self.decay = self.number(self.decaying.begin - begin), self.number(self.decaying.length)
+        self.total = self.number(self.decaying.stop)
+        self.power = float(self.decaying.power or 1.0)
 
     def between(self, first: int, end: int | None = None) -> ScheduleOutline:
         """Some of the pieces, with their own time 0 where the first of them starts."""
         chosen = self.parts[first:end]
-        if len(chosen) == len(self.parts):
-            return self
-        made = copy(self)
-        # What was computed for all pieces does not hold for some of them.
-        for name in ("rest", "falling", "cycles", "stairs"):
-            made.__dict__.pop(name, None)
         begin = chosen[0].begin
-        made.offset = self.offset + begin
-        made.last = self.last if end is None else min(self.last, math.ceil(self.offset + chosen[-1].stop))
-        made.updates = made.last - math.ceil(made.offset)
-        made.parts = tuple(p._replace(begin=p.begin - begin, stop=p.stop - begin) for p in chosen)
-        return made
+        last = self.last if end is None else min(self.last, math.ceil(chosen[-1].stop))
+        moved = [part._replace(begin=part.begin - begin, stop=part.stop - begin) for part in chosen]
+        return ScheduleOutline(self.schedule, moved, self.peak, self.total_updates, last, self.fractions, begin)
 
     def number(self, time: Fraction) -> int | float:
         """A time as an argument: whole, except for a framework that takes fractions."""
@@ -77,19 +103,16 @@ class ScheduleOutline:
             return int(time) if time.denominator == 1 else float(time)
         return max(1, round(time)) if time else 0
 
-    # The first piece.
+    @property
+    def next_length(self) -> int | float:
+        return self.number(self.parts[1].length)
 
     @property
-    def start(self) -> float:
-        return self.parts[0].start
-
-    @property
-    def end(self) -> float:
-        return self.parts[0].end
-
-    @property
-    def length(self) -> int | float:
-        return self.number(self.parts[0].length)
+    def whole_length(self) -> int | float:
+        """The length of the first piece where it covers all updates; a LookupError where it does not."""
+        if self.length < self.updates:
+            raise LookupError
+        return self.length
 
     @property
     def fall(self) -> float:
@@ -97,72 +120,17 @@ class ScheduleOutline:
         return share(self.end, self.start)
 
     @property
-    def power(self) -> float:
-        """The exponent of the piece that comes down, if its shape has one."""
-        return float(getattr(self.decaying.shape, "exponent", 1.0))
-
-    # The stages: a warm-up, a stable stage, and what comes down from it.
-
-    @cached_property
-    def rest(self) -> tuple[OutlinePart, ...]:
-        """The pieces after a warm-up."""
-        rises = self.parts[0].end > self.parts[0].start and len(self.parts) > 1
-        return self.parts[1:] if rises else self.parts
-
-    @property
-    def warmup(self) -> int | float:
-        return self.number(self.rest[0].begin)
-
-    @property
-    def top(self) -> float:
-        """The value from which it comes down after a warm-up."""
-        return self.rest[0].start
-
-    @cached_property
-    def falling(self) -> tuple[OutlinePart, ...]:
-        """The pieces after the warm-up and the stable stage; the stairs of a staircase are no stable stage."""
-        stable = len(self.rest) > 1 and self.rest[0].flat and not self.rest[1].flat
-        return self.rest[1:] if stable else self.rest
-
-    @property
-    def decaying(self) -> OutlinePart:
-        return self.falling[0]
-
-    @property
-    def stable(self) -> int | float:
-        return self.number(self.decaying.begin - self.rest[0].begin)
-
-    @property
-    def decay(self) -> int | float:
-        return self.number(self.decaying.length)
-
-    @property
-    def floor(self) -> float:
-        return self.decaying.end
-
-    @property
     def ratio(self) -> float:
         """The floor as a share of the top."""
         return share(self.floor, self.top)
 
     @property
-    def total(self) -> int | float:
-        """The time at which the decay is over."""
-        return self.number(self.decaying.stop)
-
-    # Cycles and stairs.
+    def growth(self) -> Fraction:
+        return self.rest[1].length / self.rest[0].length if len(self.rest) > 1 else Fraction(1)
 
     @cached_property
     def cycles(self) -> list[OutlinePart]:
         return [part for part in self.falling if not part.flat]
-
-    @property
-    def growth(self) -> Fraction:
-        return self.rest[1].length / self.rest[0].length if len(self.rest) > 1 else Fraction(1)
-
-    @property
-    def peak_factor(self) -> float:
-        return share(self.rest[1].start, self.top) if len(self.rest) > 1 else 1.0
 
     @cached_property
     def stairs(self) -> Stairs | None:
@@ -182,12 +150,11 @@ def share(part: float, whole: float) -> float:
     return next((short for short in digits if abs(short * whole - part) <= 2 * math.ulp(part)), ratio)
 
 
-class Stairs(NamedTuple):
-    """The values of a staircase, the times at which they begin (but the first), and the factor of the first drop."""
-
-    values: list[float]
-    times: list[int | float]
-    factor: float
+def outlined(schedule: Schedule, updates: int, fractions: bool) -> ScheduleOutline:
+    """The outline of a schedule over its first updates."""
+    parts = _parts(schedule, updates)
+    peak = max(max(part.start, part.end) for part in parts)
+    return ScheduleOutline(schedule, parts, peak, updates, updates, fractions)
 
 
 def _parts(schedule: Schedule, updates: int) -> list[OutlinePart]:

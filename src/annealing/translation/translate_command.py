@@ -11,11 +11,12 @@ import click
 from ..errors import ScheduleError
 from ..options import plan_options, planned
 from ..schedule.base import Schedule
+from .configurations import file_content
 from .forms import FORMS
 from .frameworks import FRAMEWORKS
 from .matching import Translation
 from .matching import translate as translated
-from .reading import SUFFIXES, file_content, from_framework
+from .reading import SUFFIXES, from_framework
 
 
 @click.command()
@@ -82,10 +83,8 @@ def _value(text: str) -> Any:
 
 def record(found: Translation) -> dict[str, Any]:
     """A translation as JSON."""
-    kept = ("framework", "name", "code", "updates", "largest_difference", "at", "exact")
-    values = {key: getattr(found, key) for key in kept}
-    arguments = json.loads(json.dumps(found.arguments))
-    return {"schedule": str(found.schedule), **values, "arguments": arguments, "notes": list(found.notes)}
+    kept = ("framework", "name", "code", "updates", "largest_difference", "at", "exact", "arguments", "notes")
+    return {"schedule": str(found.schedule), **{key: getattr(found, key) for key in kept}}
 
 
 def configured(source: str, settings: tuple[str, ...], log: Path) -> Schedule:
