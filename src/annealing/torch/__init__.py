@@ -1,7 +1,5 @@
 """Schedules in PyTorch: the native Scheduler, a watch, and drop-ins for the classes of torch.optim.lr_scheduler."""
 
-from typing import TYPE_CHECKING, Any
-
 from ..errors import missing
 
 try:
@@ -16,12 +14,9 @@ from .decaying import ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, Mu
 from .device import OnDevice, on_device
 from .lambdas import LambdaLR, MultiplicativeLR, ReduceLROnPlateau
 from .periodic import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
+from .range_test import RangeTest, find
 from .scheduler import Scheduler
 from .watch import RateError, Watch
-
-if TYPE_CHECKING:
-    from .range_test import RangeTest as RangeTest
-    from .range_test import find as find
 
 __all__ = [
     "SWALR",
@@ -51,11 +46,3 @@ __all__ = [
 ]
 
 allow_schedules()
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("RangeTest", "find"):
-        from . import range_test  # when asked for: training needs none of it
-
-        return getattr(range_test, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

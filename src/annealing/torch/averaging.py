@@ -73,13 +73,8 @@ class SWALR(Loading, swa_utils.SWALR, Exact):
         if self._foreign is None:
             self.__dict__["_step_count"] = self.last_epoch + 1
 
-    def _examine(self, groups: Groups) -> None:
-        for group in groups:
-            self._known_curve(float(group["lr"]), float(group["swa_lr"]))
-
-    def _keys(self) -> list[Key]:
-        groups = self.optimizer.param_groups
-        return [(float(base), float(group["swa_lr"])) for base, group in zip(self.base_lrs, groups, strict=False)]
+    def _keys(self, bases: list[Any], groups: Groups) -> list[Key]:
+        return [(float(base), float(group["swa_lr"])) for base, group in zip(bases, groups, strict=False)]
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         swa_lr = finite(others[0], "swa_lr")

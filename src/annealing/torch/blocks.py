@@ -29,23 +29,18 @@ def _extremes(schedule: Schedule, number: int) -> tuple[float, float] | None:
     return float(values.min()), float(values.max())
 
 
-def value(schedule: Schedule, time: float) -> float:
-    """The value at any time; whole times are looked up in their block."""
-    if type(time) is int and time >= 0:
-        return float(_block(schedule, time // BLOCK)[time % BLOCK])
-    return float(schedule(float(time)))
-
-
 class Ahead:
     """The values for all param groups at a time, looked up in a block of steps.
 
-    schedules: the distinct ones. which: each group's index into them; None if all groups share one.
+    schedules: one for each group, or a single one for any number of groups.
     """
 
     __slots__ = ("begin", "columns", "schedules", "which")
 
-    def __init__(self, schedules: list[Schedule], which: list[int] | None) -> None:
-        self.schedules, self.which = schedules, which
+    def __init__(self, schedules: list[Schedule]) -> None:
+        self.schedules = list(dict.fromkeys(schedules))
+        same = len(self.schedules) == 1
+        self.which = None if same else [self.schedules.index(schedule) for schedule in schedules]
         self.begin = -BLOCK  # the start of the current block: none yet
         self.columns: list[list[float]] = []
 

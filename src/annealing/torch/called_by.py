@@ -1,8 +1,8 @@
 """Detects which training framework steps a Scheduler, and warns unless it does so once per update.
 
 A framework that steps at the wrong frequency fails silently: the rates stay far too high, or fall far too early. So a
-Scheduler looks at its callers once, at its first `step()`. This imports nothing; a framework that renames its functions
-is no longer recognized, and nothing else breaks.
+Scheduler looks at its callers once, at its first `step()`. This imports no framework; one that renames its functions is
+no longer recognized, and nothing else breaks.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from ..schedule.base import Schedule
+from .hyperparameters import lr_schedules
 
 DEEPEST = 16  # frames; Lightning's loop is 4 to 8 above the step, profilers and overridden hooks included
 HELP = "See docs/hosts.md."
@@ -50,16 +51,16 @@ def per_epoch(schedules: Iterable[Schedule], host: str, epochs: Any, remedy: str
     return None
 
 
-def _of_lr(scheduler: Any) -> list[Schedule]:
-    given = scheduler.schedules.get("lr", [])
-    return [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, Schedule)]
-
-
 def _lightning(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
     config = found.get("config")
     if found.get("interval") == "epoch":
         remedy = 'return {"scheduler": scheduler, "interval": "step"} as lr_scheduler from configure_optimizers'
-        return per_epoch(_of_lr(scheduler), "Lightning", getattr(found.get("trainer"), "max_epochs", None), remedy)
+        return per_epoch(
+            lr_schedules(scheduler._hyperparameters),
+            "Lightning",
+            getattr(found.get("trainer"), "max_epochs", None),
+            remedy,
+        )
     if getattr(config, "frequency", 1) != 1:
         return (
             f"Lightning steps this Scheduler once every {config.frequency} batches, not after every update: "  # type: ignore[union-attr]
@@ -82,7 +83,9 @@ def _accelerate(_: Any, found: dict[str, Any], module: dict[str, Any]) -> Found:
 
 def _skorch(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
     epochs = getattr(found.get("net"), "max_epochs", None)
-    return per_epoch(_of_lr(scheduler), "skorch", epochs, 'write LRScheduler(..., step_every="batch")')
+    return per_epoch(
+        lr_schedules(scheduler._hyperparameters), "skorch", epochs, 'write LRScheduler(..., step_every="batch")'
+    )
 
 
 def _composer(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
@@ -91,7 +94,7 @@ def _composer(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found
     if frequency.name != "EPOCH" or longest.unit.name != "EPOCH":
         return None
     remedy = "write Trainer(..., step_schedulers_every_batch=True)"
-    return per_epoch(_of_lr(scheduler), "Composer", longest.value, remedy)
+    return per_epoch(lr_schedules(scheduler._hyperparameters), "Composer", longest.value, remedy)
 
 
 # The function in each host that decides when to step its schedulers, by module and name.

@@ -12,32 +12,18 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..frozen import Value
 
-is_dynamo_compiling: Any = getattr(torch.compiler, "is_dynamo_compiling", lambda: False)  # since 2.3
-
-
-class Rehearsal:
-    """A stand-in for a scheduler with only what LRScheduler.step reads before it updates the rates."""
-
-    def __init__(self, scheduler: LRScheduler) -> None:
-        real = scheduler.optimizer
-        # Without groups, because PyTorch before 2.9 would go on to write them.
-        self.optimizer = SimpleNamespace(
-            step=real.step, _opt_called=getattr(real, "_opt_called", False), param_groups=list[Any]()
-        )
-        self._step_count, self.last_epoch = scheduler._step_count, 0
-
-    def _update_lr(self, epoch: int | None) -> None:
-        pass
-
-    def get_lr(self) -> list[Any]:
-        return []
-
 
 def forewarn(scheduler: LRScheduler, epoch: int | None, stacklevel: int = 4) -> None:
     """Issue the warnings of PyTorch's own step, attributed to the line that called the drop-in."""
+    real = scheduler.optimizer
+    # A stand-in has only what LRScheduler.step reads, and no groups, because PyTorch before 2.9 would write them.
+    optimizer = SimpleNamespace(step=real.step, _opt_called=getattr(real, "_opt_called", False), param_groups=[])
+    stand_in: Any = SimpleNamespace(
+        optimizer=optimizer, _step_count=scheduler._step_count, last_epoch=0, get_lr=list, _update_lr=lambda epoch: None
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        LRScheduler.step(Rehearsal(scheduler), epoch)  # type: ignore[arg-type]
+        LRScheduler.step(stand_in, epoch)
     for warning in caught:
         warnings.warn(warning.message, warning.category, stacklevel=stacklevel)
 
@@ -87,7 +73,7 @@ def update(scheduler: Any, epoch: int) -> None:
 
 
 def anneal_strategy(scheduler: Any) -> str:
-    """The strategy of a OneCycleLR (stored by name since 2.3) or SWALR (since 2.10)."""
+    """The strategy of a OneCycleLR, or of a SWALR, which stores it by name since 2.10."""
     named = getattr(scheduler, "_anneal_func_type", None) or getattr(scheduler, "_anneal_strategy", None)
     return str(named or ("linear" if "linear" in scheduler.anneal_func.__name__ else "cos"))
 
@@ -98,6 +84,4 @@ def _all(kind: Any) -> list[type]:
 
 def allow_schedules() -> None:
     """Register schedules with `torch.load`, which since 2.6 loads only registered types by default."""
-    add: Any = getattr(torch.serialization, "add_safe_globals", None)  # since 2.4
-    if add is not None:
-        add([*_all(Value), Fraction])
+    torch.serialization.add_safe_globals([*_all(Value), Fraction])

@@ -13,9 +13,9 @@ from torch.optim import Optimizer
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from . import hyperparameters, resuming
-from .group_tensors import check_tensors, device_of, get_tensor, moves, own, set_tensor, static
+from .group_tensors import check_tensors, device_of, moves, own, static
 from .hyperparameters import Hyperparameter
-from .snapshots import Snapshots
+from .writer import entry, set_entry
 
 
 class Place(NamedTuple):
@@ -98,7 +98,7 @@ class OnDevice:
     def snapshot_due(self) -> bool:
         """Whether the update just made ended a cycle of lr; reads the position on the host."""
         position = int(self.position)
-        return any(ends.within(position - 1, position) for ends in self._snapshots)
+        return self._snapshots.within(position - 1, position)
 
     def state_dict(self) -> dict[str, Any]:
         """The same state as a Scheduler has at this position; either can load it."""
@@ -121,19 +121,18 @@ class OnDevice:
     def _enter(self, steered: list[Hyperparameter]) -> None:
         """Follow these schedules, with a tensor in every group that follows one."""
         self._hyperparameters = steered
-        self._snapshots = [Snapshots(one) for which in steered if which.name == "lr" for one in which.distinct]
+        self._snapshots = hyperparameters.Snapshots(steered)
         self._held: list[tuple[int, Hyperparameter, Tensor]] = []
         found: dict[Schedule, list[Place]] = {}
         for one in filter(moves, steered):
             groups = one.of(self.optimizer.param_groups)
             numbers = range(len(groups)) if one.mine is None else one.mine
             factors = [None] * len(groups) if one.scale is None else one.factors(groups)
-            which = one.which or [0] * len(groups)
             for number, (group, factor) in enumerate(zip(groups, factors, strict=True)):
-                tensor = own(get_tensor(group, one), device_of(group), [held for _, _, held in self._held])
+                tensor = own(entry(group, one.name, one.index), device_of(group), [held for _, _, held in self._held])
                 self._held.append((numbers[number], one, tensor))
                 place = Place(tensor, self._factor((one.key, number), factor, tensor.device))
-                found.setdefault(one.distinct[which[number]], []).append(place)
+                found.setdefault(one.of_group(number), []).append(place)
         self._places = list(found.items())
         self._put()
 
@@ -148,7 +147,7 @@ class OnDevice:
 
     def _put(self) -> None:
         for number, one, tensor in self._held:
-            set_tensor(self.optimizer.param_groups[number], one, tensor)
+            set_entry(self.optimizer.param_groups[number], one.name, one.index, tensor)
 
     def __repr__(self) -> str:
         return f"OnDevice({resuming.written(self._hyperparameters)}, position={int(self.position)})"

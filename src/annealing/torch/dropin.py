@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from typing import Any, NamedTuple
 
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 
 from ..errors import ScheduleError
 from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
-from .blocks import Ahead, value
-from .compat import Updating, forewarn, is_dynamo_compiling
+from .blocks import Ahead
+from .compat import Updating, forewarn
 from .groups import Groups, Marks, checked, copied, eager, hold, joined, marks, rates, separate, unchanged
 from .writer import writer
 
@@ -32,10 +34,7 @@ class Curves(NamedTuple):
     momenta: list[Schedule] | None
 
     def values(self, time: float) -> list[float] | None:
-        if self.schedules is None:
-            return None
-        different = {schedule: value(schedule, time) for schedule in set(self.schedules)}
-        return [different[schedule] for schedule in self.schedules]
+        return None if self.schedules is None else Ahead(self.schedules).values(time, len(self.schedules))
 
 
 class Course:
@@ -47,18 +46,8 @@ class Course:
         self.schedules, self.group = schedules, groups[0]
         self.momenta: Course | None = None  # of the same groups, if they move with the rates
         self.until = math.inf  # the last step allowed
-        distinct = list(dict.fromkeys(schedules))
-        same = len(distinct) == 1
-        self.ahead = Ahead(distinct, None if same else [distinct.index(schedule) for schedule in schedules])
-        self.writer = writer(groups, name, index, same)
-
-    def holds(self, groups: Groups) -> bool:
-        """Whether the groups hold what was written last."""
-        return self.writer.holds(groups)
-
-    def replaced(self, groups: Groups) -> bool:
-        """Whether the groups are new objects, as after the optimizer has loaded a state."""
-        return groups[0] is not self.group
+        self.ahead = Ahead(schedules)
+        self.writer = writer(groups, name, index, same=self.ahead.which is None)
 
     def write(self, groups: Groups, time: float) -> list[Any]:
         """Write the values at a time, and return copies of what the groups now hold."""
@@ -102,8 +91,9 @@ class Exact(Updating):
 
     def _examine(self, groups: Groups) -> None:
         """Make each group's curve, so that bad arguments fail before anything is written."""
-        for base in {float(group["initial_lr" if "initial_lr" in group else "lr"]) for group in groups}:
-            self._known_curve(base)
+        bases = [group.get("initial_lr", group["lr"]) for group in groups]
+        for key in dict.fromkeys(self._keys(bases, groups)):
+            self._known_curve(*key)
 
     def _known_curve(self, base: float, *others: float) -> Schedule | None:
         """The curve of a group; None if an argument has a meaning that only PyTorch's own steps have."""
@@ -116,16 +106,19 @@ class Exact(Updating):
         """The curve of a group with this base rate; None to step as PyTorch does. others: the rest of its key."""
         raise NotImplementedError
 
-    def _momenta(self, keys: list[Key]) -> list[Schedule] | None:
-        """The schedule of every group's momentum, if it moves with the rate."""
+    def _momentum(self, base: float, *others: float) -> Schedule | None:
+        """The curve of the momentum of a group, if it moves with the rate."""
         return None
 
     def _momentum_course(self) -> Course | None:
-        return None
+        groups, schedules = self.optimizer.param_groups, self._curves().momenta
+        if schedules is None or len(schedules) != len(groups):
+            return None
+        return Course(schedules, groups, *(("betas", 0) if getattr(self, "use_beta1", False) else ("momentum",)))
 
-    def _keys(self) -> list[Key]:
+    def _keys(self, bases: list[Any], groups: Groups) -> list[Key]:
         """What each group's curve depends on besides the arguments: its base rate."""
-        return [(float(base),) for base in self.base_lrs]
+        return [(float(base),) for base in bases]
 
     @property
     def _time(self) -> float:
@@ -205,7 +198,7 @@ class Exact(Updating):
     def _write(self, schedules: list[Schedule]) -> None:
         groups = self.optimizer.param_groups
         held = self._course
-        if held is None or held.schedules is not schedules or not held.holds(groups):
+        if held is None or held.schedules is not schedules or not held.writer.holds(groups):
             separate(self.optimizer)
             held = Course(schedules, groups)
             held.momenta, held.until = self._momentum_course(), self._until
@@ -223,9 +216,9 @@ class Exact(Updating):
         if self._is_initial:
             return self._from_bases or self._begins(found, curves)
         if held is not None and held.schedules is curves.schedules:
-            if held.holds(groups):
+            if held.writer.holds(groups):
                 return True
-            if not held.replaced(groups):
+            if groups[0] is held.group:  # otherwise the optimizer has loaded a state
                 return False
         return hold(found, curves.values(self._time))
 
@@ -245,23 +238,19 @@ class Exact(Updating):
         same = made is not None and unchanged(made.bases, self.base_lrs)
         if made is None or not same or made.arguments != arguments:
             # Don't read the base rates again in each cycle of warm restarts: reading a tensor waits for its device.
-            known = made.keys if made and same and type(self)._keys is Exact._keys else self._keys()
+            known = made.keys if made and same and type(self)._keys is Exact._keys else None
             made = self._made = self._make(arguments, known)
         # A user who assigns one of these methods to this object wants it called.
         mine = vars(self).keys().isdisjoint({"get_lr", "_get_closed_form_lr"})
         return made if mine else made._replace(schedules=None, momenta=None)
 
-    def _make(self, arguments: list[Any], keys: list[Key]) -> Curves:
-        different = {key: self._known_curve(*key) for key in dict.fromkeys(keys)}
-        schedules = [schedule for key in keys if (schedule := different[key]) is not None]
-        whole = len(schedules) == len(keys) and not overridden(type(self))  # type: ignore[arg-type]
-        return Curves(
-            copy.copy(arguments),
-            marks(self.base_lrs),
-            keys,
-            schedules if whole else None,
-            self._momenta(keys) if whole else None,
-        )
+    def _make(self, arguments: list[Any], keys: list[Key] | None) -> Curves:
+        keys = keys or self._keys(self.base_lrs, self.optimizer.param_groups)
+        schedules = _for_all(self._known_curve, keys)
+        if overridden(type(self)):  # type: ignore[arg-type]
+            schedules = None
+        momenta = None if schedules is None else _for_all(self._momentum, keys)
+        return Curves(copy.copy(arguments), marks(self.base_lrs), keys, schedules, momenta)
 
     def _adopt_groups(self) -> bool:
         """Set the base rates of groups that were added later; return whether there were any."""
@@ -278,7 +267,7 @@ class Exact(Updating):
         rehearsal = object.__new__(type(self))
         rehearsal.__dict__.update({**self.__dict__, **state})
         rehearsal._forget()
-        rehearsal._make([], rehearsal._keys())
+        rehearsal._make([], None)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__
@@ -287,14 +276,16 @@ class Exact(Updating):
         self.__dict__.update(state)
         self._forget()
 
-    def _write_momenta(self) -> None:
-        momenta = self._momentum_course()
-        if momenta is not None:
-            momenta.write(self.optimizer.param_groups, max(self.last_epoch, 0))
-
     def _forget(self) -> None:
         self._made = self._course = self._lean = None
         self._foreign = None
+
+
+def _for_all(make: Callable[..., Schedule | None], keys: list[Key]) -> list[Schedule] | None:
+    """The curve of every group, made once for each key; None if one of them has none."""
+    made = {key: make(*key) for key in dict.fromkeys(keys)}
+    found = [curve for key in keys if (curve := made[key]) is not None]
+    return found if len(found) == len(keys) else None
 
 
 def never(steps: Any) -> bool:

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..errors import ScheduleError
 from ..recipes import constant
 from .hyperparameters import Hyperparameter
+from .writer import entry, set_entry
 
 
 class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -67,7 +68,8 @@ def host_reads(optimizer: Optimizer, tensors: Sequence[Hyperparameter] = ()) -> 
     except (TypeError, ValueError):
         return None
     for one in [Hyperparameter("lr", None, [], None), *tensors]:
-        set_tensor(other.param_groups[0], one, own(get_tensor(other.param_groups[0], one), like.device, []))
+        tensor = own(entry(other.param_groups[0], one.name, one.index), like.device, [])
+        set_entry(other.param_groups[0], one.name, one.index, tensor)
     try:
         # The first step initializes the optimizer's state, and may read what later ones do not.
         other.step()
@@ -77,19 +79,6 @@ def host_reads(optimizer: Optimizer, tensors: Sequence[Hyperparameter] = ()) -> 
         many = " and ".join(["lr", *(one.key for one in tensors)])
         raise ScheduleError(f"{type(optimizer).__name__} does not accept a tensor as {many} here: {error}") from None
     return int(reads.count)
-
-
-def get_tensor(group: dict[str, Any], one: Hyperparameter) -> Any:
-    return group[one.name] if one.index is None else group[one.name][one.index]
-
-
-def set_tensor(group: dict[str, Any], one: Hyperparameter, tensor: Tensor) -> None:
-    if one.index is None:
-        group[one.name] = tensor
-    else:
-        parts = [*group[one.name]]
-        parts[one.index] = tensor
-        group[one.name] = type(group[one.name])(parts)
 
 
 def device_of(group: dict[str, Any]) -> torch.device:

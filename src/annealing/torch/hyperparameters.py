@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import numbers
 import operator
 import sys
 import warnings
-from collections.abc import Mapping
-from functools import lru_cache
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 from torch import Tensor
 
-from ..cycles import Cycle
+from ..cycles import snapshot_starts
 from ..errors import ScheduleError, finite
 from ..notation import parse
 from ..recipes import constant
 from ..schedule.base import Schedule
 from .blocks import BLOCK, Ahead
 from .groups import Groups
-from .writer import Writer, writer
+from .writer import Writer, entry, writer
 
 Given = Schedule | list[Schedule | None]  # one for all groups, or one for each; None leaves a group alone
 
@@ -50,31 +51,23 @@ class Hyperparameter:
         self.name, self.index, self.schedules, self.scale = name, index, schedules, scale
         self.key = name if index is None else f"{name}[{index}]"
         each = schedules if isinstance(schedules, list) else [schedules]
-        followed = [schedule for schedule in each if schedule is not None]
-        self.distinct = list(dict.fromkeys(followed))
-        self.which = [self.distinct.index(schedule) for schedule in followed] if isinstance(schedules, list) else None
-        left_alone = len(followed) < len(each)
-        self.mine = [i for i, schedule in enumerate(each) if schedule is not None] if left_alone else None
+        self.mine = [i for i, schedule in enumerate(each) if schedule is not None] if None in each else None
+        self._followed = [schedule for schedule in each if schedule is not None]
+        self._ahead = Ahead(self._followed)
+        self.distinct = self._ahead.schedules
         self.range = RANGES.get(name, ANY)
         self.factor_key = f"initial_{self.key}" if scale == "base" else "lr_scale"
         self.bases: list[float] = []  # by group, as far as known
         self._restored = bases
-        self._forget()
-
-    def _forget(self) -> None:
         self._known_factors: tuple[list[Any], list[float]] = ([], [])
-        self._ahead = Ahead(self.distinct, self.which)
         self._writer: Writer | None = None
         self._safe = False
         self._ranged: list[float] | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        cached = ("_known_factors", "_ahead", "_writer", "_safe", "_ranged")
-        return {name: value for name, value in self.__dict__.items() if name not in cached}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._forget()
+    def __reduce__(self) -> Any:
+        # A copy must make its own writer and read the factors of its own groups.
+        given = (self.name, self.index, self.schedules, self.scale, self._restored)
+        return Hyperparameter, given, {"bases": self.bases}
 
     def following(self, schedules: Given) -> Hyperparameter:
         """The same hyperparameter under other schedules."""
@@ -86,14 +79,22 @@ class Hyperparameter:
         """The groups that follow a schedule."""
         return groups if self.mine is None else [groups[i] for i in self.mine]
 
+    def of_group(self, number: int) -> Schedule:
+        """The schedule of a group, by its number among those that follow one."""
+        return self._followed[number if isinstance(self.schedules, list) else 0]
+
+    def of_all(self, position: float, groups: Groups) -> list[float | None]:
+        """The value at this position of every group; None for a group that is left alone."""
+        values = dict(zip(self.mine or range(len(groups)), self.values(position, groups), strict=True))
+        return [values.get(i) for i in range(len(groups))]
+
     def values(self, position: float, all_groups: Groups, now: float = 0) -> list[float]:
         """The value at this position for every group that follows a schedule, checked against its range.
 
         now: the position whose values the groups hold at present.
         """
-        if self.which is not None:
-            self._count(all_groups)
-        groups = all_groups if self.mine is None else self.of(all_groups)  # saves a call, in a step of 2 microseconds
+        self._count(all_groups)
+        groups = self.of(all_groups)
         place, factors = position - self._ahead.begin, None if self.scale is None else self.factors(groups, now)
         # If the extremes of a block are in range, so is each of its values, until the factors change.
         if type(place) is not int or not 0 <= place < BLOCK or factors is not self._ranged:
@@ -114,13 +115,13 @@ class Hyperparameter:
         self._count(groups)
         factors = {1.0} if self.scale is None else set(self.factors(self.of(groups)))
         for schedule in self.distinct:
-            for cycle in first_cycles_of(schedule):
+            for cycle in islice(schedule.cycles(), CYCLES_CHECKED):
                 self._checked([cycle.first * factor for factor in factors], cycle.start)
                 self._checked([cycle.last * factor for factor in factors], cycle.end)
 
     def write(self, values: list[float], all_groups: Groups) -> None:
         """Write the values: numbers are replaced, tensors filled in place."""
-        groups = all_groups if self.mine is None else self.of(all_groups)
+        groups = self.of(all_groups)
         if self.scale == "base" and (self._restored or None in self._known_factors[0]):
             self._restored = None
             for group, factor in zip(groups, self._known_factors[1], strict=True):
@@ -137,13 +138,12 @@ class Hyperparameter:
                 f"{len(self.schedules)}; for a group added later call scheduler.add_group({self.name}=...)"
             )
 
-    def _checked(self, values: list[float], position: float) -> list[float]:
+    def _checked(self, values: list[float], position: float) -> None:
         least, most, allowed = self.range
         for value in values:
             if not least <= value <= most:
                 many = ", ".join(map(str, self.distinct))
                 raise ScheduleError(f"{self.key} must be {allowed}, got {value!r} at {position!r} from {many}")
-        return values
 
     def factors(self, groups: Groups, now: float = 0) -> list[float]:
         """The factor of each group, read again if a group holds another object than before."""
@@ -165,22 +165,49 @@ class Hyperparameter:
             return 1.0
         if i < len(self.bases):  # the optimizer has loaded a state without it: a sharded one keeps no initial_lr
             return self.bases[i]
-        held = _number(group[self.name] if self.index is None else group[self.name][self.index], self.key)
+        held = _number(entry(group, self.name, self.index), self.key)
         if not self.bases:
             return held
         # A group added during training brings the rate that it should have now, so its base is the rate before the
         # decay. If the schedule is 0 now, no base gives that rate, and the group's rate itself becomes the base.
-        schedule = self.distinct[0 if self.which is None else self.which[i]]
-        return held / (schedule(now) or 1.0)
+        return held / (self.of_group(i)(now) or 1.0)
+
+
+def lr_schedules(steered: list[Hyperparameter]) -> list[Schedule]:
+    """The different schedules of the learning rate."""
+    return [schedule for one in steered if one.name == "lr" for schedule in one.distinct]
+
+
+class Snapshots:
+    """The times at which a cycle of lr ends, found as training proceeds: each cycle is examined once."""
+
+    def __init__(self, steered: list[Hyperparameter]) -> None:
+        self._steered = steered
+        self._coming = heapq.merge(*map(_ends, lr_schedules(steered)))
+        self._known: float = 0
+        self._found: list[float] = []
+
+    def __reduce__(self) -> Any:
+        return Snapshots, (self._steered,)
+
+    def within(self, after: float, until: float) -> bool:
+        """Whether a snapshot lies in (after, until]."""
+        while self._known <= until:
+            self._known, kept = next(self._coming, (math.inf, False))
+            if kept:
+                self._found.append(self._known)
+        return bisect_right(self._found, until) > bisect_right(self._found, after)
+
+
+def _ends(schedule: Schedule) -> Iterator[tuple[float, bool]]:
+    """When each cycle ends, and whether to keep the model from there."""
+    yield from snapshot_starts(schedule.cycles())
+    if schedule.duration is not None:
+        yield schedule.duration, True
 
 
 def _number(value: Any, name: str) -> float:
     return finite(value.item() if isinstance(value, Tensor) else value, name)
-
-
-@lru_cache(maxsize=256)
-def first_cycles_of(schedule: Schedule) -> list[Cycle]:
-    return list(islice(schedule.cycles(), CYCLES_CHECKED))
 
 
 def read(given: Mapping[str, Any], scale: Any, groups: Groups) -> list[Hyperparameter]:

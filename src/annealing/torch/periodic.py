@@ -8,6 +8,7 @@ from functools import wraps
 from inspect import signature
 from typing import Any
 
+from torch.compiler import is_dynamo_compiling
 from torch.optim import lr_scheduler
 
 from .. import recipes, shapes
@@ -16,9 +17,9 @@ from ..exact import END_OF_TIME, exact, positive
 from ..recipes.cyclic import CURVES
 from ..schedule.base import Schedule
 from ..schedule.nodes import Join, Repeat, Run
-from .compat import anneal_strategy, is_dynamo_compiling
+from .compat import anneal_strategy
 from .decaying import annealed
-from .dropin import Course, Exact, Key
+from .dropin import Exact, Key
 from .groups import Groups, checked, copied, eager, kept_on_error, separate, shared
 from .state_dicts import Loading
 
@@ -111,35 +112,10 @@ class CosineAnnealingWarmRestarts(Loading, lr_scheduler.CosineAnnealingWarmResta
         super()._update_lr(last_epoch)
 
 
-class Cycled(Exact):
-    """Rates that rise and fall between two values of each group, with a momentum that moves the opposite way."""
-
-    _from_bases = _adopts_groups = True
-    cycle_momentum: bool
-    use_beta1 = False  # before 2.4 a CyclicLR has no betas
-
-    def _momenta(self, keys: list[Key]) -> list[Schedule] | None:
-        if not self.cycle_momentum:
-            return None
-        curves = {key: self._momentum(*key) for key in dict.fromkeys(keys)}
-        schedules = [curve for key in keys if (curve := curves[key]) is not None]
-        return schedules if len(schedules) == len(keys) else None
-
-    def _momentum_course(self) -> Course | None:
-        groups, schedules = self.optimizer.param_groups, self._curves().momenta
-        if schedules is None or len(schedules) != len(groups):
-            return None
-        return Course(schedules, groups, "betas", 0) if self.use_beta1 else Course(schedules, groups, "momentum")
-
-    def _momentum(self, base: float, *others: float) -> Schedule | None:
-        """The curve of the momentum of a group."""
-        raise NotImplementedError
-
-
 MOMENTA = ("max_momentums", "base_momentums")
 
 
-class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
+class CyclicLR(Loading, lr_scheduler.CyclicLR, Exact):
     """A cyclical rate: linear from base_lr up to max_lr and back down, repeated.
 
     optimizer: any torch.optim.Optimizer. base_lr, max_lr: a number, or one for each group. step_size_up,
@@ -165,6 +141,7 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
     Source: torch.optim.lr_scheduler.CyclicLR; Smith 2017, arXiv 1506.01186.
     """
 
+    _from_bases = _adopts_groups = True
     _arguments = ("max_lrs", "total_size", "step_ratio", "_scaling", "_scale_fn_custom", "cycle_momentum", *MOMENTA)
 
     @wraps(lr_scheduler.CyclicLR.__init__)  # type: ignore[misc]
@@ -179,20 +156,16 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
             super().__init__(optimizer, *args, **kwargs)
             self._update_lr(self.last_epoch)  # now from base_lr, even if an earlier scheduler set another initial_lr
 
-    def _examine(self, groups: Groups) -> None:
-        for peak in self.max_lrs:
-            self._known_curve(float(peak), float(peak))
-
-    def _keys(self) -> list[Key]:
+    def _keys(self, bases: list[Any], groups: Groups) -> list[Key]:
         momenta = (self.max_momentums, self.base_momentums) if self.cycle_momentum else ()
-        values = zip(self.base_lrs, self.max_lrs, *momenta, strict=True)
+        values = zip(bases, self.max_lrs, *momenta, strict=True)
         return [tuple(map(float, key)) for key in values]
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         return self._wave(base, others[0])
 
     def _momentum(self, base: float, *others: float) -> Schedule | None:
-        return self._wave(*others[1:])
+        return self._wave(*others[1:]) if self.cycle_momentum else None
 
     @property
     def _scaling(self) -> tuple[str, float]:
@@ -236,7 +209,7 @@ class CyclicLR(Loading, lr_scheduler.CyclicLR, Cycled):
                 state[f"{name}s"] = [*state[f"{name}s"], group[name]]
 
 
-class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
+class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Exact):
     """One cycle: from max_lr / div_factor up to max_lr, then down to max_lr / (div_factor * final_div_factor).
 
     optimizer: any torch.optim.Optimizer. max_lr: a number, or one for each group. total_steps, or epochs and
@@ -264,10 +237,16 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
     Source: torch.optim.lr_scheduler.OneCycleLR; Smith and Topin 2018, arXiv 1708.07120.
     """
 
+    _from_bases = _adopts_groups = True
     _arguments = ("total_steps", "_schedule_phases", "_strategy", "cycle_momentum")
     _strategy = property(anneal_strategy)
     ENDS = ("initial_lr", "max_lr", "min_lr")
     MOMENTA = ("max_momentum", "base_momentum")
+
+    @property
+    def _in_groups(self) -> tuple[str, ...]:
+        """The values of the cycle that every group holds."""
+        return (*self.ENDS, *self.MOMENTA) if self.cycle_momentum else self.ENDS
 
     @wraps(lr_scheduler.OneCycleLR.__init__)  # type: ignore[misc]
     def __init__(self, optimizer: Any, *args: Any, **kwargs: Any) -> None:
@@ -295,19 +274,16 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
                 group.setdefault("max_momentum", high)
                 group.setdefault("base_momentum", low)
 
-    def _examine(self, groups: Groups) -> None:
-        for key in self._keys():
-            self._known_curve(*key)
-
-    def _keys(self) -> list[Key]:
-        names = (*self.ENDS, *self.MOMENTA) if self.cycle_momentum else self.ENDS
-        return [tuple(float(group[name]) for name in names) for group in self.optimizer.param_groups]
+    def _keys(self, bases: list[Any], groups: Groups) -> list[Key]:
+        return [tuple(float(group[name]) for name in self._in_groups) for group in groups]
 
     def _curve(self, base: float, *others: float) -> Schedule | None:
         return self._phased("lr", dict(zip(self.ENDS, (base, *others[:2]), strict=True)))
 
     def _momentum(self, base: float, *others: float) -> Schedule | None:
-        return self._phased("momentum", dict(zip(self.MOMENTA, others[2:], strict=True)))
+        return (
+            self._phased("momentum", dict(zip(self.MOMENTA, others[2:], strict=True))) if self.cycle_momentum else None
+        )
 
     def _phased(self, what: str, values: dict[str, float]) -> Schedule:
         """The phases that have a length; one that starts before 0 is cut at 0."""
@@ -328,7 +304,7 @@ class OneCycleLR(Loading, lr_scheduler.OneCycleLR, Cycled):
 
     def _join(self, group: dict[str, Any]) -> None:
         others = self.optimizer.param_groups[: len(self.base_lrs)]
-        for name in (*self.ENDS, *self.MOMENTA) if self.cycle_momentum else self.ENDS:
+        for name in self._in_groups:
             group[name] = shared([other[name] for other in others], name)
         super()._join(group)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..analysis import diff
@@ -14,6 +16,7 @@ from ..schedule.base import Schedule
 from .hyperparameters import SCALES, Given, Hyperparameter
 
 POLICIES = ("saved", "new", "new-from-0", "keep-epoch", "restretch")
+FINGERPRINT = attrgetter("fingerprint")
 LOOKED_AT = 1000  # updates, at least, over which schedules without an end are compared
 
 
@@ -45,8 +48,8 @@ def state(steered: list[Hyperparameter], position: float, before: float) -> dict
     return {
         "position": position,
         "before": before,
-        "schedules": {one.key: _each(one.schedules, _json) for one in steered},
-        "fingerprints": {one.key: _each(one.schedules, _print) for one in steered},
+        "schedules": {one.key: _each(one.schedules, Schedule.to_json) for one in steered},
+        "fingerprints": {one.key: _each(one.schedules, FINGERPRINT) for one in steered},
         "scales": {one.key: one.scale for one in steered},
         "bases": {one.key: list(one.bases) for one in steered if one.scale == "base"},
     }
@@ -122,7 +125,7 @@ def _read(found: Any) -> Saved:
         raise _damaged("schedules", schedules)
     read = {key: _each(text, _schedule) for key, text in schedules.items()}
     for key, schedule in read.items():
-        if _each(schedule, _print) != prints.get(key):
+        if _each(schedule, FINGERPRINT) != prints.get(key):
             raise _damaged(f"fingerprints of {key}", prints.get(key))
         if scales.get(key, "") not in (None, *SCALES):
             raise _damaged(f"scales of {key}", scales.get(key))
@@ -136,20 +139,10 @@ def _numbers(values: Any) -> bool:
     return isinstance(values, list) and all(type(one) in (int, float) and math.isfinite(one) for one in values)
 
 
-def _schedule(text: Any) -> Schedule | None:
-    if text is None:
-        return None
+def _schedule(text: Any) -> Schedule:
     if not isinstance(text, str):
         raise _damaged("schedules", text)
     return from_json(text)
-
-
-def _json(schedule: Schedule | None) -> str | None:
-    return None if schedule is None else schedule.to_json()
-
-
-def _print(schedule: Schedule | None) -> str | None:
-    return None if schedule is None else schedule.fingerprint
 
 
 def _number(value: Any, name: str) -> float:
@@ -162,8 +155,11 @@ def _damaged(name: str, value: Any) -> ScheduleError:
     return ScheduleError(f"the state of the scheduler is damaged: its {name} cannot be {value!r}")
 
 
-def _each(value: Any, function: Any) -> Any:
-    return [function(one) for one in value] if isinstance(value, list) else function(value)
+def _each(value: Any, function: Callable[[Any], Any]) -> Any:
+    """The results for a schedule or for each in a list, where None stays None."""
+    if isinstance(value, list):
+        return [None if one is None else function(one) for one in value]
+    return None if value is None else function(value)
 
 
 def _changes(saved: Saved, steered: list[Hyperparameter]) -> bool:

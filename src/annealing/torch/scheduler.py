@@ -8,16 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, tensor
+from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from . import hyperparameters, resuming
 from .called_by import look_at_caller
-from .compat import is_dynamo_compiling
 from .groups import copied, eager, rates
 from .hyperparameters import Given, Hyperparameter
-from .snapshots import Snapshots
 
 
 class Scheduler(LRScheduler):
@@ -156,7 +155,7 @@ class Scheduler(LRScheduler):
         back, or was just built and placed by `step_to`). It stays true until the next call of `step`: a loop that asks
         more often than it steps should pass `snapshots=` instead, or call `step(updated=False)`.
         """
-        return any(ends.within(self._before, self.last_epoch) for ends in self._snapshots)
+        return self._snapshots.within(self._before, self.last_epoch)
 
     def write(self) -> None:
         """Write the current values again, into groups that were added, loaded or changed since."""
@@ -203,12 +202,12 @@ class Scheduler(LRScheduler):
     def get_lr(self) -> list[Any]:
         """The learning rates at `last_epoch`, which a framework may have set, as copies."""
         groups = self.optimizer.param_groups
-        found = [group["lr"] for group in groups]
-        for one in self._hyperparameters:
-            if one.name == "lr":
-                for i, value in zip(one.mine or range(len(groups)), one.values(self.last_epoch, groups), strict=True):
-                    found[i] = value
-        return [_like(value, group["lr"]) for value, group in zip(found, groups, strict=True)]
+        found = [one.of_all(self.last_epoch, groups) for one in self._hyperparameters if one.name == "lr"]
+        values = found[0] if found else [None] * len(groups)
+        return [
+            _like(group["lr"] if value is None else value, group["lr"])
+            for value, group in zip(values, groups, strict=True)
+        ]
 
     @property
     def _last_lr(self) -> list[Any]:
@@ -281,24 +280,18 @@ class Scheduler(LRScheduler):
 
     def _take(self, steered: list[Hyperparameter], before: float) -> None:
         self._hyperparameters, self._before, self._built = steered, before, False
-        self._snapshots = [Snapshots(schedule) for one in steered if one.name == "lr" for schedule in one.distinct]
+        self._snapshots = hyperparameters.Snapshots(steered)
 
     def _put(self, steered: list[Hyperparameter], position: float) -> None:
         state = self.__dict__
         groups, now = state["optimizer"].param_groups, state.get("last_epoch", position)
-        if len(steered) == 1:  # the common case, where a list and a loop would take a third of the step's time
-            one = steered[0]
-            found = one.values(position, groups, now)
-            one.write(found, groups)
-            state["_rates"], state["last_epoch"] = found if one.name == "lr" and one.mine is None else None, position
-            return
         values = [one.values(position, groups, now) for one in steered]
-        self._rates = None
+        state["_rates"] = None
         for one, found in zip(steered, values):  # noqa: B905 (a strict one takes longer)
             one.write(found, groups)
             if one.name == "lr" and one.mine is None:
-                self._rates = found
-        self.last_epoch = position
+                state["_rates"] = found
+        state["last_epoch"] = position
 
     def __repr__(self) -> str:
         return f"Scheduler({resuming.written(self._hyperparameters)}, position={self.position!r})"

@@ -10,6 +10,7 @@ from torch.optim import lr_scheduler, swa_utils
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
+from .dropin import Exact
 from .groups import separate
 from .writer import put
 
@@ -51,9 +52,8 @@ def check(scheduler: LRScheduler, state: Any) -> None:
         raise ScheduleError(f"_schedulers in state_dict must be a list of {len(parts)} states of the parts of a {kind}")
     for part, its in zip(parts, state.get("_schedulers", ()), strict=True):
         check(part, its)
-    rehearse = getattr(scheduler, "_rehearse", None)
-    if rehearse:
-        rehearse(state)
+    if isinstance(scheduler, Exact):
+        scheduler._rehearse(state)
 
 
 class Loading(LRScheduler):
@@ -69,13 +69,11 @@ class Loading(LRScheduler):
         """
         check(self, state_dict)
         super().load_state_dict(dict(state_dict))
-        forget = getattr(self, "_forget", None)
-        if forget:
-            forget()
+        if isinstance(self, Exact):
+            self._forget()
         if getattr(self, "last_epoch", self._first) >= self._first:
             groups, last = self.optimizer.param_groups, self.__dict__.get("_last_lr", [])
             separate(self.optimizer)
             put(groups[: len(last)], list(last))
-            write_momenta = getattr(self, "_write_momenta", None)
-            if write_momenta:
-                write_momenta()
+            if isinstance(self, Exact) and (momenta := self._momentum_course()) is not None:
+                momenta.write(groups, max(self.last_epoch, 0))

@@ -145,13 +145,9 @@ class Watch:
         """The intended rate of each group after this many updates."""
         groups = self.optimizer.param_groups
         if self._rates is not None:
-            found = [float("nan")] * len(groups)
-            for i, value in zip(self._rates.mine or range(len(groups)), self._rates.values(done, groups), strict=True):
-                found[i] = value
+            values = self._rates.of_all(done, groups)
             # Groups without a schedule may hold anything.
-            return [
-                float(group["lr"]) if np.isnan(value) else value for group, value in zip(groups, found, strict=True)
-            ]
+            return [float(group["lr"]) if one is None else one for group, one in zip(groups, values, strict=True)]
         intended = self.schedule(done)
         return [intended * self._scale(number) for number in range(len(groups))]
 

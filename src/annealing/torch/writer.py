@@ -225,14 +225,22 @@ def put(groups: Groups, values: list[Any], name: str = "lr", index: int | None =
     """Write a value into every group once; a tensor that several groups share becomes one for each."""
     filled: list[Tensor] = []
     for group, value in zip(groups, values, strict=True):
-        held = group[name] if index is None else group[name][index]
+        held = entry(group, name, index)
         if isinstance(held, Tensor):
             value = _filled(held, value, filled)
         elif isinstance(value, Tensor):
             value = value.item()
-        if index is not None:
-            value = type(group[name])([*group[name][:index], value, *group[name][index + 1 :]])
-        group[name] = value
+        set_entry(group, name, index, value)
+
+
+def entry(group: dict[str, Any], name: str, index: int | None) -> Any:
+    return group[name] if index is None else group[name][index]
+
+
+def set_entry(group: dict[str, Any], name: str, index: int | None, value: Any) -> None:
+    if index is not None:
+        value = type(group[name])([*group[name][:index], value, *group[name][index + 1 :]])
+    group[name] = value
 
 
 def _filled(held: Tensor, value: Any, filled: list[Tensor]) -> Tensor:
