@@ -50,6 +50,7 @@ class Hyperparameter:
     ) -> None:
         self.name, self.index, self.schedules, self.scale = name, index, schedules, scale
         self.key = name if index is None else f"{name}[{index}]"
+        self.listed = isinstance(schedules, list)
         each = schedules if isinstance(schedules, list) else [schedules]
         self.mine = [i for i, schedule in enumerate(each) if schedule is not None] if None in each else None
         self._followed = [schedule for schedule in each if schedule is not None]
@@ -93,8 +94,9 @@ class Hyperparameter:
 
         now: the position whose values the groups hold at present.
         """
-        self._count(all_groups)
-        groups = self.of(all_groups)
+        if self.listed:
+            self._count(all_groups)
+        groups = all_groups if self.mine is None else self.of(all_groups)  # a call is a tenth of a step
         place, factors = position - self._ahead.begin, None if self.scale is None else self.factors(groups, now)
         # If the extremes of a block are in range, so is each of its values, until the factors change.
         if type(place) is not int or not 0 <= place < BLOCK or factors is not self._ranged:
@@ -121,7 +123,7 @@ class Hyperparameter:
 
     def write(self, values: list[float], all_groups: Groups) -> None:
         """Write the values: numbers are replaced, tensors filled in place."""
-        groups = self.of(all_groups)
+        groups = all_groups if self.mine is None else self.of(all_groups)
         if self.scale == "base" and (self._restored or None in self._known_factors[0]):
             self._restored = None
             for group, factor in zip(groups, self._known_factors[1], strict=True):

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sized
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -25,6 +26,7 @@ RAMPS = {"exponential": geometric, "linear": linear}
 FEWEST = 5  # steps: with fewer, no slope means anything
 MOST_SKIPPED = 40  # updates in a row; after so many halvings any loss scale fits float16
 Loss = Callable[[Any, Any], Tensor]
+Undo = tuple[Callable[[Any], Any], Any]
 Floats = NDArray[np.float64]
 
 
@@ -146,11 +148,12 @@ def find(
         raise _too_few(len(batches), steps, accumulation)
     rates = [RAMPS[ramp](start, end, steps - 1)(step) for step in range(steps)]
     training = _Training(model, optimizer, loss, scaler, accumulation)
-    restore = _saved_everything(model, optimizer, scaler, batches)
+    undo = _saved_everything(model, optimizer, scaler, batches)
     try:
         losses, means, diverged = _measured(training, iter(batches), rates, smoothing, diverge)
     finally:
-        restore()
+        for restore, before in undo:
+            restore(before)
     if len(losses) < FEWEST:
         raise ScheduleError(
             f"find: the loss diverged after {len(losses)} of {steps} updates, at rate {rates[len(losses) - 1]:.3g}: "
@@ -260,92 +263,69 @@ def _too_few(found: int, steps: int, accumulation: int) -> ScheduleError:
     )
 
 
-def _saved_everything(model: Module, optimizer: Optimizer, scaler: Any, batches: Any) -> Callable[[], None]:
-    """A function that restores everything that a training step may change."""
-    memo: dict[int, Tensor] = {}
+def _saved_everything(model: Module, optimizer: Optimizer, scaler: Any, batches: Any) -> list[Undo]:
+    """How to restore everything that a training step may change: functions, and what to call them with."""
+    kept: dict[int, Undo] = {}
     # load_state_dict would cast states to the parameter's dtype and omit some buffers; this keeps every bit.
-    trees = [_saved(tree, memo) for tree in (optimizer.param_groups, optimizer.state)]
-    trees += [_saved(tree, memo) for module in model.modules() for tree in (module._parameters, module._buffers)]
-    trees += [_saved(vars(scaler), memo)] if scaler is not None else []
-    extra = [(module, deepcopy(module.get_extra_state())) for module in model.modules() if _has_extra(module)]
-    modes = [(module, module.training) for module in model.modules()]
-    parameters = {*model.parameters(), *(one for group in optimizer.param_groups for one in group["params"])}
-    gradients = [(one, one.grad, _saved(one.grad, memo)) for one in parameters]
-    attributes = dict(vars(optimizer))
-    generators = _saved_random(batches)
-
-    def restore() -> None:
-        for tree in trees:
-            tree()
-        for module, state in extra:
-            module.set_extra_state(state)
-        for module, mode in modes:
-            module.training = mode
-        for one, gradient, filled in gradients:
-            filled()
-            one.grad = gradient
-        vars(optimizer).clear()
-        vars(optimizer).update(attributes)
-        generators()
-
-    return restore
+    _keep([optimizer.param_groups, optimizer.state, None if scaler is None else vars(scaler)], kept)
+    for module in model.modules():
+        _keep([module._parameters, module._buffers], kept)
+    undo: list[Undo] = [(partial(_refill, vars(optimizer)), dict(vars(optimizer)))]
+    for module in model.modules():
+        undo.append((partial(setattr, module, "training"), module.training))
+        if type(module).get_extra_state is not Module.get_extra_state:
+            undo.append((module.set_extra_state, deepcopy(module.get_extra_state())))
+    for one in {*model.parameters(), *(one for group in optimizer.param_groups for one in group["params"])}:
+        _keep([one.grad], kept)
+        undo.append((partial(setattr, one, "grad"), one.grad))
+    return [*kept.values(), *undo, *_random_states(batches)]
 
 
-def _has_extra(module: Module) -> bool:
-    return type(module).get_extra_state is not Module.get_extra_state
+def _keep(parts: Iterable[Any], kept: dict[int, Undo]) -> None:
+    """Keep the contents of every tensor, dict and list among these objects, and of those inside them."""
+    for part in parts:
+        if id(part) in kept:  # a parameter occurs in its module and its group, a tied one in two modules
+            continue
+        if isinstance(part, Tensor):
+            kept[id(part)] = partial(_refill, part), part.detach().clone()
+        elif isinstance(part, dict):
+            kept[id(part)] = partial(_refill, part), {key: _own(value) for key, value in part.items()}
+            _keep(part.values(), kept)
+        elif isinstance(part, list):
+            kept[id(part)] = partial(_refill, part), [_own(value) for value in part]
+            _keep(part, kept)
 
 
-def _saved(value: Any, memo: dict[int, Tensor]) -> Callable[[], Any]:
-    """A function that restores this object's contents in place, because others may hold it, or a graph its address."""
+def _own(value: Any) -> Any:
+    return value if isinstance(value, Tensor | dict | list) else deepcopy(value)
+
+
+def _refill(value: Any, contents: Any) -> None:
+    """Restore an object in place, because others may hold it, or a graph its address."""
     if isinstance(value, Tensor):
-        # A parameter occurs in its module and its group, a tied one in two modules: one copy is enough.
-        copy = memo[id(value)] = memo[id(value)] if id(value) in memo else value.detach().clone()
-
-        def tensor() -> Tensor:
-            with torch.no_grad():
-                value.copy_(copy)
-            return value
-
-        return tensor
-    if isinstance(value, dict):
-        parts = {key: _saved(part, memo) for key, part in value.items()}
-
-        def mapping() -> Any:
-            made = {key: part() for key, part in parts.items()}
-            value.clear()
-            value.update(made)
-            return value
-
-        return mapping
-    if isinstance(value, list):
-        items = [_saved(part, memo) for part in value]
-
-        def sequence() -> Any:
-            value[:] = [part() for part in items]
-            return value
-
-        return sequence
-    copied = deepcopy(value)
-    return lambda: copied
+        with torch.no_grad():
+            value.copy_(contents)
+    elif isinstance(value, dict):
+        value.clear()
+        value.update(contents)
+    else:
+        value[:] = contents
 
 
-def _saved_random(batches: Any) -> Callable[[], None]:
+def _random_states(batches: Any) -> list[Undo]:
     # Much data-loading code still draws from NumPy's global generator.
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    numpy = np.random.set_state, np.random.get_state()  # noqa: NPY002
+    states: list[Undo] = [
+        (random.setstate, random.getstate()),
+        numpy,
+        (torch.set_rng_state, torch.get_rng_state()),
+    ]
+    if torch.cuda.is_available():
+        states.append((torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()))
     generator = getattr(batches, "generator", None)  # a DataLoader's own
-    own = generator.get_state() if isinstance(generator, torch.Generator) else None
-
-    def restore() -> None:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-        torch.set_rng_state(cpu)
-        if cuda:
-            torch.cuda.set_rng_state_all(cuda)
-        if isinstance(generator, torch.Generator) and own is not None:
-            generator.set_state(own)
-
-    return restore
+    if isinstance(generator, torch.Generator):
+        states.append((generator.set_state, generator.get_state()))
+    return states
 
 
 def _longest_fall(values: Floats) -> tuple[int, int]:

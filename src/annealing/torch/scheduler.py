@@ -285,6 +285,12 @@ class Scheduler(LRScheduler):
     def _put(self, steered: list[Hyperparameter], position: float) -> None:
         state = self.__dict__
         groups, now = state["optimizer"].param_groups, state.get("last_epoch", position)
+        if len(steered) == 1:  # the common case, where a list and a loop would take a third of the step's time
+            one = steered[0]
+            found = one.values(position, groups, now)
+            one.write(found, groups)
+            state["_rates"], state["last_epoch"] = found if one.name == "lr" and one.mine is None else None, position
+            return
         values = [one.values(position, groups, now) for one in steered]
         state["_rates"] = None
         for one, found in zip(steered, values):  # noqa: B905 (a strict one takes longer)
