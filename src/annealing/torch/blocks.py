@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +14,21 @@ from ..schedule.base import Schedule
 BLOCK = 4096  # steps: an array saves a few microseconds per value over single calls, and 32 kB fit in any cache
 
 
-@lru_cache(maxsize=512)
-def _block(schedule: Schedule, number: int) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = schedule(np.arange(number * BLOCK, (number + 1) * BLOCK))
-    return values
+class Block(NamedTuple):
+    """The values of a schedule in a block of steps, and the range that they lie in."""
+
+    values: NDArray[np.float64]
+    least: float
+    most: float
 
 
 @lru_cache(maxsize=512)
-def _extremes(schedule: Schedule, number: int) -> tuple[float, float] | None:
+def _block(schedule: Schedule, number: int) -> Block | None:
     try:
-        values = _block(schedule, number)
+        values = schedule(np.arange(number * BLOCK, (number + 1) * BLOCK))
     except ScheduleError:  # the schedule refuses times after its end: evaluate each step of this block by itself
         return None
-    return float(values.min()), float(values.max())
+    return Block(values, float(values.min()), float(values.max()))
 
 
 class Ahead:
@@ -48,31 +50,27 @@ class Ahead:
         """The value of every group."""
         place = time - self.begin
         if type(place) is not int or not 0 <= place < BLOCK:
-            if not self.known(time):
+            blocks = self._blocks(time)
+            if blocks is None:
                 found = [float(schedule(time)) for schedule in self.schedules]
                 return found * groups if self.which is None else [found[i] for i in self.which]
-            place = self._turn(time)
+            place = int(time) % BLOCK
+            # Lists of new floats: the drop-ins recognize what they wrote by the identity of the float in the group.
+            columns: list[list[float]] = [block.values.tolist() for block in blocks]
+            self.columns = columns if self.which is None else [columns[i] for i in self.which]
+            self.begin = int(time) - place
         if self.which is None:
             return [self.columns[0][place]] * groups
         return [column[place] for column in self.columns]
 
-    def known(self, time: float) -> bool:
-        """Whether this time lies in a block that can be computed."""
-        if type(time) is not int or time < 0:
-            return False
-        return None not in [_extremes(schedule, time // BLOCK) for schedule in self.schedules]
-
     def within(self, time: float, least: float, most: float, factors: list[float]) -> bool:
         """Whether the whole block around a time is known to stay in a range, multiplied by any of the factors."""
-        if not self.known(time):
-            return False
-        ends = [end for schedule in self.schedules for end in _extremes(schedule, int(time) // BLOCK) or ()]
-        return all(least <= end * factor <= most for end in ends for factor in factors)
+        ends = [end for block in self._blocks(time) or () for end in (block.least, block.most)]
+        return bool(ends) and all(least <= end * factor <= most for end in ends for factor in factors)
 
-    def _turn(self, time: Any) -> int:
-        number, place = divmod(time, BLOCK)
-        # Lists of new floats: the drop-ins recognize what they wrote by the identity of the float in the group.
-        columns: list[list[float]] = [_block(schedule, number).tolist() for schedule in self.schedules]
-        self.columns = columns if self.which is None else [columns[i] for i in self.which]
-        self.begin = time - place
-        return int(place)
+    def _blocks(self, time: float) -> list[Block] | None:
+        """The block of each schedule around a time; None if one of them cannot be computed."""
+        if type(time) is not int or time < 0:
+            return None
+        found = [_block(schedule, time // BLOCK) for schedule in self.schedules]
+        return None if None in found else found  # type: ignore[return-value]

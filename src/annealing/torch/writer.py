@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .blocks import BLOCK, Ahead
-from .groups import Groups, copied, eager, marks, unchanged
+from .groups import Groups, copied, marks, unchanged
 
 
 def writer(
@@ -54,31 +54,20 @@ class Writer:
         """Whether the groups still are of the kind this was made for; reads no tensor."""
         return True
 
-    # torch.compile must stay out, because these compare Python objects by identity; each such barrier takes time, so
-    # `advance` has one where `holds` and `write` would have two. The classes for plain numbers need none.
-    @eager
     def holds(self, groups: Groups) -> bool:
         """Whether the groups hold what was written last: the same objects, tensors with the same version."""
-        return self._holds(groups)
-
-    @eager
-    def write(self, groups: Groups, values: list[float]) -> list[Any]:
-        """Write a value into every group, and return copies of what they now hold."""
-        return self._write(groups, values)
-
-    @eager
-    def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
-        """Write the values at a time if the groups hold what was written last; otherwise return None."""
-        return self._write(groups, ahead.values(time, len(groups))) if self._holds(groups) else None
-
-    def _holds(self, groups: Groups) -> bool:
         return unchanged(self.written, [group[self.name] for group in groups])
 
-    def _write(self, groups: Groups, values: list[float]) -> list[Any]:
+    def write(self, groups: Groups, values: list[float]) -> list[Any]:
+        """Write a value into every group, and return copies of what they now hold."""
         put(groups, values, self.name, self.index)
         found = [group[self.name] for group in groups]
         self.written = marks(found)
         return copied(found)
+
+    def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
+        """Write the values at a time if the groups hold what was written last; otherwise return None."""
+        return self.write(groups, ahead.values(time, len(groups))) if self.holds(groups) else None
 
 
 class EachNumber(Writer):
@@ -108,36 +97,19 @@ class EachNumber(Writer):
         self.written = values
         return values.copy()
 
-    def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
-        return self.write(groups, ahead.values(time, len(groups))) if self.holds(groups) else None
-
 
 class SameNumber(EachNumber):
-    """Writes groups that all hold the same Python number, without building a list of values.
+    """Writes groups that all hold the same Python number.
 
     Most optimizers are of this kind. A step of a single float group takes about a microsecond, and the three calls of
     the general `advance` would double that; so this class has its own loops.
     """
 
-    __slots__ = ("count",)
-
-    def __init__(self, groups: Groups, name: str) -> None:
-        super().__init__(groups, name)
-        self.count = len(groups)
-
-    def fits(self, groups: Groups) -> bool:
-        return len(groups) == self.count and EachNumber.fits(self, groups)  # super() takes as long as the check
-
-    def holds(self, groups: Groups) -> bool:
-        name, mine = self.name, self.written
-        for group in groups:
-            if group[name] is not mine:
-                return False
-        return len(groups) == self.count
+    __slots__ = ()
 
     def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
-        place, count, name, mine = time - ahead.begin, self.count, self.name, self.written
-        if not 0 <= place < BLOCK or len(groups) != count:
+        place, name, mine = time - ahead.begin, self.name, self.written[0]
+        if not 0 <= place < BLOCK or len(groups) != len(self.written):
             return super().advance(groups, ahead, time)
         for group in groups:
             if group[name] is not mine:
@@ -145,15 +117,8 @@ class SameNumber(EachNumber):
         value = ahead.columns[0][place]
         for group in groups:
             group[name] = value
-        self.written = value
-        return [value] * count
-
-    def write(self, groups: Groups, values: list[float]) -> list[Any]:
-        name = self.name
-        self.written = value = values[0]
-        for group in groups:
-            group[name] = value
-        return values
+        self.written = values = [value] * len(groups)
+        return values.copy()
 
 
 class Scalars(Writer):
@@ -174,14 +139,14 @@ class Scalars(Writer):
                 return False
         return len(groups) == len(self.tensors)
 
-    def _holds(self, groups: Groups) -> bool:
+    def holds(self, groups: Groups) -> bool:
         name, versions = self.name, self.versions
         for group, mine, version in zip(groups, self.tensors, versions):  # noqa: B905
             if group[name] is not mine or mine._version != version:
                 return False
         return len(groups) == len(versions)
 
-    def _write(self, groups: Groups, values: list[float]) -> list[Any]:
+    def write(self, groups: Groups, values: list[float]) -> list[Any]:
         first = self.tensors[0]
         if len(values) == 1:
             row = [first.fill_(values[0]).clone()]
@@ -213,7 +178,7 @@ class Merged(Scalars):
             for group, view in zip(groups, self.tensors, strict=True):
                 group[name] = view
 
-    def _write(self, groups: Groups, values: list[float]) -> list[Any]:
+    def write(self, groups: Groups, values: list[float]) -> list[Any]:
         if self.same:
             self.buffer.fill_(values[0])
         else:
