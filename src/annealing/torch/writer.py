@@ -99,17 +99,24 @@ class EachNumber(Writer):
 
 
 class SameNumber(EachNumber):
-    """Writes groups that all hold the same Python number.
+    """Writes groups that all hold the same Python number, without building a list of values.
 
     Most optimizers are of this kind. A step of a single float group takes about a microsecond, and the three calls of
     the general `advance` would double that; so this class has its own loops.
     """
 
-    __slots__ = ()
+    __slots__ = ("count",)
+
+    def holds(self, groups: Groups) -> bool:
+        name, mine = self.name, self.written
+        for group in groups:
+            if group[name] is not mine:
+                return False
+        return len(groups) == self.count
 
     def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
-        place, name, mine = time - ahead.begin, self.name, self.written[0]
-        if not 0 <= place < BLOCK or len(groups) != len(self.written):
+        place, count, name, mine = time - ahead.begin, self.count, self.name, self.written
+        if not 0 <= place < BLOCK or len(groups) != count:
             return super().advance(groups, ahead, time)
         for group in groups:
             if group[name] is not mine:
@@ -117,8 +124,15 @@ class SameNumber(EachNumber):
         value = ahead.columns[0][place]
         for group in groups:
             group[name] = value
-        self.written = values = [value] * len(groups)
-        return values.copy()
+        self.written = value
+        return [value] * count
+
+    def write(self, groups: Groups, values: list[float]) -> list[Any]:
+        name, self.count = self.name, len(groups)
+        self.written = value = values[0]
+        for group in groups:
+            group[name] = value
+        return values
 
 
 class Scalars(Writer):
