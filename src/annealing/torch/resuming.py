@@ -58,7 +58,8 @@ def state(steered: list[Hyperparameter], position: float, before: float) -> dict
 def read(found: Any, steered: list[Hyperparameter], policy: str | None) -> Resumed:
     """Where to continue, given a state and a policy."""
     saved = _read(found)
-    if not _changes(saved, steered) or policy == "new":
+    same = saved.schedules == {one.key: one.schedules for one in steered}
+    if (same and all(saved.scales[one.key] == one.scale for one in steered)) or policy == "new":
         return Resumed(saved.position, saved.before, _with_bases(saved, steered))
     if policy == "new-from-0":
         return Resumed(0, -1, _with_bases(saved, steered))
@@ -67,10 +68,12 @@ def read(found: Any, steered: list[Hyperparameter], policy: str | None) -> Resum
     if policy == "keep-epoch":
         position = _as_far(saved, steered)
         return Resumed(position, position - 1, _with_bases(saved, steered))
-    kept = {one.key: saved.schedules[one.key] for one in steered}
-    if policy == "restretch":
-        kept = {one.key: _restretched(kept[one.key], one, saved.position) for one in steered}
-    going_on = [Hyperparameter(one.name, one.index, kept[one.key], saved.scales[one.key]) for one in steered]
+    going_on = []
+    for one in steered:
+        kept = saved.schedules[one.key]
+        if policy == "restretch":
+            kept = _restretched(kept, one, saved.position)
+        going_on.append(Hyperparameter(one.name, one.index, kept, saved.scales[one.key]))
     return Resumed(saved.position, saved.before, _with_bases(saved, going_on))
 
 
@@ -120,8 +123,8 @@ def _read(found: Any) -> Saved:
     position, before = (_number(found[name], name) for name in ("position", "before"))
     if before > position:
         raise _damaged("before", found["before"])
-    schedules, prints, scales = (found[name] for name in names[2:])
-    if not isinstance(schedules, dict) or not isinstance(prints, dict) or not isinstance(scales, dict):
+    schedules, prints, scales = parts = [found[name] for name in names[2:]]
+    if not all(isinstance(part, dict) for part in parts):
         raise _damaged("schedules", schedules)
     read = {key: _each(text, _schedule) for key, text in schedules.items()}
     for key, schedule in read.items():
@@ -130,13 +133,11 @@ def _read(found: Any) -> Saved:
         if scales.get(key, "") not in (None, *SCALES):
             raise _damaged(f"scales of {key}", scales.get(key))
     bases = found.get("bases", {})  # states from earlier releases lack it
-    if not isinstance(bases, dict) or any(not _numbers(base) for base in bases.values()):
+    if not isinstance(bases, dict) or any(not isinstance(each, list) for each in bases.values()):
+        raise _damaged("bases", bases)
+    if any(type(one) not in (int, float) or not math.isfinite(one) for each in bases.values() for one in each):
         raise _damaged("bases", bases)
     return Saved(position, before, read, scales, bases)
-
-
-def _numbers(values: Any) -> bool:
-    return isinstance(values, list) and all(type(one) in (int, float) and math.isfinite(one) for one in values)
 
 
 def _schedule(text: Any) -> Schedule:
@@ -162,29 +163,20 @@ def _each(value: Any, function: Callable[[Any], Any]) -> Any:
     return None if value is None else function(value)
 
 
-def _changes(saved: Saved, steered: list[Hyperparameter]) -> bool:
-    return saved.schedules != {one.key: one.schedules for one in steered} or any(
-        saved.scales[one.key] != one.scale for one in steered
-    )
-
-
 def _restretched(saved: Given, one: Hyperparameter, position: float) -> Given:
     if isinstance(saved, list) != isinstance(one.schedules, list):
         raise ScheduleError(f"{one.key} must have one schedule for all groups, or one for each, as the state does")
-    if isinstance(saved, list) and isinstance(one.schedules, list):
-        if len(saved) != len(one.schedules):
-            raise ScheduleError(f"{one.key} must have {len(saved)} schedules, as the state does")
-        return [
-            None if before is None or now is None else _stretched_on(before, now, position)
-            for before, now in zip(saved, one.schedules, strict=True)
-        ]
-    assert isinstance(saved, Schedule)
-    assert isinstance(one.schedules, Schedule)
-    return _stretched_on(saved, one.schedules, position)
+    before, now = _listed(saved), _listed(one.schedules)
+    if len(before) != len(now):
+        raise ScheduleError(f"{one.key} must have {len(before)} schedules, as the state does")
+    found = [_stretched_on(*pair, position) for pair in zip(before, now, strict=True)]
+    return found if isinstance(saved, list) else found[0]  # type: ignore[return-value]
 
 
-def _stretched_on(saved: Schedule, new: Schedule, position: float) -> Schedule:
+def _stretched_on(saved: Schedule | None, new: Schedule | None, position: float) -> Schedule | None:
     """The saved schedule, its remainder stretched to end where the new one does."""
+    if saved is None or new is None:
+        return None
     if saved.duration == new.duration:
         return saved
     if saved.exact_duration is None or new.exact_duration is None:

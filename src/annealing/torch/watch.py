@@ -11,7 +11,7 @@ import torch
 
 from ..errors import ScheduleError, whole
 from ..schedule.base import Schedule
-from .hyperparameters import Hyperparameter
+from .hyperparameters import ANY, Hyperparameter
 from .scheduler import Scheduler
 
 DOUBLE = 1e-12  # tolerance, as a share of the peak, for rates stepped in float64
@@ -72,11 +72,14 @@ class Watch:
         groups = optimizer.param_groups
         if scale is not None and len(scale) != len(groups):
             raise ScheduleError(f"scale must have one number for each of {len(groups)} param groups")
-        self._rates = None
         if isinstance(schedule, Scheduler):
             done = schedule if done is None else done
-            self._rates, schedule = _rates_of(schedule)
-        self.optimizer, self.schedule, self.scale = optimizer, schedule, scale
+            self._rates = _rates_of(schedule)
+        else:
+            factors = ("lr_scale", None) if scale is None else ("base", [*scale])
+            self._rates = Hyperparameter("lr", None, schedule, *factors)
+            self._rates.range = ANY
+        self.optimizer, self.schedule, self.scale = optimizer, self._rates.distinct[0], scale
         self._position = None if done is None or isinstance(done, int) else done
         self.done = whole(done, "done", 0) if isinstance(done, int) else 0
         self.on_departure, self.every = on_departure, whole(every, "every")
@@ -86,9 +89,7 @@ class Watch:
         self._named: Any = None
         from ..audit.faults import landmarks
 
-        peak = landmarks(schedule, HORIZON).peak
-        if self._rates is not None:
-            peak = max(peak, *(abs(rate) for rate in self._rates.values(0, groups)))
+        peak = max(landmarks(self.schedule, HORIZON).peak, *map(abs, self._rates.values(0, groups)))
         self._allowed = DOUBLE * peak, SINGLE * peak
         self._kept = _Kept()
         self._pending: list[tuple[int, int, torch.Tensor, Any, list[float]]] = []
@@ -144,12 +145,9 @@ class Watch:
     def _intended(self, done: int) -> list[float]:
         """The intended rate of each group after this many updates."""
         groups = self.optimizer.param_groups
-        if self._rates is not None:
-            values = self._rates.of_all(done, groups)
-            # Groups without a schedule may hold anything.
-            return [float(group["lr"]) if one is None else one for group, one in zip(groups, values, strict=True)]
-        intended = self.schedule(done)
-        return [intended * self._scale(number) for number in range(len(groups))]
+        values = self._rates.of_all(done, groups)
+        # Groups without a schedule may hold anything.
+        return [float(group["lr"]) if one is None else one for group, one in zip(groups, values, strict=True)]
 
     def _check_other(self, number: int, rate: Any, intended: float, seen: list[float]) -> None:
         """Check a rate that is not a float; a tensor on a device is copied now and then, and checked later."""
@@ -177,11 +175,6 @@ class Watch:
                 self._judge(number, update, copy, self._intended(update - 1)[number], seen)
             else:
                 self._pending.append(one)
-
-    def _scale(self, number: int) -> float:
-        return float(
-            self.optimizer.param_groups[number].get("lr_scale", 1.0) if self.scale is None else self.scale[number]
-        )
 
     def _depart(self, number: int, update: int, rate: float, intended: float) -> None:
         if not self.follows:
@@ -224,15 +217,12 @@ class Watch:
 
     def _schedule(self, number: int) -> Schedule:
         """The schedule of a group, without its scale."""
-        if self._rates is not None and isinstance(self._rates.schedules, list):
-            return self._rates.schedules[number] or self.schedule
-        return self.schedule
+        each = self._rates.schedules
+        return (each[number] if isinstance(each, list) else None) or self.schedule
 
     def verdict(self, group: int = 0) -> Any:
         """The audit of a param group's rates so far: an `annealing.audit.Verdict`."""
-        scale = self._scale(group)
-        if self._rates is not None:
-            scale = self._rates.factors(self.optimizer.param_groups)[group] if self._rates.scale else 1
+        scale = self._rates.factors(self.optimizer.param_groups)[group] if self._rates.scale else 1
         schedule = self._schedule(group)
         return self._kept.verdict(schedule if scale == 1 else scale * schedule, group)
 
@@ -255,10 +245,10 @@ def position_of(known: Any) -> int:
     raise ScheduleError(f"done must be a number of updates, a scheduler or a state of one, got {known!r}")
 
 
-def _rates_of(scheduler: Scheduler) -> tuple[Hyperparameter, Schedule]:
+def _rates_of(scheduler: Scheduler) -> Hyperparameter:
     for one in scheduler._hyperparameters:
         if one.name == "lr":
-            return one.following(one.schedules), one.distinct[0]
+            return one.following(one.schedules)
     raise ScheduleError("the Scheduler has no schedule of lr to watch")
 
 

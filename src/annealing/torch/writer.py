@@ -107,6 +107,13 @@ class SameNumber(EachNumber):
 
     __slots__ = ("count",)
 
+    def __init__(self, groups: Groups, name: str) -> None:
+        super().__init__(groups, name)
+        self.count = len(groups)
+
+    def fits(self, groups: Groups) -> bool:
+        return len(groups) == self.count and EachNumber.fits(self, groups)  # super() takes as long as the check
+
     def holds(self, groups: Groups) -> bool:
         name, mine = self.name, self.written
         for group in groups:
@@ -128,7 +135,7 @@ class SameNumber(EachNumber):
         return [value] * count
 
     def write(self, groups: Groups, values: list[float]) -> list[Any]:
-        name, self.count = self.name, len(groups)
+        name = self.name
         self.written = value = values[0]
         for group in groups:
             group[name] = value
