@@ -18,7 +18,7 @@ from annealing.compare.session import Clock, Session
 from annealing.compare.store import open_store
 from annealing.compare.training import DeviceUpdate, fits
 from annealing.compare.trials import run_trial
-from annealing.torch.group_tensors import HostReads
+from annealing.torch.device import HostReads
 
 TRIAL = Trial("restarts", 3)
 

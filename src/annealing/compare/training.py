@@ -17,7 +17,7 @@ from safetensors.torch import load
 
 from .. import ScheduleError
 from ..torch import on_device as rates_on_device
-from ..torch.group_tensors import host_reads
+from ..torch.device import host_reads
 from .experiment import Experiment, Trial
 from .files import sha256
 from .problem import Problem, Windows, batches, loss_of

@@ -7,10 +7,9 @@ try:
 except ModuleNotFoundError as error:
     raise missing("annealing.torch", error, "torch") from None
 
-from .averaging import SWALR
 from .compat import allow_schedules
 from .composites import ChainedScheduler, SequentialLR
-from .decaying import ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+from .decaying import SWALR, ConstantLR, CosineAnnealingLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
 from .device import OnDevice, on_device
 from .lambdas import LambdaLR, MultiplicativeLR, ReduceLROnPlateau
 from .periodic import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR

@@ -19,7 +19,8 @@ from .hyperparameters import lr_schedules
 DEEPEST = 16  # frames; Lightning's loop is 4 to 8 above the step, profilers and overridden hooks included
 HELP = "See docs/hosts.md."
 
-Found = str | None
+# A warning; or what one about schedules that are stepped per epoch says: the host, its number of epochs, the remedy.
+Found = str | tuple[str, Any, str] | None
 
 
 def look_at_caller(scheduler: Any) -> None:
@@ -30,13 +31,16 @@ def look_at_caller(scheduler: Any) -> None:
             return
         judge = HOSTS.get((frame.f_globals.get("__name__", ""), frame.f_code.co_name))
         if judge is not None:
-            if message := judge(scheduler, frame.f_locals, frame.f_globals):
-                warnings.warn(f"{message} {HELP}", RuntimeWarning, stacklevel=4)
+            found = judge(frame.f_locals, frame.f_globals)
+            if isinstance(found, tuple):
+                found = per_epoch(lr_schedules(scheduler._hyperparameters), *found)
+            if found:
+                warnings.warn(f"{found} {HELP}", RuntimeWarning, stacklevel=4)
             return
         frame = frame.f_back
 
 
-def per_epoch(schedules: Iterable[Schedule], host: str, epochs: Any, remedy: str) -> Found:
+def per_epoch(schedules: Iterable[Schedule], host: str, epochs: Any, remedy: str) -> str | None:
     """The warning about schedules that are stepped per epoch; None if they fit into the epochs of the training."""
     if not isinstance(epochs, int) or epochs < 0:
         return None
@@ -51,27 +55,21 @@ def per_epoch(schedules: Iterable[Schedule], host: str, epochs: Any, remedy: str
     return None
 
 
-def _lightning(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
-    config = found.get("config")
+def _lightning(found: dict[str, Any], _: dict[str, Any]) -> Found:
     if found.get("interval") == "epoch":
         remedy = 'return {"scheduler": scheduler, "interval": "step"} as lr_scheduler from configure_optimizers'
-        return per_epoch(
-            lr_schedules(scheduler._hyperparameters),
-            "Lightning",
-            getattr(found.get("trainer"), "max_epochs", None),
-            remedy,
-        )
-    if getattr(config, "frequency", 1) != 1:
-        return (
-            f"Lightning steps this Scheduler once every {config.frequency} batches, not after every update: "  # type: ignore[union-attr]
-            'remove "frequency" from the lr_scheduler dict.'
-        )
-    return None
+        return "Lightning", getattr(found.get("trainer"), "max_epochs", None), remedy
+    frequency = getattr(found.get("config"), "frequency", 1)
+    if frequency == 1:
+        return None
+    return (
+        f"Lightning steps this Scheduler once every {frequency} batches, not after every update: "
+        'remove "frequency" from the lr_scheduler dict.'
+    )
 
 
-def _accelerate(_: Any, found: dict[str, Any], module: dict[str, Any]) -> Found:
-    wrapper = found["self"]
-    processes = module["AcceleratorState"]().num_processes
+def _accelerate(found: dict[str, Any], module: dict[str, Any]) -> Found:
+    wrapper, processes = found["self"], module["AcceleratorState"]().num_processes
     if processes == 1 or wrapper.split_batches or not wrapper.step_with_optimizer:
         return None
     return (
@@ -81,24 +79,20 @@ def _accelerate(_: Any, found: dict[str, Any], module: dict[str, Any]) -> Found:
     )
 
 
-def _skorch(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
-    epochs = getattr(found.get("net"), "max_epochs", None)
-    return per_epoch(
-        lr_schedules(scheduler._hyperparameters), "skorch", epochs, 'write LRScheduler(..., step_every="batch")'
-    )
+def _skorch(found: dict[str, Any], _: dict[str, Any]) -> Found:
+    return "skorch", getattr(found.get("net"), "max_epochs", None), 'write LRScheduler(..., step_every="batch")'
 
 
-def _composer(scheduler: Any, found: dict[str, Any], _: dict[str, Any]) -> Found:
+def _composer(found: dict[str, Any], _: dict[str, Any]) -> Found:
     trainer = found["self"]
     frequency, longest = trainer._scheduler_step_frequency, trainer.state.max_duration
     if frequency.name != "EPOCH" or longest.unit.name != "EPOCH":
         return None
-    remedy = "write Trainer(..., step_schedulers_every_batch=True)"
-    return per_epoch(lr_schedules(scheduler._hyperparameters), "Composer", longest.value, remedy)
+    return "Composer", longest.value, "write Trainer(..., step_schedulers_every_batch=True)"
 
 
 # The function in each host that decides when to step its schedulers, by module and name.
-HOSTS: dict[tuple[str, str], Callable[[Any, dict[str, Any], dict[str, Any]], Found]] = {
+HOSTS: dict[tuple[str, str], Callable[[dict[str, Any], dict[str, Any]], Found]] = {
     ("lightning.pytorch.loops.training_epoch_loop", "_update_learning_rates"): _lightning,
     ("pytorch_lightning.loops.training_epoch_loop", "_update_learning_rates"): _lightning,
     ("accelerate.scheduler", "step"): _accelerate,

@@ -9,7 +9,7 @@ import operator
 import sys
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -212,23 +212,22 @@ def _number(value: Any, name: str) -> float:
     return finite(value.item() if isinstance(value, Tensor) else value, name)
 
 
-def read(given: Mapping[str, Any], scale: Any, groups: Groups) -> list[Hyperparameter]:
-    """The hyperparameters that the arguments of a scheduler give schedules for."""
+def read(lr: Any, others: dict[str, Any], scale: Any, groups: Groups) -> list[Hyperparameter]:
+    """The hyperparameters that the arguments of a scheduler give schedules for, checked on these groups."""
+    given = others if lr is None else {"lr": lr, **others}
     if not given:
         raise ScheduleError(f"a schedule must be given for at least one of {', '.join(known(groups))}")
-    scales = read_scale(scale, given)
-    return [one for name in given for one in _read_one(name, given[name], scales.get(name), groups)]
-
-
-def read_scale(scale: Any, given: Mapping[str, Any]) -> dict[str, str]:
-    """The scale of each hyperparameter; a single word is for lr."""
-    scales = scale if isinstance(scale, dict) else {} if scale is None else {"lr": scale}
+    # A single word is the scale of lr.
+    scales = scale if isinstance(scale, dict) else {} if scale in (None, ...) else {"lr": scale}
     for name, word in scales.items():
         if name not in given:
             raise ScheduleError(f"scale names {name!r}, which has no schedule, got {scale!r}")
         if word not in SCALES:
             raise ScheduleError(f"scale must be None, 'base' or 'lr_scale', got {word!r} for {name}")
-    return dict(scales)
+    found = [one for name in given for one in _read_one(name, given[name], scales.get(name), groups)]
+    for one in found:
+        one.check(groups)
+    return found
 
 
 def _read_one(name: str, given: Any, scale: str | None, groups: Groups) -> list[Hyperparameter]:

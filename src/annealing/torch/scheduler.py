@@ -80,10 +80,7 @@ class Scheduler(LRScheduler):
         groups = optimizer.param_groups
         self.optimizer, self.policy, self.snapshots = optimizer, resuming.checked(policy), snapshots
         self._step_count = 1  # Accelerate counts on it
-        given = schedules if lr is None else {"lr": lr, **schedules}
-        steered = hyperparameters.read(given, None if scale is ... else scale, groups)
-        for one in steered:
-            one.check(groups)
+        steered = hyperparameters.read(lr, schedules, scale, groups)
         position = _time(last_epoch, "last_epoch", least=-1) + 1
         if scale is ...:
             hyperparameters.warn_if_made_equal(steered, groups)
@@ -194,20 +191,17 @@ class Scheduler(LRScheduler):
 
     def get_last_lr(self) -> list[Any]:
         """The learning rates written last, as copies (tensors where the groups hold tensors)."""
-        groups = self.optimizer.param_groups
-        if self._rates is None:
-            return [_like(group["lr"], group["lr"]) for group in groups]
-        return [_like(value, group["lr"]) for value, group in zip(self._rates, groups, strict=False)]
+        held = rates(self.optimizer)
+        return list(map(_like, held if self._rates is None else self._rates, held))
 
     def get_lr(self) -> list[Any]:
         """The learning rates at `last_epoch`, which a framework may have set, as copies."""
-        groups = self.optimizer.param_groups
-        found = [one.of_all(self.last_epoch, groups) for one in self._hyperparameters if one.name == "lr"]
-        values = found[0] if found else [None] * len(groups)
-        return [
-            _like(group["lr"] if value is None else value, group["lr"])
-            for value, group in zip(values, groups, strict=True)
-        ]
+        held = rates(self.optimizer)
+        for one in self._hyperparameters:
+            if one.name == "lr":
+                values = one.of_all(self.last_epoch, self.optimizer.param_groups)
+                return [_like(old if new is None else new, old) for new, old in zip(values, held, strict=True)]
+        return list(map(_like, held, held))
 
     @property
     def _last_lr(self) -> list[Any]:
