@@ -116,31 +116,28 @@ class TracedProgram:
         return value(self.schedule, jnp.asarray(time.key))
 
 
+@functools.singledispatch
 def value(node: Any, t: Any) -> Any:
-    """The value of a node at times from its own 0 on; a time before it is its start."""
-    if isinstance(node, Schedule):
-        return KINDS[Combined if isinstance(node, Combined) else type(node)](node, t)
+    """The value of a node at times from its own 0 on; a time before it is its start. A number is its own value."""
     return node
 
 
-def _run(node: Run, t: Any) -> Any:
-    if node.length == 0:
+@value.register
+def _piece(node: Run | Tail, t: Any) -> Any:
+    kind, time = (Run, node.length) if isinstance(node, Run) else (Tail, node.timescale)
+    if time == 0:
         return jnp.broadcast_to(node.end, jnp.shape(t))
-    falling, rising = _weights(Run, node.shape, node.length)
-    return node.start * falling(t) + node.end * rising(t)
-
-
-def _tail(node: Tail, t: Any) -> Any:
-    falling, rising = _weights(Tail, node.shape, node.timescale)
+    falling, rising = _weights(kind, node.shape, time)
     return node.start * falling(t) + node.end * rising(t)
 
 
 @functools.lru_cache(maxsize=1000)
-def _weights(kind: type[Any], shape: shapes.Shape, time: Fraction) -> tuple[Schedule, Schedule]:
+def _weights(kind: Any, shape: shapes.Shape, time: Fraction) -> tuple[Schedule, Schedule]:
     """The weights of the start and of the end, each as a schedule: neither is computed as 1 minus the other."""
     return kind(shape, 1.0, 0.0, time), kind(shape, 0.0, 1.0, time)
 
 
+@value.register
 def _join(node: Join, t: Any) -> Any:
     begin, found = Fraction(0), value(node.parts[0], t)
     for before, part in zip(node.parts, node.parts[1:], strict=False):
@@ -159,6 +156,7 @@ def _minus(t: Any, time: Fraction) -> Any:
     return jnp.maximum(t - exact_number(time) if time.denominator == 1 else t - float(time), 0)
 
 
+@value.register
 def _repeat(node: Repeat, t: Any) -> Any:
     length = Fraction(node.part.exact_duration or 0)
     # The part of each copy that is done, from the tables of a sawtooth, whose restarts are exact.
@@ -213,19 +211,23 @@ def _pieces(node: Any) -> list[Any]:
     return [piece for part in parts for piece in _pieces(part)]
 
 
+@value.register
 def _combined(node: Combined, t: Any) -> Any:
     return functools.reduce(OPERATIONS[node.symbol], [value(part, t) for part in node.parts])
 
 
+@value.register
 def _shifted(node: Shifted, t: Any) -> Any:
     return value(node.part, _minus(jnp.maximum(t, 0), Fraction(node.by)))
 
 
+@value.register
 def _stretched(node: Stretched, t: Any) -> Any:
     by = Fraction(node.by)
     return value(node.part, t * by.denominator / by.numerator if by.numerator != 1 else t * by.denominator)
 
 
+@value.register
 def _held(node: Held, t: Any) -> Any:
     every = Fraction(node.every)
     if _whole(every, t):
@@ -233,6 +235,7 @@ def _held(node: Held, t: Any) -> Any:
     return value(node.part, jnp.floor(t / float(every)) * float(every))
 
 
+@value.register
 def _until(node: Until, t: Any) -> Any:
     # Where it ends it keeps the limit from the left, which is that of the number before: an end, not a restart.
     last = jnp.nextafter(jnp.asarray(float(node.time)), -jnp.inf)
@@ -240,6 +243,7 @@ def _until(node: Until, t: Any) -> Any:
     return jnp.where(over, value(node.part, jnp.maximum(last, 0)), value(node.part, jnp.where(over, 0, t)))
 
 
+@value.register
 def _beyond(node: Beyond, t: Any) -> Any:
     length = node.part.exact_duration
     if not length or node.policy == "hold":
@@ -251,17 +255,3 @@ def _beyond(node: Beyond, t: Any) -> Any:
     # A mirrored part is read backwards in the second half of its period.
     back = exact_number(period) if _whole(period, t) else float(period)
     return value(node.part, jnp.minimum(time, back - time) if node.policy == "mirror" else time)
-
-
-KINDS: dict[type[Any], Any] = {
-    Run: _run,
-    Tail: _tail,
-    Join: _join,
-    Repeat: _repeat,
-    Combined: _combined,
-    Shifted: _shifted,
-    Stretched: _stretched,
-    Held: _held,
-    Until: _until,
-    Beyond: _beyond,
-}

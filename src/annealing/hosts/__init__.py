@@ -13,6 +13,6 @@ class MissingHostError(ScheduleError, ImportError):
     """A framework is not installed; also an ImportError, because it is raised on import."""
 
 
-def missing(host: str, package: str) -> MissingHostError:
+def missing(host: str) -> MissingHostError:
     """The error for an adapter whose host is not installed."""
-    return MissingHostError(f"annealing.hosts.{host} needs {package}, which is not installed: pip install {package}")
+    return MissingHostError(f"annealing.hosts.{host} needs {host}, which is not installed: pip install {host}")

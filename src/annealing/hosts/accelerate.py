@@ -10,7 +10,7 @@ try:
     from accelerate import Accelerator
     from accelerate.optimizer import AcceleratedOptimizer
 except ImportError as error:
-    raise missing("accelerate", "accelerate") from error
+    raise missing("accelerate") from error
 
 from ..errors import ScheduleError
 from ..torch.scheduler import Scheduler

@@ -15,7 +15,7 @@ except ImportError:
         from pytorch_lightning import Callback, LightningModule, Trainer
         from pytorch_lightning.cli import LightningCLI
     except ImportError as error:
-        raise missing("lightning", "lightning") from error
+        raise missing("lightning") from error
 
 from ..errors import ScheduleError
 from ..torch.scheduler import Scheduler

@@ -13,7 +13,7 @@ try:
     from mmengine.optim.scheduler.param_scheduler import INF
     from mmengine.registry import PARAM_SCHEDULERS
 except ImportError as error:
-    raise missing("mmengine", "mmengine") from error
+    raise missing("mmengine") from error
 
 from ..notation import parse
 from ..schedule.base import Schedule

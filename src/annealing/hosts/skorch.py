@@ -9,7 +9,7 @@ from . import missing
 try:
     from skorch.callbacks import LRScheduler
 except ImportError as error:
-    raise missing("skorch", "skorch") from error
+    raise missing("skorch") from error
 
 from ..torch.scheduler import Scheduler
 

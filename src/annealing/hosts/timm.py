@@ -9,7 +9,7 @@ from . import missing
 try:
     from timm.scheduler.scheduler import Scheduler as TimmScheduler
 except ImportError as error:
-    raise missing("timm", "timm") from error
+    raise missing("timm") from error
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule

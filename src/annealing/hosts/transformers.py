@@ -9,7 +9,7 @@ from . import missing
 try:
     from transformers import Trainer, TrainerCallback
 except ImportError as error:
-    raise missing("transformers", "transformers") from error
+    raise missing("transformers") from error
 
 from ..errors import ScheduleError
 from ..torch.scheduler import Scheduler

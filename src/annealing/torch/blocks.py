@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ class Ahead:
         self.schedules = list(dict.fromkeys(schedules))
         same = len(self.schedules) == 1
         self.which = None if same else [self.schedules.index(schedule) for schedule in schedules]
-        self.begin = -BLOCK  # the start of the current block: none yet
+        self.begin = math.inf  # the start of the current block: none yet
         self.columns: list[list[float]] = []
 
     def values(self, time: float, groups: int) -> list[float]:
