@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ScheduleError
+from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
 
 BLOCK = 4096  # steps: an array saves a few microseconds per value over single calls, and 32 kB fit in any cache
@@ -44,7 +44,7 @@ class Ahead:
         self.schedules = list(dict.fromkeys(schedules))
         same = len(self.schedules) == 1
         self.which = None if same else [self.schedules.index(schedule) for schedule in schedules]
-        self.begin = math.inf  # the start of the current block: none yet
+        self.begin = END_OF_TIME  # the start of the current block: none yet
         self.columns: list[list[float]] = []
 
     def values(self, time: float, groups: int) -> list[float]:

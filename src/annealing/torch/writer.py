@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .blocks import BLOCK, Ahead
-from .groups import Groups, copied, marks, unchanged
+from .groups import Groups, copied, eager, marks, unchanged
 
 
 def writer(
@@ -54,20 +54,31 @@ class Writer:
         """Whether the groups still are of the kind this was made for; reads no tensor."""
         return True
 
+    # torch.compile must stay out, because these compare Python objects by identity; each such barrier takes time, so
+    # `advance` has one where `holds` and `write` would have two. The classes for plain numbers need none.
+    @eager
     def holds(self, groups: Groups) -> bool:
         """Whether the groups hold what was written last: the same objects, tensors with the same version."""
-        return unchanged(self.written, [group[self.name] for group in groups])
+        return self._holds(groups)
 
+    @eager
     def write(self, groups: Groups, values: list[float]) -> list[Any]:
         """Write a value into every group, and return copies of what they now hold."""
+        return self._write(groups, values)
+
+    @eager
+    def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
+        """Write the values at a time if the groups hold what was written last; otherwise return None."""
+        return self._write(groups, ahead.values(time, len(groups))) if self._holds(groups) else None
+
+    def _holds(self, groups: Groups) -> bool:
+        return unchanged(self.written, [group[self.name] for group in groups])
+
+    def _write(self, groups: Groups, values: list[float]) -> list[Any]:
         put(groups, values, self.name, self.index)
         found = [group[self.name] for group in groups]
         self.written = marks(found)
         return copied(found)
-
-    def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
-        """Write the values at a time if the groups hold what was written last; otherwise return None."""
-        return self.write(groups, ahead.values(time, len(groups))) if self.holds(groups) else None
 
 
 class EachNumber(Writer):
@@ -96,6 +107,9 @@ class EachNumber(Writer):
             group[name] = value
         self.written = values
         return values.copy()
+
+    def advance(self, groups: Groups, ahead: Ahead, time: int) -> list[Any] | None:
+        return self.write(groups, ahead.values(time, len(groups))) if self.holds(groups) else None
 
 
 class SameNumber(EachNumber):
@@ -160,14 +174,14 @@ class Scalars(Writer):
                 return False
         return len(groups) == len(self.tensors)
 
-    def holds(self, groups: Groups) -> bool:
+    def _holds(self, groups: Groups) -> bool:
         name, versions = self.name, self.versions
         for group, mine, version in zip(groups, self.tensors, versions):  # noqa: B905
             if group[name] is not mine or mine._version != version:
                 return False
         return len(groups) == len(versions)
 
-    def write(self, groups: Groups, values: list[float]) -> list[Any]:
+    def _write(self, groups: Groups, values: list[float]) -> list[Any]:
         first = self.tensors[0]
         if len(values) == 1:
             row = [first.fill_(values[0]).clone()]
@@ -199,7 +213,7 @@ class Merged(Scalars):
             for group, view in zip(groups, self.tensors, strict=True):
                 group[name] = view
 
-    def write(self, groups: Groups, values: list[float]) -> list[Any]:
+    def _write(self, groups: Groups, values: list[float]) -> list[Any]:
         if self.same:
             self.buffer.fill_(values[0])
         else:
