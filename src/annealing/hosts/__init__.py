@@ -6,6 +6,9 @@ Each host has its own file, the only one that imports it: `annealing.hosts.light
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ..errors import ScheduleError
 
 
@@ -13,6 +16,11 @@ class MissingHostError(ScheduleError, ImportError):
     """A framework is not installed; also an ImportError, because it is raised on import."""
 
 
-def missing(host: str) -> MissingHostError:
-    """The error for an adapter whose host is not installed."""
-    return MissingHostError(f"annealing.hosts.{host} needs {host}, which is not installed: pip install {host}")
+@contextmanager
+def importing(host: str) -> Iterator[None]:
+    """Say what to install if the import of a host fails."""
+    try:
+        yield
+    except ImportError as error:
+        message = f"annealing.hosts.{host} needs {host}, which is not installed: pip install {host}"
+        raise MissingHostError(message) from error

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import missing
+from . import importing
 
-try:
+with importing("accelerate"):
     from accelerate import Accelerator
     from accelerate.optimizer import AcceleratedOptimizer
-except ImportError as error:
-    raise missing("accelerate") from error
 
 from ..errors import ScheduleError
 from ..torch.scheduler import Scheduler

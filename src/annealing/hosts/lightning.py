@@ -5,17 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import missing
+from . import importing
 
-try:
-    from lightning.pytorch import Callback, LightningModule, Trainer
-    from lightning.pytorch.cli import LightningCLI
-except ImportError:
-    try:  # the older package name, which may be the only one installed
+with importing("lightning"):
+    try:
+        from lightning.pytorch import Callback, LightningModule, Trainer
+        from lightning.pytorch.cli import LightningCLI
+    except ImportError:  # the older package name, which may be the only one installed
         from pytorch_lightning import Callback, LightningModule, Trainer
         from pytorch_lightning.cli import LightningCLI
-    except ImportError as error:
-        raise missing("lightning") from error
 
 from ..errors import ScheduleError
 from ..torch.scheduler import Scheduler

@@ -6,14 +6,12 @@ import warnings
 from fractions import Fraction
 from typing import Any
 
-from . import missing
+from . import importing
 
-try:
+with importing("mmengine"):
     from mmengine.optim import _ParamScheduler
     from mmengine.optim.scheduler.param_scheduler import INF
     from mmengine.registry import PARAM_SCHEDULERS
-except ImportError as error:
-    raise missing("mmengine") from error
 
 from ..notation import parse
 from ..schedule.base import Schedule

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import missing
+from . import importing
 
-try:
+with importing("skorch"):
     from skorch.callbacks import LRScheduler
-except ImportError as error:
-    raise missing("skorch") from error
 
 from ..torch.scheduler import Scheduler
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import missing
+from . import importing
 
-try:
+with importing("timm"):
     from timm.scheduler.scheduler import Scheduler as TimmScheduler
-except ImportError as error:
-    raise missing("timm") from error
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import missing
+from . import importing
 
-try:
+with importing("transformers"):
     from transformers import Trainer, TrainerCallback
-except ImportError as error:
-    raise missing("transformers") from error
 
 from ..errors import ScheduleError
 from ..torch.scheduler import Scheduler
