@@ -6,7 +6,7 @@ import inspect
 import weakref
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,13 +19,6 @@ from ..schedule.base import Schedule
 from . import hyperparameters, resuming
 from .hyperparameters import Hyperparameter
 from .writer import entry, set_entry
-
-
-class Place(NamedTuple):
-    """A tensor in a group, and the factor of the schedule's value for it."""
-
-    tensor: Tensor
-    factor: Tensor | None
 
 
 class OnDevice:
@@ -114,11 +107,12 @@ class OnDevice:
         The state of other schedules is refused unless you name a policy, as in `Scheduler.load_state_dict`. With
         "saved" and "restretch" the schedules may change: then capture again.
         """
-        found = resuming.read(state_dict, self._hyperparameters, resuming.checked(policy) or self.policy)
-        if found.position != int(found.position):
-            raise ScheduleError(f"position must be a whole number of updates on the device, got {found.position!r}")
-        self._enter(found.hyperparameters)
-        self.position.fill_(int(found.position))
+        policy = resuming.checked(policy) or self.policy
+        position, _, steered = resuming.read(state_dict, self._hyperparameters, policy)
+        if position != int(position):
+            raise ScheduleError(f"position must be a whole number of updates on the device, got {position!r}")
+        self._enter(steered)
+        self.position.fill_(int(position))
         self.write()
 
     def _enter(self, steered: list[Hyperparameter]) -> None:
@@ -126,15 +120,16 @@ class OnDevice:
         self._hyperparameters = steered
         self._snapshots = hyperparameters.Snapshots(steered)
         self._held: list[tuple[int, Hyperparameter, Tensor]] = []
-        found: dict[Schedule, list[Place]] = {}
+        # The tensors that follow a schedule, each with the factor of its value.
+        found: dict[Schedule, list[tuple[Tensor, Tensor | None]]] = {}
         for one in filter(moves, steered):
             groups = one.of(self.optimizer.param_groups)
             factors = [None] * len(groups) if one.scale is None else one.factors(groups)
             for number, (group, factor) in enumerate(zip(groups, factors, strict=True)):
                 tensor = own(entry(group, one.name, one.index), device_of(group), [held for _, _, held in self._held])
                 self._held.append((number, one, tensor))
-                place = Place(tensor, self._factor((one.key, number), factor, tensor.device))
-                found.setdefault(one.of_group(number), []).append(place)
+                scaled = self._factor((one.key, number), factor, tensor.device)
+                found.setdefault(one.of_group(number), []).append((tensor, scaled))
         self._places = list(found.items())
         self._put()
 

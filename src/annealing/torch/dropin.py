@@ -161,11 +161,6 @@ class Exact(Updating):
         if epoch is not None or state["_step_count"] == 1:
             forewarn(self, epoch)
         state["_step_count"] += 1
-        # When an optimizer loads a state, its groups become new objects, and their rates must be examined again.
-        foreign = self._foreign is self.optimizer.param_groups[0] and epoch is None and not self._is_initial
-        if foreign and len(self.base_lrs) == len(self.optimizer.param_groups):
-            self._step_as_torch()
-            return
         self._update_lr(epoch)
         self._lean = self._course if state["_step_count"] > 1 else None
 
@@ -209,8 +204,12 @@ class Exact(Updating):
 
     def _follows(self) -> bool:
         """Whether the current rates lie on the curve, so that the next step continues along it."""
-        groups, curves, held = self.optimizer.param_groups[: len(self.base_lrs)], self._curves(), self._course
-        if curves.schedules is None or self._foreign is groups[0]:
+        groups, held = self.optimizer.param_groups[: len(self.base_lrs)], self._course
+        # When an optimizer loads a state, its groups become new objects, and their rates must be examined again.
+        if self._foreign is groups[0]:
+            return False
+        curves = self._curves()
+        if curves.schedules is None:
             return False
         found = [group["lr"] for group in groups]
         if self._is_initial:

@@ -20,12 +20,7 @@ FINGERPRINT = attrgetter("fingerprint")
 LOOKED_AT = 1000  # updates, at least, over which schedules without an end are compared
 
 
-class Resumed(NamedTuple):
-    """Where to continue, and with what."""
-
-    position: float
-    before: float
-    hyperparameters: list[Hyperparameter]
+Resumed = tuple[float, float, list[Hyperparameter]]  # the position, the one before, and what to continue with
 
 
 class Saved(NamedTuple):
@@ -60,21 +55,21 @@ def read(found: Any, steered: list[Hyperparameter], policy: str | None) -> Resum
     saved = _read(found)
     same = saved.schedules == {one.key: one.schedules for one in steered}
     if (same and all(saved.scales[one.key] == one.scale for one in steered)) or policy == "new":
-        return Resumed(saved.position, saved.before, _with_bases(saved, steered))
+        return saved.position, saved.before, _with_bases(saved, steered)
     if policy == "new-from-0":
-        return Resumed(0, -1, _with_bases(saved, steered))
+        return 0, -1, _with_bases(saved, steered)
     if policy is None or saved.schedules.keys() != {one.key for one in steered}:
         raise ScheduleError(_refusal(saved, steered, policy))
     if policy == "keep-epoch":
         position = _as_far(saved, steered)
-        return Resumed(position, position - 1, _with_bases(saved, steered))
+        return position, position - 1, _with_bases(saved, steered)
     going_on = []
     for one in steered:
         kept = saved.schedules[one.key]
         if policy == "restretch":
             kept = _restretched(kept, one, saved.position)
         going_on.append(Hyperparameter(one.name, one.index, kept, saved.scales[one.key]))
-    return Resumed(saved.position, saved.before, _with_bases(saved, going_on))
+    return saved.position, saved.before, _with_bases(saved, going_on)
 
 
 def _with_bases(saved: Saved, steered: list[Hyperparameter]) -> list[Hyperparameter]:

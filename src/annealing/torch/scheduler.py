@@ -241,13 +241,14 @@ class Scheduler(LRScheduler):
 
         Load the optimizer before or after; if after, its values stay until the next step.
         """
-        found = resuming.read(state_dict, self._hyperparameters, resuming.checked(policy) or self.policy)
+        policy = resuming.checked(policy) or self.policy
+        position, before, steered = resuming.read(state_dict, self._hyperparameters, policy)
         if self._is_part or self.last_epoch < 0:
             # A part of a sequence whose turn it is not must not write: PyTorch's parts would continue from its rates.
-            self._take(found.hyperparameters, found.before)
-            self.last_epoch = found.position
+            self._take(steered, before)
+            self.last_epoch = position
         else:
-            self._enter(found.hyperparameters, max(found.position, 0), found.before)
+            self._enter(steered, max(position, 0), before)
 
     def _initial_step(self) -> None:
         self._is_part = True
