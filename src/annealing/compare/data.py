@@ -29,49 +29,37 @@ class File(NamedTuple):
     url: str
 
 
-class ImageFile(NamedTuple):
-    """A file with images, as the archive has it: its name, and how many images."""
-
-    name: str
-    images: int
-
-
 @dataclass(frozen=True)
 class Source:
     """Images of `classes` classes, of `channels` colours and side x side pixels.
 
-    train, test: the files with the images, in order. crop, flip: how a task prepares these images unless told
-    otherwise. files: what is downloaded. folder: of the archive. refused: names in it of a format that is not read.
+    train, test: the files with the images, which for training have equal numbers of them. crop, flip: how a task
+    prepares these images unless told otherwise. files: what is downloaded. folder: of the archive. refused: names in it
+    of a format that is not read.
     """
 
     side: int
     channels: int
     classes: int
-    train: tuple[ImageFile, ...]
-    test: tuple[ImageFile, ...]
+    train: tuple[str, ...]
+    train_images: int
+    test: str
+    test_images: int
     crop: int
     flip: bool = False
     files: tuple[File, ...] = ()
     folder: str = ""
     refused: tuple[str, ...] = ()
 
-    @property
-    def train_images(self) -> int:
-        return sum(part.images for part in self.train)
-
-    @property
-    def test_images(self) -> int:
-        return sum(part.images for part in self.test)
+    def images(self, part: str) -> int:
+        """How many images are in a file."""
+        return self.test_images if part == self.test else self.train_images // len(self.train)
 
 
 SOURCES = {
-    "digits": Source(8, 1, 10, (ImageFile("train", 1200),), (ImageFile("test", 597),), crop=1),
+    "digits": Source(8, 1, 10, ("train",), 1200, "test", 597, crop=1),
     "fashion-mnist": Source(
-        28,
-        1,
-        10,
-        (ImageFile("train", 60_000),),
-        (ImageFile("t10k", 10_000),),
+        *(28, 1, 10, ("train",), 60_000, "t10k", 10_000),
         crop=0,
         files=(
             File("train-images-idx3-ubyte.gz", "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d", FASHION),
@@ -81,11 +69,7 @@ SOURCES = {
         ),
     ),
     "cifar10": Source(
-        32,
-        3,
-        10,
-        tuple(ImageFile(f"data_batch_{number}", 10_000) for number in range(1, 6)),
-        (ImageFile("test_batch", 10_000),),
+        *(32, 3, 10, tuple(f"data_batch_{number}" for number in range(1, 6)), 50_000, "test_batch", 10_000),
         crop=4,
         flip=True,
         files=(File("cifar-10-binary.tar.gz", "md5:c32a1d4ab5d03f1284b67883e8d87530", CIFAR),),
@@ -93,11 +77,7 @@ SOURCES = {
         refused=("cifar-10-python.tar.gz", "cifar-10-batches-py"),
     ),
     "cifar100": Source(
-        32,
-        3,
-        100,
-        (ImageFile("train", 50_000),),
-        (ImageFile("test", 10_000),),
+        *(32, 3, 100, ("train",), 50_000, "test", 10_000),
         crop=4,
         flip=True,
         files=(File("cifar-100-binary.tar.gz", "md5:03b5dce01913d631647c71ecec9e9cb8", CIFAR),),
@@ -119,7 +99,7 @@ class Pictures(NamedTuple):
     classes: NDArray[np.int64]
 
 
-def load(name: str, parts: Sequence[ImageFile], directory: Path | None) -> Pictures:
+def load(name: str, parts: Sequence[str], directory: Path | None) -> Pictures:
     """The images of some files of a source, one after another; a ScheduleError names a file that is missing or wrong.
 
     directory: where the official files are; None for the cache of this machine, into which they are downloaded once.
@@ -131,48 +111,47 @@ def load(name: str, parts: Sequence[ImageFile], directory: Path | None) -> Pictu
     return Pictures(*map(np.concatenate, zip(*found, strict=True)))
 
 
-def _digits(name: str, part: ImageFile, directory: Path | None) -> Pictures:
+def _digits(name: str, part: str, directory: Path | None) -> Pictures:
     """A part of scikit-learn's digits, split so that the classes have equal shares; values are from 0 to 16."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     images, classes = load_digits(return_X_y=True)
     split = train_test_split(images, classes, test_size=SOURCES[name].test_images, stratify=classes, random_state=0)
-    images, classes = split[0::2] if part.name == "train" else split[1::2]
+    images, classes = split[0::2] if part == "train" else split[1::2]
     return Pictures(images.astype(np.uint8).reshape(-1, 1, 8, 8), classes.astype(np.int64))
 
 
-def _idx(name: str, part: ImageFile, directory: Path | None) -> Pictures:
+def _idx(name: str, part: str, directory: Path | None) -> Pictures:
     """A part in the IDX format: 4 bytes, 4 for each dimension (3 of the images, 1 of the classes), then the values."""
     side = SOURCES[name].side
-    files = [file for file in SOURCES[name].files if file.name.startswith(part.name)]
+    files = [file for file in SOURCES[name].files if file.name.startswith(part)]
     images, classes = (np.frombuffer(gzip.decompress(official(name, file, directory)), np.uint8) for file in files)
     return Pictures(images[16:].reshape(-1, 1, side, side), classes[8:].astype(np.int64))
 
 
-def _cifar(name: str, part: ImageFile, directory: Path | None) -> Pictures:
+def _cifar(name: str, part: str, directory: Path | None) -> Pictures:
     """A part of CIFAR's binary version: records of the class (the last of the label bytes) and 3 planes of 32 x 32."""
     source = SOURCES[name]
     path, content = _binary(name, part, directory)
-    labels = 2 if name == "cifar100" else 1
-    size = part.images * (labels + 3072)
-    archive = source.files[0]
+    labels, images, archive = 2 if name == "cifar100" else 1, source.images(part), source.files[0]
+    size = images * (labels + 3072)
     if len(content) != size:
-        raise _wrong(path, f"must have {size:,} bytes ({part.images:,} images), it has {len(content):,}", archive)
-    records = np.frombuffer(content, np.uint8).reshape(part.images, labels + 3072)
+        raise _wrong(path, f"must have {size:,} bytes ({images:,} images), it has {len(content):,}", archive)
+    records = np.frombuffer(content, np.uint8).reshape(images, labels + 3072)
     classes = records[:, labels - 1].astype(np.int64)
     if classes.max() >= source.classes:
         raise _wrong(path, f"holds a class of {classes.max()}, the classes are 0 to {source.classes - 1}", archive)
     return Pictures(records[:, labels:].reshape(-1, 3, 32, 32), classes)
 
 
-def _binary(name: str, part: ImageFile, directory: Path | None) -> tuple[str, bytes]:
+def _binary(name: str, part: str, directory: Path | None) -> tuple[str, bytes]:
     """The content of a file of CIFAR: as a file, else out of the archive."""
     source, archive = SOURCES[name], SOURCES[name].files[0]
     if directory is not None:
-        for path in (directory / source.folder / f"{part.name}.bin", directory / f"{part.name}.bin"):
+        for path in (directory / source.folder / f"{part}.bin", directory / f"{part}.bin"):
             if path.is_file():
-                content, known = path.read_bytes(), UNPACKED.get(part.name)
+                content, known = path.read_bytes(), UNPACKED.get(part)
                 if known and _digest(content, known) != known:
                     raise _wrong(str(path), f"must have the hash {known}", archive)
                 return str(path), content
@@ -180,7 +159,7 @@ def _binary(name: str, part: ImageFile, directory: Path | None) -> tuple[str, by
         if refused and not (directory / archive.name).exists():
             said = "is the Python version, a pickle, which could run code and is not read"
             raise _wrong(str(directory / refused), said, archive)
-    return f"{archive.name}: {part.name}.bin", _archive(name, directory)[f"{source.folder}/{part.name}.bin"]
+    return f"{archive.name}: {part}.bin", _archive(name, directory)[f"{source.folder}/{part}.bin"]
 
 
 @lru_cache(maxsize=1)

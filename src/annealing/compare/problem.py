@@ -29,7 +29,7 @@ def problem(task: Images | Text, directory: Path | None, device: str) -> Any:
     if isinstance(task, Text):
         return Windows(task, text_bytes(task.name), device)
     train = load(task.name, task.parts, directory)
-    test = load(task.name, task.source.test, directory)
+    test = load(task.name, [task.source.test], directory)
     first, last = slice(task.train_images), slice(task.test_images)
     if task.held_out is not None:
         test, last = train, slice(task.train_images, task.train_images + task.held_out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import os
 import platform
 import re
@@ -17,7 +18,7 @@ from typing import Any, ClassVar
 
 from .. import ScheduleError
 from ..errors import whole
-from .data import SOURCES, ImageFile, Source, load
+from .data import SOURCES, Source, load
 from .files import sha256
 from .validation import Described, choice, plain_data, section
 
@@ -60,10 +61,9 @@ class Images(Described):
         own = {"size": source.side, "test": source.test_images, "flip": source.flip, "crop": source.crop}
         self._set(**{name: value for name, value in own.items() if getattr(self, name) is None})
         if self.train is not None and not isinstance(self.train, int):
-            known = [part.name for part in source.train]
             if not isinstance(self.train, list | tuple) or not self.train or len({*self.train}) < len(self.train):
                 raise ScheduleError(f"train must be a number or a list of different files, got {self.train!r}")
-            self._set(train=tuple(choice(file, "train", known) for file in self.train))
+            self._set(train=tuple(choice(file, "train", source.train) for file in self.train))
         elif self.train is not None and whole(self.train, "train") > source.train_images:
             raise ScheduleError(f"train must be at most {source.train_images}, got {self.train!r}")
         if whole(self.test, "test") > source.test_images:
@@ -91,12 +91,11 @@ class Images(Described):
         return SOURCES[self.name]
 
     @property
-    def parts(self) -> list[ImageFile]:
+    def parts(self) -> tuple[str, ...]:
         """The files that hold the training images."""
         if isinstance(self.train, tuple):
-            return [next(part for part in self.source.train if part.name == name) for name in self.train]
-        # the files of a source have equal numbers of images
-        return [*self.source.train[: -(-self._all_images // self.source.train[0].images)]]
+            return self.train
+        return self.source.train[: math.ceil(self._all_images / self.source.images(self.source.train[0]))]
 
     @property
     def train_images(self) -> int:
@@ -105,7 +104,7 @@ class Images(Described):
     @property
     def _all_images(self) -> int:
         if isinstance(self.train, tuple):
-            return sum(part.images for part in self.parts)
+            return sum(map(self.source.images, self.train))
         return self.source.train_images if self.train is None else self.train
 
     @property
@@ -251,7 +250,7 @@ def prepare(task: Task, directory: Path | None) -> None:
             version = platform.python_version()
             raise ScheduleError(f"task.sha256: {task.name} of Python {version} is another text, with SHA-256 {found}")
     else:
-        for parts in (task.parts, task.source.test):
+        for parts in (task.parts, [task.source.test]):
             load(task.name, parts, directory)
 
 
