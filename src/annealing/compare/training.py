@@ -55,12 +55,10 @@ def train(experiment: Experiment, session: Session, problem: Problem | Windows) 
     if on_device(problem, optimizer, session):
         update = DeviceUpdate(session, problem, model, optimizer, experiment.batch)
         session.restore(**state)
-        model.train()
         train_on_device(session, update, losses, state)
         return
     scheduler = session.scheduler(optimizer)
     session.restore(**state)
-    model.train()
     for epoch in session.epochs():
         # a resumed trial begins in the middle of an epoch, and takes the rest of its batches
         begin = session.step % session.updates_per_epoch
@@ -124,7 +122,11 @@ class DeviceUpdate:
         """Make the update."""
         # gradients that are gone are made by the backward pass, and need not be zeroed
         self.optimizer.zero_grad(set_to_none=True)
-        self._rate()
+        if self.side:
+            # beside the forward pass, which leaves room for such small kernels
+            self.side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.side):
+            self.rates.update()
         places = self.number * len(self.within) + self.within
         inputs, targets = self.problem.batch(*(column.index_select(0, places) for column in self.plan))
         loss = loss_of(self.model(inputs), targets)
@@ -136,22 +138,11 @@ class DeviceUpdate:
         self.losses.copy_(torch.where(self.numbers == self.number, loss.detach(), self.losses))
         self.number.add_(1)
 
-    def _rate(self) -> None:
-        """Write the rate of this update; on a GPU beside the forward pass, which leaves room for such small kernels."""
-        if self.side is None:
-            self.rates.update()
-            return
-        self.side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(self.side):
-            self.rates.update()
-
-    def load(self, seed: int, epoch: int) -> None:
-        """Take the plan of an epoch, into the tensors that a graph reads."""
+    def load(self, seed: int, step: int) -> None:
+        """Stand before the update that follows `step` others: its epoch's plan, into the tensors that a graph reads."""
+        epoch, number = divmod(step, len(self.numbers))
         for held, column in zip(self.plan, self.problem.plan(seed, epoch), strict=True):
             held.copy_(column)
-
-    def place(self, step: int, number: int) -> None:
-        """Stand before the update that follows `step` others, and take the batch of this number in the epoch."""
         self.rates.position.fill_(step)
         self.number.fill_(number)
 
@@ -170,7 +161,9 @@ class DeviceUpdate:
             # the graphs of earlier trials hold memory until what refers to them in circles is collected
             gc.collect()
             torch.cuda.empty_cache()
-        held = [(tensor, tensor.clone()) for tensor in self._state()]
+        states = [value for state in self.optimizer.state.values() for value in state.values()]
+        changed = [*self.model.state_dict().values(), *states, self.rates.position, self.number, self.losses]
+        held = [(value, value.clone()) for value in changed if isinstance(value, torch.Tensor)]
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -186,12 +179,6 @@ class DeviceUpdate:
             self.make()
         self.replay = graph.replay
 
-    def _state(self) -> list[torch.Tensor]:
-        """All tensors that an update changes."""
-        states = [value for state in self.optimizer.state.values() for value in state.values()]
-        found = [*self.model.state_dict().values(), *states, self.rates.position, self.number, self.losses]
-        return [one for one in found if isinstance(one, torch.Tensor)]
-
 
 def train_on_device(session: Session, update: DeviceUpdate, losses: Losses, state: dict[str, Any]) -> None:
     """Train a trial from where it stands; its records are those of the ordinary training, but for rounding.
@@ -204,12 +191,14 @@ def train_on_device(session: Session, update: DeviceUpdate, losses: Losses, stat
         if not begin:
             losses.clear()
         if epoch != loaded:
-            update.load(session.seed, loaded := epoch)
-            update.place(session.step, begin)
+            loaded = epoch
+            update.load(session.seed, session.step)
         # the first update makes the state of the optimizer and is in no graph, also where a trial is resumed
         if update.cuda and session.step and update.replay is None:
             update.capture()
-        count, asked = _until_a_look(session), time.perf_counter()
+        # until the next report, the end of the epoch, or a look at the losses there is no word from the host
+        count = min(LOOKED_AT if session.step else 1, session.updates_per_epoch - begin, session.until_due())
+        asked = time.perf_counter()
         for _ in range(count):
             (update.replay or update.make)()
         # reading the losses waits for the updates
@@ -229,12 +218,6 @@ def train_on_device(session: Session, update: DeviceUpdate, losses: Losses, stat
     session.speed = {"images_per_second": round(images / seconds), "outside_graph": round(1 - inside / seconds, 4)}
 
 
-def _until_a_look(session: Session) -> int:
-    """How many updates may follow without a word from the host: to the next report, the end of the epoch, or some."""
-    left = session.updates_per_epoch - session.step % session.updates_per_epoch
-    return min(1 if not session.step else LOOKED_AT, left, session.until_due())
-
-
 def kept_models(
     experiment: Experiment, trial: Trial, directory: Path, snapshots: dict[int, str], problem: Problem
 ) -> dict[str, Any]:
@@ -251,23 +234,19 @@ def kept_models(
             raise OSError(f"snapshots/{step}.safetensors was damaged while the trial was trained")
         model.load_state_dict(load(data))
         predictions[step] = torch.softmax(problem.logits(model), 1)
+
+    def said(scores: torch.Tensor) -> dict[str, Any]:
+        wrong = problem.wrong(scores)
+        return {"wrong": wrong, "error": wrong / problem.task.test_images}
+
+    models = [{"step": step, "sha256": snapshots[step], **said(scores)} for step, scores in predictions.items()]
     ends = [step for step in experiment.kept(experiment.arm(trial.arm)) if step in predictions]
     ensembles = []
     for count in range(2, len(ends) + 1):
         steps = ends[max(0, count - experiment.ensemble) : count]
         mean = torch.stack([predictions[step] for step in steps]).mean(0)
-        ensembles.append({"steps": steps, **_wrong(problem, mean)})
-    return {
-        "snapshots": [
-            {"step": step, "sha256": known, **_wrong(problem, predictions[step])} for step, known in snapshots.items()
-        ],
-        "ensembles": ensembles,
-    }
-
-
-def _wrong(problem: Problem, scores: torch.Tensor) -> dict[str, Any]:
-    wrong = problem.wrong(scores)
-    return {"wrong": wrong, "error": wrong / problem.task.test_images}
+        ensembles.append({"steps": steps, **said(mean)})
+    return {"snapshots": models, "ensembles": ensembles}
 
 
 def _model(experiment: Experiment, seed: int, problem: Problem | Windows) -> torch.nn.Module:
@@ -278,16 +257,9 @@ def _model(experiment: Experiment, seed: int, problem: Problem | Windows) -> tor
         device=problem.device, memory_format=problem.memory_format
     )
     if experiment.precision == "bf16":
-        placed.forward = _in_bf16(placed.forward, problem.device.type)
-    return placed
-
-
-def _in_bf16(forward: Callable[..., torch.Tensor], device: str) -> Callable[..., torch.Tensor]:
-    """A forward pass in bfloat16 where that is precise enough; weights and scores stay in float32."""
-
-    def cast(*inputs: torch.Tensor) -> torch.Tensor:
         # weights that were cast in one replay of a graph must not be taken for those of the next
-        with torch.autocast(device, torch.bfloat16, cache_enabled=False):
-            return forward(*inputs).float()
-
-    return cast
+        cast = torch.autocast(problem.device.type, torch.bfloat16, cache_enabled=False)
+        forward = cast(placed.forward)
+        # where it is precise enough: weights and scores stay in float32
+        placed.forward = lambda *inputs: forward(*inputs).float()
+    return placed
