@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def sweep(directory: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
 class Checkpoints:
     """States in a directory: STEP.pt is what torch.save makes, STEP.json its size, its SHA-256 and what it belongs to.
 
@@ -61,9 +63,8 @@ class Checkpoints:
     numbers.
     """
 
-    def __init__(self, directory: Path, belongs: str) -> None:
-        self.directory = directory
-        self.belongs = belongs
+    directory: Path
+    belongs: str
 
     def save(self, step: int, state: dict[str, Any]) -> None:
         """Write a state; the one before it is kept. An OSError leaves the others as they were."""
@@ -108,9 +109,9 @@ class Checkpoints:
         return sorted((int(path.stem) for path in self.directory.glob("[0-9]*.json")), reverse=True)
 
     def _keep(self, steps: list[int]) -> None:
-        """Remove all states but some; the seal before what it seals."""
+        """Remove all states but some."""
         sweep(self.directory)
-        for pattern in ("[0-9]*.json", "[0-9]*.pt"):
-            for path in self.directory.glob(pattern):
-                if int(path.stem) not in steps:
-                    path.unlink(missing_ok=True)
+        # in their order, in which the seal comes before what it seals
+        for path in sorted(self.directory.glob("[0-9]*")):
+            if int(path.stem) not in steps:
+                path.unlink(missing_ok=True)

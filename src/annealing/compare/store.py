@@ -32,6 +32,7 @@ import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,14 +49,8 @@ STATES = "checkpoints"
 TUNING, CHOICE = "tuning", "tuning.json"  # a comparison of values to choose from, and what was chosen
 RUNGS = "rungs"  # the shorter trainings before it
 FIELDS = {"fingerprint", "versions", "experiment"}
-# scipy and matplotlib make tables and pictures, which can be made again
-DECISIVE = (
-    "annealing",
-    "torch",
-    "numpy",
-    "scikit-learn",
-    "safetensors",
-)  # other versions of these may give other numbers
+# other versions of these may give other numbers; scipy and matplotlib make tables and pictures, which can be made again
+DECISIVE = ("annealing", "torch", "numpy", "scikit-learn", "safetensors")
 
 
 class Row(NamedTuple):
@@ -97,12 +92,12 @@ def complete(rows: Sequence[Row], marks: Sequence[int]) -> bool:
     return steps == [*marks]
 
 
+@dataclass(frozen=True)
 class Store:
     """A directory with the records of an experiment."""
 
-    def __init__(self, directory: Path, experiment: Experiment) -> None:
-        self.directory = directory
-        self.experiment = experiment
+    directory: Path
+    experiment: Experiment
 
     def path(self, trial: Trial) -> Path:
         """The directory of a trial."""
@@ -110,8 +105,7 @@ class Store:
 
     def rows(self, trial: Trial) -> list[Row] | None:
         """The rows of a finished trial of this experiment, else None."""
-        rows, _ = self._read(trial)
-        return rows
+        return self._read(trial)[0]
 
     def fault(self, trial: Trial) -> str | None:
         """None if a trial is finished, "" if it is not, else what is wrong with its records."""
@@ -173,19 +167,17 @@ def open_store(out: str | Path, experiment: Experiment, command: str | None = No
     A ScheduleError names a directory that holds something else, or whose missing trials would be trained with other
     versions of the libraries than the finished ones.
     """
-    directory = Path(out)
-    store = Store(directory, experiment)
-    versions = installed()
+    store, versions = Store(Path(out), experiment), installed()
+    manifest = {"format": FORMAT, "fingerprint": experiment.fingerprint, "command": command, "versions": versions}
+    manifest["experiment"] = experiment.description()
     try:
-        known = _manifest(directory, out)
-        (directory / "trials").mkdir(parents=True, exist_ok=True)
+        known = _manifest(out)
+        (store.directory / "trials").mkdir(parents=True, exist_ok=True)
         if known is not None:
-            _check(out, store, known, versions)
+            _check(out, store, known, manifest)
         # more seeds, or other titles, are written down; the finished trials stay what they are
-        if known is None or known["experiment"] != experiment.description():
-            manifest: dict[str, Any] = {"format": FORMAT, "fingerprint": experiment.fingerprint, "command": command}
-            manifest |= {"versions": versions, "experiment": experiment.description()}
-            write(directory / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+        if known is None or known["experiment"] != manifest["experiment"]:
+            write(store.directory / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     except OSError as error:
         raise ScheduleError(f"out must be a directory that can be written, got {out}: {error.strerror}") from None
     return store
@@ -193,12 +185,12 @@ def open_store(out: str | Path, experiment: Experiment, command: str | None = No
 
 def free_for_comparison(out: str | Path) -> None:
     """A ScheduleError if a directory holds something else than a comparison."""
-    _manifest(Path(out), out)
+    _manifest(out)
 
 
 def load_store(directory: str | Path) -> Store:
     """The store that a directory is, by its own manifest."""
-    known = _manifest(Path(directory), directory)
+    known = _manifest(directory)
     if known is None:
         tuned = f"; its tuning is in {Path(directory) / TUNING}" if (Path(directory) / TUNING).exists() else ""
         raise ScheduleError(f"no comparison is kept in {directory}{tuned}")
@@ -221,19 +213,18 @@ def installed() -> dict[str, str]:
     return versions
 
 
-def _manifest(directory: Path, out: str | Path) -> dict[str, Any] | None:
+def _manifest(out: str | Path) -> dict[str, Any] | None:
     """The manifest of a directory, None if there is nothing in it."""
-    if not (directory / MANIFEST).exists():
-        names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
-        foreign = [
-            name for name in names if not name.startswith(SCRATCH) and name not in ("trials", TUNING, RUNGS, CHOICE)
-        ]
-        if foreign or ((directory / "trials").exists() and any((directory / "trials").iterdir())):
+    path = Path(out) / MANIFEST
+    if not path.exists():
+        names = {file.name for file in Path(out).iterdir()} if Path(out).is_dir() else set()
+        foreign = [name for name in names - {"trials", TUNING, RUNGS, CHOICE} if not name.startswith(SCRATCH)]
+        if foreign or any(Path(out).glob("trials/*")):
             held = min(foreign, default="trials")
             raise ScheduleError(f"out must be a new or empty directory or a comparison, but {out} holds {held!r}")
         return None
     with suppress(ValueError):
-        known = json.loads((directory / MANIFEST).read_text())
+        known = json.loads(path.read_text())
         if isinstance(known, dict) and known.get("format") == FORMAT and known.keys() >= FIELDS:
             return known
     raise ScheduleError(
@@ -241,16 +232,22 @@ def _manifest(directory: Path, out: str | Path) -> dict[str, Any] | None:
     )
 
 
-def _check(out: str | Path, store: Store, known: dict[str, Any], versions: dict[str, str]) -> None:
-    """A ScheduleError if a directory with a known manifest cannot continue with the experiment of a store."""
-    experiment = store.experiment
-    fewer = {*known["experiment"]["seeds"]} <= {*experiment.seeds}
-    if known["fingerprint"] != experiment.fingerprint or not fewer:
-        apart = _apart(known["experiment"], experiment.description())
+def _check(out: str | Path, store: Store, there: dict[str, Any], here: dict[str, Any]) -> None:
+    """A ScheduleError if a directory, by its manifest, cannot continue with the experiment of another manifest."""
+    fewer = {*there["experiment"]["seeds"]} <= {*here["experiment"]["seeds"]}
+    if there["fingerprint"] != here["fingerprint"] or not fewer:
+        apart = _apart(there["experiment"], here["experiment"])
         raise ScheduleError(
             f"out must be a new directory or hold this experiment, but {out} holds another one: {apart}"
         )
-    _same_versions(out, store, known["versions"], versions)
+    missing, then, now = store.missing(), there["versions"], here["versions"]
+    changed = [f"{name} {then.get(name)} (now {now[name]})" for name in DECISIVE if then.get(name) != now[name]]
+    # a table must not mix trials of different versions; one that is whole or empty does not
+    if changed and missing and len(missing) < len(store.experiment.trials()):
+        raise ScheduleError(
+            f"the finished trials in {out} were trained with {', '.join(changed)}: finish them with those versions, "
+            "or choose another out"
+        )
 
 
 def _apart(there: dict[str, Any], here: dict[str, Any]) -> str:
@@ -259,19 +256,8 @@ def _apart(there: dict[str, Any], here: dict[str, Any]) -> str:
         if name not in ("schedules", "checkpoint_seconds") and there.get(name) != here[name]:
             return f"{name} {there.get(name)} there, {here[name]} here"
     then, now = (
-        {key: f"{arm['schedule']} for {arm['epochs']} epochs" for key, arm in x["schedules"].items()}
-        for x in (there, here)
+        {key: f"{arm['schedule']} for {arm['epochs']} epochs" for key, arm in described["schedules"].items()}
+        for described in (there, here)
     )
     key = next((key for key in then | now if then.get(key) != now.get(key)), "")
     return f"{key} is {then.get(key, 'absent')} there, {now.get(key, 'absent')} here"
-
-
-def _same_versions(out: str | Path, store: Store, then: dict[str, str], now: dict[str, str]) -> None:
-    missing = store.missing()
-    changed = [f"{name} {then.get(name)} (now {now[name]})" for name in DECISIVE if then.get(name) != now[name]]
-    # a table must not mix trials of different versions; one that is whole or empty does not
-    if changed and missing and len(missing) < len(store.experiment.trials()):
-        raise ScheduleError(
-            f"the finished trials in {out} were trained with {', '.join(changed)}: finish them with those versions, "
-            "or choose another out"
-        )
