@@ -58,7 +58,13 @@ class Sgd(Described):
         """The optimizer of a model, with a rate to begin with."""
         import torch
 
-        parameters = groups(model, self.weight_decay, self.decay_form)
+        parameters: list[dict[str, Any]] = [{"params": [*model.parameters()], "weight_decay": self.weight_decay}]
+        if self.decay_form == "paper":
+            named = [*model.named_parameters()]
+            decayed = [value for name, value in named if not name.endswith("bias")]
+            free = [value for name, value in named if name.endswith("bias")]
+            parameters = [{"params": decayed, "weight_decay": 2 * self.weight_decay}]
+            parameters += [{"params": free, "weight_decay": 0.0}]
         if self.momentum_form == "paper":
             return velocity_sgd(parameters, lr, self.momentum)
         options = _on_device(model, torch.optim.SGD)
@@ -147,15 +153,6 @@ def _on_device(model: torch.nn.Module, kind: type) -> dict[str, bool]:
     return {name: True for name in names if name in inspect.signature(kind).parameters}
 
 
-def groups(model: torch.nn.Module, weight_decay: float, form: str) -> list[dict[str, Any]]:
-    """The parameters of a model with the weight decay of each, in torch's terms."""
-    if form == "torch":
-        return [{"params": [*model.parameters()], "weight_decay": weight_decay}]
-    decayed = [value for name, value in model.named_parameters() if not name.endswith("bias")]
-    free = [value for name, value in model.named_parameters() if name.endswith("bias")]
-    return [{"params": decayed, "weight_decay": 2 * weight_decay}, {"params": free, "weight_decay": 0.0}]
-
-
 def velocity_sgd(parameters: list[dict[str, Any]], lr: float, momentum: float) -> torch.optim.Optimizer:
     """SGD whose velocity has the rate in it: v = momentum * v - lr * g, then x = x + v.
 
@@ -167,18 +164,16 @@ def velocity_sgd(parameters: list[dict[str, Any]], lr: float, momentum: float) -
         @torch.no_grad()
         def step(self, closure: Any = None) -> None:  # type: ignore[override]
             for group in self.param_groups:
-                moved = [value for value in group["params"] if value.grad is not None]
-                if not moved:
-                    continue
-                for value in moved:
+                values = group["params"]
+                for value in values:
                     if not self.state[value]:
                         self.state[value]["velocity"] = torch.zeros_like(value)
-                gradients: Any = [value.grad for value in moved]
+                gradients: Any = [value.grad for value in values]
                 if group["weight_decay"]:
-                    gradients = torch._foreach_add(gradients, moved, alpha=group["weight_decay"])
-                velocities = [self.state[value]["velocity"] for value in moved]
+                    gradients = torch._foreach_add(gradients, values, alpha=group["weight_decay"])
+                velocities = [self.state[value]["velocity"] for value in values]
                 torch._foreach_mul_(velocities, group["momentum"])
                 torch._foreach_add_(velocities, gradients, alpha=-group["lr"])
-                torch._foreach_add_(moved, velocities)
+                torch._foreach_add_(values, velocities)
 
     return VelocitySGD(parameters, {"lr": lr, "momentum": momentum, "weight_decay": 0.0})

@@ -176,9 +176,14 @@ class Session:
 
     def restore(self, **objects: Any) -> None:
         """Load the last good state, if there is one, into what has a `state_dict`; and the random states."""
-        state = self._last_state()
-        if state is None:
-            return
+        for state, fault in self._checkpoints.states():
+            fault = fault or self._lost(state["snapshots"])
+            self._clock.say(fault or f"continues after update {state['step']}")
+            if not fault:
+                self._load(state, objects)
+                return
+
+    def _load(self, state: dict[str, Any], objects: dict[str, Any]) -> None:
         if state["objects"].keys() != objects.keys():
             raise ScheduleError(
                 f"restore must get {', '.join(state['objects'])}, as checkpoint, got {', '.join(objects)}"
@@ -225,7 +230,7 @@ class Session:
 
     def until_due(self) -> int:
         """How many updates follow until a report is due."""
-        return min(mark for mark in self._marks if mark > self.step) - self.step
+        return min(mark - self.step for mark in self._marks if mark > self.step)
 
     def _snapshot(self, model: torch.nn.Module) -> str:
         from safetensors.torch import save
@@ -236,14 +241,6 @@ class Session:
             synced(self._directory)
         tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
         return write(folder / f"{self.step}.safetensors", save(tensors))
-
-    def _last_state(self) -> dict[str, Any] | None:
-        for state, fault in self._checkpoints.states():
-            fault = fault or self._lost(state["snapshots"])
-            self._clock.say(fault or f"continues after update {state['step']}")
-            if not fault:
-                return state
-        return None
 
     def _lost(self, snapshots: dict[int, str]) -> str:
         """What is wrong with the models that were kept before a state."""
@@ -260,9 +257,8 @@ class TrialScheduler:
     def __init__(self, session: Session, optimizers: Sequence[torch.optim.Optimizer]) -> None:
         self.session = session
         self.optimizers = optimizers
-        groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         # what an optimizer does not decay, such as biases, stays without decay
-        self.decayed = [bool(group.get("weight_decay")) for group in groups]
+        self.decayed = [bool(group.get("weight_decay")) for group in self._groups()]
         self.set()
 
     def step(self) -> None:
@@ -274,18 +270,20 @@ class TrialScheduler:
         """Give every group the rate of the next update, and what else has a schedule."""
         from ..torch.writer import put
 
-        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
-        put(groups, [self.session.rate()] * len(groups))
-        for name, value in self.session.others().items():
-            if name == "weight_decay":
-                chosen = [group for group, decayed in zip(groups, self.decayed, strict=True) if decayed]
-                put(chosen, [value] * len(chosen), "weight_decay")
-            for group in groups if name == "momentum" else ():
-                # the betas of Adam and its kin begin with what SGD calls momentum
-                key, index = ("momentum", None) if "momentum" in group else ("betas", 0)
+        for name, value in {"lr": self.session.rate(), **self.session.others()}.items():
+            for group, decayed in zip(self._groups(), self.decayed, strict=True):
+                key, index = name, None
+                if name == "weight_decay" and not decayed:
+                    continue
+                if name == "momentum" and name not in group:
+                    # the betas of Adam and its kin begin with what SGD calls momentum
+                    key, index = "betas", 0
                 if key not in group:
                     raise ScheduleError(f"momentum has a schedule, but the optimizer has none: {', '.join(group)}")
                 put([group], [value], key, index)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
 
 def _random_states() -> dict[str, Any]:
