@@ -20,8 +20,6 @@ from .status import State, summary
 from .table import Line, Table
 from .tuning import dropped
 
-WIDTH = 80
-
 
 def text(table: Table) -> str:
     """The report as plain text."""
@@ -64,44 +62,26 @@ def listing(states: Sequence[State]) -> str:
 
 def _plain(shown: RenderableType) -> str:
     written = io.StringIO()
-    Console(
-        file=written,
-        width=WIDTH,
-        color_system=None,
-        force_terminal=False,
-        # In a notebook rich would show the text below the cell and write nothing.
-        force_jupyter=False,
-        legacy_windows=False,
-        markup=False,
-        emoji=False,
-    ).print(shown)
+    # in a notebook rich would show the text below the cell and write nothing
+    plain: Any = dict.fromkeys(["force_terminal", "force_jupyter", "legacy_windows", "markup", "emoji"], False)
+    Console(file=written, width=80, color_system=None, **plain).print(shown)
     return "\n".join(line.rstrip() for line in written.getvalue().strip().splitlines()) + "\n"
 
 
 def _errors(table: Table) -> Grid:
-    grid = _grid(
-        f"{conclusions.error_title(table)}: {conclusions.of_seeds(table)}",
-        "schedule",
-        "epochs",
-        table.metric.replace("_", " "),
-        "difference",
-        "",
-    )
+    title = f"{conclusions.error_title(table)}: {conclusions.of_seeds(table)}"
+    grid = _grid(title, "schedule", "epochs", table.metric.replace("_", " "), "difference", "")
     for line in table.ranked:
         less = serialize.points(line.less_baseline, signed=True)
         said = table.verdict(line.less_baseline, line.baseline_p_value)
         grid.add_row(_name(table, line), f"{line.kept_at:.4g}", serialize.points(line.error), less, said)
-    notes = ["* baseline, from which the differences are", *_paper(table)]
+    notes = ["* baseline, from which the differences are"]
+    if full := [line.epochs for line in table.lines if line.paper]:
+        notes.append(f"lengths in names are of 200 epochs, here {full[0]:.4g}")
     if any(line.verdict in ("better", "worse") for line in table.lines):
         notes.append("better, worse: significantly")
     grid.caption = "; ".join(notes)
     return grid
-
-
-def _paper(table: Table) -> list[str]:
-    """What the names of the paper's schedules mean."""
-    full = [line.epochs for line in table.lines if line.paper]
-    return [f"lengths in names are of 200 epochs, here {full[0]:.4g}"] if full else []
 
 
 def _run_ends(table: Table) -> Grid:
@@ -142,14 +122,8 @@ def _name(table: Table, line: Line) -> str:
 
 
 def _grid(title: str, schedule: str, *numbers: str) -> Grid:
-    grid = Grid(
-        title=title,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
-    )
+    grid = Grid(title=title, box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    grid.title_justify = grid.caption_justify = "left"
     # where a table is too wide a title may wrap, and no number is cut
     grid.add_column(schedule)
     for name in numbers:
