@@ -90,21 +90,16 @@ def _untold(schedule: Schedule, rows: Evidence, marks: Landmarks) -> str:
         return f"fewer than {LEAST_ROWS} rows have a rate"
     if marks.warmup and float(rows.rows.t.max()) <= marks.warmup:
         return "a warm-up cannot tell what comes after it"
-    used = course(schedule)
     one_rate = np.max(rows.logged - rows.allowed) <= np.min(rows.logged + rows.allowed)
     if one_rate and (marks.floor < marks.peak or len(set(marks.levels)) > 1):
         return "the same rate in every row cannot tell a schedule that changes from a constant"
-    if marks.horizon is not None and not _plenty(rows, marks) and rows.first_wrong(used) is None:
+    # Rows from one end of the schedule to the other can be so many that no other is like it.
+    plenty = np.all(np.histogram(rows.rows.t, bins=PLENTY, range=(0, marks.horizon or 1))[0])
+    if marks.horizon is not None and not plenty and rows.first_wrong(course(schedule)) is None:
         for words, other in _similar(schedule, marks, float(rows.rows.t.max())):
             if rows.first_wrong(course(other)) is None:
                 return f"the rows cannot tell the schedule from {words}"
     return ""
-
-
-def _plenty(rows: Evidence, marks: Landmarks) -> bool:
-    """Whether there are rows from one end of the schedule to the other, so many that no other can be like it."""
-    shown = np.histogram(rows.rows.t, bins=PLENTY, range=(0, marks.horizon or 1))[0]
-    return bool(np.all(shown))
 
 
 def _similar(schedule: Schedule, marks: Landmarks, last: float) -> Iterator[tuple[str, Schedule]]:
@@ -204,8 +199,8 @@ def _relation(log: Log, group: int, other: int) -> str:
     both = np.isfinite(log.rates[:, group]) & np.isfinite(log.rates[:, other])
     if not both.any():
         return "no rates in the same rows"
-    these, those = log.rates[both, group], log.rates[both, other]
-    half, their = log.half[both, group], log.half[both, other]
+    these, those = log.rates[both][:, [group, other]].T
+    half, their = log.half[both][:, [group, other]].T
     place = int(np.argmax(np.abs(these)))
     if not these[place]:
         return "the same rates" if not those.any() else "others"
@@ -249,9 +244,8 @@ def in_unit(log: Log, unit: str | None) -> Log:
 
 def may_be_in_updates(log: Log, expect: Schedule, group: int, peak: float) -> bool:
     """Whether a log whose clock was taken to be in epochs follows a schedule in updates."""
-    if log.updates is None:
-        return False
-    return any(is_followed(one, expect, group, peak) for _, one in with_every_length(in_unit(log, "update")))
+    logs = () if log.updates is None else with_every_length(in_unit(log, "update"))
+    return any(is_followed(one, expect, group, peak) for _, one in logs)
 
 
 def is_followed(log: Log, expect: Schedule, group: int, peak: float) -> bool:

@@ -12,24 +12,11 @@ import numpy as np
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .clock_faults import ClockFaults, Resume, from_a_row, from_the_start, resume_times
+from . import rate_faults
+from .clock_faults import ClockFaults, Clocks, Resume, resume_times
 from .faults import Faults, FollowedRates, Landmarks, course, landmarks
-from .intervals import digits_of, is_whole, wholes
+from .intervals import Preimages, digits_of, is_whole, lowest, slopes, solved, wholes
 from .log import Array, Evidence, Rates, RowTimes, run_begins
-from .rate_faults import (
-    Scale,
-    added,
-    after_the_end,
-    between,
-    edited,
-    one_rate,
-    outliers,
-    scaled,
-    scales,
-    several,
-    skipped,
-)
-from .solving import Preimages, lowest, slopes, solved
 
 SPREAD = 1.0  # explanations that cost so much more than the best are not listed
 ALIKE = 3  # explanations listed that differ in parameters alone
@@ -44,6 +31,8 @@ MOST_SOLVED = 30  # values of an unknown that rows give and that are tried
 MOST_SLOPES = 100  # of the clock between two rows, of which factors are tried
 MOST_REACH = 4096  # times the log or the schedule: how far the clock of a fault may run
 LEAST = 4  # rows that a fault of the clock explains
+
+Mixed = tuple[rate_faults.Scale, float] | None  # how a fault changes the rates beside the clock, and the new rate
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +148,7 @@ class FaultTrial:
     def __init__(self, search: Search, base: Explanation, used: FollowedRates, marks: Landmarks) -> None:
         self.search, self.before, self.used, self.marks = search, base.faults, used, marks
         self.begin, self.few = base.until or 0, search.few
+        self.clocks = Clocks(marks, search.last, search.per_epoch)
         self.images: dict[int, dict[int, Array]] = {}
 
     # What is tried.
@@ -166,42 +156,42 @@ class FaultTrial:
     def one_fault(self) -> None:
         search, used, rows = self.search, self.used, self.search.evidence
         if not any(fault.at is not None or fault.of_rows for fault in self.before):
-            for clock in from_the_start(self.marks, search.last, search.per_epoch, alone=not self.before):
+            for clock in self.clocks.from_the_start(alone=not self.before):
                 self.try_clock(clock, search.begin, 0)
-            for scale in scales(self.marks):
-                self.try_faults(scaled(used, self.few, scale))
+            for scale in rate_faults.scales(self.marks):
+                self.try_faults(rate_faults.scaled(used, self.few, scale))
         if not self.before:
-            self.try_faults(one_rate(self.few, self.marks, None, 0))
-            self.try_faults(added(used, self.few, self.marks))
+            self.try_faults(rate_faults.one_rate(self.few, self.marks, None, 0))
+            self.try_faults(rate_faults.added(used, self.few, self.marks))
         if self.begin >= 2:
             for clock in self._resumed():
                 self.try_clock(clock, self.begin, self.begin)
             part = self.few[self.begin :]
-            for scale in scales(self.marks, self.resume.now, self.resume.row):
-                self.try_faults(scaled(used, part, scale))
-            self.try_faults(one_rate(part, self.marks, self.resume.now, self.resume.row))
+            for scale in rate_faults.scales(self.marks, self.resume.now, self.resume.row):
+                self.try_faults(rate_faults.scaled(used, part, scale))
+            self.try_faults(rate_faults.one_rate(part, self.marks, self.resume.now, self.resume.row))
         end = used.schedule.duration
         if end is not None and end <= float(self.few.rows.t[self.begin]):
-            self.try_faults(after_the_end(used.schedule, search.last))
+            self.try_faults(rate_faults.after_the_end(used.schedule, search.last))
         if self.before or not search.found or len(rows) <= LONG:
-            self.try_faults(skipped(used, rows))
-            self.try_faults(outliers(used, rows))
+            self.try_faults(rate_faults.skipped(used, rows))
+            self.try_faults(rate_faults.outliers(used, rows))
             if not self.before:
-                self.try_faults(edited(rows, self.marks))
-                self.try_faults(several(used, rows))
+                self.try_faults(rate_faults.edited(rows, self.marks))
+                self.try_faults(rate_faults.several(used, rows))
 
     def two_at_once(self) -> None:
         """Faults of the clock together with one of the rate."""
-        for clock in from_the_start(self.marks, self.search.last, self.search.per_epoch):
+        for clock in self.clocks.from_the_start(alone=True):
             for where in dict.fromkeys((0, self.begin)):
-                self.try_both(clock, where, 0, scales(self.marks))
+                self.try_both(clock, where, 0, rate_faults.scales(self.marks))
         if self.begin >= 2:
             for clock in self._resumed():
-                scale = scales(self.marks, self.resume.now, self.resume.row)
+                scale = rate_faults.scales(self.marks, self.resume.now, self.resume.row)
                 self.try_both(clock, self.begin, self.begin, scale)
 
     def _resumed(self) -> Iterator[ClockFaults]:
-        return from_a_row(self.resume, self.marks, self.search.last, self._factors())
+        return self.clocks.from_a_row(self.resume, self._factors())
 
     def try_faults(self, candidates: Iterable[Faults]) -> None:
         for faults in candidates:
@@ -262,42 +252,35 @@ class FaultTrial:
                 for faults in clock.named(*best):
                     self._look(faults, clock, best, onset)
 
-    def try_both(self, clock: ClockFaults, begin: int, onset: int, beside: Sequence[Scale]) -> None:
+    def try_both(self, clock: ClockFaults, begin: int, onset: int, beside: Sequence[rate_faults.Scale]) -> None:
         """The same with another peak or floor: unknowns listed, and those that fit best."""
         for stop in self.windows(begin) if clock.scan else [len(self.few)]:
             some = self.few[probes(begin, stop)]
             for unknowns in self._unknowns(clock, some, beside):
                 rates, times = self._rates(clock, unknowns, some)
                 for scale in beside:
-                    low, high, explained = between(some, *scale.line(rates, times))
+                    low, high, explained = rate_faults.between(some, *scale.line(rates, times))
                     for i in likeliest(explained, KEPT, min(LEAST + 1, len(some))):
                         best, last = unknowns[i].tolist(), explained[i] - 1
                         for faults in clock.named(*best):
                             if onset and faults[0].at is None:
                                 continue  # a longer hold is one of the whole schedule
                             # From a resume on the rate changes when the clock does.
-                            new = scales(self.marks, faults[0].at, faults[0].row)[0] if onset else scale
+                            new = rate_faults.scales(self.marks, faults[0].at, faults[0].row)[0] if onset else scale
                             if (found := new.fault(float(low[i, last]), float(high[i, last]))) is not None:
                                 both = (*faults, found) if onset else (found, *faults)
                                 self._look(both, clock, best, onset, (new, found.parameters[new.key]))
 
-    def _look(
-        self,
-        faults: Faults,
-        clock: ClockFaults,
-        unknowns: list[float],
-        onset: int,
-        scaled: tuple[Scale, float] | None = None,
-    ) -> None:
+    def _look(self, faults: Faults, clock: ClockFaults, unknowns: list[float], onset: int, mixed: Mixed = None) -> None:
         first = int(self.few.rows.row[onset]) if onset else -1
 
         def rates(rows: RowTimes) -> Array:
             moved = rows.at(np.where(rows.row < first, rows.t, clock.positions(rows.t, *unknowns)))
             values = self.used(moved)
-            if scaled is None:
+            if mixed is None:
                 return values
-            base, slope = scaled[0].line(values, moved.t)
-            return np.where(rows.row < first, values, base + scaled[1] * slope)
+            base, slope = mixed[0].line(values, moved.t)
+            return np.where(rows.row < first, values, base + mixed[1] * slope)
 
         self.search.look((*self.before, *faults), rates)
 
@@ -310,7 +293,7 @@ class FaultTrial:
 
     # Unknowns that rows give.
 
-    def _unknowns(self, clock: ClockFaults, some: Evidence, beside: Sequence[Scale]) -> Iterator[Array]:
+    def _unknowns(self, clock: ClockFaults, some: Evidence, beside: Sequence[rate_faults.Scale]) -> Iterator[Array]:
         """Rows of unknowns to try beside another peak or floor."""
         if clock.tried:
             yield np.array(clock.tried, np.float64)
@@ -322,7 +305,7 @@ class FaultTrial:
                 if len(found):
                     yield clock.unknown(found)[:, None]
 
-    def _misfit(self, clock: ClockFaults, some: Evidence, scale: Scale) -> Callable[[Array], Any]:
+    def _misfit(self, clock: ClockFaults, some: Evidence, scale: rate_faults.Scale) -> Callable[[Array], Any]:
         """The largest difference for each value of an unknown, with the new rate that fits it best."""
 
         def misfit(numbers: Array) -> Any:
