@@ -190,7 +190,7 @@ def _recovered(log: Log, number: int, found: Recovered) -> tuple[tuple[dict[str,
     schedule, unit = found.schedule, found.unit
     rows = evidence(log, number, float(np.nanmax(np.abs(log.rates[:, number]))))
     read_as = source(log, rows, number)
-    few = len(np.unique(rows.rows.t)) < LEAST_ROWS
+    few = len(np.unique(rows.t)) < LEAST_ROWS
     too_few = [f"fewer than {LEAST_ROWS} rows have a rate, which many schedules give"] if few else []
     notes = list(dict.fromkeys([*log.repairs, *found.notes, *too_few]))
     lines, covered = [source_sentence(read_as)], None

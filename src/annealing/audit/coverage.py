@@ -73,7 +73,7 @@ class Coverage:
 
 def coverage(schedule: Schedule, rows: Evidence, marks: Landmarks) -> Coverage:
     """How much of a schedule some rows cover, and whether they can tell it from similar ones."""
-    times = rows.rows.t
+    times = rows.t
     last = float(times.max())
     end = math.inf if schedule.duration is None else schedule.duration
     cycles = list(islice(schedule.cycles(min(max(last + 1, 1) if math.isinf(end) else end, END_OF_TIME)), MOST_CYCLES))
@@ -86,17 +86,17 @@ def coverage(schedule: Schedule, rows: Evidence, marks: Landmarks) -> Coverage:
 
 def _untold(schedule: Schedule, rows: Evidence, marks: Landmarks) -> str:
     """What rows cannot tell of a schedule; "" if they tell it."""
-    if len(np.unique(rows.rows.t)) < LEAST_ROWS:
+    if len(np.unique(rows.t)) < LEAST_ROWS:
         return f"fewer than {LEAST_ROWS} rows have a rate"
-    if marks.warmup and float(rows.rows.t.max()) <= marks.warmup:
+    if marks.warmup and float(rows.t.max()) <= marks.warmup:
         return "a warm-up cannot tell what comes after it"
     one_rate = np.max(rows.logged - rows.allowed) <= np.min(rows.logged + rows.allowed)
     if one_rate and (marks.floor < marks.peak or len(set(marks.levels)) > 1):
         return "the same rate in every row cannot tell a schedule that changes from a constant"
     # Rows from one end of the schedule to the other can be so many that no other is like it.
-    plenty = np.all(np.histogram(rows.rows.t, bins=PLENTY, range=(0, marks.horizon or 1))[0])
+    plenty = np.all(np.histogram(rows.t, bins=PLENTY, range=(0, marks.horizon or 1))[0])
     if marks.horizon is not None and not plenty and rows.first_wrong(course(schedule)) is None:
-        for words, other in _similar(schedule, marks, float(rows.rows.t.max())):
+        for words, other in _similar(schedule, marks, float(rows.t.max())):
             if rows.first_wrong(course(other)) is None:
                 return f"the rows cannot tell the schedule from {words}"
     return ""
@@ -129,8 +129,8 @@ def _same(one: Schedule, other: Schedule, begin: Any, end: Any) -> bool:
 def are_means(rows: Evidence, schedule: Schedule) -> bool:
     """Whether rates may be means of a schedule: each lies between its least and its greatest rate around the row."""
     # A mean may be dated by the first, the middle or the last of its updates.
-    wide = float(np.median(np.diff(rows.rows.t))) if len(rows) > 1 else 1.0
-    around = schedule(rows.rows.t + np.linspace(-wide, wide, MEANS)[:, None])
+    wide = float(np.median(np.diff(rows.t))) if len(rows) > 1 else 1.0
+    around = schedule(rows.t + np.linspace(-wide, wide, MEANS)[:, None])
     low, high = around.min(axis=0), around.max(axis=0)
     return bool(np.all((low - rows.allowed <= rows.logged) & (rows.logged <= high + rows.allowed)))
 
@@ -148,7 +148,7 @@ def source(log: Log, rows: Evidence, group: int) -> dict[str, Any]:
             "last": float(np.max(log.clock)),
             "counted": log.counted,
         },
-        "digits": digits(rows.logged, log.half[rows.rows.row, group]),
+        "digits": digits(rows.logged, log.half[rows.row, group]),
     }
 
 

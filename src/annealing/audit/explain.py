@@ -65,7 +65,7 @@ def _verdict(log: Log, expect: Schedule, number: int, marks: Landmarks, account:
     first = None
     if (place := rows.first_wrong(meant)) is not None:
         one = rows[place : place + 1]
-        first = Departure(_update(float(one.rows.t[0])), float(one.logged[0]), float(meant(one.rows)[0]))
+        first = Departure(_update(float(one.t[0])), float(one.logged[0]), float(meant(one)[0]))
     courses = [course(expect, one.faults) for one in found] or [meant]
     named = [_named(one.faults, expect, rows, marks.peak) for one in found] or [()]
     if first is not None and (not found or found[0].until is not None):
@@ -123,7 +123,7 @@ def _unexplained(
     residual = rows.residual(used, marks.peak)
     if not faults and len(run_begins(rows)) > 1:
         faults = (Named("several-runs-in-one-file", first.update, several_runs(rows, []), residual, residual),)
-    at = _update(float(rows.rows.t[rows.first_wrong(used) or 0])) if faults else first.update
+    at = _update(float(rows.t[rows.first_wrong(used) or 0])) if faults else first.update
     return (*faults, Named("unknown", at, {}, residual, residual))
 
 
@@ -132,7 +132,7 @@ def _named(faults: tuple[Fault, ...], expect: Schedule, rows: Evidence, peak: fl
     before = rows.residual(course(expect), peak) if faults else 0.0
     for i, fault in enumerate(faults):
         after = rows.residual(course(expect, faults[: i + 1]), peak)
-        begin = fault.at if fault.at is not None else float(rows.rows.t[0])
+        begin = fault.at if fault.at is not None else float(rows.t[0])
         named.append(Named(fault.name, _update(begin), fault.parameters, before, after))
         before = after
     return tuple(named)
@@ -150,11 +150,11 @@ def _notes(
         moved = int(replace(rows, slack=0).wrong(meant).sum())
         most = f"{rows.slack} update{'s' * (rows.slack > 1)}"
         notes.append(f"{moved} of {len(rows)} rates are the schedule's up to {most} earlier or later.")
-    last = float(rows.rows.t.max())
+    last = float(rows.t.max())
     if follows and marks.ends and marks.horizon and last > marks.horizon + 1:
         notes.append(f"The schedule ends at {marks.horizon:g}, but the log goes on to update {_update(last):g}.")
     if not follows and (place := follows_from(meant.schedule, rows)) is not None:
-        notes.append(f"From update {_update(float(rows.rows.t[place])):g} on it follows the schedule.")
+        notes.append(f"From update {_update(float(rows.t[place])):g} on it follows the schedule.")
     if len(begins := run_begins(rows)) > 1:
         notes.append(f"The file holds {len(begins)} runs, one after another: the clock starts again.")
     return tuple(notes)
@@ -216,7 +216,7 @@ def _an_epoch_late(log: Log, schedule: Schedule, held: list[Evidence]) -> Accoun
         return None
     for rows in held:
         # The warm-up computes the rate of its own epoch; the scheduler counts from -1, so it is one epoch late.
-        late = replace(rows, rows=rows.rows.at(rows.rows.t - (rows.rows.t > math.ceil(end))))
+        late = rows.at(rows.t - (rows.t > math.ceil(end)))
         if log.shift in (None, rows.shift) and late.first_wrong(course(schedule)) is None:
             return Account(late, [Explanation(())], AN_EPOCH_LATE)
     return None
@@ -227,7 +227,7 @@ def _unsteady(log: Log, schedule: Schedule, held: list[Evidence]) -> Account | N
     meant = course(schedule)
     for rows in held:
         for faults in skipped(meant, rows):
-            behind = int(np.sum(rows.rows.row >= faults[0].lags[0][0])) if faults[0].lags else 0
+            behind = int(np.sum(rows.row >= faults[0].lags[0][0])) if faults[0].lags else 0
             if behind >= STEADY and rows.first_wrong(course(schedule, faults)) is None:
                 return Account(rows, [Explanation(faults)])
     for rows in sorted(held, key=lambda rows: int(rows.wrong(meant).sum())):
@@ -279,7 +279,7 @@ def _of_operands(schedule: Schedule, rows: Evidence, per_epoch: int | None) -> I
         alone = _alone(schedule, number, rows)
         if len(alone) < LEAST or alone.first_wrong(course(part)) is None:
             continue
-        search = Search(part, alone, landmarks(part, float(rows.rows.t.max()), part_of_more=True), per_epoch)
+        search = Search(part, alone, landmarks(part, float(rows.t.max()), part_of_more=True), per_epoch)
         search.single()
         inner = [one.faults for one in search.full()] or list(_of_operands(part, alone, per_epoch))
         # A warm-up that is not there is a constant or an offset too, but nobody would say so.
@@ -293,7 +293,7 @@ def _alone(schedule: Schedule, number: int, rows: Evidence) -> Evidence:
     """The rows of a sum or a product as those of one of its parts."""
     assert isinstance(schedule, Sum | Product)
     others = [part for i, part in enumerate(schedule.parts) if i != number]
-    values = [part(rows.rows.t) if isinstance(part, Schedule) else np.full(len(rows), part) for part in others]
+    values = [part(rows.t) if isinstance(part, Schedule) else np.full(len(rows), part) for part in others]
     if isinstance(schedule, Sum):
         return replace(rows, logged=rows.logged - np.sum(values, axis=0))
     beside = np.prod(values, axis=0)
@@ -346,7 +346,7 @@ def _within(faults: Faults, rows: Evidence, part: slice, intended: Schedule) -> 
     if part.stop < len(rows):
         if last.of_rows:
             return ()
-        end = plain(float(rows.rows.t[part.stop - 1]) + 1)
+        end = plain(float(rows.t[part.stop - 1]) + 1)
 
         def change(s: Schedule) -> Schedule:
             return then(last.change(s), end, since(intended, end))
@@ -356,7 +356,7 @@ def _within(faults: Faults, rows: Evidence, part: slice, intended: Schedule) -> 
     if not part.start:
         return tuple(found)
     earlier = instead("several-runs-in-one-file", several_runs(rows, []), rows, np.arange(part.start), 1.2)
-    return (earlier, *(replace(one, row=one.row or int(rows.rows.row[part.start])) for one in found))
+    return (earlier, *(replace(one, row=one.row or int(rows.row[part.start])) for one in found))
 
 
 def _cheaper(whole: Account, part: Account | None) -> Account:

@@ -22,7 +22,7 @@ from ..exact import END_OF_TIME, exact
 from ..recipes import constant
 from ..schedule.base import Schedule
 from ..schedule.operations import Product, Sum
-from .log import Array, RowTimes
+from .log import Array, Evidence
 
 MOST_CYCLES = 2000  # looked at for landmarks
 MOST_LEVELS = 64  # of a staircase without an end
@@ -73,7 +73,7 @@ class FollowedRates:
         """The schedule of the last row."""
         return self.schedules[-1][1]
 
-    def __call__(self, rows: RowTimes) -> Array:
+    def __call__(self, rows: Evidence) -> Array:
         if self.lags is not None:
             place = np.searchsorted(self.lags[0], rows.row, side="right") - 1
             rows = rows.at(rows.t - np.where(place >= 0, self.lags[1][np.maximum(place, 0)], 0))

@@ -94,30 +94,15 @@ class Log:
         return len(self.clock)
 
 
-class RowTimes(NamedTuple):
-    """Times at which the schedule was to be called, and the number of each row in the log."""
-
-    t: Array
-    row: NDArray[np.int64]
-
-    def at(self, t: Array) -> RowTimes:
-        """The same rows with other times."""
-        # A time that is a whole number but for rounding is that number.
-        near = np.rint(t)
-        return RowTimes(np.where(np.abs(t - near) <= WHOLE_TIME, near, t), np.broadcast_to(self.row, t.shape))
-
-
-Rates = Callable[[RowTimes], Array]
-
-
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Rows, the rates that were logged there, and the tolerance of each.
+    """Rows of a log: when the schedule was to be called, the number of each row, what was logged, and its tolerance.
 
     shift: how much later than the clock the schedule is asked. slack: by how many updates each row's time may be off.
     """
 
-    rows: RowTimes
+    t: Array
+    row: NDArray[np.int64]
     logged: Array
     allowed: Array
     shift: int = 0
@@ -127,12 +112,20 @@ class Evidence:
         return len(self.logged)
 
     def __getitem__(self, which: Any) -> Evidence:
-        rows = RowTimes(self.rows.t[which], self.rows.row[which])
-        return replace(self, rows=rows, logged=self.logged[which], allowed=self.allowed[which])
+        parts = {name: getattr(self, name)[which] for name in ("t", "row", "logged", "allowed")}
+        return replace(self, **parts)
+
+    def at(self, t: Array) -> Evidence:
+        """The same rows at other times, perhaps (m, n) of them."""
+        # A time that is a whole number but for rounding is that number.
+        near = np.rint(t)
+        return replace(
+            self, t=np.where(np.abs(t - near) <= WHOLE_TIME, near, t), row=np.broadcast_to(self.row, t.shape)
+        )
 
     def later(self, by: int) -> Evidence:
         """The same rows, the schedule asked so much later."""
-        return replace(self, rows=RowTimes(self.rows.t + by, self.rows.row), shift=by)
+        return replace(self, t=self.t + by, shift=by)
 
     def wrong(self, rates: Rates) -> NDArray[np.bool_]:
         """Where the rates are not those that were logged."""
@@ -140,12 +133,12 @@ class Evidence:
         return wrong
 
     def _off(self, rates: Rates) -> NDArray[np.bool_]:
-        return ~(np.abs(self.logged - rates(self.rows)) <= self.allowed)
+        return ~(np.abs(self.logged - rates(self)) <= self.allowed)
 
     def near(self) -> list[Evidence]:
         """The same rows at all the times that they may be of."""
         late = [late for most in range(1, self.slack + 1) for late in (-most, most)]
-        return [self, *(replace(self, rows=self.rows.at(self.rows.t + by)) for by in late)]
+        return [self, *(self.at(self.t + by) for by in late)]
 
     def first_wrong(self, rates: Rates) -> int | None:
         """The first place where they are not."""
@@ -157,13 +150,13 @@ class Evidence:
 
     def residual(self, rates: Rates, peak: float) -> float:
         """The largest difference, as a share of the schedule's peak."""
-        worst = float(np.max(np.abs(self.logged - rates(self.rows))))
+        worst = float(np.max(np.abs(self.logged - rates(self))))
         return worst / peak if peak else worst
 
     @property
     def goes_back(self) -> bool:
         """Whether an earlier time follows a later one."""
-        return bool(np.any(np.diff(self.rows.t) < 0))
+        return bool(np.any(np.diff(self.t) < 0))
 
     def few(self, rates: Rates) -> Evidence:
         """About FEW rows: spread over all, and those around what departs from `rates` and around great changes."""
@@ -172,10 +165,13 @@ class Evidence:
         wrong = np.flatnonzero(np.diff(self.wrong(rates).astype(np.int8), prepend=0))[:100]
         change = np.abs(np.diff(self.logged))
         great = np.argpartition(change, -50)[-50:]
-        back = np.flatnonzero(np.diff(self.rows.t) <= 0)[:50]
+        back = np.flatnonzero(np.diff(self.t) <= 0)[:50]
         around = np.concatenate([places + i for places in (wrong, great, back) for i in range(-2, 4)])
         spread = np.linspace(0, len(self) - 1, FEW).astype(np.int64)
         return self[np.unique(np.clip(np.concatenate([around, spread]), 0, len(self) - 1))]
+
+
+Rates = Callable[[Evidence], Array]  # what should have been logged in some rows
 
 
 def evidence(log: Log, group: int, peak: float) -> Evidence:
@@ -187,7 +183,7 @@ def evidence(log: Log, group: int, peak: float) -> Evidence:
     time = log.clock[row]
     if log.skipped is not None:
         time = time - np.nan_to_num(log.skipped[row])
-    return Evidence(RowTimes(time, row), logged, allowed)
+    return Evidence(time, row, logged, allowed)
 
 
 def by_shift(log: Log, group: int, peak: float) -> Iterator[Evidence]:
@@ -201,7 +197,7 @@ def by_shift(log: Log, group: int, peak: float) -> Iterator[Evidence]:
 
 def run_begins(rows: Evidence) -> list[int]:
     """The places at which the clock is back at its beginning; a value that is repeated is not."""
-    t = rows.rows.t
+    t = rows.t
     gaps = np.diff(t)
     back = np.flatnonzero(gaps < 0) + 1
     if back.size:

@@ -27,14 +27,14 @@ def draw(verdict: Verdict) -> Any:
     to act. The title is the verdict and the name of the file.
     """
     rows = verdict.evidence[_some(len(verdict.evidence))]
-    lines = {"intended": course(verdict.schedule)(rows.rows)}
+    lines = {"intended": course(verdict.schedule)(rows)}
     if verdict.faults and verdict.faults[-1].name != "unknown":
-        lines["intended, with the fault"] = verdict.course(rows.rows)
+        lines["intended, with the fault"] = verdict.course(rows)
     likely = [f"Likely: {listed(verdict.faults)}."] if verdict.faults else []
     words = [verdict.headline(), *likely, f"Intended: {verdict.schedule}"]
     title = _title(verdict.source["file"], words)
     unit = verdict.source["clock"]["unit"]
-    return _figure(rows.rows.t + 1, rows.logged, lines, _begins(verdict), (unit, title), verdict.first is not None)
+    return _figure(rows.t + 1, rows.logged, lines, _begins(verdict), (unit, title), verdict.first is not None)
 
 
 def draw_recovered(log: Log, group: int, found: Recovered) -> Any:

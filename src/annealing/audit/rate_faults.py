@@ -124,7 +124,7 @@ def between(rows: Evidence, base: Any, slope: Any) -> tuple[Array, Array, Array]
 
 def scaled(rates: Rates, rows: Evidence, scale: Scale) -> Iterator[Faults]:
     """Another peak or floor alone."""
-    low, high, explained = between(rows, *scale.line(rates(rows.rows), rows.rows.t))
+    low, high, explained = between(rows, *scale.line(rates(rows), rows.t))
     if explained >= min(LEAST_ROWS, len(rows)):
         fault = scale.fault(float(low[explained - 1]), float(high[explained - 1]))
         yield from () if fault is None else ((fault,),)
@@ -144,17 +144,17 @@ def one_rate(rows: Evidence, marks: Landmarks, at: float | None, row: int) -> It
 
 def added(rates: Rates, rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
     """A line up to the schedule, which then is on time, begins later, or is squeezed to end on time."""
-    logged, t = rows.logged, rows.rows.t
+    logged, t = rows.logged, rows.t
     if marks.warmup or len(rows) < 5 or t[0] < 0 or np.any(np.diff(t[:5]) <= 0):
         return
     right = np.flatnonzero(~rows.wrong(rates))
     joined = int(right[0]) if len(right) else 0
     falls = np.diff(logged) < 0
     peak = int(np.argmax(logged[: int(falls.argmax()) + 1])) if falls.any() else len(logged) - 1
-    first = rates(rows.rows.at(np.zeros_like(t)))
+    first = rates(rows.at(np.zeros_like(t)))
     for rest, place, last, target in (
         ("on time", joined, joined, first),
-        ("multiplies", joined, joined, rates(rows.rows)),
+        ("multiplies", joined, joined, rates(rows)),
         ("begins later", peak, peak + 1, first),
         ("ends on time", peak if marks.horizon else 0, peak + 1, first),
     ):
@@ -171,7 +171,7 @@ def added(rates: Rates, rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
 
 def _lengths(share: Evidence, place: int, last: float) -> list[float]:
     """Whole lengths after the last row that rises, those nearest to where the line is at 1 first."""
-    t = share.rows.t
+    t = share.t
     whole = np.arange(np.floor(t[place - 1]) + 1, np.floor(last) + 1)
     if place < 2:
         return [float(length) for length in whole[::-1][:MOST_LENGTHS]]
@@ -183,8 +183,8 @@ def _lengths(share: Evidence, place: int, last: float) -> list[float]:
 
 def _start(share: Evidence, length: float, first: float) -> float | None:
     """The plainest rate from which a line of some length rises through the rows; None where there is none."""
-    rising = share[share.rows.t < length]
-    left = 1 - rising.rows.t / length
+    rising = share[share.t < length]
+    left = 1 - rising.t / length
     low, high = (float(ends[-1]) if len(ends) else np.nan for ends in between(rising, 1 - left, left)[:2])
     if not low <= high or low <= 1 <= high or high < 0:
         return None  # no line, none that rises, or one that would start below 0
@@ -229,7 +229,7 @@ def _rebound(s: Schedule, begin: Any, policy: str) -> Schedule:
 
 def skipped(rates: Rates, rows: Evidence) -> Iterator[Faults]:
     """A whole-number lag that only grows; as far as it explains the rows."""
-    times, numbers = rows.rows
+    times, numbers = rows.t, rows.row
     if len(rows) < 3 or np.any(np.diff(times) <= 0):
         return
     lag, place, size, found = 0, 0, 256, list[tuple[int, int]]()
@@ -243,8 +243,8 @@ def skipped(rates: Rates, rows: Evidence) -> Iterator[Faults]:
         # Between two rows no more steps can be skipped than updates were made.
         # Where the rate stands still, or 0 is printed, a row does not show a skipped step, and so bounds none.
         last = rows[max(0, place - AT_ONCE) : place]
-        shown = last.rows.t[_behind(last, rates, lag + 1)]
-        since = shown[-1] if len(shown) else last.rows.t[0] - 1 if place else 0.0
+        shown = last.t[_behind(last, rates, lag + 1)]
+        since = shown[-1] if len(shown) else last.t[0] - 1 if place else 0.0
         gap = min(times[0] + 1, FIRST_LAG) if place == 0 else times[place] - since
         lags = lag + np.arange(1, int(min(AT_ONCE, gap)) + 1)
         fits = np.flatnonzero(~_behind(rows[np.full(len(lags), place)], rates, lags))
@@ -266,7 +266,7 @@ def skipped(rates: Rates, rows: Evidence) -> Iterator[Faults]:
 
 def _behind(rows: Evidence, rates: Rates, lag: Any) -> Any:
     """Where the rates so many steps before are not those that were logged."""
-    return ~(np.abs(rows.logged - rates(rows.rows.at(rows.rows.t - lag))) <= rows.allowed)
+    return ~(np.abs(rows.logged - rates(rows.at(rows.t - lag))) <= rows.allowed)
 
 
 def _updates(times: Array) -> list[int]:
@@ -283,7 +283,7 @@ def outliers(rates: Rates, rows: Evidence) -> Iterator[Faults]:
         return
     if wrong[-1] == len(rows) - 1 and stretches == 1 and len(wrong) > 1:
         return  # the end of the log is not isolated
-    given = {"count": len(wrong), "updates": _updates(rows.rows.t[wrong])}
+    given = {"count": len(wrong), "updates": _updates(rows.t[wrong])}
     cost = 1.5 + 0.2 * stretches + 0.01 * len(wrong)
     yield (instead("isolated-outliers", given, rows, wrong, cost),)
 
@@ -291,16 +291,16 @@ def outliers(rates: Rates, rows: Evidence) -> Iterator[Faults]:
 def instead(name: str, given: dict[str, Any], rows: Evidence, places: Any, cost: float) -> Fault:
     """Other rates at some rows, and no change elsewhere."""
     order = np.sort(places)
-    own = (rows.rows.row[order], rows.logged[order])
-    return Fault(name, given, cost=cost, at=float(rows.rows.t[order[0]]), own=own)
+    own = (rows.row[order], rows.logged[order])
+    return Fault(name, given, cost=cost, at=float(rows.t[order[0]]), own=own)
 
 
 def edited(rows: Evidence, marks: Landmarks) -> Iterator[Faults]:
     """Levels of a staircase that are not the intended ones, or come at other times."""
     W = marks.warmup
-    part = rows[rows.rows.t >= W]
-    t = part.rows.t
-    if not marks.levels or not len(t) or np.any(np.diff(rows.rows.t) < 0) or rows.rows.t[0] < 0:
+    part = rows[rows.t >= W]
+    t = part.t
+    if not marks.levels or not len(t) or np.any(np.diff(rows.t) < 0) or rows.t[0] < 0:
         return
     begins = np.concatenate([[0], np.flatnonzero(np.abs(np.diff(part.logged)) > part.allowed[1:]) + 1])
     # Each level must be seen more than once: else every log is a staircase.
@@ -366,4 +366,4 @@ def several(rates: Rates, rows: Evidence) -> Iterator[Faults]:
 def several_runs(rows: Evidence, following: list[int]) -> dict[str, Any]:
     """The parameters of this fault: how many runs there are, where they begin, and which of them (from 1) follow."""
     begins = run_begins(rows)
-    return {"runs": len(begins), "first_rows": rows.rows.row[begins].tolist(), "following": following or "none"}
+    return {"runs": len(begins), "first_rows": rows.row[begins].tolist(), "following": following or "none"}

@@ -16,7 +16,7 @@ from . import rate_faults
 from .clock_faults import ClockFaults, Clocks, Resume, resume_times
 from .faults import Faults, FollowedRates, Landmarks, course, landmarks
 from .intervals import Preimages, digits_of, is_whole, lowest, slopes, solved, wholes
-from .log import Array, Evidence, Rates, RowTimes, run_begins
+from .log import Array, Evidence, Rates, run_begins
 
 SPREAD = 1.0  # explanations that cost so much more than the best are not listed
 ALIKE = 3  # explanations listed that differ in parameters alone
@@ -78,7 +78,7 @@ class Search:
         begin = self.few.first_wrong(self.base)
         assert begin is not None
         self.begin, self.back = begin, evidence.goes_back
-        self.last = float(self.few.rows.t.max())
+        self.last = float(self.few.t.max())
         self.found: list[Explanation] = []
         self.partial: list[Explanation] = []
 
@@ -171,7 +171,7 @@ class FaultTrial:
                 self.try_faults(rate_faults.scaled(used, part, scale))
             self.try_faults(rate_faults.one_rate(part, self.marks, self.resume.now, self.resume.row))
         end = used.schedule.duration
-        if end is not None and end <= float(self.few.rows.t[self.begin]):
+        if end is not None and end <= float(self.few.t[self.begin]):
             self.try_faults(rate_faults.after_the_end(used.schedule, search.last))
         if self.before or not search.found or len(rows) <= LONG:
             self.try_faults(rate_faults.skipped(used, rows))
@@ -201,20 +201,20 @@ class FaultTrial:
     @cached_property
     def resume(self) -> Resume:
         """What the row at `begin` shows first, if something was resumed."""
-        begin, times = self.begin, self.few.rows.t
+        begin, times = self.begin, self.few.t
         resumed = [fault.at for fault in self.before if fault.name == "restart-after-resume" and fault.at is not None]
-        meant = self.used(self.few[:begin].rows)
+        meant = self.used(self.few[:begin])
         # Where the intended rate stands still a fault does not show, so that it may have happened before.
         flat = int(np.sum(np.cumprod(meant[::-1] == meant[-1])))
         ats = resume_times(times[max(begin - max(flat, 3) - 1, 0) : begin], float(times[begin]))
-        row = int(self.few.rows.row[begin]) if self.search.back else 0
+        row = int(self.few.row[begin]) if self.search.back else 0
         return Resume(float(times[begin]), float(times[begin - 1]), ats, row, resumed[-1] if resumed else 0.0)
 
     def _factors(self) -> tuple[float, ...]:
         """Factors of the clock after a resume, as two rows and the times at their rates give them."""
         found: list[float] = []
         for stop in self.windows(self.begin):
-            between = float(self.few.rows.t[stop - 1] - self.few.rows.t[self.begin])
+            between = float(self.few.t[stop - 1] - self.few.t[self.begin])
             if between > 0:
                 first, last = self._images(self.begin, np.array([self.begin, stop - 1]))
                 for low, high in slopes(first, last, between)[:MOST_SLOPES].tolist():
@@ -272,9 +272,9 @@ class FaultTrial:
                                 self._look(both, clock, best, onset, (new, found.parameters[new.key]))
 
     def _look(self, faults: Faults, clock: ClockFaults, unknowns: list[float], onset: int, mixed: Mixed = None) -> None:
-        first = int(self.few.rows.row[onset]) if onset else -1
+        first = int(self.few.row[onset]) if onset else -1
 
-        def rates(rows: RowTimes) -> Array:
+        def rates(rows: Evidence) -> Array:
             moved = rows.at(np.where(rows.row < first, rows.t, clock.positions(rows.t, *unknowns)))
             values = self.used(moved)
             if mixed is None:
@@ -287,8 +287,8 @@ class FaultTrial:
     def _rates(self, clock: ClockFaults, unknowns: Array, some: Evidence) -> tuple[Array, Array]:
         """The rates for rows of unknowns, and the times at which the schedule is asked for them."""
         columns = (column[:, None] for column in unknowns.T)
-        times = np.broadcast_to(clock.positions(some.rows.t, *columns), (len(unknowns), len(some)))
-        rows = some.rows.at(times)
+        times = np.broadcast_to(clock.positions(some.t, *columns), (len(unknowns), len(some)))
+        rows = some.at(times)
         return self.used(rows), rows.t
 
     # Unknowns that rows give.
@@ -299,7 +299,7 @@ class FaultTrial:
             yield np.array(clock.tried, np.float64)
         if clock.scan is not None and clock.scan[1] > clock.scan[0]:
             # Each search costs some milliseconds: one for the peak, and one for the floor where all rows tell it.
-            to_the_end = some.rows.row[-1] == self.few.rows.row[-1]
+            to_the_end = some.row[-1] == self.few.row[-1]
             for scale in (beside[0], *(one for one in beside[1:] if one.key == "floor" and to_the_end)):
                 found = lowest(self._misfit(clock, some, scale), clock.scan, float(np.min(some.allowed)))
                 if len(found):
@@ -332,7 +332,7 @@ class FaultTrial:
         values: list[float] = []
         for stop in self.windows(begin):
             places = probes(begin, stop)
-            times = self.few.rows.t[places]
+            times = self.few.t[places]
             # Positions are linear in the unknown, so that two of its values say how.
             base = np.broadcast_to(clock.positions(times, 0.0), len(times))
             sets, explained = solved(self._images(begin, places), base, clock.positions(times, 1.0) - base)

@@ -98,10 +98,10 @@ def _judged(log: Log, intended: Schedule) -> tuple[dict[str, Any], Array, Array,
     verdict = _verdict(log, intended)
     rows, rates = verdict.evidence, course(verdict.schedule)
     wrong = np.flatnonzero(rows.wrong(rates))
-    expected = rates(rows.rows)
-    questioned = [_row(log, rows.rows.row[i], rows.rows.t[i], rows.logged[i], expected[i]) for i in wrong[:MOST_ROWS]]
+    expected = rates(rows)
+    questioned = [_row(log, rows.row[i], rows.t[i], rows.logged[i], expected[i]) for i in wrong[:MOST_ROWS]]
     told = {"sentences": verdict.sentences(), "schedule": verdict.followed, "recovered": False, "unit": log.unit}
-    return told | {"questioned": questioned, "count": len(wrong)}, rows.rows.t, rows.logged, verdict.course(rows.rows)
+    return told | {"questioned": questioned, "count": len(wrong)}, rows.t, rows.logged, verdict.course(rows)
 
 
 def _recovered(log: Log) -> tuple[dict[str, Any], Array, Array, Array]:
