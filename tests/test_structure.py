@@ -185,7 +185,7 @@ BOUNDS = {
     "torch": 3_736,
     "hosts": 452,
     "compare": 5_495,
-    "audit": 3_061,
+    "audit": 2_993,
     "audit/readers": 2_066,
     "audit/recovery": 2_634,
     "translation": 2_230,

@@ -85,6 +85,10 @@ def over(length: float) -> tuple[Way, Way]:
     return (lambda steps: length / steps,) * 2
 
 
+SAME: tuple[Way, Way] = (lambda steps: steps,) * 2
+paces = written(SAME, over(1))
+
+
 @dataclass(frozen=True)
 class Resume:
     """Where in a log something changed: the time of the row that shows it and of the one before, and the times at
@@ -169,7 +173,7 @@ class Clocks:
                 end = plain(kept + length / p) if length and length > 0 else kept
                 yield from [(self._horizon(kept, end, resume),)] if end > kept else []
 
-        ways: list[tuple[Way, Way]] = [] if kept else [(lambda p: p, lambda p: p), over(1)]
+        ways: list[tuple[Way, Way]] = [] if kept else [SAME, over(1)]
         track = along(lambda p: ((0, 0, 1), (kept, kept, p)) if kept else ((0, 0, p),))
         if not length:
             return ClockFaults(track, named, tried, written(*ways, *([over(marks.warmup)] if marks.warmup else [])))

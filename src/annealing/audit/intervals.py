@@ -103,54 +103,51 @@ def wholes(low: float, high: float) -> list[float]:
     return list(dict.fromkeys(float(one) for one in (*near, best if best is not None else (low + high) / 2)))
 
 
-class Preimages:
-    """The times at which a schedule has a rate: one interval in each monotone piece, and what lies beyond a time."""
+def preimages(schedule: Schedule, rows: Evidence, reach: float) -> list[Array]:
+    """For each row the intervals of time in which a schedule has its rate, (k, 2); the last may have no end."""
+    limit = min(max(reach, 1.0), END_OF_TIME)
+    cycles = list(islice(schedule.cycles(limit), MOST_PIECES))
+    ends = np.array([(float(cycle.begin), min(float(cycle.end), limit * 2)) for cycle in cycles])
+    starts, stops = _monotone(schedule, ends)
+    first, last = schedule(starts), schedule(stops)
+    least, most = rows.logged - rows.allowed, rows.logged + rows.allowed
+    row, piece = np.nonzero((np.maximum(first, last) >= least[:, None]) & (np.minimum(first, last) <= most[:, None]))
+    rises = last[piece] >= first[piece]
+    levels = np.where(rises, [least[row], most[row]], [most[row], least[row]])
+    found = _crossings(schedule, starts[piece], stops[piece], levels, rises)
+    # What lies beyond the pieces has the rate too, if it holds it or is not known.
+    held = None if schedule.duration is None else schedule(schedule.duration)
+    beyond = np.full(len(rows), True) if held is None else (least <= held) & (held <= most)
+    rest = np.array([[ends[-1, 1], np.inf]])
+    return [np.concatenate([found[row == i], rest[: int(beyond[i])]]) for i in range(len(rows))]
 
-    def __init__(self, schedule: Schedule, reach: float) -> None:
-        self.schedule = schedule
-        limit = min(max(reach, 1.0), END_OF_TIME)
-        runs = list(islice(schedule.cycles(limit), MOST_PIECES))
-        ends = np.array([(float(run.begin), min(float(run.end), limit * 2)) for run in runs])
-        self.reach = float(ends[-1, 1])
-        self.held = None if schedule.duration is None else schedule(schedule.duration)
-        # The last float before an end: at the end itself the next piece is in force.
-        low, high = ends[:, 0], np.nextafter(ends[:, 1], -np.inf)
-        grid = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, SAMPLES + 1)
-        grid[:, -1] = high
-        values = schedule(grid)
-        # Steps smaller than that are rounding, and no turn.
-        steps = np.sign(np.round(np.diff(values, axis=1) / (TURN * max(float(np.max(np.abs(values))), 1e-300))))
-        turns = np.diff(steps, axis=1) != 0
-        cuts = [np.concatenate([row[:1], row[1:-1][turn], row[-1:]]) for row, turn in zip(grid, turns, strict=True)]
-        self.low = np.concatenate([cut[:-1] for cut in cuts])
-        self.high = np.concatenate([cut[1:] for cut in cuts])
-        self.first, self.last = schedule(self.low), schedule(self.high)
 
-    def of(self, rows: Evidence) -> list[Array]:
-        """For each row the intervals of time in which the schedule has its rate, (k, 2)."""
-        least, most = rows.logged - rows.allowed, rows.logged + rows.allowed
-        small, great = np.minimum(self.first, self.last), np.maximum(self.first, self.last)
-        row, piece = np.nonzero((great >= least[:, None]) & (small <= most[:, None]))
-        rises = self.last[piece] >= self.first[piece]
-        near, far = np.where(rises, least[row], most[row]), np.where(rises, most[row], least[row])
-        found = self._crossings(piece, np.stack([near, far]), rises)
-        # What lies beyond the pieces has the rate too, if it holds it or is not known.
-        held = np.full(len(rows), True) if self.held is None else (least <= self.held) & (self.held <= most)
-        rest = np.array([[self.reach, np.inf]])
-        return [np.concatenate([found[row == i], rest[: int(held[i])]]) for i in range(len(rows))]
+def _monotone(schedule: Schedule, ends: Array) -> tuple[Array, Array]:
+    """Where the monotone parts of some pieces of a schedule start and stop."""
+    # The last float before an end: at the end itself the next piece is in force.
+    low, high = ends[:, 0], np.nextafter(ends[:, 1], -np.inf)
+    grid = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, SAMPLES + 1)
+    grid[:, -1] = high
+    values = schedule(grid)
+    # Steps smaller than that are rounding, and no turn.
+    steps = np.sign(np.round(np.diff(values, axis=1) / (TURN * max(float(np.max(np.abs(values))), 1e-300))))
+    turns = np.diff(steps, axis=1) != 0
+    cuts = [np.concatenate([row[:1], row[1:-1][turn], row[-1:]]) for row, turn in zip(grid, turns, strict=True)]
+    return np.concatenate([cut[:-1] for cut in cuts]), np.concatenate([cut[1:] for cut in cuts])
 
-    def _crossings(self, piece: Any, levels: Array, rises: Any) -> Array:
-        """Where each piece comes to its first level, and where it passes its second, (k, 2)."""
-        low, high = np.tile(self.low[piece], (2, 1)), np.tile(self.high[piece], (2, 1))
-        # At a level itself the first is reached and the second not yet passed.
-        at_level = np.array([[True], [False]])
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            value = self.schedule(middle)
-            over = np.where(value == levels, at_level, (value > levels) == rises)
-            low, high = np.where(over, low, middle), np.where(over, middle, high)
-        # The outer ends of the last intervals, so that rounding never loses the true time.
-        return np.stack([low[0], high[1]], axis=1)
+
+def _crossings(schedule: Schedule, starts: Array, stops: Array, levels: Array, rises: Any) -> Array:
+    """Where each part comes to its first level, and where it passes its second, (k, 2)."""
+    low, high = np.tile(starts, (2, 1)), np.tile(stops, (2, 1))
+    # At a level itself the first is reached and the second not yet passed.
+    at_level = np.array([[True], [False]])
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        value = schedule(middle)
+        over = np.where(value == levels, at_level, (value > levels) == rises)
+        low, high = np.where(over, low, middle), np.where(over, middle, high)
+    # The outer ends of the last intervals, so that rounding never loses the true time.
+    return np.stack([low[0], high[1]], axis=1)
 
 
 def solved(images: list[Array], a: Array, b: Array) -> tuple[Array, int]:

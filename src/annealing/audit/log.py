@@ -153,11 +153,6 @@ class Evidence:
         worst = float(np.max(np.abs(self.logged - rates(self))))
         return worst / peak if peak else worst
 
-    @property
-    def goes_back(self) -> bool:
-        """Whether an earlier time follows a later one."""
-        return bool(np.any(np.diff(self.t) < 0))
-
     def few(self, rates: Rates) -> Evidence:
         """About FEW rows: spread over all, and those around what departs from `rates` and around great changes."""
         if len(self) <= FEW:

@@ -34,7 +34,9 @@ def draw(verdict: Verdict) -> Any:
     words = [verdict.headline(), *likely, f"Intended: {verdict.schedule}"]
     title = _title(verdict.source["file"], words)
     unit = verdict.source["clock"]["unit"]
-    return _figure(rows.t + 1, rows.logged, lines, _begins(verdict), (unit, title), verdict.first is not None)
+    first = verdict.first
+    begins = [] if first is None else [max(fault.from_update, first.update) for fault in verdict.faults]
+    return _figure(rows.t + 1, rows.logged, lines, begins, (unit, title), first is not None)
 
 
 def draw_recovered(log: Log, group: int, found: Recovered) -> Any:
@@ -97,12 +99,6 @@ def _title(file: str, said: list[str]) -> str:
     """The name of the file and what is said of it, wrapped at words."""
     name = [Path(file).name] if file else []
     return "\n".join([*name, *(fill(shorten(text, MOST_LETTERS), WIDTH) for text in said)])
-
-
-def _begins(verdict: Verdict) -> list[float]:
-    if verdict.first is None:
-        return []
-    return [max(fault.from_update, verdict.first.update) for fault in verdict.faults]
 
 
 def _line(update: Array, rates: Array) -> tuple[Array, Array]:

@@ -232,22 +232,22 @@ def skipped(rates: Rates, rows: Evidence) -> Iterator[Faults]:
     times, numbers = rows.t, rows.row
     if len(rows) < 3 or np.any(np.diff(times) <= 0):
         return
-    lag, place, size, found = 0, 0, 256, list[tuple[int, int]]()
-    while place < len(rows):
-        part = rows[place : place + size]
-        wrong = _behind(part, rates, lag)
-        if not wrong.any():
-            place, size = place + len(part), min(2 * size, 2**18)
-            continue
-        place, size = place + int(wrong.argmax()), 256
+    rows = replace(rows, slack=0)
+    lag, place, found = 0, 0, list[tuple[int, int]]()
+
+    def behind(lag: Any) -> Rates:
+        return lambda some: rates(some.at(some.t - lag))
+
+    while (right := rows[place:].first_wrong(behind(lag))) is not None:
+        place += right
         # Between two rows no more steps can be skipped than updates were made.
         # Where the rate stands still, or 0 is printed, a row does not show a skipped step, and so bounds none.
         last = rows[max(0, place - AT_ONCE) : place]
-        shown = last.t[_behind(last, rates, lag + 1)]
+        shown = last.t[last.wrong(behind(lag + 1))]
         since = shown[-1] if len(shown) else last.t[0] - 1 if place else 0.0
         gap = min(times[0] + 1, FIRST_LAG) if place == 0 else times[place] - since
         lags = lag + np.arange(1, int(min(AT_ONCE, gap)) + 1)
-        fits = np.flatnonzero(~_behind(rows[np.full(len(lags), place)], rates, lags))
+        fits = np.flatnonzero(~rows[np.full(len(lags), place)].wrong(behind(lags)))
         early = found[0][1] if found and not found[0][0] else 0
         most = gap if place == 0 else max(4, MOST_GROWTH * times[place]) + early
         if not len(fits) or lags[fits[0]] > most:
@@ -262,11 +262,6 @@ def skipped(rates: Rates, rows: Evidence) -> Iterator[Faults]:
         later = (numbers[places], lags.astype(np.float64))
         cost, at = 1.4 + 0.05 * len(lags), float(times[places[0]])
         yield (Fault("skipped-scheduler-steps", given, cost=cost, at=at, lags=later),)
-
-
-def _behind(rows: Evidence, rates: Rates, lag: Any) -> Any:
-    """Where the rates so many steps before are not those that were logged."""
-    return ~(np.abs(rows.logged - rates(rows.at(rows.t - lag))) <= rows.allowed)
 
 
 def _updates(times: Array) -> list[int]:

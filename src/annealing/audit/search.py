@@ -13,9 +13,9 @@ import numpy as np
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from . import rate_faults
-from .clock_faults import ClockFaults, Clocks, Resume, resume_times
+from .clock_faults import ClockFaults, Clocks, Resume, paces, resume_times
 from .faults import Faults, FollowedRates, Landmarks, course, landmarks
-from .intervals import Preimages, digits_of, is_whole, lowest, slopes, solved, wholes
+from .intervals import digits_of, is_whole, lowest, preimages, slopes, solved
 from .log import Array, Evidence, Rates, run_begins
 
 SPREAD = 1.0  # explanations that cost so much more than the best are not listed
@@ -77,7 +77,7 @@ class Search:
         self.few = evidence.few(self.base)
         begin = self.few.first_wrong(self.base)
         assert begin is not None
-        self.begin, self.back = begin, evidence.goes_back
+        self.begin, self.back = begin, bool(np.any(np.diff(evidence.t) < 0))
         self.last = float(self.few.t.max())
         self.found: list[Explanation] = []
         self.partial: list[Explanation] = []
@@ -220,8 +220,7 @@ class FaultTrial:
                 for low, high in slopes(first, last, between)[:MOST_SLOPES].tolist():
                     # A slope known to a tenth says nothing of a factor.
                     if high > 0 and high - low < 0.1 * high:
-                        found += [k for k in wholes(low, high) if is_whole(k) and k > 1]
-                        found += [1 / k for k in wholes(1 / high, 1 / max(low, 1e-9)) if is_whole(k) and k > 1]
+                        found += [p for p in paces(low, high) if p != 1 and is_whole(max(p, 1 / p))]
         return tuple(dict.fromkeys(found))[:20]
 
     def windows(self, begin: int) -> list[int]:
@@ -322,7 +321,7 @@ class FaultTrial:
             # All windows together, since a call for two hundred rows takes as long as one for ten.
             rows = np.unique(np.concatenate([probes(begin, stop) for stop in self.windows(begin)]))
             reach = max(self.search.last, self.marks.horizon or 0.0) * (1 if self.marks.ends else MOST_REACH)
-            images = Preimages(self.used.schedule, reach).of(self.few[rows])
+            images = preimages(self.used.schedule, self.few[rows], reach)
             self.images[begin] = dict(zip(rows.tolist(), images, strict=True))
         return [self.images[begin][place] for place in places.tolist()]
 
