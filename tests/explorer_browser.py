@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import uvicorn
 
+from annealing.explorer.answers import first_page
 from annealing.explorer.local_server import application, bound_socket
-from annealing.explorer.opening import first_page
 
 READY = ".ae-readout tbody tr"  # what a page has once it has drawn
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -24,12 +24,11 @@ from hypothesis import strategies as st
 
 import annealing
 from annealing.compare import read_experiment
-from annealing.explorer.answers import Page, draw
+from annealing.explorer.answers import Page, draw, first_page
 from annealing.explorer.controls import changed, controls
+from annealing.explorer.exports import SCRIPTS, front_file
 from annealing.explorer.gallery import gallery
 from annealing.explorer.local_server import framed
-from annealing.explorer.opening import first_page
-from annealing.explorer.static_page import SCRIPTS, front_file
 
 FIELDS = ["schedules", "text", "hidden", "plan", "unit", "until", "start", "stop", "at", "difference", "view", "change"]
 FIELDS += [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +16,17 @@ import numpy as np
 from ..analysis import budget, diff, lint
 from ..audit.log import Log, LogError
 from ..errors import ScheduleError
+from ..plan import Plan
+from ..recipes import cosine, linear
 from ..schedule.base import Schedule
+from ..translation import FRAMEWORKS
 from .controls import changed, controls
 from .curves import DrawnCurves, curves
-from .exports import exported, frameworks
+from .exports import exported, static_page
 from .gallery import fitted, gallery
-from .static_page import static_page
-from .time_axis import Array, units_of
-from .view import PageView, Shown, one_line, read_view
+from .view import AMOUNTS, CHOICES, COUNTS, Array, PageView, Shown, one_line, read_view, units_of
 
+START = str(linear(0, 0.1, 20) >> cosine(0.1, 0, 180))  # shown if no schedule and no log was given
 MOST_UPDATES = 3_000_000  # for which the budget is summed, in about a second
 Answer = tuple[dict[str, Any], bytes]
 
@@ -53,7 +55,8 @@ class Page:
             return {"error": f"this question cannot be answered: {error!r}"}, b""
 
     def _first(self, _question: Mapping[str, Any]) -> Answer:
-        return {"view": self.first, "log": self.log is not None, "frameworks": frameworks()}, b""
+        frameworks = [(name, framework.title) for name, framework in FRAMEWORKS.items()]
+        return {"view": self.first, "log": self.log is not None, "frameworks": frameworks}, b""
 
     def _log(self, question: Mapping[str, Any]) -> Answer:
         from .log_rows import laid_over, read_posted
@@ -63,6 +66,34 @@ class Page:
         if self.log is None:
             raise ScheduleError("there is no log: choose a file, or use --log on the command line")
         return laid_over(self.log, question)
+
+
+def first_page(notations: Sequence[str], plan: Any = None, log: Any = None) -> Page:
+    """The page for some notations; a log is read now, so that an unreadable file fails at once."""
+    read = None
+    if log is not None:
+        from ..audit import read as read_log
+
+        read = read_log(log)
+    # With only a log the page starts empty, and the schedule that the log follows is added.
+    if not notations and read is None:
+        notations = [START]
+    return Page({"schedules": [{"text": text} for text in notations], "plan": _plan(plan)}, read)
+
+
+def _plan(plan: Any) -> dict[str, Any]:
+    """A plan as a dict of its arguments, for the page's form."""
+    if isinstance(plan, Mapping):
+        return {name: value for name, value in plan.items() if value is not None}
+    if plan is None:
+        return {}
+    if not isinstance(plan, Plan):
+        raise ScheduleError(f"plan must be a Plan or a dict of its arguments, got {plan!r}")
+    known = (*COUNTS[:-1], *CHOICES, "tokens_per_example")
+    given = {name: getattr(plan, name) for name in known if getattr(plan, name) is not None}
+    unit, length = plan.asked
+    assert unit in (*COUNTS, *AMOUNTS)
+    return given | {unit: length if isinstance(length, int) else float(length)}
 
 
 def draw(question: Mapping[str, Any]) -> Answer:

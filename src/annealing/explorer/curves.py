@@ -12,8 +12,7 @@ import numpy as np
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .time_axis import Array
-from .view import MOST_CYCLES, first_cycles
+from .view import MOST_CYCLES, Array, first_cycles
 
 POINTS = 2000
 MOST_SEEN = 500  # cycles in the visible part; a line through more would be a solid block

@@ -26,12 +26,11 @@ def explore(notations: tuple[str, ...], log: Path | None, port: int, no_browser:
     NOTATION is a schedule as it is printed, or its JSON; @FILE reads it from a file, and - from standard input. Only
     this machine can open the page, it needs no internet, and Ctrl-C stops it.
     """
+    from ..audit.log import LogError
+    from .answers import first_page
     from .local_server import bound_socket, serve
-    from .opening import first_page
 
     schedules = [str(notation(f"NOTATION {number}", text)) for number, text in enumerate(notations, start=1)]
-    from ..audit.log import LogError
-
     try:
         page = first_page(schedules, plan, log)
     except LogError as error:

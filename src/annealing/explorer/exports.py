@@ -1,14 +1,17 @@
-"""Exports from the page: notation, JSON, code, pictures, tables and files."""
+"""Exports from the page: notation, JSON, code, pictures, tables, and the page itself as a file."""
 
 from __future__ import annotations
 
 import ast
+import base64
 import csv
 import io
 import json
 import math
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -18,12 +21,13 @@ from ..errors import ScheduleError
 from ..notation import NODES
 from ..plan import Plan
 from ..printing import time_json
-from ..translation import FRAMEWORKS, translate
+from ..translation import translate
 from .curves import curves
-from .time_axis import steps_per_epoch
-from .view import PageView, read_view
+from .view import PageView, read_view, steps_per_epoch
 
 PICTURES = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
+SCRIPTS = ("uplot.min.js", "parts.js", "chart.js", "cards.js", "front.js")
+STYLES = ("uplot.min.css", "style.css")
 MOST_ROWS = 100_000  # of a table with every step; a longer one has the points of the curve instead
 
 
@@ -62,11 +66,6 @@ def python(notation: str, plan: Plan | None) -> str:
     lines += [f"from annealing import {', '.join([*(['Plan'] if plan else []), *names])}", "", *planned]
     resolved = notation if plan is None else f'plan.resolve({notation}, beyond="hold")'
     return "\n".join([*lines, f"schedule = {resolved}", ""])
-
-
-def frameworks() -> list[tuple[str, str]]:
-    """The names and titles of the frameworks that a schedule can be translated to."""
-    return [(name, framework.title) for name, framework in FRAMEWORKS.items()]
 
 
 def _picture(view: PageView, form: str) -> bytes:
@@ -115,3 +114,29 @@ def comparison(view: PageView) -> str:
         epochs = f"{time_json(length / per_epoch)}ep"
         lines += [f"  schedule-{number}:", f"    schedule: {json.dumps(notation)}", f"    epochs: {json.dumps(epochs)}"]
     return "\n".join([*lines, "baseline: schedule-1", ""])
+
+
+def front_file(name: str) -> str:
+    return (files(__package__) / "web" / name).read_text(encoding="utf-8")
+
+
+@cache
+def script() -> str:
+    """The front end as one JavaScript module that renders into an element, as notebooks need it."""
+    # The license must travel with the code, also in an exported page.
+    return "\n".join([f"/*!\n{front_file('UPLOT-LICENSE')}*/", *map(front_file, SCRIPTS)])
+
+
+@cache
+def stylesheet() -> str:
+    return "\n".join(map(front_file, STYLES))
+
+
+def static_page(view: Mapping[str, Any], answers: Mapping[str, tuple[Any, bytes]]) -> str:
+    """A view as one HTML file that contains its values; it zooms and shows values without a server."""
+    coded = {name: {"told": told, "numbers": base64.b64encode(raw).decode()} for name, (told, raw) in answers.items()}
+    # Escape "<", so that a notation cannot close the script element that contains it.
+    data = json.dumps({"view": dict(view), "answers": coded}).replace("<", "\\u003c")
+    # Insert the data last, because a notation may contain the placeholder of the script.
+    page = front_file("static.html").replace("/*STYLE*/", stylesheet()).replace("/*SCRIPT*/", script())
+    return page.replace("/*DATA*/", data)

@@ -19,7 +19,7 @@ from ..sampling import default_until
 from ..schedule.base import Schedule
 from .controls import changed, controls
 from .curves import curves
-from .time_axis import Array
+from .view import Array
 
 POINTS = 60
 RATES = ("eta", "start", "end")  # the names of arguments that are rates start like this

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from ..errors import ScheduleError
 from .answers import Page
-from .static_page import front_file, script, stylesheet
+from .exports import front_file, script, stylesheet
 
 HOST = "127.0.0.1"
 NAMES = [HOST, "localhost"]  # the host names by which a browser may reach it

@@ -17,8 +17,7 @@ from ..audit import Log, Recovered, Verdict, audit, read, recover
 from ..audit.faults import course
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .time_axis import Array, steps_per_epoch
-from .view import read_view
+from .view import Array, read_view, steps_per_epoch
 
 MOST_BYTES = 16 * 2**20  # of a log that the page sends; with --log it may be larger
 MOST_POINTS = 4_000  # drawn

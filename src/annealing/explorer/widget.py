@@ -6,9 +6,8 @@ from typing import Any
 
 import anywidget
 
-from .answers import Page
-from .opening import first_page
-from .static_page import script, stylesheet
+from .answers import Page, first_page
+from .exports import script, stylesheet
 
 
 class Explorer(anywidget.AnyWidget):
