@@ -189,7 +189,7 @@ BOUNDS = {
     "audit/readers": 2_066,
     "audit/recovery": 2_634,
     "translation": 2_230,
-    "explorer": 1_382,
+    "explorer": 1_293,
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..analysis import budget, diff, lint
+from ..audit import read
 from ..audit.log import Log, LogError
 from ..errors import ScheduleError
 from ..plan import Plan
@@ -24,7 +25,8 @@ from .controls import changed, controls
 from .curves import DrawnCurves, curves
 from .exports import exported, static_page
 from .gallery import fitted, gallery
-from .view import AMOUNTS, CHOICES, COUNTS, Array, PageView, Shown, one_line, read_view, units_of
+from .log_rows import laid_over, read_posted
+from .view import AMOUNTS, CHOICES, COUNTS, Array, PageView, Shown, one_line, read_view
 
 START = str(linear(0, 0.1, 20) >> cosine(0.1, 0, 180))  # shown if no schedule and no log was given
 MOST_UPDATES = 3_000_000  # for which the budget is summed, in about a second
@@ -59,8 +61,6 @@ class Page:
         return {"view": self.first, "log": self.log is not None, "frameworks": frameworks}, b""
 
     def _log(self, question: Mapping[str, Any]) -> Answer:
-        from .log_rows import laid_over, read_posted
-
         if "content" in question:
             self.log = read_posted(str(question.get("name", "log")), question["content"])
         if self.log is None:
@@ -70,15 +70,10 @@ class Page:
 
 def first_page(notations: Sequence[str], plan: Any = None, log: Any = None) -> Page:
     """The page for some notations; a log is read now, so that an unreadable file fails at once."""
-    read = None
-    if log is not None:
-        from ..audit import read as read_log
-
-        read = read_log(log)
     # With only a log the page starts empty, and the schedule that the log follows is added.
-    if not notations and read is None:
-        notations = [START]
-    return Page({"schedules": [{"text": text} for text in notations], "plan": _plan(plan)}, read)
+    texts = notations or ([START] if log is None else [])
+    opened = None if log is None else read(log)
+    return Page({"schedules": [{"text": text} for text in texts], "plan": _plan(plan)}, opened)
 
 
 def _plan(plan: Any) -> dict[str, Any]:
@@ -116,7 +111,7 @@ def draw(question: Mapping[str, Any]) -> Answer:
     answer = {
         "texts": texts,
         "schedules": [_described(one, view, places.get(i), found) for i, one in enumerate(view.shown)],
-        "axis": {"unit": view.axis.unit, "units": units_of(view.plan), "begin": limits[0], "end": limits[1]},
+        "axis": {"unit": view.axis.unit, "units": view.units, "begin": limits[0], "end": limits[1]},
         "start": limits[2],
         "stop": limits[3],
         "plan": {"error": view.plan_error, "words": view.plan.explain() if view.plan else ""},
@@ -159,15 +154,13 @@ def _values_at(view: PageView) -> dict[str, Any] | None:
     if view.at is None:
         return None
     step = int(view.at) if view.at.is_integer() else view.at
-    values = [_value(one.schedule, step) if one.schedule is not None else None for one in view.shown]
+    values: list[str | None] = []
+    for one in view.shown:
+        try:
+            values.append(None if one.schedule is None else repr(float(one.schedule(step))))
+        except ScheduleError:  # it refuses times after its end
+            values.append("none")
     return {"step": step, "time": float(view.axis.shown(step)), "values": values}
-
-
-def _value(schedule: Schedule, step: int | float) -> str:
-    try:
-        return repr(float(schedule(step)))
-    except ScheduleError:
-        return "none"
 
 
 def details(question: Mapping[str, Any]) -> Answer:

@@ -68,9 +68,10 @@ def controls(text: str, peak: float = 1.0) -> tuple[Control, ...]:
 
 def _of_node(node: ast.AST, text: str, peak: float) -> Iterator[Control]:
     if isinstance(node, ast.BinOp):
-        for side in (node.left, node.right):
-            if _number(side) is not None:
-                yield _control("", "factor" if isinstance(node.op, ast.Mult | ast.Div) else "term", side, text, peak)
+        name = "factor" if isinstance(node.op, ast.Mult | ast.Div) else "term"
+        yield from (
+            _control("", name, side, text, peak) for side in (node.left, node.right) if _number(side) is not None
+        )
     signature = _signature(node.func) if isinstance(node, ast.Call) else None
     if not isinstance(node, ast.Call) or signature is None or _called(node.func) == "Fraction":
         return
@@ -82,7 +83,7 @@ def _of_node(node: ast.AST, text: str, peak: float) -> Iterator[Control]:
         if fraction or not isinstance(value, ast.Call | ast.BinOp | ast.Attribute):
             yield _control(name, key, value, text, peak)
     # Moving an argument that was not given inserts it before the closing parenthesis.
-    end = _place(text, node.end_lineno, node.end_col_offset) - 1
+    end = _place(text, node.end_col_offset) - 1
     for parameter in parameters:
         usual = parameter.default
         plain = usual is None or isinstance(usual, bool | int | float | str)
@@ -94,24 +95,21 @@ def _of_node(node: ast.AST, text: str, peak: float) -> Iterator[Control]:
 
 
 def _control(function: str, name: str, value: ast.expr, text: str, peak: float) -> Control:
-    start, end = (
-        _place(text, *at) for at in ((value.lineno, value.col_offset), (value.end_lineno, value.end_col_offset))
-    )
+    start, end = _place(text, value.col_offset), _place(text, value.end_col_offset)
     control = Control(function, name, start, end, "", "", text[start:end], "text")
-    if isinstance(value, ast.Constant) and isinstance(value.value, bool):
-        return control._replace(kind="flag")
-    if isinstance(value, ast.Constant) and isinstance(value.value, str):
-        if not (found := DURATION.fullmatch(value.value)):
-            return control
-        unit = found[2]
-        control = control._replace(before='"', after=f'{unit}"', text=found[1])
-        if unit == "%":
-            return _placed(control._replace(kind="time", scale="linear", high=100.0), float(found[1]))
-        return _ranged(control, float(found[1]), "time", peak)
+    kind = "time" if name in TIMES | TIMES_OF_NODES else "number"
+    match value:
+        case ast.Constant(value=bool()):
+            return control._replace(kind="flag")
+        case ast.Constant(value=str() as written) if found := DURATION.fullmatch(written):
+            amount, unit = found.groups()
+            control = control._replace(before='"', after=f'{unit}"', text=amount)
+            if unit == "%":
+                return _placed(control._replace(kind="time", high=100.0), float(amount))
+            return _ranged(control, float(amount), "time", peak)
     number = _number(value)
     if number is None or not math.isfinite(number):
         return control
-    kind = "time" if name in TIMES | TIMES_OF_NODES else "number"
     return _ranged(control, number, kind, peak, isinstance(number, int))
 
 
@@ -143,7 +141,6 @@ def _placed(control: Control, value: float) -> Control:
         share = (value - low) / (high - low)
     else:
         share = math.log(max(value, low) / low) / math.log(high / low)
-        share = 0.0 if value < low else share
     return control._replace(position=min(1.0, max(0.0, share)))
 
 
@@ -200,6 +197,6 @@ def _number(node: ast.expr) -> int | float | None:
     return None
 
 
-def _place(text: str, _line: int | None, column: int | None) -> int:
+def _place(text: str, column: int | None) -> int:
     """The index of a column in the text; the grammar counts columns in bytes."""
     return len(text.encode()[: column or 0].decode())

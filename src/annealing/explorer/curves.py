@@ -5,16 +5,17 @@ from __future__ import annotations
 import bisect
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
-from .view import MOST_CYCLES, Array, first_cycles
+from .view import Array
 
 POINTS = 2000
+MOST_CYCLES = 2_000  # of a schedule that is drawn as a line; one with more is drawn as points
 MOST_SEEN = 500  # cycles in the visible part; a line through more would be a solid block
 MOST_MARKS = 200
 
@@ -42,30 +43,26 @@ def curves(schedules: Sequence[Schedule], start: float, stop: float, points: int
         # Equally spaced times would alias with the cycles and show a curve that does not exist.
         times = np.sort(np.random.default_rng(0).uniform(start, stop, points))
     # At a jump the line needs both values at the same time, or it would slope.
-    both = np.repeat(np.unique([time for found in ends if found for time, _, _ in found]), 2)
+    both = np.repeat(np.unique([time for found in ends if found for time in found]), 2)
     times = np.sort(np.concatenate([times, both]))
-    values = [_values(schedule, times, found or []) for schedule, found in zip(schedules, ends, strict=True)]
+    values = [_values(schedule, times, found or {}) for schedule, found in zip(schedules, ends, strict=True)]
     marks = [_marks(schedule, start, stop, ok) for schedule, ok in zip(schedules, joined, strict=True)]
     return DrawnCurves(times, values, joined, marks)
 
 
-def cycle_ends(schedule: Schedule, start: float, stop: float) -> list[tuple[float, float, bool]] | None:
-    """Where cycles start between two times: the time, the limit from the left, and whether the value jumps.
-
-    None if there are too many to tell apart.
-    """
-    found = first_cycles(schedule, stop)
-    if len(found) > MOST_CYCLES:
-        return None
+@lru_cache(maxsize=256)
+def cycle_ends(schedule: Schedule, start: float, stop: float) -> dict[float, float] | None:
+    """The limits from the left where cycles end between two times; None if there are too many to tell apart."""
+    found = list(islice(schedule.cycles(stop, included=True), MOST_CYCLES + 1))
     inside = found[max(0, bisect.bisect_right(found, start, key=lambda cycle: cycle.start) - 1) :]
-    if len(inside) > MOST_SEEN:
+    if len(found) > MOST_CYCLES or len(inside) > MOST_SEEN:
         return None
-    ends = [(float(two.start), one.last, one.jumps_to(two)) for one, two in pairwise(inside)]
+    ends = {float(two.start): one.last for one, two in pairwise(inside)}
     last = inside[-1]
-    return [*ends, (float(last.end), last.last, False)] if last.end <= stop else ends
+    return ends | {float(last.end): last.last} if last.end <= stop else ends
 
 
-def _values(schedule: Schedule, times: Array, ends: list[tuple[float, float, bool]]) -> Array:
+def _values(schedule: Schedule, times: Array, ends: dict[float, float]) -> Array:
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             values = np.array(schedule(times), np.float64)
@@ -73,7 +70,7 @@ def _values(schedule: Schedule, times: Array, ends: list[tuple[float, float, boo
         values = np.full(len(times), np.nan)
         allowed = times < (schedule.duration or 0)
         values[allowed] = schedule(times[allowed])
-    for time, before, _ in ends:
+    for time, before in ends.items():
         first = np.searchsorted(times, time)
         # A restart at the right edge of the picture belongs to the next picture.
         values[first : len(times) if time == times[-1] else first + 1] = before
@@ -86,7 +83,7 @@ def _marks(schedule: Schedule, start: float, stop: float, joined: bool) -> Any:
     if not joined or not (restarts := [t for t in schedule.restarts(stop) if t >= start]):
         return [], []
     kept = [t for t in schedule.snapshots(stop) if t >= start]
-    before = {time: last for time, last, _ in cycle_ends(schedule, start, stop) or []}
+    before = cycle_ends(schedule, start, stop) or {}
     shown = [(float(t), schedule(t)) for t in restarts]
     checkpoints = [(float(t), before[float(t)]) for t in kept if float(t) in before]
     return shown[:MOST_MARKS], checkpoints[:MOST_MARKS]

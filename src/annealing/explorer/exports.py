@@ -26,7 +26,7 @@ from .curves import curves
 from .view import PageView, read_view, steps_per_epoch
 
 PICTURES = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
-SCRIPTS = ("uplot.min.js", "parts.js", "chart.js", "cards.js", "front.js")
+SCRIPTS = ("uplot.min.js", "parts.js", "chart.js", "cards.js", "panels.js", "front.js")
 STYLES = ("uplot.min.css", "style.css")
 MOST_ROWS = 100_000  # of a table with every step; a longer one has the points of the curve instead
 

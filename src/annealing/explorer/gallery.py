@@ -7,7 +7,7 @@ import doctest
 import inspect
 from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,10 +74,10 @@ def example(name: str, page: str) -> Schedule | None:
 
 def fitted(name: str, until: float, peak: float) -> str:
     """The example of a recipe with its times and rates scaled to those on the page."""
-    text = next((entry.text for entry in gallery() if entry.name == name), None)
-    if text is None:
+    texts = {entry.name: entry.text for entry in gallery()}
+    if name not in texts:
         raise ScheduleError(f"unknown recipe {name!r}")
-    schedule = parse(text)
+    schedule = parse(text := texts[name])
     last = float(default_until([schedule]))
     highest = float(np.nanmax(curves([schedule], 0.0, last, POINTS).values[0]))
     factors = {"time": until / last, "rate": peak / highest if highest > 0 else 1.0}
@@ -86,7 +86,7 @@ def fitted(name: str, until: float, peak: float) -> str:
     for control in reversed(controls(text)):
         scaled = control.kind == "time" or control.name.startswith(RATES)
         if control.given and scaled and control.kind in factors:
-            value = _number(control.text) * factors[control.kind]
+            value = ast.literal_eval(control.text) * factors[control.kind]
             short = f"{round(value) if control.whole and value >= 1 else float(f'{value:.3g}')}"
             made = changed(made, control._asdict() | {"typed": short})
     # An argument may have a rule of its own, such as being a power of 2.
@@ -94,7 +94,3 @@ def fitted(name: str, until: float, peak: float) -> str:
         return str(parse(made))
     except ScheduleError:
         return text
-
-
-def _number(text: str) -> Any:
-    return ast.literal_eval(text)

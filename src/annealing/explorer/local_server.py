@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import struct
 from functools import partial
@@ -104,18 +105,13 @@ def framed(told: dict[str, Any], numbers: bytes) -> bytes:
 
 def bound_socket(port: int) -> socket.socket:
     """A socket that only this machine can reach; 0 picks a free port."""
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # Otherwise the port would stay taken for a minute after the last explorer was stopped.
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((HOST, port))
-        found.listen(64)
+        return socket.create_server((HOST, port), backlog=64)
     except OSError as error:
-        found.close()
+        reason = os.strerror(error.errno or 0)
         raise ScheduleError(
-            f"port {port} cannot be used ({error.strerror}): choose another with --port, or 0 for any free port"
+            f"port {port} cannot be used ({reason}): choose another with --port, or 0 for any free port"
         ) from None
-    return found
 
 
 def serve(page: Page, listening: socket.socket) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..audit import Log, Recovered, Verdict, audit, read, recover
+from ..audit import Log, audit, read, recover
 from ..audit.faults import course
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
@@ -47,19 +47,20 @@ def laid_over(log: Log, question: Mapping[str, Any]) -> tuple[dict[str, Any], by
         intended = view.shown[int(against)].schedule
         if intended is None:
             raise ScheduleError("the intended schedule has an error, shown below its notation")
-    epoch = steps_per_epoch(view.plan) if log.unit == "epoch" else None
+    epoch = steps_per_epoch(view.plan)
     if not question.get("judge", True):
         told, times, logged, followed = _as_read(log)
     elif intended is not None:
-        told, times, logged, followed = _judged(log, intended.stretched(1 / epoch) if epoch else intended)
+        told, times, logged, followed = _judged(
+            log, intended.stretched(1 / epoch) if epoch and log.unit == "epoch" else intended
+        )
     else:
         told, times, logged, followed = _recovered(log)
-    if told["unit"] == "epoch":
-        epoch = steps_per_epoch(view.plan)
-        if epoch is None:
-            told["sentences"].insert(0, "The log counts epochs: fill in the plan where the schedules count steps.")
+    in_epochs = told.pop("unit") == "epoch"
+    if in_epochs and epoch is None:
+        told["sentences"].insert(0, "The log counts epochs: fill in the plan where the schedules count steps.")
     # The page counts steps, so a schedule that is added to it must too.
-    length = Fraction(1) if told.pop("unit") != "epoch" or epoch is None else epoch
+    length = epoch if in_epochs and epoch else Fraction(1)
     if told["schedule"] is not None:
         told["schedule"] = str(told["schedule"] if length == 1 else told["schedule"].stretched(length))
     for row in told["questioned"]:
@@ -71,14 +72,9 @@ def laid_over(log: Log, question: Mapping[str, Any]) -> tuple[dict[str, Any], by
     return told | {"rows": len(some), "unit": view.axis.unit, "clock": log.unit}, numbers.tobytes()
 
 
-@lru_cache(maxsize=16)
-def _verdict(log: Log, intended: Schedule) -> Verdict:
-    return audit(log, intended)
-
-
-@lru_cache(maxsize=4)
-def _found(log: Log) -> Recovered:
-    return recover(log)
+# The page asks again whenever it has come to rest, mostly about the same schedule.
+_verdict = lru_cache(maxsize=16)(audit)
+_found = lru_cache(maxsize=4)(recover)
 
 
 def _as_read(log: Log) -> tuple[dict[str, Any], Array, Array, Array]:

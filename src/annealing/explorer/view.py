@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..calls import did_you_mean
-from ..cycles import Cycle
 from ..errors import ScheduleError
 from ..notation import from_json, parse
 from ..plan import Plan
@@ -22,14 +21,12 @@ from ..sampling import default_until
 from ..schedule.base import Schedule
 
 Array = NDArray[np.float64]
-UNITS = ("step", "epoch", "token", "%")
 COUNTS = ("examples", "batch", "accumulation", "replicas", "steps")
 AMOUNTS = ("epochs", "tokens", "tokens_per_example")
 CHOICES = ("drop_last", "sharding", "leftover")
 FAR = 1024  # the axis extends to this many times the plan's length
 MOST_SCHEDULES = 24
 MOST_CHARACTERS = 4_000  # of a notation on the page
-MOST_CYCLES = 2_000  # of a schedule that is drawn as a line; one with more is drawn as points
 
 
 class TimeAxis(NamedTuple):
@@ -49,39 +46,25 @@ class TimeAxis(NamedTuple):
 STEPS = TimeAxis("step", np.zeros(0), np.zeros(0))
 
 
-def time_axis(unit: str, plan: Plan | None) -> TimeAxis:
-    """The axis in a unit; all units but steps need a plan."""
-    if unit not in UNITS:
-        raise ScheduleError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
-    if unit == "step":
-        return STEPS
+def time_axes(plan: Plan | None) -> dict[str, TimeAxis]:
+    """The axes by the units in which a plan can show time; steps need no plan."""
+    axes = {"step": STEPS}
     if plan is None:
-        raise ScheduleError(f"an axis in {unit} needs a plan")
-    stages = plan.stages
-    starts = [*(stage.start for stage in stages), plan.steps, FAR * plan.steps]
-    if unit == "%":
-        return TimeAxis(unit, np.array([0.0, 100.0]) * plan.steps, np.array([0.0, 100.0]) * 100)
-    # After the plan time goes on as in its last stage, for schedules that are longer.
-    owners = [*stages, stages[-1], stages[-1]]
-    clock = "epochs" if unit == "epoch" else "examples"
-    each = plan.tokens_per_example if unit == "token" else 1
-    if each is None or stages[0].plan.pace(clock) == 0:
-        needed = "examples and batch" if unit == "epoch" else "batch and tokens per example"
-        raise ScheduleError(f"an axis in {unit}s needs a plan with {needed}")
-    units = [float(stage.clock(clock, Fraction(start)) * each) for stage, start in zip(owners, starts, strict=True)]
-    return TimeAxis(unit, np.array(starts, np.float64), np.array(units))
-
-
-def units_of(plan: Plan | None) -> list[str]:
-    """The units in which a plan can show time."""
-    known = []
-    for unit in UNITS:
-        try:
-            time_axis(unit, plan)
-        except ScheduleError:
-            continue
-        known.append(unit)
-    return known
+        return axes
+    # What a plan does not know, such as its epochs, it refuses to count.
+    with suppress(ScheduleError):
+        stages = plan.stages
+        # After the plan time goes on as in its last stage, for schedules that are longer.
+        owners = [*stages, stages[-1], stages[-1]]
+        starts = [*(stage.start for stage in stages), plan.steps, FAR * plan.steps]
+        for unit, clock, each in (("epoch", "epochs", 1), ("token", "examples", plan.tokens_per_example)):
+            with suppress(ScheduleError):
+                if each is not None and stages[0].plan.pace(clock):
+                    rows = zip(owners, starts, strict=True)
+                    units = [float(stage.clock(clock, Fraction(start)) * each) for stage, start in rows]
+                    axes[unit] = TimeAxis(unit, np.array(starts, np.float64), np.array(units))
+        axes["%"] = TimeAxis("%", np.array([0.0, 100.0]) * plan.steps, np.array([0.0, 100.0]) * 100)
+    return axes
 
 
 def steps_per_epoch(plan: Plan | None) -> Fraction | None:
@@ -125,12 +108,16 @@ class Shown:
 
 @dataclass(frozen=True)
 class PageView:
-    """The schedules of a page, its plan and its axes. Times are in updates; plan_error: why there is no plan."""
+    """The schedules of a page, its plan and its axes. Times are in updates; plan_error: why there is no plan.
+
+    units: those in which the plan can show time.
+    """
 
     shown: tuple[Shown, ...]
     plan: Plan | None
     plan_error: str
     axis: TimeAxis
+    units: list[str]
     scale: str
     until: float
     start: float
@@ -156,10 +143,8 @@ def read_view(given: Mapping[str, Any], texts: list[str] | None = None) -> PageV
     except ScheduleError as error:
         plan, plan_error = None, str(error)
     shown = [_shown(text, not row.get("hidden"), plan) for text, row in zip(texts, rows, strict=True)]
-    try:
-        axis = time_axis(str(given.get("unit") or "step"), plan)
-    except ScheduleError:
-        axis = time_axis("step", None)
+    axes = time_axes(plan)
+    axis = axes.get(str(given.get("unit")), STEPS)
     schedules = [one.schedule for one in shown if one.schedule is not None and one.visible]
     # With a plan show the whole training, even if every schedule ends earlier.
     usual = max(float(default_until(schedules)) if schedules else 100.0, float(plan.steps) if plan else 0.0)
@@ -169,7 +154,7 @@ def read_view(given: Mapping[str, Any], texts: list[str] | None = None) -> PageV
     at = None if given.get("at") is None else float(axis.in_steps(max(0.0, _number(given["at"]))))
     scale = "log" if given.get("scale") == "log" else "linear"
     difference = _pair(given.get("difference"), len(shown))
-    return PageView(tuple(shown), plan, plan_error, axis, scale, until, start, stop, at, difference)
+    return PageView(tuple(shown), plan, plan_error, axis, [*axes], scale, until, start, stop, at, difference)
 
 
 def _number(value: Any) -> float:
@@ -212,9 +197,3 @@ def read_notation(text: str, plan: Plan | None) -> tuple[Schedule, Schedule]:
     # Lower it now, so that a failure appears as an error below its field.
     schedule(0)
     return written, schedule
-
-
-@lru_cache(maxsize=256)
-def first_cycles(schedule: Schedule, stop: float) -> tuple[Cycle, ...]:
-    """The cycles up to a time: at most MOST_CYCLES + 1, one more to show that there are too many."""
-    return tuple(islice(schedule.cycles(stop, included=True), MOST_CYCLES + 1))

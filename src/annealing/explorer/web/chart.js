@@ -190,15 +190,3 @@ function chart(place, said, height, label) {
     },
   };
 }
-
-/** The small curve of a recipe, as an SVG path through values from Python. */
-function smallCurve(values) {
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  const places = Array.from(values, (value, i) => {
-    const y = most > least ? 25 - (22 * (value - least)) / (most - least) : 14;
-    return `${(2 + (92 * i) / (values.length - 1)).toFixed(1)},${y.toFixed(1)}`;
-  });
-  const picture = svg("svg", { viewBox: "0 0 96 28", "aria-hidden": "true" });
-  picture.append(svg("polyline", { points: places.join(" ") }));
-  return picture;
-}

@@ -28,11 +28,8 @@ function explorer(root, ask, place) {
   const view = { schedules: [], plan: {}, unit: "step", scale: "linear", until: null, start: null, stop: null, at: 0, difference: null };
   let answer = null;
   let numbers = new Float64Array();
-  let log = null;
-  let hasLog = false;
   let cards = [];
   let held = null;
-  let entries = null;
   root.classList.add("annealing-explorer");
   if (place === "static") root.classList.add("ae-static");
 
@@ -72,9 +69,8 @@ function explorer(root, ask, place) {
   const list = make("div", { class: "ae-list" });
   const status = make("p", { class: "ae-status", role: "status" });
   const addText = make("button", { type: "button", onclick: () => append("") }, "New");
-  const addRecipe = make("button", { type: "button", "aria-expanded": "false", onclick: () => openGallery() }, "Gallery");
-  const gallery = make("section", { class: "ae-gallery", "aria-label": "Gallery of recipes", hidden: true, onkeydown: (event) => event.key === "Escape" && openGallery() });
-  const left = make("section", { class: "ae-side", "aria-label": "Schedules" }, make("div", { class: "ae-row" }, make("h2", {}, "Schedules"), addText, addRecipe), gallery, list);
+  const gallery = galleryPanel(ask, addFrom);
+  const left = make("section", { class: "ae-side", "aria-label": "Schedules" }, make("div", { class: "ae-row" }, make("h2", {}, "Schedules"), addText, gallery.button), gallery.root, list);
 
   // Plan, difference, log, export
   const planFields = Object.fromEntries(PLAN.map(([name]) => [name, make("input", { type: "text", inputmode: "decimal", autocomplete: "off", onchange: () => planned(name) })]));
@@ -84,10 +80,8 @@ function explorer(root, ask, place) {
   const two = make("select", { onchange: compared, "aria-label": "Second schedule" });
   const differs = make("pre", { class: "ae-words", tabindex: 0, role: "region", "aria-label": "How they differ" });
   const difference = make("details", { class: "ae-panel" }, make("summary", {}, "Difference"), make("div", { class: "ae-row" }, one, "minus", two), differs);
-  const file = make("input", { type: "file", "aria-label": "Choose a log", onchange: chosen });
-  const against = make("select", { "aria-label": "Intended schedule", onchange: () => audit() });
-  const verdict = make("div", { role: "status", class: "ae-words" });
-  const overlay = make("details", { class: "ae-panel" }, make("summary", {}, "Training log"), make("p", {}, "Overlay the learning rates that a run logged."), make("div", { class: "ae-row" }, file, field("intended", against)), verdict);
+  const laid = (last) => (view.schedules.length ? show() : set({ until: last }));
+  const log = logPanel(ask, { view, append, laid });
   const which = make("select", { "aria-label": "Schedule to export" });
   const form = make("select", { "aria-label": "Format" }, ...FORMS.map(([value, text]) => make("option", { value }, text)));
   const text = make("textarea", { class: "ae-code", readonly: true, rows: 8, spellcheck: "false", "aria-label": "Text to copy", hidden: true });
@@ -95,7 +89,7 @@ function explorer(root, ask, place) {
   const take = make("details", { class: "ae-panel" }, make("summary", {}, "Export"), make("div", { class: "ae-row" }, which, form, make("button", { type: "button", onclick: taken }, "Get"), make("button", { type: "button", onclick: () => copy(text.value) }, "Copy"), place === "page" ? make("button", { type: "button", onclick: () => copy(location.href) }, "Copy address") : null, copied), text);
   const heading = place === "notebook" ? null : make("header", {}, make("h1", {}, "annealing explorer"), make("p", {}, place === "static" ? "The learning rates of a saved view" : "Exactly the values you will train with"));
   const right = make("div", { class: "ae-main" }, make("section", { "aria-label": "Chart" }, tools, charts, keyline), readout, status);
-  const panels = make("div", { class: "ae-panels" }, plan, difference, overlay, take);
+  const panels = make("div", { class: "ae-panels" }, plan, difference, log.root, take);
   root.replaceChildren(...[heading, make("div", { class: "ae-body" }, right, left, panels)].filter(Boolean));
 
   const numeric = (text) => {
@@ -143,7 +137,7 @@ function explorer(root, ask, place) {
     if (told.error || told.schedules.length !== cards.length) return;
     told.schedules.forEach((facts, i) => cards[i].tell(facts));
     differs.textContent = told.difference;
-    if (hasLog) audit();
+    if (log.present) log.audit();
   }, 250);
 
   const column = (row) => numbers.subarray(row * answer.points, (row + 1) * answer.points);
@@ -156,7 +150,7 @@ function explorer(root, ask, place) {
     answer.schedules.forEach((told, i) => cards[i].show(told, Boolean(view.schedules[i]?.hidden), held && held.schedule === i ? held : null));
     drawChart();
     const marked = answer.schedules.some((one) => one.restarts?.length);
-    keyline.replaceChildren(...(marked ? ["● restart   ○ checkpoint: keep the model from the end of the cycle   "] : []), ...(log ? [make("span", { class: "ae-logged" }, "●"), " logged   ", ...(log.wrong.length ? [make("span", { class: "ae-failed" }, "●"), " does not fit"] : [])] : []));
+    keyline.replaceChildren(...(marked ? ["● restart   ○ checkpoint: keep the model from the end of the cycle   "] : []), ...(log.laid ? [make("span", { class: "ae-logged" }, "●"), " logged   ", ...(log.laid.wrong.length ? [make("span", { class: "ae-failed" }, "●"), " does not fit"] : [])] : []));
     fillTools();
     fillValues();
   }
@@ -169,7 +163,7 @@ function explorer(root, ask, place) {
     });
     const [start, stop] = place === "static" ? [view.start ?? answer.axis.begin, view.stop ?? answer.axis.end] : [answer.start, answer.stop];
     const common = { times: column(0), start, stop, unit: UNIT_NAMES[answer.axis.unit], at: place === "static" ? view.at : answer.at?.time };
-    const rows = log && log.unit === answer.axis.unit ? log : { points: [], wrong: [], followed: [] };
+    const rows = log.laid?.unit === answer.axis.unit ? log.laid : { points: [], wrong: [], followed: [] };
     main.draw({ ...common, curves, scale: view.scale, label: "learning rate", logged: rows.points, wrong: rows.wrong, followed: rows.followed });
     gap.hidden = !answer.difference;
     if (!answer.difference) return;
@@ -189,14 +183,14 @@ function explorer(root, ask, place) {
     planWords.classList.toggle("ae-failed", Boolean(answer.plan.error));
     for (const [name] of PLAN) if (document.activeElement !== planFields[name]) planFields[name].value = written(view.plan[name] ?? "");
     const names = view.schedules.map((_, i) => LETTERS[i]);
-    for (const select of [one, two, which, against]) {
-      const more = select === against ? [["", "none: recover it"]] : select === which ? [] : [["", "–"]];
+    for (const select of [one, two, which, log.against]) {
+      const more = select === log.against ? [["", "none: recover it"]] : select === which ? [] : [["", "–"]];
       const wanted = [...more, ...names.map((name, i) => [String(i), name])];
       if (select.children.length !== wanted.length) {
         const before = select.value;
         select.replaceChildren(...wanted.map(([value, name]) => make("option", { value }, name)));
-        if (wanted.some(([value]) => value === before) && (before || select !== against)) select.value = before;
-        else if (select === against && names.length) select.value = "0";
+        if (wanted.some(([value]) => value === before) && (before || select !== log.against)) select.value = before;
+        else if (select === log.against && names.length) select.value = "0";
       }
     }
     [one.value, two.value] = view.difference ? view.difference.map(String) : [one.value, two.value];
@@ -271,32 +265,6 @@ function explorer(root, ask, place) {
     if (focused) cards.at(-1)?.focus();
   }
 
-  async function openGallery() {
-    gallery.hidden = !gallery.hidden;
-    addRecipe.setAttribute("aria-expanded", String(!gallery.hidden));
-    if (gallery.hidden) return addRecipe.focus();
-    if (!entries) {
-      const { told, bytes } = await ask("gallery");
-      if (told.error) return;
-      const curves = new Float64Array(bytes.buffer, 0, bytes.byteLength / 8);
-      entries = told.recipes.map((recipe, i) => ({ ...recipe, curve: curves.subarray(i * told.points, (i + 1) * told.points) }));
-    }
-    const sought = make("input", { type: "search", placeholder: "name or word", "aria-label": "Search the gallery", oninput: () => fillGallery(sought.value) });
-    const grid = make("div", { class: "ae-recipes" });
-    gallery.replaceChildren(make("div", { class: "ae-row" }, sought, make("button", { type: "button", onclick: openGallery }, "Close")), grid);
-    const fillGallery = (word) => {
-      const parts = [];
-      let family = "";
-      for (const one of entries.filter((one) => `${one.name} ${one.sentence} ${one.family}`.toLowerCase().includes(word.toLowerCase()))) {
-        if (one.family !== family) parts.push(make("h3", {}, (family = one.family)));
-        parts.push(make("button", { type: "button", class: "ae-recipe", title: `${one.signature}\n${one.sentence}`, onclick: () => addFrom(one.name) }, smallCurve(one.curve), make("span", {}, one.name)));
-      }
-      grid.replaceChildren(...parts);
-    };
-    fillGallery("");
-    sought.focus();
-  }
-
   async function addFrom(name) {
     const { told } = await ask("add", { view, name });
     if (told.text) append(told.text);
@@ -311,57 +279,6 @@ function explorer(root, ask, place) {
 
   function compared() {
     set({ difference: one.value !== "" && two.value !== "" && one.value !== two.value ? [Number(one.value), Number(two.value)] : null });
-  }
-
-  async function chosen() {
-    const given = file.files[0];
-    if (!given) return;
-    if (given.size > 16 * 2 ** 20) {
-      verdict.textContent = "A log chosen here may have at most 16 MB; for a larger one use --log on the command line.";
-      return;
-    }
-    const bytes = new Uint8Array(await given.arrayBuffer());
-    let letters = "";
-    for (let i = 0; i < bytes.length; i += 32768) letters += String.fromCharCode(...bytes.subarray(i, i + 32768));
-    await audit({ name: given.name, content: btoa(letters) });
-  }
-
-  const audit = latest(async (posted) => {
-    verdict.classList.add("ae-busy");
-    const content = posted?.content ? posted : {};
-    const intended = against.value === "" ? null : Number(against.value);
-    if (!log || posted?.content) {
-      // Show the rows at once; the audit may take seconds.
-      verdict.replaceChildren(make("p", {}, intended === null ? "Looking for the schedule that this run followed ..." : "Comparing with the schedule ..."));
-      const first = await ask("log", { view, judge: false, ...content });
-      if (first.told.error) return failed(first.told.error);
-      hasLog = true;
-      lay(first);
-    }
-    const { told, bytes } = await ask("log", { view, against: intended });
-    if (told.error) return failed(told.error);
-    verdict.classList.remove("ae-busy");
-    lay({ told, bytes });
-    const known = told.schedule ? [make("p", {}, told.recovered ? "Recovered: " : "Followed: ", make("code", {}, told.schedule)), make("button", { type: "button", onclick: () => append(told.schedule) }, "Add to page")] : [];
-    const rows = told.questioned.slice(0, 50).map((row) => make("tr", {}, ...[row.clock, row.logged, row.intended].map((value) => make("td", {}, readable(value)))));
-    const table = rows.length ? make("div", { class: "ae-scroll", tabindex: 0, role: "region", "aria-label": "Rows that do not fit" }, make("table", {}, make("caption", {}, `Rows that do not fit: ${told.count}`), make("thead", {}, make("tr", {}, ...[told.clock, "logged", told.recovered ? "recovered" : "intended"].map((name) => make("th", { scope: "col" }, name)))), make("tbody", {}, ...rows))) : null;
-    verdict.replaceChildren(...[...told.sentences.map((sentence) => make("p", {}, sentence)), ...known, table].filter(Boolean));
-    // A page opened with only a log shows the schedule that the log follows.
-    if (told.schedule && !view.schedules.length) await append(told.schedule, false);
-  });
-
-  function failed(error) {
-    verdict.classList.remove("ae-busy");
-    verdict.replaceChildren(make("p", { class: "ae-failed" }, error));
-  }
-
-  /** Overlay the rows of a log; without a schedule the axis ends with them. */
-  function lay({ told, bytes }) {
-    const all = new Float64Array(bytes.buffer, 0, bytes.byteLength / 8);
-    const pairs = (row) => Array.from(all.subarray(0, told.rows), (time, i) => [time, all[row * told.rows + i]]);
-    log = { unit: told.unit, points: pairs(1), followed: pairs(2), wrong: told.questioned.map((row) => [row.time, row.logged]) };
-    if (view.schedules.length) show();
-    else set({ until: Math.max(1, ...all.subarray(0, told.rows)) });
   }
 
   async function taken() {
@@ -392,10 +309,10 @@ function explorer(root, ask, place) {
     plan.open = Object.keys(view.plan).length > 0;
     difference.open = Boolean(view.difference);
     await redraw();
-    hasLog = told.log;
-    if (hasLog) {
-      overlay.open = true;
-      await audit();
+    log.present = told.log;
+    if (log.present) {
+      log.root.open = true;
+      await log.audit();
     }
   }
   if (place === "page") addEventListener("hashchange", () => {
