@@ -63,8 +63,7 @@ class Arm:
     @property
     def others(self) -> dict[str, Schedule]:
         """The schedules of what is no learning rate, by its name."""
-        named = {"weight_decay": self.weight_decay, "momentum": self.momentum}
-        return {name: schedule for name, schedule in named.items() if schedule is not None}
+        return {name: getattr(self, name) for name in OTHERS if getattr(self, name) is not None}
 
     @cached_property
     def kind(self) -> str:

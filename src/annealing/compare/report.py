@@ -78,28 +78,27 @@ def finished(store: Store) -> FinishedPart | None:
     whole = store.experiment
     found = {trial: store.rows(trial) for trial in whole.trials()}
     records = {trial: rows for trial, rows in found.items() if rows is not None}
-    done = {a.key: [seed for seed in whole.seeds if Trial(whole.sources[a.key], seed) in records] for a in whole.arms}
+    done = {
+        key: tuple(seed for seed in whole.seeds if Trial(source, seed) in records)
+        for key, source in whole.sources.items()
+    }
     seeds = done[whole.baseline]
     if not seeds:
         return None
 
-    def part(seeds: list[int], keys: list[str]) -> Experiment:
-        described = whole.description()
-        arms = {key: described["schedules"][key] for key in keys}
-        return Experiment(**{**described, "schedules": arms, "seeds": seeds})
+    def part(seeds: tuple[int, ...]) -> Experiment:
+        """Every schedule that is finished for some seeds, so that each difference is paired."""
+        arms = tuple(arm for arm in whole.arms if {*seeds} <= {*done[arm.key]})
+        return replace(whole, schedules=arms, seeds=seeds)
 
-    def finished_for(seeds: list[int]) -> list[str]:
-        return [key for key, own in done.items() if {*seeds} <= {*own}]
-
-    experiment = part(seeds, finished_for(seeds))
-    own = {key: [seed for seed in seeds if seed in those] for key, those in done.items()}
-    # with the others that are finished for these seeds, so that each difference is paired
-    fewer = {key: part(those, finished_for(those)) for key, those in own.items() if those and those != seeds}
+    experiment = part(seeds)
+    own = {arm.key: tuple(seed for seed in seeds if seed in done[arm.key]) for arm in whole.arms}
+    fewer = {key: part(those) for key, those in own.items() if those and those != seeds}
     models = {trial: store.result(trial) for trial in records}
     table = tabulate(experiment, records, models, trials=len(whole.trials()), fewer=fewer)
     drawn = dict(curves(experiment, records))
     drawn |= {key: curves(those, records)[key] for key, those in fewer.items()}
-    shown = part(seeds, [key for key, those in own.items() if those])
+    shown = replace(whole, schedules=tuple(arm for arm in whole.arms if own[arm.key]), seeds=seeds)
     table = replace(table, tuned=read_choice(store.directory), lines=_with_bounds(shown, table.lines))
     return FinishedPart(shown, table, drawn)
 

@@ -108,7 +108,7 @@ class Tuning:
         made = Experiment(**{**self.values, **changes})
         if share == 1:
             return made
-        return Experiment(**{**self.values, **changes, "schedules": [_shrunk(arm, share) for arm in made.arms]})
+        return replace(made, schedules=tuple(_shrunk(arm, share) for arm in made.arms))
 
     def final(self, chosen: Mapping[str, float]) -> Experiment:
         """The comparison of the schedules, each with the value chosen for it, on all data."""
