@@ -26,7 +26,7 @@ from .statistics import (
 from .store import Row
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Line:
     """The result of one schedule; errors in percent of the test images, differences in points, times in epochs.
 
@@ -51,23 +51,23 @@ class Line:
     title: str
     schedule: str
     fingerprint: str
-    paper: str | None
+    paper: str | None = None
     trained_as: str
     restarts: bool
     epochs: float
     kept_at: float
     error: Interval
-    less_baseline: Interval | None
-    cosine: str | None
-    less_cosine: Interval | None
+    less_baseline: Interval | None = None
+    cosine: str | None = None
+    less_cosine: Interval | None = None
     reached: Interval
     speed_up: Interval
     hindsight: Interval
     hindsight_speed_up: Interval
-    eased: Interval | None
-    eased_speed_up: Interval | None
-    anytime: Interval | None
-    anytime_less_baseline: Interval | None
+    eased: Interval | None = None
+    eased_speed_up: Interval | None = None
+    anytime: Interval | None = None
+    anytime_less_baseline: Interval | None = None
     diverged: list[int]
     kind: str
     seeds: int
@@ -78,7 +78,7 @@ class Line:
     bound: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunEnd:
     """A schedule with restarts at the end of one of its cycles, and others after as many epochs; units as in `Line`.
 
@@ -91,14 +91,14 @@ class RunEnd:
     key: str
     epoch: float
     error: Interval
-    less_baseline: Interval | None
-    step: str | None
-    less_step: Interval | None
-    cosine: str | None
-    less_cosine: Interval | None
-    models: int | None
-    together: Interval | None
-    less_single: Interval | None
+    less_baseline: Interval | None = None
+    step: str | None = None
+    less_step: Interval | None = None
+    cosine: str | None = None
+    less_cosine: Interval | None = None
+    models: int | None = None
+    together: Interval | None = None
+    less_single: Interval | None = None
     baseline_p_value: float | None = None
     step_p_value: float | None = None
     cosine_p_value: float | None = None
@@ -226,7 +226,8 @@ def tabulate(
     parts = [(experiment, [*experiment.arms]), *((part, [part.arm(key)]) for key, part in (fewer or {}).items())]
     found = [(_Results(part, records, models or {}), arms) for part, arms in parts]
     lines = [results.line(arm) for results, arms in found for arm in arms]
-    run_ends = [end for results, arms in found for arm in arms for end in results.run_ends(arm)]
+    restarting = [(results, arm) for results, arms in found for arm in arms if len(results.kept[arm.key].times) > 1]
+    run_ends = [end for results, arm in restarting for end in results.run_ends(arm)]
     whole, covered = found[0][0], len({trial for part, _ in parts for trial in part.trials()})
     table = Table(
         baseline=experiment.baseline,
@@ -287,7 +288,7 @@ class _Results:
         # a level within the noise of the baseline is reached late by luck alone; an easier one shows that
         eased = None if experiment.task.test_images is None else self.final + EASED / self.unit
         kept_at = float(own.times[-1])
-        cosine = None if arm.kind == "cosine" else self._control("cosine", kept_at)
+        cosine = None if arm.kind == "cosine" else self._control(arm, "cosine", kept_at)
         baseline = None if arm.key == experiment.baseline else experiment.baseline
         last = {seed: self.records[Trial(experiment.sources[arm.key], seed)][-1] for seed in experiment.seeds}
         return Line(
@@ -317,15 +318,13 @@ class _Results:
         )
 
     def run_ends(self, arm: Arm) -> Iterator[RunEnd]:
-        """What stands beside a schedule at the ends of its cycles; nothing for one without restarts."""
-        experiment, own = self.experiment, self.kept[arm.key]
-        baseline, updates = self.drawn[experiment.baseline], experiment.kept(arm)
-        for column, (epoch, update) in enumerate(zip(own.times.tolist(), updates, strict=True)) if updates[1:] else ():
+        """What stands beside a schedule with restarts at the ends of its cycles."""
+        experiment, own, baseline = self.experiment, self.kept[arm.key], self.drawn[self.experiment.baseline]
+        for column, (epoch, update) in enumerate(zip(own.times.tolist(), experiment.kept(arm), strict=True)):
             here = own.errors[:, column]
-            then = None
-            if epoch in baseline.times and arm.key != experiment.baseline:
-                then = baseline.at([epoch]).errors[:, 0]
-            step, cosine = self._control("step decay", epoch, arm), self._control("cosine", epoch, arm)
+            evaluated = epoch in baseline.times and arm.key != experiment.baseline
+            then = baseline.at([epoch]).errors[:, 0] if evaluated else None
+            step, cosine = self._control(arm, "step decay", epoch), self._control(arm, "cosine", epoch)
             models, together = self._together(arm, update)
             yield RunEnd(
                 key=arm.key,
@@ -344,7 +343,7 @@ class _Results:
     def _less(self, name: str, here: Array | None, there: Array | None) -> dict[str, Any]:
         """How far errors are from others, paired by seed, and the chance of that where nothing differs."""
         if here is None or there is None:
-            return {f"less_{name}": None}
+            return {}
         less = self.unit * (here - there)
         grid = 0.0 if self.experiment.task.test_images is None else self.unit
         return {f"less_{name}": median_interval(less), f"{name}_p_value": p_value(less, grid)}
@@ -353,18 +352,15 @@ class _Results:
         """The errors of the last model to keep of a schedule, if it is one."""
         return None if key is None else self.kept[key].errors[:, -1]
 
-    def _control(self, kind: str, epochs: float, arm: Arm | None = None) -> str | None:
-        """The schedule of a kind that is trained for so many epochs: the baseline if it is one, else the first listed.
-
-        arm: whose own training is none.
-        """
+    def _control(self, arm: Arm, kind: str, epochs: float) -> str | None:
+        """The schedule of a kind that is trained for so many epochs: the baseline if it is one, else the first."""
         experiment = self.experiment
         found = [
             one.key for one in experiment.arms if one.kind == kind and float(self.kept[one.key].times[-1]) == epochs
         ]
         key = experiment.baseline if experiment.baseline in found else next(iter(found), None)
         # the same training has no difference
-        return None if key and arm and experiment.sources[key] == experiment.sources[arm.key] else key
+        return None if key and experiment.sources[key] == experiment.sources[arm.key] else key
 
     def _together(self, arm: Arm, update: int) -> tuple[int | None, Array | None]:
         """How many models predict together after an update, and the errors; None if they do not for every seed."""
@@ -380,11 +376,11 @@ class _Results:
         """The anytime error of a schedule with several models to keep, and the difference from the baseline."""
         key, own, end = self.experiment.baseline, self.kept[arm.key], float(arm.epochs)
         if len(own.times) < 2:
-            return {"anytime": None, "anytime_less_baseline": None}
+            return {}
         baseline = (self.kept if self.experiment.kept(self.experiment.arm(key)) else self.drawn)[key]
         mean = median_interval(self.unit * own.anytime(float(own.times[0]), end))
         begin, end = max(float(own.times[0]), float(baseline.times[0])), min(end, float(baseline.times[-1]))
         if own is baseline or begin >= end:
-            return {"anytime": mean, "anytime_less_baseline": None}
+            return {"anytime": mean}
         less = self.unit * (own.anytime(begin, end) - baseline.anytime(begin, end))
         return {"anytime": mean, "anytime_less_baseline": median_interval(less), "anytime_p_value": p_value(less)}
