@@ -177,7 +177,7 @@ def read_arms(schedules: Any, epochs: Any, units: Units) -> tuple[Arm, ...]:
 def read_length(value: Any, path: str, units: Units) -> Fraction:
     """A length in epochs: a number of epochs, a text such as "3/2", or one with a unit such as "2000st"."""
     # "3/2" is a number of epochs, as it always was; only a unit makes a duration of a text
-    with_unit = isinstance(value, str) and re.search(r"(ep|st|tok|ex)\s*$", value)
+    with_unit = isinstance(value, str) and re.search(r"(ep|(?<!re)st|tok|ex)\s*$", value)
     return units.epochs(read_duration(value, path), None, path) if with_unit else duration(value, path)
 
 
@@ -186,7 +186,7 @@ def _read(key: Any, value: Any, epochs: Fraction | None, units: Units) -> Arm:
     if not isinstance(value, Mapping):
         value = {"schedule": value}
     values = entries(value, path, ["schedule", "epochs", "title", "paper", "fingerprint", *OTHERS])
-    if "schedule" not in values:
+    if values.get("schedule") is None:
         raise ScheduleError(f"{path}.schedule must be given")
     given = values.get("epochs")
     own = epochs if given is None else read_length(given, f"{path}.epochs", units)

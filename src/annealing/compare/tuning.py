@@ -247,10 +247,10 @@ def _no_key_twice(node: Any, path: str) -> None:
     import yaml
 
     if isinstance(node, yaml.MappingNode):
-        seen = set()
+        seen = []
         for key, value in node.value:
             here = f"{path}.{key.value}".lstrip(".")
             if key.value in seen:
                 raise ScheduleError(f"{here} is given twice (line {key.start_mark.line + 1})")
-            seen.add(key.value)
+            seen.append(key.value)
             _no_key_twice(value, here)
