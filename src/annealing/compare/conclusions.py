@@ -272,12 +272,15 @@ def _tuned(table: Table) -> str:
 
 def _significance(table: Table, differences: Iterable[Difference]) -> str:
     """Which of the differences that are known are significant and which are not."""
-    found = []
+    found, tested = [], False
     for name, difference, chance in differences:
         if difference:
             said = table.verdict(difference, chance)
             found.append((said and f"significantly {said}", f"{name} {points(difference, signed=True)}"))
-    return _grouped(found, ["significantly worse", "significantly better"], "no significant difference")
+            tested |= chance is not None
+    # a schedule that is finished for one seed has a difference, and no test of it
+    nothing = "no significant difference" if tested else "no clear difference"
+    return _grouped(found, ["significantly worse", "significantly better"], nothing)
 
 
 def _grouped(found: Sequence[tuple[str, str]], groups: Sequence[str], nothing: str) -> str:
