@@ -223,7 +223,7 @@ def test_a_schedule_with_fewer_seeds_is_paired_over_these():
     two = experiment(step, short, seeds=[0, 2])
     # of seeds 0, 1 and 2 the baseline ends at 10, 11 and 12, and the short one, 2 above it, was not trained with seed 1
     here = {trial: found for trial, found in records.items() if trial != Trial("short", 1)}
-    table = tabulate(experiment(step, single), here, trials=9, fewer={"short": two})
+    table = tabulate(experiment(step, short, single), here, trials=9)
     assert (table.finished, table.trials, table.seeds) == (8, 9, 3)
     line = table.line("short")
     assert (line.seeds, line.error.middle, line.less_baseline.middle) == (2, 13, 2)

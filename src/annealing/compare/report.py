@@ -16,13 +16,13 @@ from markupsafe import Markup
 from .. import ScheduleError
 from ..convex_bound import bound
 from . import conclusions, figures, serialize
-from .experiment import Experiment, Trial
+from .experiment import Experiment
 from .files import write
 from .serialize import csv_text
 from .statistics import EASED, SIGNIFICANT, ErrorCurve
 from .status import STATES, Cost, costs, states, summary
 from .store import MANIFEST, Store
-from .table import Line, RunEnd, Table, curves, tabulate
+from .table import Line, RunEnd, Table, curves, finished_seeds, tabulate
 from .tasks import Function, Text
 from .text import text
 from .tuning import read_choice
@@ -78,29 +78,14 @@ def finished(store: Store) -> FinishedPart | None:
     whole = store.experiment
     found = {trial: store.rows(trial) for trial in whole.trials()}
     records = {trial: rows for trial, rows in found.items() if rows is not None}
-    done = {
-        key: tuple(seed for seed in whole.seeds if Trial(source, seed) in records)
-        for key, source in whole.sources.items()
-    }
-    seeds = done[whole.baseline]
+    seeds = finished_seeds(whole, whole.arm(whole.baseline), records)
     if not seeds:
         return None
-
-    def part(seeds: tuple[int, ...]) -> Experiment:
-        """Every schedule that is finished for some seeds, so that each difference is paired."""
-        arms = tuple(arm for arm in whole.arms if {*seeds} <= {*done[arm.key]})
-        return replace(whole, schedules=arms, seeds=seeds)
-
-    experiment = part(seeds)
-    own = {arm.key: tuple(seed for seed in seeds if seed in done[arm.key]) for arm in whole.arms}
-    fewer = {key: part(those) for key, those in own.items() if those and those != seeds}
-    models = {trial: store.result(trial) for trial in records}
-    table = tabulate(experiment, records, models, trials=len(whole.trials()), fewer=fewer)
-    drawn = dict(curves(experiment, records))
-    drawn |= {key: curves(those, records)[key] for key, those in fewer.items()}
-    shown = replace(whole, schedules=tuple(arm for arm in whole.arms if own[arm.key]), seeds=seeds)
+    arms = tuple(arm for arm in whole.arms if {*seeds} & {*finished_seeds(whole, arm, records)})
+    shown = replace(whole, schedules=arms, seeds=seeds)
+    table = tabulate(shown, records, {trial: store.result(trial) for trial in records}, len(whole.trials()))
     table = replace(table, tuned=read_choice(store.directory), lines=_with_bounds(shown, table.lines))
-    return FinishedPart(shown, table, drawn)
+    return FinishedPart(shown, table, curves(shown, records))
 
 
 def _with_bounds(experiment: Experiment, lines: list[Line]) -> list[Line]:

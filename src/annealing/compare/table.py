@@ -182,12 +182,16 @@ def curves(experiment: Experiment, records: Mapping[Trial, Sequence[Row]]) -> di
         source = experiment.sources[arm.key]
         marks = [mark for mark in experiment.marks(source) if mark <= experiment.updates(arm)]
         errors = []
-        for seed in experiment.seeds:
-            rows = records[Trial(source, seed)]
+        for rows in (records[Trial(source, seed)] for seed in finished_seeds(experiment, arm, records)):
             wrong = {row.step: sign * row.wrong for row in rows if not row.diverged}
             errors.append([wrong.get(mark, worst) for mark in marks])
         drawn[arm.key] = ErrorCurve(np.array(marks) / experiment.updates_per_epoch, np.array(errors, float))
     return drawn
+
+
+def finished_seeds(experiment: Experiment, arm: Arm, records: Mapping[Trial, Sequence[Row]]) -> tuple[int, ...]:
+    """The seeds for which a schedule is finished."""
+    return tuple(seed for seed in experiment.seeds if Trial(experiment.sources[arm.key], seed) in records)
 
 
 def recommended(experiment: Experiment, arm: Arm, curve: ErrorCurve) -> ErrorCurve:
@@ -215,20 +219,23 @@ def tabulate(
     records: Mapping[Trial, Sequence[Row]],
     models: Mapping[Trial, Mapping[str, Any]] | None = None,
     trials: int | None = None,
-    fewer: Mapping[str, Experiment] | None = None,
 ) -> Table:
-    """The table of an experiment from the rows of all its trials.
+    """The table of an experiment from the rows of its trials; a schedule may lack some of the baseline's seeds.
 
     models: what the results of trials say of their models (see `store`). trials: how many there will be, if this is a
-    part of an experiment that is not finished. fewer: schedules that are finished for some of the seeds, each with the
-    experiment of these seeds.
+    part of an experiment that is not finished.
     """
-    parts = [(experiment, [*experiment.arms]), *((part, [part.arm(key)]) for key, part in (fewer or {}).items())]
-    found = [(_Results(part, records, models or {}), arms) for part, arms in parts]
-    lines = [results.line(arm) for results, arms in found for arm in arms]
-    restarting = [(results, arm) for results, arms in found for arm in arms if len(results.kept[arm.key].times) > 1]
-    run_ends = [end for results, arm in restarting for end in results.run_ends(arm)]
-    whole, covered = found[0][0], len({trial for part, _ in parts for trial in part.trials()})
+    own = {arm.key: finished_seeds(experiment, arm, records) for arm in experiment.arms}
+    parts = {}
+    for seeds in {*own.values()}:
+        # with the others that are finished for these seeds, so that each difference is paired
+        arms = tuple(arm for arm in experiment.arms if {*seeds} <= {*own[arm.key]})
+        parts[seeds] = _Results(replace(experiment, schedules=arms, seeds=seeds), records, models or {})
+    whole = parts[experiment.seeds]
+    covered = {trial for part in parts.values() for trial in part.experiment.trials()}
+    ordered = sorted(experiment.arms, key=lambda arm: own[arm.key] != experiment.seeds)
+    lines = [parts[own[arm.key]].line(arm) for arm in ordered]
+    run_ends = [end for arm in ordered for end in parts[own[arm.key]].run_ends(arm)]
     table = Table(
         baseline=experiment.baseline,
         level=whole.unit * float(np.median(whole.final)),
@@ -236,8 +243,8 @@ def tabulate(
         hindsight=first_reached(whole.trailing, whole.final).middle,
         seeds=len(experiment.seeds),
         test_images=experiment.task.test_images,
-        finished=covered,
-        trials=trials or covered,
+        finished=len(covered),
+        trials=trials or len(covered),
         # corrected for all comparisons of the table together
         lines=_corrected(lines, "baseline", "cosine", "anytime"),
         run_ends=_corrected(run_ends, "baseline", "step", "cosine", "single"),
@@ -318,9 +325,10 @@ class _Results:
         )
 
     def run_ends(self, arm: Arm) -> Iterator[RunEnd]:
-        """What stands beside a schedule with restarts at the ends of its cycles."""
+        """What stands beside a schedule at the ends of its cycles; nothing for one without restarts."""
         experiment, own, baseline = self.experiment, self.kept[arm.key], self.drawn[self.experiment.baseline]
-        for column, (epoch, update) in enumerate(zip(own.times.tolist(), experiment.kept(arm), strict=True)):
+        updates = experiment.kept(arm) if len(own.times) > 1 else ()
+        for column, (epoch, update) in enumerate(zip(own.times.tolist(), updates, strict=False)):
             here = own.errors[:, column]
             evaluated = epoch in baseline.times and arm.key != experiment.baseline
             then = baseline.at([epoch]).errors[:, 0] if evaluated else None
