@@ -102,7 +102,7 @@ class Tuning:
             "schedules": {self._key(key, value): self._filled(key, value) for key in left for value in left[key]},
             "snapshots": False,
             # a comparison needs a baseline, though here none matters
-            "baseline": self._key(baseline, left.get(baseline, self.grid)[0]),
+            "baseline": self._key(baseline, left[baseline][0]),
             "seeds": [FIRST_SEED + number for number in range(self.seeds)],
         }
         made = Experiment(**{**self.values, **changes})
