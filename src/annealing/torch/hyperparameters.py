@@ -86,8 +86,11 @@ class Hyperparameter:
 
     def of_all(self, position: float, groups: Groups) -> list[float | None]:
         """The value at this position of every group; None for a group that is left alone."""
-        values = dict(zip(self.mine or range(len(groups)), self.values(position, groups), strict=True))
-        return [values.get(i) for i in range(len(groups))]
+        values = self.values(position, groups)
+        if self.mine is None:
+            return [*values]
+        found = dict(zip(self.mine, values, strict=True))
+        return [found.get(i) for i in range(len(groups))]
 
     def values(self, position: float, all_groups: Groups, now: float = 0) -> list[float]:
         """The value at this position for every group that follows a schedule, checked against its range.

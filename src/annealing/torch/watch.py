@@ -195,12 +195,10 @@ class Watch:
         seen = {rates[number] for _, rates in (*self._kept.spread, *self._kept.latest) if number < len(rates)}
         if len(seen) == 1:
             # Any step interval longer than what was seen would fit too, so name none.
-            self.message = (
+            self._explain(
                 f"the rate of param group {number} has not changed in {self.done} updates: the scheduler has not been "
                 "stepped. Check that it belongs to this optimizer and is stepped once per update."
             )
-            self._departed = None
-            warnings.warn(self.message, RuntimeWarning, stacklevel=2)
             return
         verdict = self.verdict(number)
         named = None if verdict.follows or verdict.faults[0].name == "unknown" else verdict.faults
@@ -209,11 +207,13 @@ class Watch:
             return
         from ..audit.verdict import listed
 
-        self.message = (
+        self._explain(
             f"the rates of param group {number} are wrong from update {update} on: {listed(named)}. {named[0].advice}"
         )
-        self._departed = None
-        warnings.warn(self.message, RuntimeWarning, stacklevel=2)
+
+    def _explain(self, message: str) -> None:
+        self.message, self._departed = message, None
+        warnings.warn(message, RuntimeWarning, stacklevel=3)
 
     def _schedule(self, number: int) -> Schedule:
         """The schedule of a group, without its scale."""
