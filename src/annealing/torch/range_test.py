@@ -21,6 +21,7 @@ from torch.optim import Optimizer
 from ..calls import did_you_mean
 from ..errors import ScheduleError, finite, whole
 from ..recipes import geometric, linear
+from .writer import put
 
 RAMPS = {"exponential": geometric, "linear": linear}
 FEWEST = 5  # steps: with fewer, no slope means anything
@@ -199,11 +200,7 @@ class _Training:
 
     def update(self, chunk: list[Any], rate: float) -> float:
         """Make an update with this rate, and return the mean loss before it; if that is not finite, make no update."""
-        for group, ratio in zip(self.optimizer.param_groups, self.ratios, strict=True):
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(ratio * rate)  # in place: a compiled or captured optimizer reads this very tensor
-            else:
-                group["lr"] = ratio * rate
+        put(self.optimizer.param_groups, [ratio * rate for ratio in self.ratios])
         for _ in range(MOST_SKIPPED):
             value = self._backward(chunk)
             if not math.isfinite(value) or self._step():
