@@ -12,7 +12,7 @@ from ... import shapes
 from .fitting import NEARLY, LogRows, fits
 from .model import Array, Model
 from .outline import outline, ways
-from .templates import LEAST_ROWS, curves_of, models
+from .templates import LEAST_ROWS, curves_of, decaying, models
 
 MOST_JOINS = 40
 MOST_BENDS = 4  # places, the sharpest ones
@@ -79,29 +79,20 @@ def _jumps(rows: LogRows) -> NDArray[np.int64]:
 def bent(rows: LogRows) -> Iterator[Model]:
     """Models of two curves of falling rates that meet where the slope changes at once, with or without a hold there."""
     for row in _bends(rows):
-        seen = outline(rows.only(np.arange(row, len(rows.u))))
+        seen, time = outline(rows.only(np.arange(row, len(rows.u)))), float(rows.u[row - 1])
         first = next(_pieces(rows.only(np.arange(row)), None), None)
         if seen is None or seen.top or first is None:
             continue
+        before, n, first.seen = first.parts[-1], first.numbers, float(rows.u[-1])
+        if before.shape is shapes.linear and n[before.end] > time:  # its rows tell only the slope
+            n[before.last], n[before.end] = float(first(np.array([time]))[0]), time
+            first.fixed -= {before.last, before.end}
+        # The end of a curve before a hold says nothing of the end of the hold
+        held = before.flat or n[before.end] < time - 1
+        start = first.slot(time, "time") if held else before.end
         for curve in curves_of(seen):
-            for second in models(seen, curve, float(rows.u[row - 1])):
-                # A rise that no row shows would make up for anything
-                if second.numbers[second.parts[0].first] >= second.numbers[second.parts[0].last]:
-                    yield _met(first, second, float(rows.u[row - 1]))
-
-
-def _met(first: Model, second: Model, time: float) -> Model:
-    """Two models of which the second starts where the first ends, at about a time, or later from its last rate on."""
-    whole, by = first.followed(second), len(first.parts)
-    before, after, n = whole.parts[by - 1], whole.parts[by], whole.numbers
-    if before.shape is shapes.linear and n[before.end] > time:  # its rows tell only the slope
-        n[before.last], n[before.end] = float(first(np.array([time]))[0]), time
-        whole.fixed -= {before.last, before.end}
-    # The end of a curve before a hold says nothing of the end of the hold
-    held = before.flat or n[before.end] < time - 1
-    same = {after.start: after.start if held else before.end, after.first: before.last}
-    whole.parts[by:] = [part.placed(lambda slot: same.get(slot, slot)) for part in whole.parts[by:]]
-    return whole
+            both = [decaying(first, start, before.last, seen, curve, stable) for stable in (False, True) if curve]
+            yield from (one for one in both if one is not None)
 
 
 def _bends(rows: LogRows) -> list[int]:

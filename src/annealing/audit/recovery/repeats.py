@@ -16,7 +16,7 @@ from .fitting import LogRows
 from .model import Array, FittedPart, Model
 from .outline import COSINE, fitted, outline, ways
 from .round_numbers import even, within
-from .templates import begun
+from .templates import begun, decaying
 
 Wave = tuple[float, float, float, float]  # begin, end, top and floor
 MOST_LEVELS = 100
@@ -123,10 +123,9 @@ def _mirrored(rows: LogRows, turn: int) -> Iterator[Model]:
     if seen is None or (curve := seen.curve(COSINE)) is None:
         return
     for model, start, peak in begun(seen):
-        end, floor = model.slot(curve.numbers[curve.parts[0].end], "time"), model.slot(float(rows.y[turn - 1]), "value")
-        model.parts.append(FittedPart(shapes.cosine, start, start, end, peak, floor, mirror=True))
-        model.seen = float(rows.u[-1])
-        yield model
+        if (whole := decaying(model, start, peak, seen, curve, stable=False)) is not None:
+            whole.parts[-1].mirror, whole.seen = True, float(rows.u[-1])
+            yield whole
 
 
 def _restarts(rows: LogRows, again: NDArray[np.int64]) -> Iterator[Model]:

@@ -86,24 +86,18 @@ def models(seen: Outline, curve: Model | None, origin: float | None = None) -> I
         return
     for stable in (False, True) if curve is not None else (False,):
         for model, start, peak in begun(seen, origin):
-            if stable or curve is None:
-                model.parts.append(FittedPart(shapes.flat, start, start, start, peak, peak))
             if curve is None:
+                model.parts.append(FittedPart(shapes.flat, start, start, start, peak, peak))
                 yield model
                 continue
-            like = curve.parts[0]
-            if stable:
-                # Some curves show where they start; of the others it is known between two rows
-                shows = like.start in curve.free()
-                start = model.slot(curve.numbers[like.start] if shows else seen.rows.u[seen.fall - 1], "time")
-            if not seen.top and start in model.free() and like.shape is shapes.linear:
+            line, n = curve.parts[0], curve.numbers
+            if line.shape is shapes.linear and model.parts and not seen.top and not stable:
                 # A line that starts before the first row may start anywhere: at its plainest rate
-                before = max(model.numbers[start] * 2, 1.0)
-                begin, end, first = (curve.numbers[slot] for slot in (like.begin, like.end, like.first))
-                rates = [first * (end - seen.rows.u[0] + by) / (end - begin) for by in (0.0, before)]
-                model.numbers[peak] = shortest(*sorted(rates))
+                before = seen.rows.u[0] - np.array([0.0, max(model.numbers[start] * 2, 1.0)])
+                rates = n[line.first] * (n[line.end] - before) / (n[line.end] - n[line.begin])
+                model.numbers[peak] = shortest(*sorted(rates.tolist()))
                 model.fixed.add(peak)
-            if (whole := _decaying(model, curve, seen, start, peak)) is not None:
+            if (whole := decaying(model, start, peak, seen, curve, stable)) is not None:
                 yield whole
 
 
@@ -193,10 +187,19 @@ def _plainest_rise(seen: Outline, begin: float, level: float, slope: float) -> t
     return best
 
 
-def _decaying(warm: Model, curve: Model, seen: Outline, start: int, peak: int) -> Model | None:
-    """A warm-up and the decay that a curve is, from a slot of time and from the peak on; None where it goes up."""
-    model, like = warm.followed(curve), curve.parts[0]
-    part, n = model.parts[-1], model.numbers
+def decaying(model: Model, start: int, peak: int, seen: Outline, curve: Model, stable: bool) -> Model | None:
+    """A model that goes on with the decay that a curve is, at once or after a stable rate; None where that rises.
+
+    start, peak: the slots of the time and the value from which on it does.
+    """
+    whole, like = model.followed(curve), curve.parts[0]
+    part, n = whole.parts[-1], whole.numbers
+    if stable:
+        whole.parts.insert(-1, FittedPart(shapes.flat, start, start, start, peak, peak))
+        start = part.start
+        if start in whole.fixed:  # some curves show where they start; of the others it is known between two rows
+            n[start] = float(seen.rows.u[seen.fall - 1])
+            whole.fixed.discard(start)
     part.start, part.begin, part.first = start, start, peak
     if like.end == like.begin:
         part.end = start
@@ -207,8 +210,8 @@ def _decaying(warm: Model, curve: Model, seen: Outline, start: int, peak: int) -
     floor = float(seen.rows.y[-1])
     to_0 = part.shape in (shapes.linear, root) or (part.shape is shapes.exponential and floor > 0)
     if to_0 and seen.rests(curve):
-        _until(model, model.slot(floor, "value"))
-    return model if n[part.end] > n[start] or part.endless else None
+        _until(whole, whole.slot(floor, "value"))
+    return whole if n[part.end] > n[start] or part.endless else None
 
 
 def _until(model: Model, floor: int) -> None:
