@@ -27,12 +27,16 @@ MOST_DIGITS = 12  # a number that has more is no longer for it
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A model with plain numbers, at clocks moved by a shift and by lags; bounds: how far each number is determined."""
+    """A model with plain numbers, at clocks moved by a shift and by lags.
+
+    bounds: how far each number is determined. seen: the last time of a row.
+    """
 
     model: Model
     shift: int
     lags: tuple[tuple[float, int], ...]
     bounds: dict[int, tuple[float, float]]
+    seen: float
     outliers: tuple[float, ...] = ()
     habit: float = 0.0  # what its shift costs
     sure: bool = False  # whether none of them can well be chance
@@ -75,7 +79,7 @@ def made_plain(model: Model, rows: LogRows, shift: tuple[int, float], only_sure:
             plain.numbers[slot] = float(f"{plain.numbers[slot]:.12g}")  # a tenth of 0.003 as it is written
     if rows.worst(plain) > 1 or not plain.sound():
         return None
-    return Candidate(plain, shift[0], (), bounds, habit=shift[1], sure=settled)
+    return Candidate(plain, shift[0], (), bounds, float(rows.u[-1]), habit=shift[1], sure=settled)
 
 
 def described(
@@ -122,21 +126,21 @@ def _length(model: Model, slot: int) -> float:
     return min(digits_of_time(one) for one in (time, *since))
 
 
-def configured(model: Model, positive: bool) -> bool:
+def configured(found: Candidate, positive: bool) -> bool:
     """Whether a person may have chosen the numbers of the curves of a model.
 
     Any smooth rows lie on a power of a time far away, or on a piece of a slow wave: with unusual numbers, or where most
     of it is never used, such a curve was not configured. positive: all rates are at least 0.
     """
-    n = model.numbers
-    ends = [*(n[part.start] for part in model.parts[1:]), math.inf]
-    for part, end in zip(model.parts, ends, strict=True):
+    n, parts = found.model.numbers, found.model.parts
+    ends = [*(n[part.start] for part in parts[1:]), math.inf]
+    for part, end in zip(parts, ends, strict=True):
         if positive and min(n[part.first], n[part.last]) < -SMALL * max(abs(n[part.first]), abs(n[part.last])):
             return False
         # A cosine or an exponential shows its numbers in few rows; powers fit nearly anything smooth
         if part.shape in (shapes.power, root):
             times = [Fraction(time_of(n[slot])).denominator for slot in (part.begin, part.end)]
-            over = n[part.end] <= max(model.seen, end if end < math.inf else 0.0)
+            over = n[part.end] <= max(found.seen, end if end < math.inf else 0.0)
             rises = n[part.first] < n[part.last] and digits_of(n[part.last]) > MOST_CHOSEN
             used = min(end, n[part.end]) - max(n[part.start], n[part.begin])
             if max(times) > (UNUSUAL if over else 1) or (rises and not over):

@@ -219,7 +219,7 @@ class _Search:
         """Schedules that are held for some steps: their levels are a schedule of their own."""
         made: list[Recovered] = []
         for shift in (0, -1, 1) if self.shift is None else (self.shift,):
-            if (known := stairs(self.some, shift)) is not None:
+            if (known := stairs(self.some.later(shift))) is not None:
                 every, starts = known
                 plain = [one for one in recipes_of(starts, 0) if one.shift == 0][:2]
                 made += [one for each in plain for one in self.results(replace(each, shift=shift), every)]
@@ -242,13 +242,13 @@ class _Search:
 
     def all(self, found: list[Candidate]) -> list[Recovered]:
         positive = bool(self.rows.y.min() >= 0)
-        likely = [one for one in found if configured(one.model, positive)]
+        likely = [one for one in found if configured(one, positive)]
         return [result for one in likely[:MOST_SHOWN] for result in self.results(one)]
 
     def results(self, found: Candidate, every: int | None = None) -> list[Recovered]:
         """The first way to write a model that gives every row, or else the last one; every: held for so many steps."""
         made: list[Recovered] = []
-        for write in (named, written):
+        for write in (partial(named, seen=found.seen), written):
             with contextlib.suppress(ScheduleError, ArithmeticError):  # numbers that make no schedule
                 if (schedule := write(found.model)) is not None:
                     for one in [schedule] if every is None else held(found, schedule, every):
@@ -260,7 +260,7 @@ class _Search:
     def checked(self, schedule: Schedule, found: Candidate) -> Recovered:
         """A schedule with its residual over every row, and whether it is exact."""
         model, n, rows = found.model, found.model.numbers, self.rows
-        ends = [n[part.start] for part in model.parts[1:]] + [max(model.seen, n[model.parts[-1].end])]
+        ends = [n[part.start] for part in model.parts[1:]] + [max(found.seen, n[model.parts[-1].end])]
         parts = zip(model.parts, ends, strict=True)
         pieces = tuple((part.name, n[part.start], end, n[part.first], n[part.last]) for part, end in parts)
         known: dict[str, Any] = {
@@ -287,7 +287,7 @@ def _doubts(found: Candidate) -> tuple[str, ...]:
         for slot, what in ((part.end, "end"), (part.begin, "start")):
             least, most = found.bounds.get(slot, (0.0, 0.0))
             if math.floor(most) > math.ceil(least) and not (i and slot == part.start):
-                stopped = what == "end" and i == len(model.parts) - 1 and n[slot] > model.seen
+                stopped = what == "end" and i == len(model.parts) - 1 and n[slot] > found.seen
                 why = "the log stops before it" if stopped else "the digits are too few"
                 between = f"between about {least:.6g} and {most:.6g}: {why}; {n[slot]:g} is the roundest"
                 sentences.append(f"the {what} of {name} is not determined {between}")
@@ -297,9 +297,9 @@ def _doubts(found: Candidate) -> tuple[str, ...]:
                 between = f"between about {least:.3g} and {most:.3g}"
                 sentences.append(f"the {what} value of {name} is not determined {between}")
     last = model.parts[-1]
-    if last.shape is shapes.linear and n[last.end] > model.seen:
+    if last.shape is shapes.linear and n[last.end] > found.seen:
         same = "a line to another value at another time gives the same rates"
-        sentences.append(f"the log stops at {model.seen:g}, before the line ends: {same}")
+        sentences.append(f"the log stops at {found.seen:g}, before the line ends: {same}")
     if len(model.parts) == 1 and last.flat:
         sentences.append("a constant rate: when it began, and whether it would have changed later, cannot be told")
     return tuple(dict.fromkeys(sentences))

@@ -83,7 +83,7 @@ def bent(rows: LogRows) -> Iterator[Model]:
         first = next(_pieces(rows.only(np.arange(row)), None), None)
         if seen is None or seen.top or first is None:
             continue
-        before, n, first.seen = first.parts[-1], first.numbers, float(rows.u[-1])
+        before, n = first.parts[-1], first.numbers
         if before.shape is shapes.linear and n[before.end] > time:  # its rows tell only the slope
             n[before.last], n[before.end] = float(first(np.array([time]))[0]), time
             first.fixed -= {before.last, before.end}

@@ -105,7 +105,6 @@ class Model:
     fixed: set[int] = field(default_factory=set)
     gaps: dict[int, tuple[float, float]] = field(default_factory=dict)
     ties: dict[int, dict[int, float]] = field(default_factory=dict)
-    seen: float = 0.0  # the last time in the log
     told: float = 0.0  # how long the description of its ties is
 
     def slot(self, number: float, role: str, fixed: bool = False) -> int:
@@ -131,7 +130,7 @@ class Model:
         return numbers
 
     def copy(self) -> Model:
-        own = {name: type(value)(value) for name, value in vars(self).items() if name not in ("seen", "told")}
+        own = {name: type(value)(value) for name, value in vars(self).items() if name != "told"}
         own["parts"] = [FittedPart(**vars(part)) for part in self.parts]
         return replace(self, **own)
 
@@ -149,7 +148,7 @@ class Model:
         new.fixed |= {slot + by for slot in other.fixed}
         new.gaps |= {slot + by: gap for slot, gap in other.gaps.items()}
         new.ties |= {slot + by: {one + by: w for one, w in terms.items()} for slot, terms in other.ties.items()}
-        new.told, new.seen = new.told + other.told, max(new.seen, other.seen)
+        new.told += other.told
         return new
 
     def used(self) -> list[int]:

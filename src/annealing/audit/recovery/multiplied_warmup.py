@@ -46,11 +46,10 @@ def product(rows: LogRows, preferred: int | None) -> list[tuple[Schedule, Candid
                 lags = ((float(rows.u[first]), 1),) if late else ()
                 warm, after = rows.only(np.arange(first)), rows.only(np.arange(first, n)).later(-late)
                 for decay in recipes_of(after, preferred, [family])[:3]:
-                    if not configured(decay.model, bool(rows.y.min() >= 0)):
+                    if not configured(decay, bool(rows.y.min() >= 0)):
                         continue
-                    schedule, u = written(decay.model), warm.u + decay.shift
-                    factor = _factor(u, warm.y, warm.tolerance, np.asarray(schedule(u)))
-                    if factor is not None:
+                    schedule = written(decay.model)
+                    if (factor := _factor(warm.later(decay.shift), schedule)) is not None:
                         zero, length, begin = factor
                         told = 5.0 + digits_of(begin) + digits_of_time(length) + digits_of(Fraction(zero).denominator)
                         whole = replace(decay, lags=lags, habit=decay.habit + told)
@@ -65,21 +64,21 @@ def _smooth(family: CurveFamily, rows: LogRows, first: int) -> bool:
     return fitted(family, rows.only(np.arange(first, len(rows.u))), 0.0) is not None
 
 
-def _factor(u: Array, rate: Array, tolerance: Array, decay: Array) -> tuple[Time, Time, float] | None:
+def _factor(rows: LogRows, schedule: Schedule) -> tuple[Time, Time, float] | None:
     """Where the line x starts, how long it is, and the rate b at its beginning."""
-    warm = np.abs(rate - decay) > tolerance
-    rows = int(np.flatnonzero(warm).max(initial=-1)) + 1
-    if rows < NEEDED or not warm[:rows].all():
+    decay = np.asarray(schedule(rows.u))
+    warm = np.abs(rows.y - decay) > rows.tolerance
+    count = int(np.flatnonzero(warm).max(initial=-1)) + 1
+    if count < NEEDED or not warm[:count].all():
         return None
-    u, rate, tolerance, decay = u[:rows], rate[:rows], tolerance[:rows], decay[:rows]
     # The base rate is 0, or that of YOLO's biases: with few rows a free one would fit anything
-    lines = (_line(u, rate, tolerance, decay, base) for base in (0.0, BIAS))
+    lines = (_line(rows.only(np.arange(count)), decay[:count], base) for base in (0.0, BIAS))
     return next((line for line in lines if line is not None), None)
 
 
-def _line(u: Array, rate: Array, tolerance: Array, decay: Array, base: float) -> tuple[Time, Time, float] | None:
+def _line(rows: LogRows, decay: Array, base: float) -> tuple[Time, Time, float] | None:
     """Where the line x starts and how long it is, for a rate b at its beginning; None where x is no line."""
-    share, doubt = (rate - base) / (decay - base), tolerance / np.abs(decay - base)
+    u, share, doubt = rows.u, (rows.y - base) / (decay - base), rows.tolerance / np.abs(decay - base)
     columns = np.stack([np.ones_like(u), u], 1) / doubt[:, None]
     level, slope = np.linalg.lstsq(columns, share / doubt, rcond=None)[0]
     if not (slope > LEAST_SLOPE and (np.abs(share - level - slope * u) <= 1.5 * doubt).all()):

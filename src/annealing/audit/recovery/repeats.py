@@ -71,23 +71,20 @@ def _ratio_of_levels(rows: LogRows, top: int, drops: NDArray[np.int64]) -> float
     return shortest(low, high) if low <= high else None
 
 
-def stairs(log: LogRows, shift: int) -> tuple[int, LogRows] | None:
+def stairs(rows: LogRows) -> tuple[int, LogRows] | None:
     """How many steps a stair is long, and a row for the start of each; None where the rows are no stairs."""
-    clock = log.u
-    change = np.flatnonzero(np.abs(np.diff(log.y)) > np.maximum(log.tolerance[1:], log.tolerance[:-1])) + 1
+    change = np.flatnonzero(np.abs(np.diff(rows.y)) > np.maximum(rows.tolerance[1:], rows.tolerance[:-1])) + 1
     if len(change) < LEAST_STAIRS or change[-1] - change[0] < 2 * (len(change) - 1):
         return None
     # A change is seen only between two rows: every row pair bounds the length of a level
-    low, high = clock[change - 1] + shift, clock[change] + shift
+    low, high = rows.u[change - 1], rows.u[change]
     first = round(float(low[0]) / max(float(np.median(np.diff(high))), 1e-9)) or 1
     count = first + np.arange(len(change))
-    least, most = float((low / count).max()), float((high / count).min())
-    every = within(least, most)
+    every = within((low / count).max(), (high / count).min())
     if not isinstance(every, int) or every < 2:
         return None
-    begins = np.concatenate([[0.0], (count * every).astype(float)])
-    rows = np.concatenate([[0], change])
-    return every, LogRows(begins, log.y[rows], log.tolerance[rows])
+    starts = np.append(0, change)
+    return every, LogRows(np.append(0.0, count * every), rows.y[starts], rows.tolerance[starts])
 
 
 def held(found: Candidate, schedule: Schedule, every: int) -> list[Schedule]:
@@ -104,7 +101,7 @@ def held(found: Candidate, schedule: Schedule, every: int) -> list[Schedule]:
             gamma = shortest(low**every * (1 - ROUNDED), high**every * (1 + ROUNDED))
             stepped = [recipes.step(n[part.first], every, gamma)]
     endless = schedule.duration is None
-    return [*stepped, (schedule.until(int(model.seen) + every) if endless else schedule).held(every)]
+    return [*stepped, (schedule.until(int(found.seen) + every) if endless else schedule).held(every)]
 
 
 def cyclic(rows: LogRows) -> Iterator[Model]:
@@ -124,7 +121,7 @@ def _mirrored(rows: LogRows, turn: int) -> Iterator[Model]:
         return
     for model, start, peak in begun(seen):
         if (whole := decaying(model, start, peak, seen, curve, stable=False)) is not None:
-            whole.parts[-1].mirror, whole.seen = True, float(rows.u[-1])
+            whole.parts[-1].mirror = True
             yield whole
 
 
@@ -198,9 +195,9 @@ def _polylines(rows: LogRows) -> Iterator[Model]:
     values = np.append(levels + slopes * times[:-1], levels[-1] + slopes[-1] * times[-1])
     way = np.sign(slopes)
     if way[0] > 0 and (np.diff(way) != 0).all():
-        yield from (_triangles(rows, times, values, same) for same in (True, False))
+        yield from (_triangles(times, values, same) for same in (True, False))
     if way.tolist() == [1, -1, -1]:
-        yield _three_phases(rows, times, values)
+        yield _three_phases(times, values)
     if len(times) <= MOST_FREE + 2:
         yield _free(rows, times, values)
 
@@ -223,7 +220,7 @@ def _lines(rows: LogRows) -> list[Array] | None:
 
 def _free(rows: LogRows, times: Array, values: Array) -> Model:
     """Lines from knot to knot; one that still falls at the last row goes on to 0, a flat one goes on."""
-    model = Model(seen=float(rows.u[-1]))
+    model = Model()
     knots = [model.slot(time, "time", fixed=not time) for time in times[:-1]]
     levels = [model.slot(value, "value") for value in values[:-1]]
     end, last, before = float(times[-1]), float(values[-1]), float(values[-2])
@@ -244,9 +241,9 @@ def _line_parts(knots: list[int], levels: list[int]) -> list[FittedPart]:
     return [FittedPart(shapes.linear, start, start, end, first, last) for (start, end), (first, last) in pairs]
 
 
-def _triangles(rows: LogRows, times: Array, values: Array, same: bool) -> Model:
+def _triangles(times: Array, values: Array, same: bool) -> Model:
     """Lines up and down between two values, with one length or with two."""
-    model = Model(seen=float(rows.u[-1]))
+    model = Model()
     low, high = model.slot(values[0], "value"), model.slot(values[1], "value")
     up, down = float(times[1]), float(np.mean(np.diff(times[1:-1])[::2])) if len(times) > 3 else float(times[1])
     rise = model.slot((up + down) / 2 if same else up, "time")
@@ -259,9 +256,9 @@ def _triangles(rows: LogRows, times: Array, values: Array, same: bool) -> Model:
     return model
 
 
-def _three_phases(rows: LogRows, times: Array, values: Array) -> Model:
+def _three_phases(times: Array, values: Array) -> Model:
     """One cycle: a line up, one as long down to where it began, and one to a 10,000th of that."""
-    model = Model(seen=float(rows.u[-1]), told=2.0)
+    model = Model(told=2.0)
     first, peak = model.slot(values[0], "value"), model.slot(values[1], "value")
     knots = [model.slot(0.0, "time", fixed=True), model.slot(times[1], "time")]
     knots.append(model.tied({knots[1]: 2.0}, "time"))

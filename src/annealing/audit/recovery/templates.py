@@ -104,7 +104,7 @@ def models(seen: Outline, curve: Model | None, origin: float | None = None) -> I
 def begun(seen: Outline, origin: float | None = None) -> Iterator[tuple[Model, int, int]]:
     """Models of a warm-up alone, with the slots of its end and of the peak; origin: where it starts, 0 by default."""
     for rise in RISES[min(seen.top, len(RISES) - 1)]:
-        model = Model(seen=float(seen.rows.u[-1]))
+        model = Model()
         zero, peak = model.slot(origin or 0.0, "time", fixed=origin is None), model.slot(seen.peak, "value")
         if rise is None:
             yield model, zero, peak
@@ -159,7 +159,7 @@ def _rising(seen: Outline, origin: float | None) -> Iterator[Model]:
             n[part.first], n[peak], n[until] = (wave.numbers[slot] for slot in (known.first, known.last, known.end))
             yield model
     if origin is None and (y > 0).all():  # a range test: what grows by a factor has no end but that of the rows
-        model = Model(seen=float(u[-1]))
+        model = Model()
         zero, end = model.slot(0.0, "time", fixed=True), model.slot(u[-1], "time", fixed=True)
         first = y[0] * (y[0] / y[-1]) ** (u[0] / (u[-1] - u[0]))
         values = model.slot(first, "value"), model.slot(y[-1], "value")
@@ -250,7 +250,7 @@ def _ended(model: Model, rows: LogRows) -> Iterator[Model]:
             new = model.copy()
             _until(new, _share_of_peak(new, share))
             end = new.numbers[new.parts[-1].end]
-            if end >= model.seen and abs(end - round(end)) <= doubt:
+            if end >= rows.u[-1] and abs(end - round(end)) <= doubt:
                 yield new
 
 

@@ -120,20 +120,20 @@ def _curve(part: ExactPart) -> Schedule:
     return Tail(part.shape, first, last, length or 1) if part.shape.endless else Run(part.shape, first, last, length)
 
 
-def named(model: Model) -> Schedule | None:
-    """The recipe that a model is, after its warm-up or with it, or None."""
+def named(model: Model, seen: float) -> Schedule | None:
+    """The recipe that a model is, after its warm-up or with it, or None; seen: up to when rows tell of it."""
     parts = _exact(model)
     if parts[0].start:
         return None
     if (whole := _whole(parts)) is not None:
         return whole
     warm = parts[0].name == "linear" and len(parts) > 1 and parts[1].start == parts[0].end
-    after = _repeated(parts[1:], model.seen) if warm else None
-    return _repeated(parts, model.seen) if after is None else _joined(parts[:1]) >> after
+    after = _repeated(parts[1:], seen) if warm else None
+    return _repeated(parts, seen) if after is None else _joined(parts[:1]) >> after
 
 
 def _repeated(parts: list[ExactPart], seen: float) -> Schedule | None:
-    """Levels, restarts or triangles; seen: up to when rows tell of them."""
+    """Levels, restarts or triangles."""
     names = {part.name for part in parts}
     if names == {"flat"} and len(parts) > 1:
         return _steps(parts)
