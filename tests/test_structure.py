@@ -187,7 +187,7 @@ BOUNDS = {
     "compare": 5_485,
     "audit": 2_993,
     "audit/readers": 2_066,
-    "audit/recovery": 2_634,
+    "audit/recovery": 2_626,
     "translation": 2_230,
     "explorer": 1_293,
 }
