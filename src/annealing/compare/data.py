@@ -56,34 +56,28 @@ class Source:
         return self.test_images if part == self.test else self.train_images // len(self.train)
 
 
+def cifar(classes: int, known: str, train: tuple[str, ...], test: str, folder: str, refused: str) -> Source:
+    """One of the two sources of CIFAR; known: the hash of the archive."""
+    files = (File(f"cifar-{classes}-binary.tar.gz", known, CIFAR),)
+    names = (f"cifar-{classes}-python.tar.gz", refused)
+    return Source(
+        32, 3, classes, train, 50_000, test, 10_000, crop=4, flip=True, files=files, folder=folder, refused=names
+    )
+
+
+FASHION_FILES = (
+    File("train-images-idx3-ubyte.gz", "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d", FASHION),
+    File("train-labels-idx1-ubyte.gz", "md5:25c81989df183df01b3e8a0aad5dffbe", FASHION),
+    File("t10k-images-idx3-ubyte.gz", "md5:bef4ecab320f06d8554ea6380940ec79", FASHION),
+    File("t10k-labels-idx1-ubyte.gz", "md5:bb300cfdad3c16e7a12a480ee83cd310", FASHION),
+)
+BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+CIFAR10, CIFAR100 = "md5:c32a1d4ab5d03f1284b67883e8d87530", "md5:03b5dce01913d631647c71ecec9e9cb8"
 SOURCES = {
     "digits": Source(8, 1, 10, ("train",), 1200, "test", 597, crop=1),
-    "fashion-mnist": Source(
-        *(28, 1, 10, ("train",), 60_000, "t10k", 10_000),
-        crop=0,
-        files=(
-            File("train-images-idx3-ubyte.gz", "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d", FASHION),
-            File("train-labels-idx1-ubyte.gz", "md5:25c81989df183df01b3e8a0aad5dffbe", FASHION),
-            File("t10k-images-idx3-ubyte.gz", "md5:bef4ecab320f06d8554ea6380940ec79", FASHION),
-            File("t10k-labels-idx1-ubyte.gz", "md5:bb300cfdad3c16e7a12a480ee83cd310", FASHION),
-        ),
-    ),
-    "cifar10": Source(
-        *(32, 3, 10, tuple(f"data_batch_{number}" for number in range(1, 6)), 50_000, "test_batch", 10_000),
-        crop=4,
-        flip=True,
-        files=(File("cifar-10-binary.tar.gz", "md5:c32a1d4ab5d03f1284b67883e8d87530", CIFAR),),
-        folder="cifar-10-batches-bin",
-        refused=("cifar-10-python.tar.gz", "cifar-10-batches-py"),
-    ),
-    "cifar100": Source(
-        *(32, 3, 100, ("train",), 50_000, "test", 10_000),
-        crop=4,
-        flip=True,
-        files=(File("cifar-100-binary.tar.gz", "md5:03b5dce01913d631647c71ecec9e9cb8", CIFAR),),
-        folder="cifar-100-binary",
-        refused=("cifar-100-python.tar.gz", "cifar-100-python"),
-    ),
+    "fashion-mnist": Source(28, 1, 10, ("train",), 60_000, "t10k", 10_000, crop=0, files=FASHION_FILES),
+    "cifar10": cifar(10, CIFAR10, BATCHES, "test_batch", "cifar-10-batches-bin", "cifar-10-batches-py"),
+    "cifar100": cifar(100, CIFAR100, ("train",), "test", "cifar-100-binary", "cifar-100-python"),
 }
 UNPACKED = {  # what is known of files beside the archive
     "data_batch_4": "sha256:014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",

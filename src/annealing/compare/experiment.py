@@ -20,10 +20,10 @@ from ..errors import whole
 from ..printing import time_json
 from ..sgdr import paper_schedules
 from .entries import Arm, Units, read_arms
-from .models import LEAST_SIDE, Cnn, Gpt, Model, ResNet9, read_model
+from .models import LEAST_SIDE, MODELS, Cnn, Gpt, Model, ResNet9
 from .optimizers import Optimizer, Sgd, TorchOptimizer, read_optimizer
 from .tasks import Function, Images, Task, Text, read_task
-from .validation import choice, duration, number
+from .validation import choice, duration, number, section
 
 MOST_UPDATES = 100_000_000
 PAPER_BASELINE = "step-0.1"
@@ -273,7 +273,7 @@ def _read_training(task: Images | Text, model: Any, optimizer: Any, batch: Any) 
         defaults = Cnn((8, 32), "flatten"), Sgd(), 60
     if model is None and defaults[0] is None:
         raise ScheduleError("model must be given, such as {name: wrn, depth: 10, width: 1}")
-    model = read_model(defaults[0] if model is None else model)
+    model = section(defaults[0] if model is None else model, "model", MODELS)
     if isinstance(model, ResNet9) and isinstance(task, Images) and task.size < LEAST_SIDE:
         raise ScheduleError(f"size must be at least {LEAST_SIDE} for the model {model.name}, got {task.size}")
     if isinstance(task, Text) != isinstance(model, Gpt):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from .. import ScheduleError
 from ..errors import whole
-from .validation import Described, choice, section
+from .validation import Described, choice
 
 if TYPE_CHECKING:
     from torch import nn
@@ -110,9 +110,3 @@ class Gpt(Network):
 Model = Cnn | Wrn | ResNet9 | Gpt
 MODELS: dict[str, type] = {model.name: model for model in (Cnn, Wrn, ResNet9, Gpt)}
 LEAST_SIDE = 8  # of the images of a ResNet9, which halves it three times
-
-
-def read_model(value: Any) -> Model:
-    """Read a model: itself, its name, or a mapping."""
-    model: Model = section(value, "model", MODELS)
-    return model
