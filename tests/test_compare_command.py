@@ -170,7 +170,7 @@ def test_an_interruption_ends_the_workers(tmp_path, monkeypatch):
             super().__init__(store)
             children.append(self)
 
-    def interrupt(waited):
+    def interrupt(waited, **options):
         while not children:
             time.sleep(0.01)
         raise KeyboardInterrupt

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -74,7 +74,7 @@ def run(store: Store, trials: Sequence[Trial], workers: int, watch: Listener) ->
         with ThreadPoolExecutor(max(1, min(workers, len(trials)))) as pool:
             running = [pool.submit(train, trial) for trial in trials]
             try:
-                wait(running)
+                wait(running, return_when=FIRST_EXCEPTION)
             finally:
                 stopped.set()
                 for child in [*children.values()]:
