@@ -25,9 +25,7 @@ def plain_value(value: Any) -> Any:
 
 def csv_text(kind: Any, rows: Sequence[Any]) -> str:
     """Results of one kind as CSV: a field that holds an interval takes three columns, an empty field is None."""
-    columns: dict[str, tuple[str, ...]] = {}
-    for field in fields(kind):
-        columns[field.name] = Interval._fields if "Interval" in str(field.type) else ()
+    columns = {field.name: Interval._fields if "Interval" in str(field.type) else () for field in fields(kind)}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([f"{name}_{end}" if end else name for name, ends in columns.items() for end in ends or [""]])

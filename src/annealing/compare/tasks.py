@@ -54,7 +54,7 @@ class Images(Described):
     metric: ClassVar[str] = "error"
     better: ClassVar[str] = "low"
     tokens: ClassVar[None] = None
-    later: ClassVar[tuple[str, ...]] = ("held_out",)
+    _later: ClassVar[tuple[str, ...]] = ("held_out",)
 
     def __post_init__(self) -> None:
         source = self.source
@@ -131,7 +131,7 @@ class Text(Described):
     metric: ClassVar[str] = "bits_per_byte"
     better: ClassVar[str] = "low"
     test_images: ClassVar[None] = None
-    later: ClassVar[tuple[str, ...]] = ("held_out",)
+    _later: ClassVar[tuple[str, ...]] = ("held_out",)
 
     def __post_init__(self) -> None:
         choice(self.name, "name", TEXTS)
@@ -188,7 +188,7 @@ class Function(Described):
     tokens_per_update: int | None = None
     tuning: bool = False
 
-    later: ClassVar[tuple[str, ...]] = ("metric", "better", "tokens_per_update", "tuning")
+    _later: ClassVar[tuple[str, ...]] = ("metric", "better", "tokens_per_update", "tuning")
 
     def __post_init__(self) -> None:
         if not FUNCTION.fullmatch(self.name):

@@ -17,7 +17,7 @@ from . import conclusions, serialize
 from .conclusions import answer
 from .experiment import Experiment, Trial
 from .status import State, summary
-from .table import Line, Table
+from .table import Table
 from .tuning import dropped
 
 
@@ -74,7 +74,8 @@ def _errors(table: Table) -> Grid:
     for line in table.ranked:
         less = serialize.points(line.less_baseline, signed=True)
         said = table.verdict(line.less_baseline, line.baseline_p_value)
-        grid.add_row(_name(table, line), f"{line.kept_at:.4g}", serialize.points(line.error), less, said)
+        name = f"{line.title} *" if line.key == table.baseline else conclusions.named(table, line)
+        grid.add_row(name, f"{line.kept_at:.4g}", serialize.points(line.error), less, said)
     notes = ["* baseline, from which the differences are"]
     if full := [line.epochs for line in table.lines if line.paper]:
         notes.append(f"lengths in names are of 200 epochs, here {full[0]:.4g}")
@@ -115,10 +116,6 @@ def _epochs(table: Table) -> Grid:
         reached = [serialize.epochs(found, line.epochs) for found in (line.reached, line.hindsight)]
         grid.add_row(line.title, reached[0], committed, reached[1], hindsight)
     return grid
-
-
-def _name(table: Table, line: Line) -> str:
-    return f"{line.title} *" if line.key == table.baseline else conclusions.named(table, line)
 
 
 def _grid(title: str, schedule: str, *numbers: str) -> Grid:

@@ -18,14 +18,14 @@ class Described:
     """A frozen dataclass that `section` reads from its name and its fields."""
 
     # left out at their default: they came later, and older records keep their hash
-    later: ClassVar[tuple[str, ...]] = ()
+    _later: ClassVar[tuple[str, ...]] = ()
 
     def description(self: Any) -> dict[str, Any]:
         """The name and the fields as plain data."""
         values = {"name": self.name}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name not in self.later or value != field.default:
+            if field.name not in self._later or value != field.default:
                 values[field.name] = plain_data(value, field.name)
         return values
 
