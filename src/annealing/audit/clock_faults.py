@@ -171,7 +171,7 @@ class Clocks:
             if p > 0 and p != 1:
                 yield from () if kept or resume else self._steps(p)
                 end = plain(kept + length / p) if length and length > 0 else kept
-                yield from [(self._horizon(kept, end, resume),)] if end > kept else []
+                yield from [(self._horizon(kept, end, resume),)] if number(end) > number(kept) else []
 
         ways: list[tuple[Way, Way]] = [] if kept else [SAME, over(1)]
         track = along(lambda p: ((0, 0, 1), (kept, kept, p)) if kept else ((0, 0, p),))

@@ -116,14 +116,10 @@ def _similar(schedule: Schedule, marks: Landmarks, last: float) -> Iterator[tupl
             end = part.first if shape == shapes.flat else part.last
             with suppress(ScheduleError):
                 other = then(schedule, part.begin, Run(shape, part.first, end, part.end - part.begin))
-                if not _same(other, schedule, part.begin, part.end):
+                # Seven times tell a line from any other shape; rounding differs by less than a millionth.
+                times = np.linspace(float(part.begin), float(part.end), 9)[1:-1]
+                if not np.allclose(other(times), schedule(times), rtol=1e-6, atol=0):
                     yield f"{name} in its place", other
-
-
-def _same(one: Schedule, other: Schedule, begin: Any, end: Any) -> bool:
-    times: Array = np.linspace(float(begin), float(end), 9)[1:-1]
-    # Eight samples tell a line from any other shape; rounding differs by less than a millionth.
-    return bool(np.allclose(one(times), other(times), rtol=1e-6, atol=0))
 
 
 def are_means(rows: Evidence, schedule: Schedule) -> bool:

@@ -335,13 +335,10 @@ def _level(rows: Evidence, known: tuple[float, ...]) -> float:
 def _milestone(before: float, now: float, known: tuple[float, ...]) -> float | int:
     """When a level began that is first seen at one row and not at the one before."""
     inside = [m for m in known if before < m <= now]
-    return plain(inside[0] if inside else now if now - before <= 1 else _rounder(np.floor(before) + 1, now))
-
-
-def _rounder(low: float, high: float) -> float:
-    """The roundest time between two, unless the last is as round."""
-    best = float(roundest(low, high) or high)
-    return best if digits_of(best) < digits_of(high) else high
+    if inside or now - before <= 1:
+        return plain(inside[0] if inside else now)
+    best = float(roundest(np.floor(before) + 1, now) or now)
+    return plain(best if digits_of(best) < digits_of(now) else now)
 
 
 def several(rates: Rates, rows: Evidence) -> Iterator[Faults]:

@@ -81,12 +81,13 @@ class Search:
         self.last = float(self.few.t.max())
         self.found: list[Explanation] = []
         self.partial: list[Explanation] = []
+        self.first = FaultTrial(self, Explanation((), begin), self.base, marks)
 
     def single(self) -> None:
-        FaultTrial(self, Explanation((), self.begin), self.base, self.marks).one_fault()
+        self.first.one_fault()
 
     def double(self) -> None:
-        FaultTrial(self, Explanation((), self.begin), self.base, self.marks).two_at_once()
+        self.first.two_at_once()
         # A common fault of the clock and one of the rate take less to believe than nearly all other pairs.
         for base in self._bases() if not self.found or self.cost > COMMON_PAIR else ():
             used = self.after(self.base, base.faults)
@@ -243,7 +244,8 @@ class FaultTrial:
             # A few rows gave these values, so that only all of them can tell one from the next.
             tried.append((np.array(values)[:, None], self.few[begin:]))
         for unknowns, some in tried:
-            off = [np.abs(one.logged - self._rates(clock, unknowns, one)[0]) > one.allowed for one in some.near()]
+            every = (self.used(self._moved(clock, unknowns, one)) for one in some.near())
+            off = [np.abs(some.logged - rates) > some.allowed for rates in every]
             wrong = np.all(off, axis=0)
             explained = np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
             for i in likeliest(explained, 2 * KEPT, min(LEAST, len(some))):
@@ -256,9 +258,10 @@ class FaultTrial:
         for stop in self.windows(begin) if clock.scan else [len(self.few)]:
             some = self.few[probes(begin, stop)]
             for unknowns in self._unknowns(clock, some, beside):
-                rates, times = self._rates(clock, unknowns, some)
+                moved = self._moved(clock, unknowns, some)
+                rates = self.used(moved)
                 for scale in beside:
-                    low, high, explained = rate_faults.between(some, *scale.line(rates, times))
+                    low, high, explained = rate_faults.between(some, *scale.line(rates, moved.t))
                     for i in likeliest(explained, KEPT, min(LEAST + 1, len(some))):
                         best, last = unknowns[i].tolist(), explained[i] - 1
                         for faults in clock.named(*best):
@@ -283,12 +286,10 @@ class FaultTrial:
 
         self.search.look((*self.before, *faults), rates)
 
-    def _rates(self, clock: ClockFaults, unknowns: Array, some: Evidence) -> tuple[Array, Array]:
-        """The rates for rows of unknowns, and the times at which the schedule is asked for them."""
+    def _moved(self, clock: ClockFaults, unknowns: Array, some: Evidence) -> Evidence:
+        """Rows at the times at which the schedule is asked for rows of unknowns."""
         columns = (column[:, None] for column in unknowns.T)
-        times = np.broadcast_to(clock.positions(some.t, *columns), (len(unknowns), len(some)))
-        rows = some.at(times)
-        return self.used(rows), rows.t
+        return some.at(np.broadcast_to(clock.positions(some.t, *columns), (len(unknowns), len(some))))
 
     # Unknowns that rows give.
 
@@ -308,7 +309,8 @@ class FaultTrial:
         """The largest difference for each value of an unknown, with the new rate that fits it best."""
 
         def misfit(numbers: Array) -> Any:
-            base, slope = scale.line(*self._rates(clock, clock.unknown(numbers)[:, None], some))
+            moved = self._moved(clock, clock.unknown(numbers)[:, None], some)
+            base, slope = scale.line(self.used(moved), moved.t)
             above = some.logged - base
             best = np.sum(above * slope, axis=1) / np.maximum(np.sum(slope**2, axis=1), 1e-300)
             return np.max(np.abs(above - best[:, None] * slope), axis=1)
