@@ -47,20 +47,19 @@ def laid_over(log: Log, question: Mapping[str, Any]) -> tuple[dict[str, Any], by
         intended = view.shown[int(against)].schedule
         if intended is None:
             raise ScheduleError("the intended schedule has an error, shown below its notation")
-    epoch = steps_per_epoch(view.plan)
     if not question.get("judge", True):
         told, times, logged, followed = _as_read(log)
     elif intended is not None:
-        told, times, logged, followed = _judged(
-            log, intended.stretched(1 / epoch) if epoch and log.unit == "epoch" else intended
-        )
+        epoch = steps_per_epoch(view.plan) if log.unit == "epoch" else None
+        told, times, logged, followed = _judged(log, intended.stretched(1 / epoch) if epoch else intended)
     else:
         told, times, logged, followed = _recovered(log)
     in_epochs = told.pop("unit") == "epoch"
+    epoch = steps_per_epoch(view.plan) if in_epochs else None
     if in_epochs and epoch is None:
         told["sentences"].insert(0, "The log counts epochs: fill in the plan where the schedules count steps.")
     # The page counts steps, so a schedule that is added to it must too.
-    length = epoch if in_epochs and epoch else Fraction(1)
+    length = epoch or Fraction(1)
     if told["schedule"] is not None:
         told["schedule"] = str(told["schedule"] if length == 1 else told["schedule"].stretched(length))
     for row in told["questioned"]:

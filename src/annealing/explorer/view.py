@@ -100,7 +100,6 @@ class Shown:
     """A notation on the page: its schedule in updates, or its error."""
 
     text: str
-    visible: bool
     written: Schedule | None
     schedule: Schedule | None
     error: ScheduleError | None = None
@@ -110,10 +109,11 @@ class Shown:
 class PageView:
     """The schedules of a page, its plan and its axes. Times are in updates; plan_error: why there is no plan.
 
-    units: those in which the plan can show time.
+    drawn: the schedules to draw, by their numbers on the page. units: those in which the plan can show time.
     """
 
-    shown: tuple[Shown, ...]
+    shown: list[Shown]
+    drawn: dict[int, Schedule]
     plan: Plan | None
     plan_error: str
     axis: TimeAxis
@@ -124,11 +124,6 @@ class PageView:
     stop: float
     at: float | None
     difference: tuple[int, int] | None
-
-    @property
-    def drawn(self) -> dict[int, Schedule]:
-        """The schedules to draw, by their numbers on the page."""
-        return {i: one.schedule for i, one in enumerate(self.shown) if one.schedule is not None and one.visible}
 
 
 def read_view(given: Mapping[str, Any], texts: list[str] | None = None) -> PageView:
@@ -142,19 +137,20 @@ def read_view(given: Mapping[str, Any], texts: list[str] | None = None) -> PageV
         plan, plan_error = read_plan(given.get("plan")), ""
     except ScheduleError as error:
         plan, plan_error = None, str(error)
-    shown = [_shown(text, not row.get("hidden"), plan) for text, row in zip(texts, rows, strict=True)]
+    shown = [_shown(text, plan) for text in texts]
+    hidden = [row.get("hidden") for row in rows]
+    drawn = {i: one.schedule for i, one in enumerate(shown) if one.schedule is not None and not hidden[i]}
     axes = time_axes(plan)
     axis = axes.get(str(given.get("unit")), STEPS)
-    schedules = [one.schedule for one in shown if one.schedule is not None and one.visible]
     # With a plan show the whole training, even if every schedule ends earlier.
-    usual = max(float(default_until(schedules)) if schedules else 100.0, float(plan.steps) if plan else 0.0)
+    usual = max(float(default_until(list(drawn.values()))) if drawn else 100.0, float(plan.steps) if plan else 0.0)
     until = float(axis.in_steps(given["until"])) if _number(given.get("until")) > 0 else usual
     start, stop = (float(axis.in_steps(_number(given.get(key)))) for key in ("start", "stop"))
     start, stop = (start, stop) if 0 <= start < stop else (0.0, until)
     at = None if given.get("at") is None else float(axis.in_steps(max(0.0, _number(given["at"]))))
     scale = "log" if given.get("scale") == "log" else "linear"
     difference = _pair(given.get("difference"), len(shown))
-    return PageView(tuple(shown), plan, plan_error, axis, [*axes], scale, until, start, stop, at, difference)
+    return PageView(shown, drawn, plan, plan_error, axis, [*axes], scale, until, start, stop, at, difference)
 
 
 def _number(value: Any) -> float:
@@ -168,12 +164,11 @@ def _pair(given: Any, count: int) -> tuple[int, int] | None:
     return (given[0], given[1]) if known and given[0] != given[1] else None
 
 
-def _shown(text: str, visible: bool, plan: Plan | None) -> Shown:
+def _shown(text: str, plan: Plan | None) -> Shown:
     try:
-        written, schedule = read_notation(text, plan)
+        return Shown(one_line(text), *read_notation(text, plan))
     except ScheduleError as error:
-        return Shown(one_line(text), visible, None, None, error)
-    return Shown(one_line(text), visible, written, schedule)
+        return Shown(one_line(text), None, None, error)
 
 
 def one_line(text: str) -> str:

@@ -10,6 +10,8 @@ from ..calls import did_you_mean
 from ..errors import ScheduleError
 from .forms import Arguments
 
+STEPPED = "scheduler.step() after each update"
+FVCORE = "from fvcore.common.param_scheduler import {names}\n\nschedule = {made}"
 WIDTH = 100  # a call that is longer is written in several lines
 
 
@@ -70,39 +72,29 @@ def without(arguments: Mapping[str, Any], *names: str) -> Arguments:
     return {name: value for name, value in arguments.items() if name not in names}
 
 
-def names_of(name: str, arguments: Arguments) -> str:
-    """The names to import for a schedule and its parts."""
-    return ", ".join(sorted({name, *(part["name"] for part in arguments.get("schedulers", ()))}))
+def script(module: str, use: str, optimizer: str = "SGD") -> str:
+    """The template of a script that makes an optimizer of PyTorch and a scheduler for it; use: how it is run."""
+    return (
+        f"import torch\nfrom {module} import {{names}}\n\n"
+        "parameters = [torch.nn.Parameter(torch.zeros(1))]  # your model's\n"
+        f"optimizer = torch.optim.{optimizer}(parameters, lr={{lr}})  # or another optimizer\n"
+        f"scheduler = {{made}}  # {use}"
+    )
 
 
-def script(imported: str, lr: float, made: str, use: str, optimizer: str = "SGD") -> str:
-    """A script that makes an optimizer of PyTorch and a scheduler for it; use: how it is run."""
-    lines = ["import torch", imported, "", "parameters = [torch.nn.Parameter(torch.zeros(1))]  # your model's"]
-    lines.append(f"optimizer = torch.optim.{optimizer}(parameters, lr={value_text(lr)})  # or another optimizer")
-    return "\n".join([*lines, f"scheduler = {made}  # {use}"])
+def around(template: str, *first: str, prefix: str = "", **more: Any) -> Callable[[str, Arguments], str]:
+    """What writes code around a call: {made} is the call, {names} what to import for it, {lr} the optimizer's rate.
 
+    first: the arguments before its own. more: those after them.
+    """
 
-def _torch(name: str, arguments: Arguments) -> str:
-    made = call(name, without(arguments, "lr"), "optimizer")
-    imported = f"from torch.optim.lr_scheduler import {names_of(name, arguments)}"
-    lr = arguments["lr"] if "lr" in arguments else arguments["max_lr"]
-    return script(imported, lr, made, "scheduler.step() after each update")
+    def written(name: str, arguments: Arguments) -> str:
+        names = ", ".join(sorted({name, *(part["name"] for part in arguments.get("schedulers", ()))}))
+        made = call(name, {**without(arguments, "lr"), **more}, *first, prefix=prefix)
+        lr = arguments.get("lr", arguments.get("max_lr"))
+        return template.format(made=made, names=names, lr=value_text(lr))
 
-
-def _optax(name: str, arguments: Arguments) -> str:
-    made = call(name, arguments, prefix="optax.")
-    return f"import optax\n\nschedule = {made}  # optax.sgd(schedule), or any other optimizer"
-
-
-def _keras(name: str, arguments: Arguments) -> str:
-    made = call(name, arguments, prefix="keras.optimizers.schedules.")
-    return f"import keras\n\nschedule = {made}  # keras.optimizers.SGD(schedule), or any other optimizer"
-
-
-def _timm(name: str, arguments: Arguments) -> str:
-    made = call(name, {**without(arguments, "lr"), "t_in_epochs": False}, "optimizer")
-    use = "scheduler.step_update(n) after update n"
-    return script(f"from timm.scheduler import {name}", arguments["lr"], made, use)
+    return written
 
 
 def _transformers(name: str, arguments: Arguments) -> str:
@@ -110,9 +102,9 @@ def _transformers(name: str, arguments: Arguments) -> str:
     given = without(arguments, "learning_rate", *special)
     if special:
         given["scheduler_specific_kwargs"] = special
-    made = call("get_scheduler", given, value_text(name), "optimizer")
-    use, lr = "scheduler.step() after each update", arguments["learning_rate"]
-    return script("from transformers import get_scheduler", lr, made, use, "AdamW")
+    template = script("transformers", STEPPED, "AdamW")
+    given["lr"] = arguments["learning_rate"]
+    return around(template, value_text(name), "optimizer")("get_scheduler", given)
 
 
 def _mmengine(name: str, arguments: Arguments) -> str:
@@ -125,14 +117,8 @@ def _fvcore(name: str, arguments: Arguments) -> str:
     updates = arguments["num_updates"]
     # Only one of them is told how many updates there are; the others count in shares of the training.
     told = {"num_updates": updates} if name == "MultiStepParamScheduler" else {}
-    given = {**without(arguments, "num_updates"), **told}
-    imported = f"from fvcore.common.param_scheduler import {names_of(name, arguments)}"
-    return f"{imported}\n\nschedule = {call(name, given)}  # update n uses schedule((n - 1) / {updates})"
-
-
-def _composer(name: str, arguments: Arguments) -> str:
-    made, use = call(name, without(arguments, "lr")), "Trainer(optimizers=optimizer, schedulers=scheduler)"
-    return script(f"from composer.optim import {name}", arguments["lr"], made, use)
+    template = f"{FVCORE}  # update n uses schedule((n - 1) / {updates})"
+    return around(template)(name, {**without(arguments, "num_updates"), **told})
 
 
 def _titan(name: str, arguments: Arguments) -> str:
@@ -159,11 +145,16 @@ LATE = (
     "Composer's Trainer asks before it counts the batch: in training every rate comes one update late, and the first "
     "is used twice."
 )
+KERAS = "import keras\n\nschedule = {made}  # keras.optimizers.SGD(schedule), or any other optimizer"
+OPTAX = "import optax\n\nschedule = {made}  # optax.sgd(schedule), or any other optimizer"
+PYTORCH = script("torch.optim.lr_scheduler", STEPPED)
+TIMM = script("timm.scheduler", "scheduler.step_update(n) after update n")
+COMPOSER = script("composer.optim", "Trainer(optimizers=optimizer, schedulers=scheduler)")
 FRAMEWORKS = {
-    "torch": Framework("PyTorch", _torch, "SequentialLR", shared="lr", native=TORCH),
+    "torch": Framework("PyTorch", around(PYTORCH, "optimizer"), "SequentialLR", shared="lr", native=TORCH),
     "optax": Framework(
         "Optax",
-        _optax,
+        around(OPTAX, prefix="optax."),
         "join_schedules",
         fractions=True,
         native="the schedule itself: optax.sgd(schedule)",
@@ -172,10 +163,14 @@ FRAMEWORKS = {
     "transformers": Framework(
         "Transformers", _transformers, native="annealing.hosts.transformers.scheduled(Trainer, lr=schedule)"
     ),
-    "keras": Framework("Keras", _keras, fractions=True, note=f"Keras {FLOAT32}."),
-    "timm": Framework("timm", _timm, fractions=True, native="annealing.hosts.timm"),
+    "keras": Framework(
+        "Keras", around(KERAS, prefix="keras.optimizers.schedules."), fractions=True, note=f"Keras {FLOAT32}."
+    ),
+    "timm": Framework(
+        "timm", around(TIMM, "optimizer", t_in_epochs=False), fractions=True, native="annealing.hosts.timm"
+    ),
     "mmengine": Framework("MMEngine", _mmengine, native="annealing.hosts.mmengine"),
-    "composer": Framework("Composer", _composer, native=TORCH, note=LATE),
+    "composer": Framework("Composer", around(COMPOSER), native=TORCH, note=LATE),
     "fvcore": Framework("fvcore", _fvcore, fractions=True, native="lambda where: schedule(where * updates)"),
     "torchtitan": Framework("torchtitan", _titan, native=TORCH),
     "megatron": Framework("Megatron-LM", _megatron),
