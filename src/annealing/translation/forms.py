@@ -120,6 +120,11 @@ def find_form(framework: str, name: str) -> Form:
     raise ScheduleError(f"{framework}: unknown schedule {name!r}{hint}")
 
 
+def read_schedule(framework: str, name: str, arguments: Arguments) -> Schedule:
+    """The schedule that a framework follows with the arguments of one of its schedules."""
+    return find_form(framework, name).schedule(arguments)
+
+
 def listed_parts(framework: str, parts: Any, shared: Arguments) -> list[Schedule]:
     """The parts of a composite: each {"name": ..., arguments}, with arguments that all of them share."""
     found = []
@@ -127,7 +132,7 @@ def listed_parts(framework: str, parts: Any, shared: Arguments) -> list[Schedule
         if not isinstance(part, Mapping) or "name" not in part:
             raise ScheduleError(f'a part must be {{"name": ..., arguments}}, got {part!r}')
         arguments = {**shared, **{key: value for key, value in part.items() if key != "name"}}
-        found.append(find_form(framework, part["name"]).schedule(arguments))
+        found.append(read_schedule(framework, part["name"], arguments))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice, takewhile
@@ -58,6 +59,7 @@ class Stairs(NamedTuple):
         return self.times[0]
 
 
+@dataclass
 class ScheduleOutline:
     """The pieces of a schedule over its first updates, or some of them, in time that starts with the first.
 
@@ -65,19 +67,17 @@ class ScheduleOutline:
     value of the whole schedule. fractions: whether times as arguments may lie between two steps.
     """
 
-    def __init__(
-        self,
-        schedule: Schedule,
-        parts: Sequence[OutlinePart],
-        peak: float,
-        total_updates: int,
-        last: int,
-        fractions: bool,
-        offset: Fraction = Fraction(0),
-    ) -> None:
-        self.schedule, self.parts, self.peak, self.fractions, self.offset = schedule, parts, peak, fractions, offset
-        self.total_updates, self.last, self.updates = total_updates, last, last - math.ceil(offset)
-        first = parts[0]
+    schedule: Schedule
+    parts: Sequence[OutlinePart]
+    peak: float
+    total_updates: int
+    last: int
+    fractions: bool
+    offset: Fraction = Fraction(0)
+
+    def __post_init__(self) -> None:
+        parts, first = self.parts, self.parts[0]
+        self.updates = self.last - math.ceil(self.offset)
         self.start, self.end, self.length = first.start, first.end, self.number(first.length)
         # The stages: a warm-up, a stable stage (which the stairs of a staircase are not), and what comes down from it.
         self.rest = parts[1:] if first.end > first.start and len(parts) > 1 else parts
@@ -95,7 +95,7 @@ class ScheduleOutline:
         begin = chosen[0].begin
         last = self.last if end is None else min(self.last, math.ceil(chosen[-1].stop))
         moved = [part._replace(begin=part.begin - begin, stop=part.stop - begin) for part in chosen]
-        return ScheduleOutline(self.schedule, moved, self.peak, self.total_updates, last, self.fractions, begin)
+        return replace(self, parts=moved, last=last, offset=begin)
 
     def number(self, time: Fraction) -> int | float:
         """A time as an argument: whole, except for a framework that takes fractions."""

@@ -12,7 +12,7 @@ from .. import recipes, shapes
 from ..errors import ScheduleError
 from ..schedule.base import Schedule
 from ..schedule.nodes import Join, Repeat, Run
-from .forms import MOST_LISTED, Arguments, find_form, form, one_after_another, piece
+from .forms import MOST_LISTED, Arguments, form, one_after_another, piece, read_schedule
 from .pytorch_forms import SMALLEST_FACTOR, by_exponential, line, one_cycle
 from .schedule_outline import OutlinePart, ScheduleOutline, share
 
@@ -196,7 +196,7 @@ def _windows(a: Any) -> Schedule:
         if begin < free:
             raise ScheduleError(f"windows that overlap by more than one step multiply, and cannot be read: {given}")
         settings = {key: each for key, each in given.items() if key != "type"}
-        curve = find_form("mmengine", given.get("type", "?")).schedule({"lr": value, "base": a.lr, **settings})
+        curve = read_schedule("mmengine", given.get("type", "?"), {"lr": value, "base": a.lr, **settings})
         # Its last step is the one before its end, on which the next may start; from then on the rate is left as it is.
         value, free = curve(end - 1 - begin), end - 1
         parts.append(curve if end >= FOREVER else one_after_another([curve, recipes.constant(value)], [free - begin]))
