@@ -188,8 +188,8 @@ BOUNDS = {
     "audit": 2_988,
     "audit/readers": 2_066,
     "audit/recovery": 2_626,
-    "translation": 2_230,
-    "explorer": 1_293,
+    "translation": 2_215,
+    "explorer": 1_287,
 }
 
 
