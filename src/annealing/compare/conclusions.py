@@ -11,7 +11,6 @@ from .statistics import CONFIDENCE, EASED, RANGE, SIGNIFICANT, WINDOW, Interval
 from .table import Line, Table
 from .tuning import dropped
 
-UNTUNED = "No learning rate was tuned here: other peaks may give another order."
 Difference = tuple[str, Interval | None, float | None]  # of what, from something else, and the p value
 
 
@@ -233,9 +232,8 @@ def _images(table: Table) -> str:
         f"images gives an error of {table.level:.2f} % a standard error of {deviation:.2f} points; more seeds will not "
         "reduce this."
     )
-    restarting = [line for line in table.lines if line.restarts]
-    less = [(line.less_baseline, line.baseline_p_value) for line in restarting]
-    less += [(line.less_cosine, line.cosine_p_value) for line in restarting]
+    less = [(line.less_baseline, line.baseline_p_value) for line in table.lines if line.restarts]
+    less += [(line.less_cosine, line.cosine_p_value) for line in table.lines if line.restarts]
     known = [(difference, chance) for difference, chance in less if difference]
     clear = sum(bool(table.verdict(*one)) and abs(one[0].middle) >= 2 * deviation for one in known)
     if not known:
@@ -254,7 +252,7 @@ def _images(table: Table) -> str:
 def _tuned(table: Table) -> str:
     """What was tuned, with the result of every value, and whether the grid was wide enough."""
     if not table.tuned:
-        return UNTUNED
+        return "No learning rate was tuned here: other peaks may give another order."
     name, chosen = table.tuned["argument"], table.tuned["chosen"]
     found, edges, less = [], [], dropped(table.tuned)
     for line in (line for line in table.lines if line.key in chosen):

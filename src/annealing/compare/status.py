@@ -53,11 +53,7 @@ def states(store: Store) -> list[State]:
 
 
 def summary(found: Sequence[State]) -> str:
-    """How many trials are in each state.
-
-    >>> summary([State("a", "a", seed, "done", 2.0, 2.0, 5.0, "") for seed in range(3)])
-    '3 trials: 3 done'
-    """
+    """How many trials are in each state, such as "3 trials: 2 done, 1 running"."""
     counts = Counter(state.state for state in found)
     return f"{len(found)} trials: {', '.join(f'{counts[name]} {name}' for name in STATES if counts[name])}"
 
