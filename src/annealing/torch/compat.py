@@ -64,14 +64,6 @@ else:
     Splitting._is_initial = False
 
 
-def update(scheduler: Any, epoch: int) -> None:
-    """Move a scheduler of any PyTorch version to a step, as SequentialLR does at a milestone."""
-    if hasattr(scheduler, "_update_lr"):
-        scheduler._update_lr(epoch)
-    else:
-        Splitting._update_lr(scheduler, epoch)
-
-
 def anneal_strategy(scheduler: Any) -> str:
     """The strategy of a OneCycleLR, or of a SWALR, which stores it by name since 2.10."""
     named = getattr(scheduler, "_anneal_func_type", None) or getattr(scheduler, "_anneal_strategy", None)

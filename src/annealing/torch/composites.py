@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ..errors import ScheduleError
 from ..exact import exact
-from .compat import update
+from .compat import Splitting
 from .groups import copied, kept_on_error, rates
 from .state_dicts import Loading
 from .writer import put
@@ -140,8 +140,10 @@ def enter(scheduler: Any) -> None:
 def _jump(scheduler: Any, epoch: int) -> None:
     if isinstance(scheduler, lr_scheduler.CosineAnnealingWarmRestarts):
         scheduler.step(epoch)  # PyTorch's own class finds its cycle only in step()
+    elif hasattr(scheduler, "_update_lr"):
+        scheduler._update_lr(epoch)
     else:
-        update(scheduler, epoch)
+        Splitting._update_lr(scheduler, epoch)
 
 
 def move_to(scheduler: Any, epoch: int) -> None:

@@ -214,10 +214,7 @@ class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A context that counts how many tensor values are read on the host inside it."""
 
     READS = ("_local_scalar_dense", "is_nonzero", "equal")
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.count = 0
+    count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += func.overloadpacket.__name__ in self.READS
@@ -266,7 +263,7 @@ def host_reads(optimizer: Optimizer, tensors: Sequence[Hyperparameter] = ()) -> 
     try:
         # The first step initializes the optimizer's state, and may read what later ones do not.
         other.step()
-        with HostReads() as reads:
+        with HostReads() as reads:  # type: ignore[no-untyped-call]
             other.step()
     except (TypeError, ValueError, RuntimeError) as error:
         many = " and ".join(["lr", *(one.key for one in tensors)])
