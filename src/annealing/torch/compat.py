@@ -11,6 +11,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from ..frozen import Value
+from .groups import copied
 
 
 def forewarn(scheduler: LRScheduler, epoch: int | None, stacklevel: int = 4) -> None:
@@ -34,7 +35,7 @@ class Splitting(LRScheduler):
     def _initial_step(self) -> None:
         self._is_initial = True
         # Before 2.9 the base rates are the groups' own tensors, and SequentialLR then overwrites them.
-        self.base_lrs = [base.clone() if isinstance(base, torch.Tensor) else base for base in self.base_lrs]
+        self.base_lrs = copied(self.base_lrs)
         try:
             super()._initial_step()
         finally:
