@@ -27,7 +27,7 @@ LAYERS = [
     ["sgdr", "testing", "sampling", "analysis", "convex_bound"],
     ["plots", "terminal", "torch", "jax", "keras", "options"],
     ["translation"],
-    ["compare", "audit", "hosts", "rank_command"],
+    ["compare", "audit", "hosts"],
     ["explorer"],
     ["cli", "__main__"],
 ]

@@ -141,12 +141,9 @@ def _draw(ax: Any, curve: Curve, name: str, marker: str, color: str, line_style:
         ax.plot(*points, marker, gid=gid, color=color, markerfacecolor=face, markersize=5, zorder=3)
 
 
-def _key(face: str, label: str, **options: Any) -> Line2D:
-    return Line2D([], [], linestyle="", color="0.3", markerfacecolor=face, label=label, marker="o", **options)
-
-
 def _mark_keys() -> list[Line2D]:
-    return [_key(face, label) for _, label, face in MARKS]
+    common: dict[str, Any] = {"linestyle": "", "color": "0.3", "marker": "o"}
+    return [Line2D([], [], markerfacecolor=face, label=label, **common) for _, label, face in MARKS]
 
 
 def _legend(ax: Any) -> None:

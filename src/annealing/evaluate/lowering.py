@@ -216,21 +216,11 @@ def _too_many(growth: Fraction) -> ScheduleError:
     )
 
 
-def crowded(pieces: Pieces, end: Fraction) -> bool:
-    """Whether too many pieces to write out start before `end`, as far as the loop tells without writing them."""
-    loop = pieces.loop
-    if loop is None or loop.copies.floor == loop.copies.peak:
-        return False
-    copies = (end - loop.begin) / loop.period - 1
-    return copies * len(loop.pieces) > MOST_WRITTEN
-
-
 def _bounded(pieces: Pieces) -> list[Piece]:
     """The pieces of a leaf that ends, written out."""
     assert pieces.end is not None
-    many = crowded(pieces, pieces.end)
-    runs = [] if many else list(itertools.islice(pieces.written_out(), MOST_WRITTEN + 1))
-    if many or len(runs) > MOST_WRITTEN:
+    runs = list(itertools.islice(pieces.written_out(), MOST_WRITTEN + 1))
+    if len(runs) > MOST_WRITTEN:
         raise ScheduleError(f"more than {MOST_WRITTEN:,} pieces would have to be written out: repeat fewer of them")
     return runs
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from .. import shapes
 from ..errors import ScheduleError
 from ..printing import literal
-from .lowering import MOST_WRITTEN, crowded
+from .lowering import MOST_WRITTEN
 from .pieces import Copies, Loop, Lowered, Piece, Pieces
 from .program import PieceTable
 
@@ -41,12 +41,11 @@ def _stairs(pieces: Pieces, end: Fraction, every: Fraction, begin: Fraction = Fr
     """The stairs from `begin` to `end`; one is a restart if a piece starts again within the stair before it."""
     if (end - begin) / every > MOST_WRITTEN:
         raise ScheduleError(f"every must be at least {float((end - begin) / MOST_WRITTEN):g}, got {literal(every)}")
-    most = 0 if crowded(pieces, end) else MOST_WRITTEN
     value, stair, again = PieceTable(pieces).at, begin, set[Fraction]()
     for number, piece in enumerate(pieces.written_out()):
         if piece.begin >= end:
             break
-        if number >= most:
+        if number >= MOST_WRITTEN:
             raise ScheduleError(f"every must not hold over more than {MOST_WRITTEN:,} pieces, got {literal(every)}")
         if piece.again:
             again.add(_next(piece.begin, every))

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from .. import shapes
 from ..errors import ScheduleError, finite
 from ..exact import Floor, Time, lasting, positive
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run
 from ..shapes import Shape
-from .curve_names import FALLING, curve_shape
+from .arguments import ratio
 from .registry import recipe
 
 MOST_HALVINGS = 900
+FALLING: dict[str, Shape] = {
+    "linear": shapes.linear,
+    "cosine": shapes.cosine,
+    "1-sqrt": shapes.mirrored(shapes.power(0.5)),
+    "1-square": shapes.mirrored(shapes.power(2)),
+    "mirror-cosine": shapes.mirror_cosine,
+    "halving": shapes.geometric(0.5),
+}
+PROGRESSIONS = {"geometric": shapes.geometric, "harmonic": shapes.harmonic}  # they follow from the two values
 
 
 @recipe
@@ -56,5 +68,18 @@ def halved(start: float, T_half: Time, **length: Time) -> Schedule:
     halvings = 1 / positive(T_half, "T_half") * lasting(time, name)
     if halvings > MOST_HALVINGS:
         raise ScheduleError(f"{name} must be at most {MOST_HALVINGS} T_half, got {time!r}")
-    ratio = 0.5 ** float(halvings)
-    return Run(shapes.geometric(ratio), start, start * ratio, time)
+    left = 0.5 ** float(halvings)
+    return Run(shapes.geometric(left), start, start * left, time)
+
+
+def curve_shape(curve: Any, known: Mapping[str, Shape | Callable[[], Shape]], **values: Any) -> Shape:
+    """The shape of a curve: one of `known`, a progression between the two values (each with its name), or a shape."""
+    if isinstance(curve, Shape) and not curve.endless:
+        return curve
+    if isinstance(curve, str) and curve in PROGRESSIONS:
+        return PROGRESSIONS[curve](ratio(f' for curve "{curve}"', **values))
+    if not isinstance(curve, str) or curve not in known:
+        names = ", ".join([*known, *PROGRESSIONS])
+        raise ScheduleError(f"curve must be one of {names}, or a shape that has an end, got {curve!r}")
+    found = known[curve]
+    return found if isinstance(found, Shape) else found()

@@ -14,8 +14,7 @@ from ..schedule.base import Schedule
 from ..schedule.nodes import Join, Repeat, Run, Tail
 from ..shapes import Shape
 from .arguments import above_0, below
-from .cooldowns import halved
-from .curve_names import FALLING, curve_shape
+from .cooldowns import FALLING, curve_shape, halved
 from .registry import ordered, recipe
 
 SMALLEST_SCALE = 1e-300  # of a geometric progression

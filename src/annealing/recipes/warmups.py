@@ -7,13 +7,22 @@ from fractions import Fraction
 from .. import shapes
 from ..errors import ScheduleError, finite
 from ..exact import Floor, Time, exact, lasting, plain, positive
+from ..printing import literal
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run, Tail
 from ..shapes import Shape
-from .curve_names import RISING, curve_shape, logarithmic
+from .cooldowns import curve_shape
 from .decays import E_INVERSE
 from .registry import a_schedule, recipe
 
+RISING: dict[str, Shape] = {
+    "linear": shapes.linear,
+    "quadratic": shapes.mirrored(shapes.power(2)),
+    "1-square": shapes.power(2),
+    "1-sqrt": shapes.power(0.5),
+    "cosine": shapes.cosine,
+}
+LATEST_LOG = 10**12
 PLACES = ("before", "over", "instead", "squeezed", "times")
 
 
@@ -39,7 +48,7 @@ def ramp(end: float, length: Time, curve: str | Shape = "linear", start: Floor =
     T, first = lasting(length, "length"), finite(start, "start")
     if T == 0:
         return Run(shapes.linear, first, end, T)
-    return Run(curve_shape(curve, {**RISING, "log": lambda: logarithmic(T)}, start=first, end=end), first, end, T)
+    return Run(curve_shape(curve, {**RISING, "log": lambda: _logarithmic(T)}, start=first, end=end), first, end, T)
 
 
 @recipe
@@ -129,3 +138,10 @@ def untuned_warmup(beta2: float | Fraction, curve: str = "linear") -> Schedule:
     if curve == "exponential":
         return exponential_warmup(1 / (1 - beta))
     raise ScheduleError(f"curve must be one of linear, exponential, got {curve!r}")
+
+
+def _logarithmic(length: Fraction) -> Shape:
+    """The shape of log(1 + t) / log(1 + length)."""
+    if not Fraction(1, LATEST_LOG) <= length <= LATEST_LOG:
+        raise ScheduleError(f'length must be from 1e-12 to 1e12 for curve "log", got {literal(length)}')
+    return shapes.logarithmic(float(1 + length))
