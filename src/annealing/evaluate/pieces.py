@@ -68,9 +68,8 @@ class Piece(NamedTuple):
 
     def copied(self, by: Fraction, change: Callable[[float], float], again: bool = False) -> Piece:
         """The piece in a copy that starts `by` later, its values changed; `again` if it is the first of that copy."""
-        start, end = change(self.start), change(self.end)
         begin, origin, again = self.begin + by, self.origin + by, self.again or again
-        return Piece(begin, origin, self.length, self.shape, start, end, again, self.stair)
+        return self.valued(change)._replace(begin=begin, origin=origin, again=again)
 
     def stretched(self, by: Fraction) -> Piece:
         begin, origin, length = self.begin * by, self.origin * by, self.length * by
@@ -79,9 +78,7 @@ class Piece(NamedTuple):
         return self._replace(begin=begin, origin=origin, length=length)
 
     def valued(self, change: Callable[[float], float]) -> Piece:
-        start = change(self.start)
-        end = start if self.end == self.start else change(self.end)
-        return Piece(self.begin, self.origin, self.length, self.shape, start, end, self.again, self.stair)
+        return self._replace(start=change(self.start), end=change(self.end))
 
 
 class Copies(NamedTuple):
@@ -215,17 +212,12 @@ class Pieces(NamedTuple):
 
 def in_force(pieces: Iterable[Piece], begin: Fraction) -> Iterator[Piece]:
     """Drop the pieces that are over at `begin`; the one still active is cut to start there."""
-    current: Piece | None = None
-    for piece in pieces:
+    for piece, after in itertools.pairwise(itertools.chain(pieces, (None,))):
+        assert piece is not None
         if piece.begin > begin:
-            if current is not None:
-                yield current._replace(begin=begin, again=False)
-                current = None
             yield piece
-        else:
-            current = piece
-    if current is not None:
-        yield current._replace(begin=begin, again=False)
+        elif after is None or after.begin > begin:
+            yield piece._replace(begin=begin, again=False)
 
 
 class Operation(NamedTuple):

@@ -17,7 +17,7 @@ from ..shapes import flat
 from .arrays import Columns
 from .backends import Jax32Time, NumpyTime, array_time, library
 from .pieces import Lowered, Operation, Piece, Pieces
-from .scalars import Evaluator, LoopTable, Numbers
+from .scalars import LoopTable, Numbers
 
 BLOCK = 12_288  # NumPy computes so many times at once: enough to make calls cheap, few enough for the cache
 
@@ -80,8 +80,8 @@ class PieceTable:
             begins.append(pieces.end)
         self.begins = begins
         self.bounds = [ceiling(begin) for begin in begins]
-        self.numbers = [Numbers(entry) if entry else None for entry in self.entries]
-        self.evaluators = [self._evaluator(numbers) for numbers in self.numbers]
+        self.numbers = [Numbers(entry) if entry else self.loop for entry in self.entries]
+        self.evaluators = [numbers.evaluator() for numbers in self.numbers if numbers]
         self.last = pieces.end if pieces.strict and pieces.end is not None else END_OF_TIME
         # Whether JAX without 64 bits can tell its pieces apart.
         self.fits_float32 = self.loop is None or self.loop.fits(Jax32Time)
@@ -104,10 +104,8 @@ class PieceTable:
         if Fraction(top, bottom) == self.begins[place]:
             place -= 1
         numbers = self.numbers[place]
-        if numbers is None:
-            assert self.loop
-            return self.loop.left(top, bottom)
-        return numbers.left(numbers.ends, numbers.unit, top, bottom)
+        assert numbers
+        return numbers.left(top, bottom)
 
     def _within(self, t: Any) -> Any:
         if t > 0:
@@ -129,12 +127,6 @@ class PieceTable:
         while self.begins[place] > t:
             place -= 1
         return place
-
-    def _evaluator(self, numbers: Numbers | None) -> Evaluator:
-        if numbers is None:
-            assert self.loop
-            return self.loop.evaluator()
-        return numbers.evaluator(numbers.ends, numbers.unit)
 
     def values(self, time: NumpyTime) -> Any:
         """The values at many times, in their library and not yet in the type of the result."""

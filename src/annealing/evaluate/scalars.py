@@ -25,11 +25,12 @@ class Numbers:
         self.ends = piece.ends
         self.weight = piece.shape.rise if piece.start < piece.end else piece.shape.fall
 
-    def evaluator(self, ends: Ends, unit: int) -> Evaluator:
-        """The value between `ends` at time top / bottom, which counts units of 1 / `unit` of the piece's own units.
+    def evaluator(self, ends: Ends | None = None, unit: int | None = None) -> Evaluator:
+        """The value at time top / bottom; both divisions round once.
 
-        Both divisions round once.
+        A loop gives the ends in one of its copies, and times that are in the piece's own units already (`unit` 1).
         """
+        ends, unit = ends or self.ends, unit or self.unit
         # Times are whole numbers here, so that `elapsed` and its rest are exact and each quotient is rounded once;
         # 1 - done would lose all digits close to the end.
         origin, length, weight = self.origin, self.length, self.weight
@@ -48,10 +49,10 @@ class Numbers:
 
         return value
 
-    def left(self, ends: Ends, unit: int, top: int, bottom: int) -> float:
+    def left(self, top: int, bottom: int, ends: Ends | None = None, unit: int | None = None) -> float:
         """The limit from the left at time top / bottom."""
-        if top * unit - self.origin * bottom == self.length * bottom:
-            return float(ends.last)
+        if top * (unit or self.unit) - self.origin * bottom == self.length * bottom:
+            return float((ends or self.ends).last)
         return self.evaluator(ends, unit)(top, bottom)
 
 
@@ -117,4 +118,4 @@ class LoopTable:
         if rest == 0:
             copy, rest = copy - 1, self.period * bottom
         j = bisect_left(self.offsets, -(-rest // bottom)) - 1
-        return self.numbers[j].left(self.ends(copy, j), 1, rest, bottom)
+        return self.numbers[j].left(rest, bottom, self.ends(copy, j), 1)
