@@ -98,10 +98,8 @@ def _mistake(name: str, parameters: Mapping[str, Parameter], args: Collection[An
         return f"{name} takes at most {counted(len(places), 'argument')} by position, got {len(args)}{rest}"
     if twice := [key for key in places[: len(args)] if key in kwargs]:
         return f"{name} got {twice[0]} twice, by position and by name"
-    needed = {key for key, parameter in parameters.items() if required(parameter)}
-    return (
-        f"{name} needs {', '.join(key for key in parameters if key in needed - set(places[: len(args)]) - set(kwargs))}"
-    )
+    given = {*places[: len(args)], *kwargs}
+    return f"{name} needs {', '.join(key for key in parameters if required(parameters[key]) and key not in given)}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -91,7 +91,10 @@ def plot(
     until = default_until(list(named.values())) if until is None else plain(positive(until, "until"))
     alone = ax is None
     if alone:
-        ax = _pyplot_figure((7.5, 3.5 + 0.2 * len(named))).subplots()
+        # Here, since it takes a second to load, and what draws into files does not need it.
+        import matplotlib.pyplot as plt
+
+        ax = plt.figure(figsize=(7.5, 3.5 + 0.2 * len(named)), layout="constrained").subplots()
     before = len(ax.get_legend_handles_labels()[0])
     for i, (name, schedule) in enumerate(named.items(), start=before):
         marker = MARKERS[i % len(MARKERS)] if marks else ""
@@ -240,10 +243,3 @@ def picture_path(path: str | os.PathLike[str]) -> Path:
 def new_figure(inches: tuple[float, float]) -> Any:
     """A Figure of its own, which no window shows and nobody has to close."""
     return Figure(figsize=inches, layout="constrained")
-
-
-def _pyplot_figure(inches: tuple[float, float]) -> Any:
-    # Here, since it takes a second to load, and what draws into files does not need it.
-    import matplotlib.pyplot as plt
-
-    return plt.figure(figsize=inches, layout="constrained")

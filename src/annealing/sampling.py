@@ -83,11 +83,6 @@ def _mostly_over(schedule: Schedule, cycle: Cycle) -> int:
     return math.ceil((begin + after) / unit - 1e-4) * int(unit)
 
 
-def _crowded(schedule: Schedule, until: int | float) -> bool:
-    """Whether more than 500 cycles start before `until`."""
-    return any(islice(schedule.cycles(until), MOST_RUNS, None))
-
-
 def traced(schedule: Schedule, until: Any, points: int = 2000) -> Curve:
     """Exact points of a schedule: each cycle from its start to the limit at its end, and the marks.
 
@@ -101,8 +96,9 @@ def traced(schedule: Schedule, until: Any, points: int = 2000) -> Curve:
     [[0.05, 0.0], [0.05, 0.0]]
     """
     until = plain(positive(until, "until"))
+    crowded = any(islice(schedule.cycles(until), MOST_RUNS, None))
     with np.errstate(over="ignore", invalid="ignore"):
-        curve = (_by_chance if _crowded(schedule, until) else _by_cycles)(schedule, until, points)
+        curve = (_by_chance if crowded else _by_cycles)(schedule, until, points)
     if not all(np.isfinite(values).all() for _, values in curve.runs):
         raise ScheduleError(f"only finite values can be drawn, but this schedule has others: {schedule}")
     return curve

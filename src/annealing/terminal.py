@@ -35,7 +35,8 @@ def record(schedule: Schedule, until: Any = None) -> dict[str, Any]:
         "fingerprint": schedule.fingerprint,
         "duration": schedule.duration,
         "until": until,
-        "runs": [span._asdict() | {"end": _or_none(span.end)} for span in schedule.runs(until)],
+        # JSON knows no infinity.
+        "runs": [run._asdict() | {"end": run.end if run.end < math.inf else None} for run in schedule.runs(until)],
         "restarts": schedule.restarts(until),
         "snapshots": schedule.snapshots(until),
     }
@@ -150,8 +151,3 @@ def _time(time: int | float) -> str:
     if time == math.inf:
         return "no end"
     return str(time) if isinstance(time, int) else f"{time:.10g}"
-
-
-def _or_none(end: int | float) -> int | float | None:
-    """The end of a cycle as JSON has it, which knows no infinity."""
-    return None if end == math.inf else end

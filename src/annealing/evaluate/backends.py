@@ -126,7 +126,8 @@ class TorchTime(NumpyTime):
         self.result_type = t.dtype if t.is_floating_point() else xp.float64
         self.key = self.high = t.reshape(-1).to(xp.float64).clamp(0.0, float(END_OF_TIME))
         self.place = None if without_values(self.key, xp) else t.device
-        self.traced = self.place is None or capturing(t, xp)
+        # While a CUDA graph is being captured, nothing may be copied to or from the host.
+        self.traced = self.place is None or bool(t.is_cuda and xp.cuda.is_current_stream_capturing())
 
     def whole(self, value: Any) -> Any:
         return value.to(self.xp.int64)
@@ -259,11 +260,6 @@ def without_values(tensor: Any, xp: Any) -> bool:
     mode = getattr(sys.modules.get("torch.fx.experimental.proxy_tensor"), "get_proxy_mode", lambda: None)
     plain = type(tensor) is xp.Tensor and not tensor.is_meta and not xp._is_functional_tensor(tensor)
     return not plain or mode() is not None or xp.jit.is_tracing()
-
-
-def capturing(tensor: Any, xp: Any) -> bool:
-    """Whether a CUDA graph is being captured, in which nothing may be copied to or from the host."""
-    return bool(tensor.is_cuda and xp.cuda.is_current_stream_capturing())
 
 
 def refused(t: Any) -> ScheduleError:

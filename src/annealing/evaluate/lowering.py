@@ -10,7 +10,7 @@ from fractions import Fraction
 from .. import shapes
 from ..errors import ScheduleError
 from ..exact import END_OF_TIME, MOST_RUNS, powers, trimmed
-from .pieces import Copies, Loop, Lowered, Name, Operation, Piece, Pieces, in_force
+from .pieces import Copies, Loop, Lowered, Operation, Piece, Pieces, in_force
 from .program import PieceTable
 
 MOST_WRITTEN = 20_000  # pieces of an endless part are written out where it is cut and another follows
@@ -33,10 +33,6 @@ def constant(value: float) -> Pieces:
 
 def flat_pieces(value: float, length: Fraction) -> Pieces:
     return run(shapes.flat, value, value, length)
-
-
-def operation(name: Name, parts: list[Lowered]) -> Lowered:
-    return Operation(name, tuple(parts)) if len(parts) > 1 else parts[0]
 
 
 def stretched(lowered: Lowered, by: Fraction) -> Lowered:

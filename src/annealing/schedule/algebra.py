@@ -65,23 +65,9 @@ def _refused(symbol: str) -> Any:
     return operator
 
 
-for _name, _symbol in {
-    "pow": "**",
-    "rpow": "**",
-    "floordiv": "//",
-    "rfloordiv": "//",
-    "mod": "%",
-    "rmod": "%",
-    "matmul": "@",
-    "lt": "<",
-    "le": "<=",
-    "gt": ">",
-    "ge": ">=",
-    "and": "&",
-    "or": "|",
-    "xor": "^",
-    "lshift": "<<",
-}.items():
+REFUSED = {"pow": "**", "rpow": "**", "floordiv": "//", "rfloordiv": "//", "mod": "%", "rmod": "%", "matmul": "@"}
+REFUSED |= {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&", "or": "|", "xor": "^", "lshift": "<<"}
+for _name, _symbol in REFUSED.items():
     setattr(Algebra, f"__{_name}__", _refused(_symbol))
 
 

@@ -8,6 +8,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ..calls import REQUIRED, checked_methods
 from ..cycles import Cycle, snapshot_starts
 from ..durations import unread
@@ -145,8 +147,6 @@ class Schedule(Algebra, Value):
         >>> schedule.left(10), schedule(10)
         (0.0, 0.05)
         """
-        import numpy as np
-
         if library(t) is np:
             times = np.asarray(t)
             return np.array([self.left(x) for x in times.ravel().tolist()], np.float64).reshape(times.shape)

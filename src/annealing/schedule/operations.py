@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ..calls import checked
 from ..errors import ScheduleError, finite
 from ..evaluate import lowering
-from ..evaluate.pieces import Lowered, Name
+from ..evaluate.pieces import Lowered, Name, Operation
 from ..evaluate.zeros import reaches_zero
 from ..exact import plain
 from ..printing import CALL, JOIN, PRODUCT, SUM, bracketed, flattened, literal, minus, node_json
@@ -39,7 +39,7 @@ class Combined(Several):
 
     def _lower(self) -> Lowered:
         parts = [part.lowered if isinstance(part, Schedule) else lowering.constant(part) for part in self.parts]
-        return lowering.operation(self.symbol, parts)
+        return Operation(self.symbol, tuple(parts)) if len(parts) > 1 else parts[0]
 
     def _tree(self) -> Any:
         return flattened(self._key, [*map(node_json, self.parts)])
