@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import sys
 from fractions import Fraction
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,16 @@ import numpy as np
 from ..errors import ScheduleError
 from ..exact import END_OF_TIME, ceiling
 
-# The functions of an array library that shapes and operations use, for Python numbers.
-PythonNumbers = SimpleNamespace(
-    sin=math.sin,
-    exp=math.exp,
-    expm1=math.expm1,
-    log1p=math.log1p,
-    clip=lambda value, least, most: least if value < least else most if value > most else value,
-    minimum=lambda one, two: one if one < two else two,
-    maximum=lambda one, two: one if one > two else two,
-    where=lambda condition, yes, no: yes if condition else no,
-)
+
+class PythonNumbers:
+    """The functions of an array library that shapes and operations use, for Python numbers."""
+
+    # A class of plain attributes: Python finds these faster than those of any object.
+    sin, exp, expm1, log1p = math.sin, math.exp, math.expm1, math.log1p
+    clip = staticmethod(lambda value, least, most: least if value < least else most if value > most else value)
+    minimum = staticmethod(lambda one, two: one if one < two else two)
+    maximum = staticmethod(lambda one, two: one if one > two else two)
+    where = staticmethod(lambda condition, yes, no: yes if condition else no)
 
 
 def library(value: Any) -> Any:

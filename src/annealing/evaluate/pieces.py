@@ -68,17 +68,16 @@ class Piece(NamedTuple):
 
     def copied(self, by: Fraction, change: Callable[[float], float], again: bool = False) -> Piece:
         """The piece in a copy that starts `by` later, its values changed; `again` if it is the first of that copy."""
+        start, end = change(self.start), change(self.end)
         begin, origin, again = self.begin + by, self.origin + by, self.again or again
-        return self.valued(change)._replace(begin=begin, origin=origin, again=again)
+        # Not through _replace: a schedule may have a hundred thousand of them.
+        return Piece(begin, origin, self.length, self.shape, start, end, again, self.stair)
 
     def stretched(self, by: Fraction) -> Piece:
         begin, origin, length = self.begin * by, self.origin * by, self.length * by
         if length < SHORTEST:
             raise ScheduleError(f"a piece must be at least 1e-100 long, but this one would become {float(length)!r}")
         return self._replace(begin=begin, origin=origin, length=length)
-
-    def valued(self, change: Callable[[float], float]) -> Piece:
-        return self._replace(start=change(self.start), end=change(self.end))
 
 
 class Copies(NamedTuple):

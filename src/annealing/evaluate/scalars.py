@@ -76,7 +76,7 @@ class LoopTable:
         """Whether this copy is among the rows, which are written up to it."""
         while len(self.rows) <= copy and len(self.rows) < ROWS and not self.settled:
             change = next(self._changes)
-            row = [piece.valued(change).ends for piece in self.loop.pieces]
+            row = [p._replace(start=change(p.start), end=change(p.end)).ends for p in self.loop.pieces]
             self.rows.append(row)
             self.evaluators.append(
                 [numbers.evaluator(ends, 1) for numbers, ends in zip(self.numbers, row, strict=True)]
