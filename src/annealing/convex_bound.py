@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,7 +51,11 @@ def bound(
     predicts the losses of language models under cosine and WSD schedules.
     """
     a_schedule(schedule, "schedule")
-    count = _updates(schedule, steps)
+    if steps is None and schedule.duration is None:
+        raise ScheduleError(f"steps must be given, since this schedule never ends: {schedule}")
+    count = whole(math.ceil(schedule.horizon(None)) if steps is None else steps, "steps")
+    if count > MOST_STEPS:
+        raise ScheduleError(f"steps must be at most {MOST_STEPS:,} for a bound, got {count:,}")
     times = np.arange(count, dtype=np.float64)
     rates = schedule(times)
     if (lowest := float(rates.min())) < 0:
@@ -76,12 +80,3 @@ def pairs_in_order(predicted: Sequence[float], measured: Sequence[float]) -> tup
     rows = list(zip(predicted, measured, strict=True))
     pairs = [(a, b) for (p, a), (q, b) in ((x, y) if x <= y else (y, x) for x, y in combinations(rows, 2)) if p != q]
     return sum(a < b for a, b in pairs), sum(a != b for a, b in pairs)
-
-
-def _updates(schedule: Schedule, steps: Any) -> int:
-    if steps is None and schedule.duration is None:
-        raise ScheduleError(f"steps must be given, since this schedule never ends: {schedule}")
-    count = whole(math.ceil(schedule.horizon(None)) if steps is None else steps, "steps")
-    if count > MOST_STEPS:
-        raise ScheduleError(f"steps must be at most {MOST_STEPS:,} for a bound, got {count:,}")
-    return count

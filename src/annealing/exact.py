@@ -47,11 +47,9 @@ def positive(value: Any, name: str) -> Fraction:
 
 def lasting(value: Any, name: str) -> Fraction:
     """Read how long a part of a schedule lasts: 0, for a part that is left out, or a length as `positive` allows."""
-    if exact(value, name) == 0:
-        return Fraction(0)
-    if exact(value, name) < 0:
+    if (length := exact(value, name)) < 0:
         raise ScheduleError(f"{name} must be at least 0 and at most 2^53, got {value!r}")
-    return positive(value, name)
+    return positive(value, name) if length else length
 
 
 def exact_number(time: Fraction) -> int | Fraction:

@@ -11,7 +11,7 @@ from ..calls import REQUIRED
 from ..errors import ScheduleError, finite, whole
 from ..exact import Floor, Time, exact, lasting, positive
 from ..schedule.base import Schedule
-from ..schedule.nodes import Join, Repeat, Run
+from ..schedule.nodes import Join, Repeat, Run, factors_of
 from .arguments import below, share_of
 from .registry import decay_factor, ordered, recipe
 
@@ -76,12 +76,7 @@ def warm_restarts(
     if (growth := positive(T_mult, "T_mult")) < 1:
         raise ScheduleError(f"T_mult must be at least 1, got {T_mult!r}")
     times = None if runs is None else whole(runs, "runs")
-    factors = {"eta_max_factor": finite(eta_max_factor, "eta_max_factor")}
-    factors["eta_min_factor"] = finite(eta_min_factor, "eta_min_factor")
-    for name, factor in factors.items():
-        if factor < 0 or (times is None and factor > 1):
-            allowed = "at least 0" if times else "between 0 and 1 where runs is not given"
-            raise ScheduleError(f"{name} must be {allowed}, got {factor!r}")
+    factors = factors_of("runs", times, eta_max_factor=eta_max_factor, eta_min_factor=eta_min_factor)
     return Repeat(first, times, growth, *factors.values())
 
 

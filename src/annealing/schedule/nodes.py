@@ -167,11 +167,7 @@ class Repeat(Schedule):
             raise ScheduleError(f"the part of a Repeat must have a length above 0, got {part}")
         times = None if self.times is None else whole(self.times, "times")
         growth = positive(self.growth, "growth")
-        factors = {name: finite(getattr(self, name), name) for name in ("peak_factor", "floor_factor")}
-        for name, factor in factors.items():
-            if factor < 0 or (times is None and factor > 1):
-                allowed = "at least 0" if times else "between 0 and 1 where times is not given"
-                raise ScheduleError(f"{name} must be {allowed}, got {factor!r}")
+        factors = factors_of("times", times, peak_factor=self.peak_factor, floor_factor=self.floor_factor)
         self._set(times=times, growth=growth, **factors)
         try:
             end = self.lowered.end
@@ -185,3 +181,13 @@ class Repeat(Schedule):
 
     def _tree(self) -> Any:
         return self.part.tree() if self.times == 1 else super()._tree()
+
+
+def factors_of(count: str, times: int | None, **given: Any) -> dict[str, float]:
+    """Read the factors from copy to copy; `count` is the argument that says how many copies there are."""
+    factors = {name: finite(value, name) for name, value in given.items()}
+    for name, factor in factors.items():
+        if factor < 0 or (times is None and factor > 1):
+            allowed = "at least 0" if times else f"between 0 and 1 where {count} is not given"
+            raise ScheduleError(f"{name} must be {allowed}, got {factor!r}")
+    return factors
