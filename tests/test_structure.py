@@ -188,7 +188,7 @@ BOUNDS = {
     "audit": 2_988,
     "audit/readers": 2_066,
     "audit/recovery": 2_626,
-    "translation": 2_215,
+    "translation": 2_216,
     "explorer": 1_287,
 }
 

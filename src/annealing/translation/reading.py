@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -143,11 +144,13 @@ def _number(value: Any) -> Any:
 
 def _lambda(given: Any, group: int) -> Schedule:
     function, lr = given.lr_lambdas[group], _number(given.base_lrs[group])
-    named = getattr(function, "func", function)  # of a partial
-    name, keywords = getattr(named, "__name__", ""), dict(getattr(function, "keywords", {}))
-    if name == "linear_warmup_stable_decay":
+    # Without keywords that are bound, a function of one of these names is somebody else's, except for one.
+    bound = isinstance(function, functools.partial)
+    name = getattr(function.func if bound else function, "__name__", "")
+    keywords = dict(function.keywords) if bound else {}
+    if bound and name == "linear_warmup_stable_decay":
         return _titan(lr, keywords)
-    if kind := LAMBDAS.get(name):
+    if (kind := LAMBDAS.get(name)) and (bound or kind == "constant"):
         keywords.pop("lr_init", None)
         # One function serves two names: the one with a floor has it among its keywords.
         kind = "cosine_with_min_lr" if kind == "cosine" and "min_lr_rate" in keywords else kind

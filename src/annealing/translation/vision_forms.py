@@ -32,9 +32,7 @@ def _cycles(a: Any, make: Callable[[float, Any], Schedule]) -> Schedule:
     reached = isinstance(first, Run) and first.end == a.lr_min
     if a.cycle_limit == 1:
         core = first
-    elif a.cycle_decay == 1:
-        core = Repeat(first, a.cycle_limit, a.cycle_mul)
-    elif reached and a.lr * a.cycle_decay ** (a.cycle_limit - 1) >= a.lr_min:
+    elif a.cycle_decay == 1 or (reached and a.lr * a.cycle_decay ** (a.cycle_limit - 1) >= a.lr_min):
         core = Repeat(first, a.cycle_limit, a.cycle_mul, a.cycle_decay)
     elif a.cycle_limit <= MOST_CYCLES:
         # Where a peak falls below lr_min the curve turns over, which no Repeat does: the cycles are listed.
