@@ -112,7 +112,7 @@ class PageView:
     drawn: the schedules to draw, by their numbers on the page. units: those in which the plan can show time.
     """
 
-    shown: list[Shown]
+    shown: tuple[Shown, ...]
     drawn: dict[int, Schedule]
     plan: Plan | None
     plan_error: str
@@ -137,7 +137,7 @@ def read_view(given: Mapping[str, Any], texts: list[str] | None = None) -> PageV
         plan, plan_error = read_plan(given.get("plan")), ""
     except ScheduleError as error:
         plan, plan_error = None, str(error)
-    shown = [_shown(text, plan) for text in texts]
+    shown = tuple(_shown(text, plan) for text in texts)
     hidden = [row.get("hidden") for row in rows]
     drawn = {i: one.schedule for i, one in enumerate(shown) if one.schedule is not None and not hidden[i]}
     axes = time_axes(plan)
