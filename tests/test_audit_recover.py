@@ -257,6 +257,13 @@ def test_nothing_fits_is_an_answer() -> None:
     assert found.residual > 0.1
 
 
+def test_rates_that_come_to_0_on_no_curve_and_stay_there_give_no_schedule() -> None:
+    clock = np.arange(100)
+    rates = np.round(np.maximum(0.1 * (1 - np.sqrt(clock / 60)), 0), 12)  # the digits are said to be full
+    found = recover(a_log(clock, rates))
+    assert (found.schedule, found.exact) == (None, False)
+
+
 @pytest.mark.parametrize("sign", [(-1, 1), (1, -1)], ids=["steps below 0", "rates below 0"])
 def test_steps_or_rates_below_0_give_no_schedule(sign: tuple[int, int]) -> None:
     row = np.arange(100)

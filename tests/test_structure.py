@@ -187,7 +187,7 @@ BOUNDS = {
     "compare": 5_462,
     "audit": 2_988,
     "audit/readers": 2_066,
-    "audit/recovery": 2_626,
+    "audit/recovery": 2_624,
     "translation": 2_216,
     "explorer": 1_287,
 }

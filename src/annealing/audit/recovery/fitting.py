@@ -180,9 +180,7 @@ def evenly(model: Model, rows: LogRows) -> float:
     for _ in range(ROUNDS):
         if not 1 < worst < WITHIN_REACH or (near := _nearby(model, rows)) is None:
             break
-        aim = np.append(np.zeros(len(near.free)), 1.0)
-        # Without bounds a number that no row depends on would go to infinity
-        found = near.least(aim, 1e3, None)
+        found = near.least(np.eye(len(near.free) + 1)[-1], 1e3, None)
         if found is None:
             break
         before, known = model.numbers, len(rows.missed)
@@ -225,10 +223,9 @@ def around(model: Model, rows: LogRows) -> dict[int, tuple[float, float]]:
     """As `intervals`, without a search and wider: how far least squares move when each row moves by its tolerance."""
     if (near := _nearby(model, rows)) is None:
         return {}
-    reach = (np.abs(np.linalg.pinv(near.columns, rcond=1e-11)).sum(1) / near.norms).tolist()
-    return {
-        slot: (model.numbers[slot] - by, model.numbers[slot] + by) for slot, by in zip(near.free, reach, strict=True)
-    }
+    reach = np.abs(np.linalg.pinv(near.columns, rcond=1e-11)).sum(1) / near.norms
+    low, high = (near.numbers - reach).tolist(), (near.numbers + reach).tolist()
+    return dict(zip(near.free, zip(low, high, strict=True), strict=True))
 
 
 class Nearby(NamedTuple):
@@ -251,6 +248,7 @@ class Nearby(NamedTuple):
         from scipy.optimize import linprog
 
         spend(3.0)
+        # Without a reach a number that no row depends on would go to infinity
         one, far = np.ones((len(self.residual), 1)), reach * np.sqrt(len(self.residual))
         sides = np.block([[-self.columns, -one], [self.columns, -one]])
         bounds = [*[(-far, far)] * len(self.free), (0, within)]
