@@ -11,7 +11,7 @@ from compare_cases import files, trained
 
 from annealing import ScheduleError
 from annealing.compare import Experiment, ResNet9, Trial, training
-from annealing.compare.optimizers import velocity_sgd
+from annealing.compare.networks import VelocitySgd
 from annealing.compare.problem import batches
 from annealing.compare.problem import problem as loaded
 from annealing.compare.session import Clock, Session
@@ -169,7 +169,7 @@ def test_what_reads_on_the_host_keeps_the_ordinary_loop():
     assert not fits(fused, Others(weight_decay=0.1))
     assert not fits(torch.optim.SGD(parameters, lr=0.1), Others())
     assert not fits(torch.optim.Muon(parameters, lr=0.1), Others())
-    assert not fits(velocity_sgd([{"params": parameters}], 0.1, 0.9), Others())
+    assert not fits(VelocitySgd([{"params": parameters}], 0.1, 0.9), Others())
 
 
 def test_resnet9_has_nine_layers_and_a_least_size():

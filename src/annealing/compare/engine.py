@@ -117,7 +117,7 @@ class Child:
 
     def __init__(self, store: Store) -> None:
         self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
-        self.process = subprocess.Popen(
+        self.process: Any = subprocess.Popen(
             command(store),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -131,8 +131,6 @@ class Child:
 
     def train(self, trial: Trial, watch: Listener) -> tuple[str, str, bool]:
         """Have a trial trained: "done", "failed", "full" or "died", what was said of it, and whether a row came."""
-        assert self.process.stdin
-        assert self.process.stdout
         rows = False
         self.before = os.fstat(self.errors.fileno()).st_size
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The networks in torch, with their initial weights."""
+"""The networks in torch, with their initial weights, and the optimizer of the SGDR paper."""
 
 from __future__ import annotations
 
@@ -141,3 +141,28 @@ class AttentionBlock(nn.Module):
         x = x + self.attention_out(seen.reshape(batch, length, -1))
         out: torch.Tensor = x + self.mlp_out(gelu(self.up(self.norm2(x))))
         return out
+
+
+class VelocitySgd(torch.optim.Optimizer):
+    """SGD whose velocity has the rate in it: v = momentum * v - lr * g, then x = x + v.
+
+    In torch's SGD the rate is outside, so that a restart there multiplies the old velocity as well; here it does not.
+    """
+
+    def __init__(self, parameters: list[dict[str, Any]], lr: float, momentum: float) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": 0.0})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            values = group["params"]
+            for value in values:
+                if not self.state[value]:
+                    self.state[value]["velocity"] = torch.zeros_like(value)
+            gradients: Any = [value.grad for value in values]
+            if group["weight_decay"]:
+                gradients = torch._foreach_add(gradients, values, alpha=group["weight_decay"])
+            velocities = [self.state[value]["velocity"] for value in values]
+            torch._foreach_mul_(velocities, group["momentum"])
+            torch._foreach_add_(velocities, gradients, alpha=-group["lr"])
+            torch._foreach_add_(values, velocities)

@@ -66,7 +66,9 @@ class Sgd(Described):
             parameters = [{"params": decayed, "weight_decay": 2 * self.weight_decay}]
             parameters += [{"params": free, "weight_decay": 0.0}]
         if self.momentum_form == "paper":
-            return velocity_sgd(parameters, lr, self.momentum)
+            from .networks import VelocitySgd
+
+            return VelocitySgd(parameters, lr, self.momentum)
         options = _on_device(model, torch.optim.SGD)
         return torch.optim.SGD(parameters, lr=lr, momentum=self.momentum, nesterov=self.nesterov, **options)
 
@@ -151,29 +153,3 @@ def _on_device(model: torch.nn.Module, kind: type) -> dict[str, bool]:
     # Adagrad takes `fused` as well, but on processors alone
     names = {"capturable", *(["fused"] if kind.__name__ in ("SGD", "Adam", "AdamW") else [])}
     return {name: True for name in names if name in inspect.signature(kind).parameters}
-
-
-def velocity_sgd(parameters: list[dict[str, Any]], lr: float, momentum: float) -> torch.optim.Optimizer:
-    """SGD whose velocity has the rate in it: v = momentum * v - lr * g, then x = x + v.
-
-    In torch's SGD the rate is outside, so that a restart there multiplies the old velocity as well; here it does not.
-    """
-    import torch
-
-    class VelocitySGD(torch.optim.Optimizer):
-        @torch.no_grad()
-        def step(self, closure: Any = None) -> None:  # type: ignore[override]
-            for group in self.param_groups:
-                values = group["params"]
-                for value in values:
-                    if not self.state[value]:
-                        self.state[value]["velocity"] = torch.zeros_like(value)
-                gradients: Any = [value.grad for value in values]
-                if group["weight_decay"]:
-                    gradients = torch._foreach_add(gradients, values, alpha=group["weight_decay"])
-                velocities = [self.state[value]["velocity"] for value in values]
-                torch._foreach_mul_(velocities, group["momentum"])
-                torch._foreach_add_(velocities, gradients, alpha=-group["lr"])
-                torch._foreach_add_(values, velocities)
-
-    return VelocitySGD(parameters, {"lr": lr, "momentum": momentum, "weight_decay": 0.0})
