@@ -55,12 +55,12 @@ class OwnOrigin:
 def application(page: Page, port: int) -> Starlette:
     """The page and its one question: POST /ask."""
     limiter = CapacityLimiter(AT_ONCE)
+    files = {"/": ("text/html", front_file("page.html"))}
+    files |= {"/front.js": ("text/javascript", script()), "/style.css": ("text/css", stylesheet())}
 
-    def text(kind: str, make: Any) -> Any:
-        async def served(_request: Request) -> Response:
-            return Response(make(), media_type=kind, headers=HEADERS)
-
-        return served
+    async def file(request: Request) -> Response:
+        kind, content = files[request.url.path]
+        return Response(content, media_type=kind, headers=HEADERS)
 
     async def ask(request: Request) -> Response:
         # A form on another site may post text without a preflight request, but not JSON.
@@ -82,12 +82,7 @@ def application(page: Page, port: int) -> Starlette:
             return Response("a question must be JSON", 400)
         return Response(framed(told, numbers), media_type="application/octet-stream", headers=HEADERS)
 
-    routes = [
-        Route("/", text("text/html", partial(front_file, "page.html"))),
-        Route("/front.js", text("text/javascript", script)),
-        Route("/style.css", text("text/css", stylesheet)),
-        Route("/ask", ask, methods=["POST"]),
-    ]
+    routes = [*(Route(path, file) for path in files), Route("/ask", ask, methods=["POST"])]
     origins = {f"http://{name}:{port}" for name in NAMES}
     guards = [Middleware(TrustedHostMiddleware, allowed_hosts=NAMES), Middleware(OwnOrigin, origins=origins)]
     return Starlette(routes=routes, middleware=guards)
