@@ -189,7 +189,7 @@ BOUNDS = {
     "audit/readers": 2_066,
     "audit/recovery": 2_624,
     "translation": 2_216,
-    "explorer": 1_287,
+    "explorer": 1_282,
 }
 
 
