@@ -185,7 +185,7 @@ BOUNDS = {
     "torch": 3_728,
     "hosts": 452,
     "compare": 5_461,
-    "audit": 2_988,
+    "audit": 2_989,
     "audit/readers": 2_066,
     "audit/recovery": 2_624,
     "translation": 2_216,

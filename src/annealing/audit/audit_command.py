@@ -18,7 +18,7 @@ from ..printing import percent
 from . import Log, LogError, Recovered, Verdict, formats, read, recover
 from . import audit as held_against
 from .coverage import LEAST_ROWS, coverage, in_unit, is_followed, source, source_sentence
-from .faults import landmarks, multiplied_until
+from .faults import course, landmarks, multiplied_until
 from .log import evidence, group_number
 from .verdict import listed
 
@@ -123,7 +123,7 @@ def _other_unit(log: Log, verdict: Verdict) -> list[str]:
     number, peak = log.groups.index(verdict.group), float(np.max(np.abs(verdict.evidence.logged)))
     for unit in {"update", "epoch"} - {log.unit}:
         with contextlib.suppress(ScheduleError):
-            if is_followed(in_unit(log, unit), verdict.schedule, number, peak):
+            if is_followed(in_unit(log, unit), course(verdict.schedule), number, peak):
                 return [
                     f"With {unit}s as the clock the rates are the schedule's: if it is in {unit}s, add --unit {unit}."
                 ]

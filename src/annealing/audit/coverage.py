@@ -16,7 +16,7 @@ from ..errors import ScheduleError
 from ..exact import END_OF_TIME
 from ..schedule.base import Schedule
 from ..schedule.nodes import Run
-from .faults import Landmarks, course, of_another_length, then
+from .faults import FollowedRates, Landmarks, course, of_another_length, then
 from .log import Array, Evidence, Log, by_shift, evidence
 from .tolerances import DOUBLE, PRINTED, SINGLE
 
@@ -221,8 +221,9 @@ def of_followed_length(log: Log, expect: Schedule, group: int, peak: float) -> L
     """The log with the first number of updates in an epoch with which its rates are the schedule's, if there is one."""
     if not log.length_matters:
         return log
+    intended = course(expect)
     for updates, one in with_every_length(log):
-        if is_followed(one, expect, group, peak):
+        if is_followed(one, intended, group, peak):
             note = f"the rates are the schedule's if an epoch has {updates:,} updates, which the log does not say"
             return replace(one, length=None, repairs=(*log.repairs, note))
     return log
@@ -240,13 +241,13 @@ def in_unit(log: Log, unit: str | None) -> Log:
 
 def may_be_in_updates(log: Log, expect: Schedule, group: int, peak: float) -> bool:
     """Whether a log whose clock was taken to be in epochs follows a schedule in updates."""
-    logs = () if log.updates is None else with_every_length(in_unit(log, "update"))
-    return any(is_followed(one, expect, group, peak) for _, one in logs)
+    intended, logs = course(expect), () if log.updates is None else with_every_length(in_unit(log, "update"))
+    return any(is_followed(one, intended, group, peak) for _, one in logs)
 
 
-def is_followed(log: Log, expect: Schedule, group: int, peak: float) -> bool:
-    """Whether the rates of a log are a schedule's, whatever the habit of its clock is."""
-    return any(rows.first_wrong(course(expect)) is None for rows in by_shift(log, group, peak))
+def is_followed(log: Log, intended: FollowedRates, group: int, peak: float) -> bool:
+    """Whether the rates of a log are the intended ones, whatever the habit of its clock is."""
+    return any(rows.first_wrong(intended) is None for rows in by_shift(log, group, peak))
 
 
 def is_told(log: Log, schedule: Schedule | None, shift: int, group: int) -> bool:
