@@ -18,6 +18,7 @@ import click
 
 from . import ScheduleError, __version__
 from .calls import did_you_mean, shown
+from .errors import missing
 from .exact import positive
 from .options import InputError, annotation, plan_options, planned
 from .recipes import named
@@ -48,16 +49,15 @@ class Group(click.Group):
         except ScheduleError as error:
             raise InputError(str(error)) from None
         except ModuleNotFoundError as error:
-            missing = (error.name or "").partition(".")[0]
+            package = (error.name or "").partition(".")[0]
             # Any other module is missing from somebody's own code, and that is shown whole.
-            if missing not in EXTRAS:
+            if package not in EXTRAS:
                 raise
             command = ctx.invoked_subcommand or ""
-            extra = (
-                "ray" if missing == "ray" else command if command in LATE else "torch" if missing == "torch" else "plot"
-            )
-            what = "a picture" if missing == "matplotlib" else command
-            raise InputError(f"{what} needs {missing}: pip install 'annealing[{extra}]'") from None
+            own = command in LATE and package != "ray"
+            extra = command if own else package if package in ("ray", "torch") else "plot"
+            what = "a picture" if package == "matplotlib" else command
+            raise InputError(str(missing(what, error, extra))) from None
         except KeyboardInterrupt:
             # Click's own status would be 1, which has a meaning in audit and lint.
             click.echo("Interrupted.", err=True)
