@@ -183,14 +183,18 @@ def _grown(
     begin, written, last = Fraction(0), list[Piece](), final
     flat = copies.floor == copies.peak
     most = MOST_RUNS // len(runs)
+    too_many = ScheduleError(
+        f"growth {float(growth)!r} needs more than {MOST_RUNS:,} cycles before 2^53: "
+        "limit the number of cycles, or use a growth of 1 or one further from 1"
+    )
     # 1.01: the estimate is in floats, and must not refuse what the exact count below allows.
     if min(times or math.inf, _copies_needed(float(length), float(growth))) > 1.01 * most:
-        raise _too_many(growth)
+        raise too_many
     for i, (scale, change) in enumerate(zip(powers(growth), copies.changes(), strict=False)):
         if i == times or begin > END_OF_TIME:
             break
         if i == most:
-            raise _too_many(growth)
+            raise too_many
         for j, piece in enumerate(runs):
             written.append(piece.stretched(scale).copied(begin, change, again=i > 0 and j == 0 and not flat))
         # Exact sums of growing lengths would double their digits with every copy.
@@ -203,13 +207,6 @@ def _copies_needed(length: float, growth: float) -> float:
     if growth <= 1:
         return math.inf
     return math.log1p(END_OF_TIME * (growth - 1) / length) / math.log(growth)
-
-
-def _too_many(growth: Fraction) -> ScheduleError:
-    return ScheduleError(
-        f"growth {float(growth)!r} needs more than {MOST_RUNS:,} cycles before 2^53: "
-        "limit the number of cycles, or use a growth of 1 or one further from 1"
-    )
 
 
 def _bounded(pieces: Pieces) -> list[Piece]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from bisect import bisect_right
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import reduce
 from typing import Any
@@ -48,15 +49,16 @@ class Combination:
         self.fits_float32: bool = all(part.fits_float32 for part in self.parts)
 
     def at(self, t: Any) -> float:
-        return float(self._combined([part.at(t) for part in self.parts]))
+        return float(self.combined([part.at(t) for part in self.parts]))
 
     def left(self, t: Any) -> float:
-        return float(self._combined([part.left(t) for part in self.parts]))
+        return float(self.combined([part.left(t) for part in self.parts]))
 
     def values(self, time: NumpyTime) -> Any:
-        return self._combined([part.values(time) for part in self.parts])
+        return self.combined([part.values(time) for part in self.parts])
 
-    def _combined(self, values: list[Any]) -> Any:
+    def combined(self, values: Sequence[Any]) -> Any:
+        """The operation on one value of each part."""
         operations = {"+": operator.add, "*": operator.mul, "/": operator.truediv}
         return reduce(operations.get(self.name) or getattr(library(values[0]), self.name), values)
 

@@ -53,14 +53,9 @@ def _bounds(called: Program, begin: Fraction, end: Fraction) -> Interval:
     lows, highs = zip(*(_bounds(part, begin, end) for part in called.parts), strict=True)
     if called.name == "+":
         return math.fsum(lows), math.fsum(highs)
-    if called.name == "/":
-        (one, two), (three, four) = zip(lows, highs, strict=True)
-        if three <= 0 <= four:  # only the bounds are too wide: the divisor itself was checked when it was made
-            return -math.inf, math.inf
-        ratios = [over / under for over, under in product((one, two), (three, four))]
-        return min(ratios), max(ratios)
-    if called.name == "*":
-        products = [math.prod(chosen) for chosen in product(*zip(lows, highs, strict=True))]
-        return min(products), max(products)
-    choose = min if called.name == "minimum" else max
-    return choose(lows), choose(highs)
+    if called.name in ("minimum", "maximum"):
+        return called.combined(lows), called.combined(highs)
+    if called.name == "/" and lows[1] <= 0 <= highs[1]:
+        return -math.inf, math.inf  # only the bounds are too wide: the divisor itself was checked when it was made
+    corners = [called.combined(chosen) for chosen in product(*zip(lows, highs, strict=True))]
+    return min(corners), max(corners)

@@ -53,8 +53,7 @@ class Schedule(Algebra, Value):
         raise NotImplementedError
 
     def _tree(self) -> Any:
-        fields = {name: getattr(self, name) for name in self._fields}
-        return {self._key: {name: node_json(value) for name, value in fields.items()}}
+        return {self._key: {name: node_json(getattr(self, name)) for name in self._fields}}
 
     def _written(self) -> tuple[str, int]:
         return self._as_call({name: getattr(self, name) for name in self._fields}), CALL

@@ -78,16 +78,14 @@ class Deferred(Schedule):
 
         found, next_part = dict[str, Any](), at
         for name, value in self.arguments:
-            several = isinstance(value, tuple) and not isinstance(value, Duration)
-            rows = value if several else (value,)
-            made = []
-            for row in rows:
-                listed = isinstance(row, tuple) and bool(row) and not isinstance(row, Duration)
-                time = number(row[0] if listed else row, next_part if name in ONE_AFTER_ANOTHER else at)
+            follows, made = name in ONE_AFTER_ANOTHER, []
+            for row in value if _several(value) else (value,):
+                listed = _several(row) and row
+                time = number(row[0] if listed else row, next_part if follows else at)
                 made.append((time, *row[1:]) if listed else time)
-                if name in ONE_AFTER_ANOTHER and isinstance(time, int | Fraction):
+                if follows and isinstance(time, int | Fraction):
                     next_part += time
-            found[name] = tuple(made) if several else made[0]
+            found[name] = tuple(made) if _several(value) else made[0]
         return found
 
     @property
@@ -191,10 +189,15 @@ def _other(value: Any, name: str) -> Any:
     return value.item() if isinstance(value, numbers.Real) and hasattr(value, "item") else value
 
 
+def _several(value: Any) -> bool:
+    """Whether a value is a list of times, or a row that begins with one; a Duration is a tuple too."""
+    return isinstance(value, tuple) and not isinstance(value, Duration)
+
+
 def _waits(value: Any) -> bool:
-    if isinstance(value, Duration):
-        return True
-    return any(map(_waits, value)) if isinstance(value, tuple) else getattr(value, "pending", False)
+    if _several(value):
+        return any(map(_waits, value))
+    return isinstance(value, Duration) or getattr(value, "pending", False)
 
 
 def _json(value: Any) -> Any:
