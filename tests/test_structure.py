@@ -186,7 +186,7 @@ BOUNDS = {
     "hosts": 452,
     "compare": 5_461,
     "audit": 2_989,
-    "audit/readers": 2_066,
+    "audit/readers": 2_011,
     "audit/recovery": 2_624,
     "translation": 2_216,
     "explorer": 1_282,

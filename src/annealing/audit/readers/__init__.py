@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..log import Log, LogError
 from . import csv_reader, json_reader, regex_reader, tensorboard, transformers_console
-from .log_formats import TABLES, TEXTS, Format, Roles, is_rate
+from .log_formats import FORMATS, TEXTS, Format, Roles, is_rate
 from .regex_reader import Finder
 from .rows import Rows
 from .text_file import Progress, TextFile
@@ -26,7 +26,7 @@ WORDS = ("lr", "l.r.", "rate")  # each pattern of a rate has one of them
 
 def formats() -> dict[str, str]:
     """The names of the formats, each with what it is in words."""
-    return {form.name: form.words for form in (*TABLES.values(), *TEXTS)}
+    return {name: form.words for name, form in FORMATS.items()}
 
 
 def read(
@@ -63,8 +63,8 @@ def read(
     given: Format | None = None
     if patterns is not None:
         given = regex_reader.user_format([patterns] if isinstance(patterns, str) else list(patterns))
-    elif format is not None and format not in formats():
-        raise LogError(f"format must be one of {', '.join(formats())}; got {format!r}")
+    elif format not in {None, *FORMATS}:
+        raise LogError(f"format must be one of {', '.join(FORMATS)}; got {format!r}")
     rows: Rows | None = None
     for number, file in enumerate(files):
         source = TextFile(file, sum(sizes[:number]), sum(sizes), progress)
@@ -99,40 +99,35 @@ def _format_of(source: TextFile, name: str | None, columns: Roles | None) -> For
     if name == "tensorboard" or (name is None and tensorboard.recognise(source.head)):
         if not tensorboard.recognise(source.head):
             raise LogError(f"{source.path}: not a TensorBoard event file: it does not begin with a TFRecord")
-        return TABLES["tensorboard"]
+        return FORMATS["tensorboard"]
     source.check_text()
-    if name in TABLES:
-        return TABLES[name]
-    texts = [form for form in TEXTS if name in (None, form.name)]
-    if len(texts) == 1:
-        return texts[0]
-    sample, tables = source.sample, dict[Format, int]()
-    if name is None:
-        tables = (json_reader.recognise(sample) if source.is_json() else {}) | csv_reader.recognise(sample)
-    if columns and name is None:
-        return next(iter(tables), TABLES["json" if source.is_json() else "csv"])
+    if name is not None:
+        return FORMATS[name]
+    sample = source.sample
+    tables = (json_reader.recognise(sample) if source.is_json() else {}) | csv_reader.recognise(sample)
+    if columns:
+        return next(iter(tables), FORMATS["json" if source.is_json() else "csv"])
     # The beginning may hold a configuration with rates of its own, so later lines are counted with it.
     start = sample[:HEAD] + sample[HEAD:][-TAIL:]
     for text in chain([start], TextFile(source.path).pieces()):
-        if found := _most(tables, texts, source, text):
+        if found := _most(tables, source, text):
             return found
-    if tables or name is not None:
-        return next(iter(tables), texts[0])
+    if tables:
+        return next(iter(tables))
     raise LogError(f"{source.path}: no learning rate found; name the format, the columns or patterns to look for")
 
 
-def _most(tables: Mapping[Format, int], texts: Sequence[Format], source: TextFile, sample: str) -> Format | None:
+def _most(tables: Mapping[Format, int], source: TextFile, sample: str) -> Format | None:
     """The first format that has at least half as many rates as the one with the most; None if none has any."""
-    counts, lines, named = dict(tables), sample.split("\n"), is_rate(source.path.name)
+    counts, lines, named = dict(tables), sample.lower().split("\n"), is_rate(source.path.name)
     # Patterns are slow and words are fast. Each line with a rate has one of these words, or the file's name has, so no
     # pattern finds more, and most files are known before all patterns have been tried.
-    limit = len(lines) if named else sum(any(word in line for word in WORDS) for line in sample.lower().split("\n"))
-    for form in texts:
+    limit = len(lines) if named else sum(any(word in line for word in WORDS) for line in lines)
+    for form in TEXTS:
         if (found := _first(counts)) and 2 * counts[found] >= limit:
             return found
-        text = "\n".join([line for line in lines if form.word in line]) if form.word else sample
-        if text and (not form.named or named) and (not form.sign or re.search(form.sign, text, re.MULTILINE)):
-            counts[form] = Finder(form).count(text)
+        if (named or not form.named) and (not form.sign or re.search(form.sign, sample, re.MULTILINE)):
+            counts[form] = Finder(form).count(sample)
     return _first(counts)
 
 

@@ -7,13 +7,12 @@ import csv
 from collections.abc import Iterable, Iterator
 
 from ..log import LogError
-from .log_formats import TABLES, Format, Roles, is_rate, rate_names, roles
+from .log_formats import FORMATS, Format, Roles, is_rate, rate_names, roles
 from .precision import NUMBER
-from .rows import Rows
+from .rows import BATCH, Rows
 from .text_file import TextFile
 
 DELIMITERS = ",;\t|"  # and blanks, where there is none of these
-BATCH = 20_000  # rows at once
 
 
 def recognise(sample: str) -> dict[Format, int]:
@@ -29,7 +28,7 @@ def recognise(sample: str) -> dict[Format, int]:
     # Any sentence is a header of words set apart by blanks, but the lines below it are no table.
     if delimiter == " " and count < 9 * (others - 1):
         return {}
-    return {TABLES[_kind([name.strip() for name in header])]: count}
+    return {FORMATS[_kind([name.strip() for name in header])]: count}
 
 
 def _kind(names: list[str]) -> str:
@@ -72,44 +71,47 @@ def read(source: TextFile, rows: Rows, columns: Roles | None) -> None:
     header, delimiter = _header(source.sample)
     if not header:
         raise LogError(f"{source.path}: expected a header line with the names of at least two columns")
-    found = columns or roles(header)
-    for name in (*found.rates, *found[1:]):
+    wanted = columns or roles(header)
+    for name in (*wanted.rates, *wanted[1:]):
         if name is not None and name not in header:
             raise LogError(f"{source.path}: no column {name!r}; there are {', '.join(map(repr, header[:20]))}")
-    if not found.rates:
+    if not wanted.rates:
         raise LogError(f"{source.path}: no column is named like a learning rate: {', '.join(map(repr, header[:20]))}")
-    rates = {name: header.index(name) for name in found.rates}
-    told = {kind: header.index(name) for kind, name in found._asdict().items() if isinstance(name, str)}
+    rates = {name: header.index(name) for name in wanted.rates}
+    told = {kind: header.index(name) for kind, name in wanted._asdict().items() if isinstance(name, str)}
     places = [*rates.values(), *told.values()]
-    need, first = max(places), places[0]
+    part, need, short, begun = list[list[str]](), max(places), 0, False
 
-    def add(part: list[list[str]]) -> None:
+    def add() -> None:
         if not part:
             return
         columns = {place: [row[place] for row in part] for place in places}
         if delimiter == ";":  # Spreadsheets of many countries write 0,5 and separate cells by semicolons.
             columns = {place: [cell.replace(",", ".") for cell in column] for place, column in columns.items()}
-        rows.add(*({name: columns[place] for name, place in kind.items()} for kind in (rates, told)))
+        said = {kind: columns[place] for kind, place in told.items()}
+        rows.add_columns({name: columns[place] for name, place in rates.items()}, said, len(part))
         rows.torn = source.open_end and need in rates.values() and len(part[-1]) == need + 1
+        part.clear()
 
-    part, short, begun = list[list[str]](), 0, False
+    for row in _table(source, delimiter):
+        if len(row) <= need:
+            short += bool(row)
+        elif row[places[0]] == wanted.rates[0]:
+            add()
+            if begun:
+                rows.start()
+                rows.note("the header line is repeated; the rows after it are those of another process")
+            begun = True
+        elif any(map(row.__getitem__, rates.values())):
+            part.append(row)
+            if len(part) == BATCH:
+                add()
+    add()
+    rows.leave_out(short, "with too few cells")
+
+
+def _table(source: TextFile, delimiter: str) -> Iterator[list[str]]:
     try:
-        for row in _cells((line for piece in source.pieces() for line in _lines(piece)), delimiter):
-            if len(row) <= need:
-                short += bool(row)
-            elif row[first] == header[first]:
-                add(part)
-                part = []
-                if begun:
-                    rows.start()
-                    rows.note("the header line is repeated; the rows after it are those of another process")
-                begun = True
-            elif any(row[place] for place in rates.values()):
-                part.append(row)
-                if len(part) == BATCH:
-                    add(part)
-                    part = []
+        yield from _cells((line for piece in source.pieces() for line in _lines(piece)), delimiter)
     except csv.Error as error:
         raise LogError(f"{source.path}: damaged CSV: {error}") from None
-    add(part)
-    rows.leave_out(short, "with too few cells")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import chain, islice
 from typing import Any
 
 from ..log import LogError
-from .log_formats import TABLES, Format, Roles, is_rate, roles
+from .log_formats import FORMATS, Format, Roles, is_rate, roles
 from .rows import Rows, counted
 from .text_file import PIECE, TextFile
 
@@ -36,13 +36,13 @@ def recognise(sample: str) -> dict[Format, int]:
     """The format of a text that starts as JSON, with how many records with rates it has."""
     text = sample.lstrip()
     if HISTORY.search(text) and text.startswith("{"):
-        return {TABLES["trainer_state"]: WHOLE}
+        return {FORMATS["trainer_state"]: WHOLE}
     records = [_value(line) for line in text.split("\n") if line.lstrip().startswith("{")]
     rated = [record for record in records if isinstance(record, dict) and _has_rates(record)]
     several = len(rated) > 1 or (rated and "\n" in text.rstrip())
     if not several and (re.match(r"\[\s*(\{|\])", text) or LISTS.match(text)):
-        return {TABLES["json"]: WHOLE}
-    return {TABLES[_kind(rated[0])]: len(rated)} if rated else {}
+        return {FORMATS["json"]: WHOLE}
+    return {FORMATS[_kind(rated[0])]: len(rated)} if rated else {}
 
 
 def _has_rates(record: Record) -> bool:
@@ -128,19 +128,13 @@ def _add(rows: Rows, batch: Any, columns: Roles | None) -> None:
     rows.leave_out(len(records) - len(training), "of an evaluation")
     keys = dict.fromkeys(chain.from_iterable(training))
     found = columns or roles(keys)
-    names = [name for name in found.rates if name in keys]
-    records = [record for record in training if any(record.get(name) is not None for name in names)]
-    if not records:
-        return
-    rates: dict[str, list[Any]] = {}
-    for name in names:
-        cells = [record.get(name) for record in records]
-        rates |= _spread(name, cells) if any(isinstance(cell, dict | list) for cell in cells) else {name: cells}
     told = {kind: name for kind, name in found._asdict().items() if isinstance(name, str)}
-    rows.add(rates, {kind: [record.get(name) for record in records] for kind, name in told.items()})
-    totals = [record.get("total_steps") for record in records if type(record.get("total_steps")) is int]
-    if rows.form.name == "llamafactory" and totals:
-        rows.settings["total_steps"] = totals[-1]
+    for record in training:
+        rates = {name: record.get(name) for name in found.rates if name in keys}
+        if any(rate is not None for rate in rates.values()):
+            rows.add(rates, {kind: record.get(name) for kind, name in told.items()})
+            if rows.form.name == "llamafactory" and type(record.get("total_steps")) is int:
+                rows.settings["total_steps"] = record["total_steps"]
 
 
 def _inside(record: Record) -> list[Record]:
@@ -150,13 +144,3 @@ def _inside(record: Record) -> list[Record]:
     if not any(is_rate(key) for one in batches for key in one):
         return [record]
     return [one | {"epoch": record.get("epoch"), "batch": number} for number, one in enumerate(batches, 1)]
-
-
-def _spread(name: str, cells: Iterable[Any]) -> dict[str, list[Any]]:
-    """Split cells that hold the rates of several groups, as a list or an object, into columns."""
-    split = [
-        dict(enumerate(cell)) if isinstance(cell, list) else cell if isinstance(cell, dict) else {0: cell}
-        for cell in cells
-    ]
-    parts = list(dict.fromkeys(part for cell in split for part in cell))[:256]
-    return {f"{name}/{part}": [cell.get(part) for cell in split] for part in parts}

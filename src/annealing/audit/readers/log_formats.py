@@ -10,6 +10,7 @@ N = r"[0-9]{1,18}"
 FLOAT = r"[-+]?(?:[0-9]{1,55}+(?:\.[0-9]{0,35}+)?|\.[0-9]{1,35}+)(?:[eE][-+]?[0-9]{1,4}+)?|[-+]?(?:nan|inf)"
 END, NEAR = r"(?!\w|\.[0-9])", r"[^\w\n]{0,9}"
 RATE = rf"(?P<rate>{FLOAT}){END}"
+LR = f"lr: {RATE}"
 PER = rf"(?:[ \t]*/[ \t]*(?P<per>{N}))?"
 M = rf"[0-9]{{1,3}}(?:,[0-9]{{3}})+|{N}"  # as in 5,000
 MORE = rf"(?P<more>(?:,? ?(?:{FLOAT})){{1,255}}+,? ?[\])])?"  # the rest of a list of rates
@@ -37,8 +38,7 @@ class Format(NamedTuple):
         in an epoch), samples and of (the same in examples), place and total (of anything), begin (the first iteration
         that a row is the mean of), skipped (updates so far; missed: since the last row), rate, and more (other rates in
         the same brackets). A rate belongs to the update and epoch in the same line, else to the last that were seen.
-    sign: what only this format has; by default a match of a pattern with a rate. word: what each line with a rate has,
-        so that other lines need not be searched to recognise the format.
+    sign: what only this format has; by default a match of a pattern with a rate.
     first: the number of the first epoch, where epoch and iter are added up.
     settings: what of its own settings the run prints, by name.
     named: whether the file's name has to be that of a rate, since the content does not say what it is.
@@ -55,7 +55,6 @@ class Format(NamedTuple):
     first: int | None = None
     settings: str | None = None
     named: bool = False
-    word: str = ""
 
 
 RATE_NAME = re.compile(
@@ -113,25 +112,22 @@ def roles(names: Iterable[str]) -> Roles:
     return Roles(rate_names(names), first(UPDATES), first(EPOCHS), first(PERS))
 
 
-TABLES = {
-    form.name: form
-    for form in (
-        Format("trainer_state", "Hugging Face Trainer's trainer_state.json", style="full"),
-        Format("llamafactory", "LLaMA-Factory's trainer_log.jsonl", style="full"),
-        Format("tensorboard", "TensorBoard event files", style="single"),
-        Format("lightning", "Lightning's metrics.csv", style="full", shift=0),
-        Format("keras", "Keras' CSVLogger", unit="epoch", shift=0),
-        Format("ultralytics", "Ultralytics' results.csv", style=5, unit="epoch", double=True),
-        Format("yolov5", "YOLOv5's results.csv", style=5, unit="epoch", double=True),
-        Format("mmengine_json", "mmengine's scalars (vis_data/*.json)", style="full", shift=-1),
-        Format("mmcv_json", "mmcv's .log.json", style=-5, shift=-1),
-        Format("detectron2_json", "detectron2's metrics.json", style="full", shift=0),
-        Format("detr", "log.txt of DETR, DeiT and MAE", style="mean", unit="epoch"),
-        Format("wandb", "a Weights & Biases history as CSV or JSON lines"),
-        Format("csv", "any CSV with a header, its columns named or found by their names"),
-        Format("json", "any JSON lines, or one JSON list, of records"),
-    )
-}
+TABLES = (
+    Format("trainer_state", "Hugging Face Trainer's trainer_state.json", style="full"),
+    Format("llamafactory", "LLaMA-Factory's trainer_log.jsonl", style="full"),
+    Format("tensorboard", "TensorBoard event files", style="single"),
+    Format("lightning", "Lightning's metrics.csv", style="full", shift=0),
+    Format("keras", "Keras' CSVLogger", unit="epoch", shift=0),
+    Format("ultralytics", "Ultralytics' results.csv", style=5, unit="epoch", double=True),
+    Format("yolov5", "YOLOv5's results.csv", style=5, unit="epoch", double=True),
+    Format("mmengine_json", "mmengine's scalars (vis_data/*.json)", style="full", shift=-1),
+    Format("mmcv_json", "mmcv's .log.json", style=-5, shift=-1),
+    Format("detectron2_json", "detectron2's metrics.json", style="full", shift=0),
+    Format("detr", "log.txt of DETR, DeiT and MAE", style="mean", unit="epoch"),
+    Format("wandb", "a Weights & Biases history as CSV or JSON lines"),
+    Format("csv", "any CSV with a header, its columns named or found by their names"),
+    Format("json", "any JSON lines, or one JSON list, of records"),
+)
 YAML = "BASE_LR|MAX_ITER|WARMUP_ITERS|WARMUP_FACTOR|WARMUP_METHOD|LR_SCHEDULER_NAME|STEPS|GAMMA"
 PYTHON = "learning_rate|lr_scheduler_type|max_steps|num_train_epochs|warmup_ratio|warmup_steps|logging_steps"
 TRAINER = "Num Epochs|Total optimization steps|Num examples|Gradient Accumulation steps"
@@ -147,7 +143,6 @@ TEXTS = (
         "DeepSpeed's log: step=10, skipped=2, lr=[9.6e-06], mom=[(0.9, 0.95)]",
         (then(rf"step=(?P<update>{N}), skipped=(?P<skipped>{N})", rf"lr=\[?{RATE}{MORE}", "sl"),),
         style="full",
-        word="skipped=",
     ),
     Format(
         "transformers",
@@ -159,62 +154,46 @@ TEXTS = (
         ),
         style="full",
         settings=rf"\b({PYTHON}|{TRAINER}|transformers_version)\"?(?:=|: | = )([^,\s]+(?:,[0-9]{{3}})*),?$",
-        word="'learning_rate'",
     ),
     Format(
         "mmengine",
-        "mmengine's and mmcv's text log: Epoch(train) [1][20/597] lr: 1.0000e-03",
+        "mmengine's and mmcv's text log: Epoch(train) [1][20/597] or Iter(train) [20/40000], lr: 1.0000e-03",
         (
-            then(
-                rf"Epoch(?:\(train\))?[ \t]*\[(?P<epoch>{N})\]\[[ \t]*(?P<iter>{N})/(?P<per>{N})\]", f"lr: {RATE}", "El"
-            ),
+            then(rf"Epoch(?:\(train\))?[ \t]*\[(?P<epoch>{N})\]\[[ \t]*(?P<iter>{N})/(?P<per>{N})\]", LR, "El"),
+            then(rf"Iter(?:\(train\))?[ \t]*\[[ \t]*(?P<update>{N})/(?P<total>{N})\]", LR, "Il"),
         ),
         style="digits",
         shift=-1,
         double=True,
         first=1,
         settings=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
-        word="lr: ",
-    ),
-    Format(
-        "mmengine",
-        "mmengine's and mmcv's text log: Iter(train) [20/40000] lr: 1.0000e-03",
-        (then(rf"Iter(?:\(train\))?[ \t]*\[[ \t]*(?P<update>{N})/(?P<total>{N})\]", f"lr: {RATE}", "Il"),),
-        style="digits",
-        shift=-1,
-        double=True,
-        settings=r"(max_epochs|max_iters|val_interval)=([0-9]+)",
-        word="lr: ",
     ),
     Format(
         "maskrcnn_benchmark",
         "maskrcnn-benchmark's log: iter: 20 ... lr: 0.000900",
-        (then(rf"iter: (?P<update>{N}) ", f"lr: {RATE}", "il"),),
+        (then(rf"iter: (?P<update>{N}) ", LR, "il"),),
         style="digits",
         double=True,
         sign=then(r"maskrcnn_benchmark\.trainer INFO: ", "lr: ", "ml"),
         settings=SETTINGS,
-        word="lr: ",
     ),
     Format(
         "detectron2",
         "detectron2's log: iter: 19 ... lr: 2.5373e-05",
-        (then(rf"iter: (?P<update>{N}) ", f"lr: {RATE}", "il"),),
+        (then(rf"iter: (?P<update>{N}) ", LR, "il"),),
         style=5,
         shift=0,
         double=True,
         sign=then(r"d2\.utils\.events", then("iter: ", "lr: ", "il"), "di"),
         settings=SETTINGS,
-        word="lr: ",
     ),
     Format(
         "fastreid",
         "fastreid's log: epoch/iter: 0/199 ... lr: 1.07e-04",
-        (then(rf"epoch/iter: (?P<epoch>{N})/(?P<update>{N}) ", f"lr: {RATE}", "el"),),
+        (then(rf"epoch/iter: (?P<epoch>{N})/(?P<update>{N}) ", LR, "el"),),
         style="digits",
         double=True,
         settings=SETTINGS,
-        word="epoch/iter: ",
     ),
     Format(
         "caffe",
@@ -223,7 +202,6 @@ TEXTS = (
         style=6,
         shift=0,
         settings=r"(base_lr|max_iter|lr_policy|gamma|power|stepsize|stepvalue|iter_size): \"?([^\"\s]+)\"?$",
-        word=", lr = ",
     ),
     Format(
         "torchvision",
@@ -239,7 +217,6 @@ TEXTS = (
         ),
         first=0,
         settings=r"(epochs|lr|final_lr|decay_epochs|warmup_epochs): (.+)$",
-        word="/",
     ),
     Format(
         "fairseq",
@@ -250,7 +227,6 @@ TEXTS = (
             ),
         ),
         style=6,
-        word="num_updates",
     ),
     Format(
         "megatron",
@@ -263,7 +239,6 @@ TEXTS = (
             ),
         ),
         style="digits",
-        word="learning rate: ",
     ),
     Format(
         "tqdm",
@@ -275,27 +250,23 @@ TEXTS = (
                 "E0-9lL",
             ),
         ),
-        word=" [",
     ),
     Format(
         "nanogpt",
         "nanoGPT's and llm.c's logs: step 10/19560 | ... | lr 8.57e-06",
         (then(rf"(?:step|iter)[ \t]+(?P<update>{N})(?:/(?P<total>{N}))?[ \t]*[|:]", rf"lr[ :=]{{1,3}}{RATE}", "sil"),),
-        word="lr",
     ),
     Format(
         "marian",
         "Marian's log: Up. 1000 : ... : L.r. 1.8750e-05",
         (then(rf"Up\. (?P<update>{N}) ", rf"L\.r\. {RATE}", "UL"),),
         style="digits",
-        word="L.r. ",
     ),
     Format(
         "darknet",
         "Darknet's log: 1000: 2.5, 2.7 avg loss, 0.001000 rate",
         (rf"^[ ]*(?P<update>{N}): [^\n]*? (?P<rate>[0-9]{{1,20}}+\.[0-9]{{1,35}}+) rate, ",),
         style="digits",
-        word=" rate, ",
     ),
     Format(
         "mlflow",
@@ -327,3 +298,4 @@ TEXTS = (
         settings=rf"\b({OWN})\"?(?:=|: )([^,\s)]+)",
     ),
 )
+FORMATS = {form.name: form for form in (*TABLES, *TEXTS)}

@@ -34,31 +34,12 @@ def values_of(column: Sequence[Any]) -> Floats:
     return _values(_texts(column))
 
 
-def cells_of(column: Sequence[Any]) -> Cells:
-    """A column of texts or numbers, as they were printed."""
-    parsed, texts = not any(isinstance(cell, str) for cell in column), _texts(column)
-    values = _values(texts).tolist()
-    return np.array([(value, *_digits(text, value), parsed) for text, value in zip(texts, values, strict=True)], CELL)
-
-
-def no_cells(count: int) -> Cells:
-    cells = np.zeros(count, CELL)
-    cells["value"] = np.nan
-    return cells
-
-
-def _texts(column: Sequence[Any]) -> list[str]:
-    texts = ["nan" if cell is None else str(cell) for cell in column]
-    # NumPy reads 1_0 as 10.
-    return [text if len(text) <= LONGEST and text.isascii() and "_" not in text else "nan" for text in texts]
-
-
-def _values(texts: list[str]) -> Floats:
+def _values(texts: NDArray[np.bytes_]) -> Floats:
     try:
         with np.errstate(over="ignore"):
-            values = np.array(texts, np.bytes_).astype(np.float64)
+            values = texts.astype(np.float64)
     except ValueError:
-        values = np.array(list(map(number_in, texts)), np.float64)
+        values = np.array([number_in(text.decode()) for text in texts.tolist()], np.float64)
     values[np.isinf(values)] = np.nan
     return values
 
@@ -67,14 +48,37 @@ def number_in(text: str) -> float:
     return float(text) if NUMBER.fullmatch(text) else math.nan
 
 
-def _digits(text: str, value: float) -> tuple[int, int, int, bool, bool]:
-    """What a cell says of the digits of a number."""
-    if value != value:
-        return 0, 0, 0, False, False
-    mantissa, power, exponent = text.strip().lower().partition("e")
-    whole, _, places = mantissa.partition(".")
-    last = max(-9999, min(int(exponent or 0), 9999)) - len(places)
-    return last, len((whole + places).lstrip("+-0")), len(places), len(places) > 1 and places[-1] == "0", power != ""
+def cells_of(column: Sequence[Any]) -> Cells:
+    """A column of texts or numbers, as they were printed."""
+    texts, cells = _texts(column), no_cells(len(column))
+    values = _values(texts)
+    # All numbers at once, a character in each column; this bit makes E an e, and a digit or a point has it.
+    chars = texts.view(np.uint8).reshape(len(texts), texts.itemsize) | 32
+    mantissa = ~np.logical_or.accumulate(chars == ord("e"), axis=1)
+    digit = mantissa & (chars >= ord("0")) & (chars <= ord("9"))
+    decimals = np.sum(digit & np.logical_or.accumulate(chars == ord("."), axis=1), axis=1)
+    end = texts.itemsize - 1 - np.argmax(digit[:, ::-1], axis=1)
+    cells["value"], cells["decimals"], cells["last"] = values, decimals, -decimals
+    cells["significant"] = np.sum(digit & np.logical_or.accumulate(digit & (chars > ord("0")), axis=1), axis=1)
+    cells["padded"] = (decimals > 1) & (chars[np.arange(len(texts)), end] == ord("0"))
+    cells["power"] = ~mantissa[:, -1]
+    cells["parsed"] = not any(isinstance(cell, str) for cell in column)
+    cells[np.isnan(values)] = no_cells(1)
+    for place in np.flatnonzero(cells["power"]):
+        cells["last"][place] += max(-9999, min(int(texts[place].lower().partition(b"e")[2]), 9999))
+    return cells
+
+
+def no_cells(count: int) -> Cells:
+    cells = np.zeros(count, CELL)
+    cells["value"] = np.nan
+    return cells
+
+
+def _texts(column: Sequence[Any]) -> NDArray[np.bytes_]:
+    texts = ["nan" if cell is None else str(cell) for cell in column]
+    # NumPy reads 1_0 as 10.
+    return np.array([one if len(one) <= LONGEST and one.isascii() and "_" not in one else "nan" for one in texts], "S")
 
 
 def ends_short(cells: Cells) -> bool:
@@ -147,8 +151,8 @@ def _full(cells: Cells) -> str:
     values = cells["value"]
     with np.errstate(over="ignore"):
         same = np.array_equal(values, values.astype(np.float32).astype(np.float64))
-    some = values[:: 1 + len(values) // 10_000].tolist()
-    return "single, full" if same and any(_digits(repr(one), one)[1] > SINGLE for one in some) else "full"
+    some = cells_of(values[:: 1 + len(values) // 10_000].tolist())
+    return "single, full" if same and (some["significant"] > SINGLE).any() else "full"
 
 
 def _is_padded(cells: Cells) -> bool:

@@ -67,30 +67,28 @@ class Finder:
         self.rates = [name for name in names if name.startswith("rate")]
         self.has_lines, self.has_lists, self.general = "line" in names, "more" in names, form is TEXTS[-1]
 
-    def lines(self, text: str) -> Iterator[list[Match]]:
-        """The matches in each line of a text."""
-        line, rate = list[Match](), dict(self.groups).get("rate", 0)
+    def lines(self, text: str) -> Iterator[list[tuple[Match, Match]]]:
+        """The matches in each line of a text: all that each holds, and the rates among it."""
+        line, rate = list[tuple[Match, Match]](), dict(self.groups).get("rate", 0)
         for match in self.pattern.finditer(text):
             found = {name: group for name, place in self.groups if (group := match[place])}
-            found |= {name: found[name].replace(",", "") for name in self.told if name in found}  # 5,000 is a count
-            if self.general and "rate" in found:
+            rates = {name: found[name] for name in self.rates if name in found}
+            if self.general and rates:
                 if not _is_row(found["key"]):
                     continue
                 found["shape"] = _shape(text, match.start(rate))
             if "line" not in found:
-                line.append(found)
+                found |= {name: found[name].replace(",", "") for name in self.told if name in found}  # as in 5,000
+                line.append((found, rates))
             if "line" in found or not self.has_lines:
                 yield line
                 line = []
         if line:
             yield line
 
-    def rates_of(self, match: Match) -> Match:
-        return {name: match[name] for name in self.rates if name in match}
-
     def count(self, text: str) -> int:
         """How many lines of a text have rates."""
-        return sum(any(map(self.rates_of, line)) for line in self.lines(text))
+        return sum(any(rates for _, rates in line) for line in self.lines(text))
 
 
 @lru_cache
@@ -114,42 +112,39 @@ def read(source: TextFile, rows: Rows, form: Format) -> None:
             piece, cut = re.subn(rf"[^\n]{{{LONGEST + 1},}}", "", piece)
             if cut:
                 source.repair(f"lines longer than {LONGEST:,} characters were left out: they are too long for patterns")
-        found, last = list[tuple[Match, Match]](), Match()
         for line in finder.lines(piece):
-            found += _rows_of(line, said, finder)
-            last = next(filter(None, map(finder.rates_of, reversed(line))), Match())
+            for rates, place in _rows_of(line, said, finder):
+                rows.add(rates, {name: place.get(name) for name in told})
+            if source.open_end:
+                last = [rates for _, rates in line if rates][-1:]
+                rows.torn = any(piece.endswith(rate) for rates in last for rate in rates.values())
             if not finder.has_lines:
                 said.clear()
-        if found:
-            groups = dict.fromkeys(name for rates, _ in found for name in rates)
-            columns = {name: [rates.get(name) for rates, _ in found] for name in groups}
-            rows.add(columns, {name: [place.get(name) for _, place in found] for name in told})
-            rows.torn = source.open_end and any(map(piece.endswith, last.values()))
     if finder.general and "epoch" in said:
         rows.last_epoch = number_in(said["epoch"])
     rows.settings |= settings_of(source.sample, form)
 
 
-def _rows_of(line: list[Match], said: Match, finder: Finder) -> list[tuple[Match, Match]]:
+def _rows_of(line: list[tuple[Match, Match]], said: Match, finder: Finder) -> list[tuple[Match, Match]]:
     """The rows of a line: their rates by group, and what the log says of their place in the run.
 
     A rate is told what its line says before it, else after it, else what lines above said last, which is in `said`. The
     rates of a list are groups of one row, and so are those with different names in one line.
     """
     here = Match()
-    for match in reversed(line):
+    for match, _ in reversed(line):
         here |= match
     # own: 2 where the line itself says a step, 1 where it says an epoch alone
     said |= here | {"own": "2" if here.keys() & STEPS else "1" if "epoch" in here else "0"}
     if "iter" in here:
         said["epoch of iter"] = said.get("epoch", "")
     rows, keys = list[tuple[Match, Match]](), set[str]()
-    rated = [match for match in line if finder.rates_of(match)]
-    for match in line:
+    last = next((match for match, rates in reversed(line) if rates), None)
+    for match, rates in line:
         said |= match
         if "iter" in match:
             said["epoch of iter"] = said.get("epoch", "")
-        if not (rates := finder.rates_of(match)):
+        if not rates:
             continue
         key = match.get("key", "")
         if not finder.has_lists or not rows or key in keys:
@@ -158,16 +153,20 @@ def _rows_of(line: list[Match], said: Match, finder: Finder) -> list[tuple[Match
         keys.add(key)
         if finder.has_lists:
             listed = [rate for rate in [match["rate"], *re.split(r"[, \])]+", match.get("more", ""))] if rate][:MOST]
-            name = "lr" if len(keys) == 1 and match is rated[-1] else key
+            name = "lr" if len(keys) == 1 and match is last else key
             rates = {f"{name}/{place}": rate for place, rate in enumerate(listed)} if listed[1:] else {name: listed[0]}
         rows[-1][0].update({"lr" if name == "rate" else name.removeprefix("rate_"): rates[name] for name in rates})
     return rows
 
 
 def _place(said: Match) -> Match:
-    # The last iteration of an epoch is not one of the next, whose number is printed in between.
-    then, now = (number_in(said.get(name, "")) for name in ("epoch of iter", "epoch"))
-    return {name: text for name, text in said.items() if name != "iter" or not abs(then - now) > 0}
+    place = said.copy()
+    if "iter" in said:
+        # The last iteration of an epoch is not one of the next, whose number is printed in between.
+        then, now = (number_in(said.get(name, "")) for name in ("epoch of iter", "epoch"))
+        if abs(then - now) > 0:
+            del place["iter"]
+    return place
 
 
 def combined(patterns: Sequence[str]) -> re.Pattern[str]:

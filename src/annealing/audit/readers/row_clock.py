@@ -45,7 +45,9 @@ def clock_of(said: Said, rates: Floats, form: Format, batch: int | None) -> RowC
     has = {name for name, column in said.items() if np.isfinite(column).any()}
     if "update" in has and ("iter" not in has or np.isfinite(update).mean() >= 0.5):
         return RowClock(update, epoch)
-    if {"iter", "per"} <= has and "epoch" not in has and _is_epoch_and_batch(iters, said["per"]):
+    # "Batch 3/100" is WeNet's epoch and batch if the second number changes, and begins again with the first.
+    changes = {"iter", "per"} <= has and "epoch" not in has and len(np.unique(said["per"])) > 2
+    if changes and begins_again(said["per"], iters):
         return _within_epochs({**said, "epoch": iters, "iter": said["per"]}, rates, form, per=None)
     if "iter" in has:
         if "epoch" in has and (form.first is not None or begins_again(iters, epoch)):
@@ -56,16 +58,19 @@ def clock_of(said: Said, rates: Floats, form: Format, batch: int | None) -> RowC
     # Epochs of two decimals, as Transformers prints them, tell less than the number of the row.
     if "epoch" in has and form.name != "transformers":
         return RowClock(epoch, epoch, "epoch")
-    if "place" in has and _is_count(said["place"], said["total"]):
+    place, total = said["place"], said["total"]
+    # Unlike dates, numbers that are a count rise towards one total.
+    if "place" in has and (np.diff(place) > 0).all() and np.ptp(total) == 0 and place[-1] <= total[0]:
         note = "numbers as in 3/100 are taken as its clock: no word says what they count"
-        return RowClock(said["place"], epoch, notes=(note,))
+        return RowClock(place, epoch, notes=(note,))
     note = "the log has no update numbers: its rows are counted, from 1"
     return RowClock(np.arange(1.0, len(rates) + 1), epoch, notes=(note,), counted=True)
 
 
 def in_epochs(said: Said, rates: Floats) -> Floats:
     """The clock in epochs: their numbers, with the part of the epoch that is done where rates change within it."""
-    done = said["iter"] / said["per"]
+    with np.errstate(all="ignore"):
+        done = said["iter"] / said["per"]
     inside = np.isfinite(done + said["epoch"])
     if not inside.any() or _one_rate_each(said["epoch"][inside], rates[inside]):
         return said["epoch"]
@@ -78,16 +83,6 @@ def begins_again(updates: Floats, epochs: Floats) -> bool:
     rises = np.diff(epochs[both]) > 0
     # Half of them, since a log may lose lines, and several runs may stand in one file.
     return bool(rises.any() and np.mean(np.diff(updates[both])[rises] <= 0) >= 0.5)
-
-
-def _is_count(place: Floats, total: Floats) -> bool:
-    """Whether numbers rise towards one total, unlike dates."""
-    return bool((np.diff(place) > 0).all() and np.ptp(total) == 0 and place[-1] <= total[0])
-
-
-def _is_epoch_and_batch(first: Floats, second: Floats) -> bool:
-    """Whether numbers as in "Batch 3/100" are an epoch and a batch, as WeNet's, and not a batch out of so many."""
-    return len(np.unique(second)) > 2 and begins_again(second, first)
 
 
 def printed_before(said: Said, last: float) -> Floats:
@@ -141,17 +136,14 @@ def _possible_lengths(iters: Floats) -> EpochLength:
 
 def _length_by_rates(iters: Floats, epochs: Floats, rates: Floats, length: EpochLength) -> int | None:
     """The updates in an epoch with which rates go on smoothly from one epoch to the next, if they show one number."""
+    steps, rises = np.diff(iters), np.diff(rates)
     last = np.flatnonzero(np.diff(epochs) == 1)
     last = last[(last > 0) & (last + 2 < len(epochs))]
-    before, after = iters[last] - iters[last - 1], iters[last + 2] - iters[last + 1]
-    last = last[(before > 0) & (after > 0)]
-    if not last.size:
-        return None
-    before, after = iters[last] - iters[last - 1], iters[last + 2] - iters[last + 1]
+    last = last[(steps[last - 1] > 0) & (steps[last + 1] > 0)]
     # The mean of the slopes on both sides is that in between for any parabola, and cosines are nearly that.
-    slopes = np.stack([(rates[last] - rates[last - 1]) / before, (rates[last + 2] - rates[last + 1]) / after])
+    slope = (rises[last - 1] / steps[last - 1] + rises[last + 1] / steps[last + 1]) / 2
     with np.errstate(all="ignore"):
-        found = (rates[last + 1] - rates[last]) / slopes.mean(axis=0) + iters[last] - iters[last + 1]
+        found = rises[last] / slope - steps[last]
     # Corners and rounded rates give slopes that differ, and lengths that are no whole numbers.
     found = found[(found > length.least - 1) & (found < length.most + 1)]
     found = found[np.abs(found - np.rint(found)) < 0.1]

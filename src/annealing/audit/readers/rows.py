@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from .log_formats import Format
 from .precision import Booleans, Cells, Floats, cells_of, ends_short, no_cells, tolerances, values_of
 from .row_clock import PLACES, RowClock, begins_again, clock_of, in_epochs, in_turn, printed_before
 
+BATCH = 10_000  # rows at once
 MOST_GROUPS = 256
 GENERAL = {"patterns", "csv", "json", "mmcv_json", "wandb"}  # whose updates may be counted in all or in an epoch
 FEWEST = 3  # rates without any clock that make a series
@@ -30,8 +32,10 @@ class Rows:
         self.process = -1
         self.begin = 0  # the first row of this process
         self.torn_rows: list[int] = []
+        self.batch: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []  # rows that are not in columns yet
         self.rates: dict[str, list[Cells]] = {}
-        self.told: dict[str, list[Floats]] = {"process": []}  # what rows say beside their rates
+        self.told: dict[str, list[Floats]] = {}  # what rows say beside their rates
+        self.processes: list[NDArray[np.int64]] = []
         self.count = 0
         self.settings: dict[str, Any] = {}
         self.repairs: list[str] = []
@@ -42,34 +46,51 @@ class Rows:
 
     def start(self, file: str = "") -> None:
         """The rows that follow are those of another file or process."""
+        self._flush()
         self.file = file or self.file
         self.process += 1
         self.begin = self.count
 
     def end(self) -> None:
         """The file ends here; if inside a number, that has fewer digits than all others, and its row is left out."""
+        self._flush()
         if self.torn and self.count > self.begin and any(ends_short(np.concatenate(c)) for c in self.rates.values()):
             self.torn_rows.append(self.count - 1)
             self.leave_out(1, "cut off inside a number")
         self.torn = False
 
-    def add(self, rates: Mapping[str, Sequence[Any]], told: Mapping[str, Sequence[Any]]) -> None:
-        """Add rows: each column printed texts, or numbers (None where a row has none).
+    def add(self, rates: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+        """Add a row: the rate of each group, and what the row says beside it, as printed texts or as numbers.
 
-        told: what the rows say beside their rates: the columns of `PLACES`, skipped, missed, own and shape.
+        A rate may also be a list or an object of the rates of several groups. told: any of `PLACES`, skipped, missed,
+        own and shape.
         """
-        count = len(next(iter(rates.values())))
+        self.batch.append((rates, told))
+        if len(self.batch) == BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        batch, self.batch = self.batch, []
+        rates = dict[str, list[Any]]()
+        for name in dict.fromkeys(chain.from_iterable(row for row, _ in batch)):
+            cells = [row.get(name) for row, _ in batch]
+            rates |= _spread(name, cells) if any(isinstance(cell, dict | list) for cell in cells) else {name: cells}
+        told = dict.fromkeys(chain.from_iterable(row for _, row in batch))
+        self.add_columns(rates, {name: [row.get(name) for _, row in batch] for name in told}, len(batch))
+
+    def add_columns(self, rates: Mapping[str, Sequence[Any]], told: Mapping[str, Sequence[Any]], count: int) -> None:
+        """Add many rows at once: a column of cells for each name."""
         for name in rates:
             self.rates.setdefault(name, [no_cells(self.count)])
         if len(self.rates) > MOST_GROUPS:
             raise LogError(f"{self.file}: more than {MOST_GROUPS} columns look like rates; name them with columns=")
-        for name, cells in self.rates.items():
-            cells.append(cells_of(rates[name]) if name in rates else no_cells(count))
+        for name, parts in self.rates.items():
+            parts.append(cells_of(rates[name]) if name in rates else no_cells(count))
         for name in told:
             self.told.setdefault(name, [np.full(self.count, np.nan)])
-        for name, parts in self.told.items():
-            parts.append(values_of(told[name]) if name in told else np.full(count, np.nan))
-        self.told["process"][-1][:] = self.process
+        for name, said in self.told.items():
+            said.append(values_of(told[name]) if name in told else np.full(count, np.nan))
+        self.processes.append(np.full(count, self.process))
         self.count += count
 
     def repair(self, sentence: str) -> None:
@@ -89,7 +110,8 @@ class Rows:
         if not self.count:
             raise LogError(f"{where}: no learning rate found; expected {expected}")
         rates = {name: np.concatenate(parts) for name, parts in self.rates.items()}
-        told = {name: np.concatenate(parts) for name, parts in self.told.items()}
+        told = {name: np.concatenate(said) for name, said in self.told.items()}
+        told["process"] = np.concatenate(self.processes)
         if "missed" in told:
             told["skipped"] = np.cumsum(np.nan_to_num(told["missed"]))
         keep: Booleans = np.any([np.isfinite(column["value"]) for column in rates.values()], axis=0)
@@ -151,7 +173,8 @@ class Rows:
         counted_once = self.form.name in GENERAL and "update" in told and "iter" not in told
         if counted_once and begins_again(said["update"], said["epoch"]):
             said |= {"iter": said["update"], "update": none}
-        if (unit or self.form.unit) == "epoch" and "epoch" in told:
+        asked = unit == "epoch" and np.isfinite(said["epoch"]).any()
+        if asked or (unit is None and self.form.unit == "epoch" and "epoch" in told):
             return RowClock(in_epochs(said, rates), said["epoch"], "epoch")
         # OpenCLIP counts the examples of all processes; programs that state no world size count those of one.
         parts = [self.settings.get(name, 1) for name in ("batch_size", "world_size", "accum_freq")]
@@ -166,23 +189,23 @@ class Rows:
         return clock
 
     def _log(self, rates: Mapping[str, Cells], told: dict[str, Floats], clock: RowClock) -> Log:
-        table = np.stack([column["value"] for column in rates.values()], axis=1)
-        found = [tolerances(column, self.form.style, self.form.double) for column in rates.values()]
-        half = np.stack([each for each, _ in found], axis=1)
-        most = np.stack([each if rest is None else rest for each, rest in found], axis=1)
-        unsure = any(rest is not None for _, rest in found)
-        if not told["process"].any() and len(table) > 2 and bool(np.all(np.diff(told["clock"]) < 0)):
-            table, half, most, told = table[::-1], half[::-1], most[::-1], _at(told, slice(None, None, -1))
+        table, unsure = np.empty((3, len(told["clock"]), len(rates))), False
+        for place, column in enumerate(rates.values()):
+            half, most = tolerances(column, self.form.style, self.form.double)
+            table[:, :, place] = column["value"], half, half if most is None else most
+            unsure |= most is not None
+        if not told["process"].any() and len(told["clock"]) > 2 and bool(np.all(np.diff(told["clock"]) < 0)):
+            table, told = table[:, ::-1], _at(told, slice(None, None, -1))
             self.repair("the rows were in reverse order, and were turned around")
-        times = in_turn(told["clock"], table) if clock.unit == "update" and not clock.counted else 1
+        times = in_turn(told["clock"], table[0]) if clock.unit == "update" and not clock.counted else 1
+        count, rest = divmod(len(told["clock"]), times)
         if times > 1:
             # Each turn becomes columns of its own; the clock is that of the first.
-            self.leave_out(len(table) % times, "at the end without the others of its update")
+            self.leave_out(rest, "at the end without the others of its update")
             self.repair(f"{times} logs take turns at every update: read as groups of one row")
-        count = len(table) // times
-        table, half, most = (part[: count * times].reshape(count, -1) for part in (table, half, most))
-        told = _at(told, slice(0, count * times, times))
-        used = np.flatnonzero(np.isfinite(table).any(axis=0))
+            table, told = table[:, : count * times].reshape(3, count, -1), _at(told, slice(0, count * times, times))
+        used = np.flatnonzero(np.isfinite(table[0]).any(axis=0))
+        table = table[:, :, used]
         names = [name.strip() for name in rates]
         plain = [names[place % len(names)] for place in used]
         groups = tuple(
@@ -194,8 +217,8 @@ class Rows:
         return Log(
             format=self.form.name,
             clock=told["clock"],
-            rates=table[:, used],
-            half=half[:, used],
+            rates=table[0],
+            half=table[1],
             process=told["process"].astype(np.int64),
             groups=groups,
             unit=clock.unit,
@@ -211,8 +234,18 @@ class Rows:
             file=self.path,
             length=clock.length,
             updates=told.get("updates"),
-            most=most[:, used] if unsure else None,
+            most=table[2] if unsure else None,
         )
+
+
+def _spread(name: str, cells: Iterable[Any]) -> dict[str, list[Any]]:
+    """Split cells that hold the rates of several groups, as a list or an object, into columns."""
+    split = [
+        dict(enumerate(cell)) if isinstance(cell, list) else cell if isinstance(cell, dict) else {0: cell}
+        for cell in cells
+    ]
+    parts = list(dict.fromkeys(part for cell in split for part in cell))[:MOST_GROUPS]
+    return {f"{name}/{part}": [cell.get(part) for cell in split] for part in parts}
 
 
 def _at(columns: Mapping[str, NDArray[Any]], which: Any) -> dict[str, NDArray[Any]]:

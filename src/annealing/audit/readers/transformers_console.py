@@ -30,7 +30,7 @@ def read(source: TextFile, rows: Rows, form: Format) -> None:
     for piece in source.pieces():
         if summary := SUMMARY.search(piece):
             rows.settings |= {name: float(number) for name, number in SUMMED.findall(summary[0])}
-        for match in chain.from_iterable(finder.lines(piece)):
+        for match, _ in chain.from_iterable(finder.lines(piece)):
             if "rate" in match:
                 rates.append(match["rate"])
                 epochs.append(match.get("epoch", ""))
@@ -44,7 +44,8 @@ def read(source: TextFile, rows: Rows, form: Format) -> None:
     half = 0.5 * 10.0 ** int(shown["last"].min(initial=0))
     steps, totals = (values_of([bar[side] for bar in bars]) for side in (0, 1))
     update = _updates(rows, _steps(steps, totals, np.array(place)), totals, shown["value"], half)
-    rows.add({"learning_rate": rates}, {"update": update.tolist(), "epoch": epochs})
+    for rate, step, epoch in zip(rates, update.tolist(), epochs, strict=True):
+        rows.add({"learning_rate": rate}, {"update": step, "epoch": epoch})
 
 
 def _steps(steps: Floats, totals: Floats, place: NDArray[np.intp]) -> Floats:
