@@ -136,6 +136,15 @@ def test_deepspeed(tmp_path: Path) -> None:
     assert "take turns" in log.repairs[0]
 
 
+def test_every_group_of_a_long_list_is_read(tmp_path: Path) -> None:
+    rates = [[0.1234567 / (n * k) for k in range(1, 13)] for n in (10, 20, 30)]
+    line = "[Rank 0] step={}, skipped=0, lr={}, mom=[(0.9, 0.95)]\n"
+    (tmp_path / "log").write_text("".join(line.format(10 * n, row) for n, row in enumerate(rates, 1)))
+    log = read(tmp_path / "log")
+    assert log.groups == tuple(f"lr/{k}" for k in range(12))
+    assert log.rates.tolist() == rates
+
+
 def test_one_optimizer_at_every_micro_batch_is_one_group(tmp_path: Path) -> None:
     """Lightning's monitor under accumulation logs each step four times, with one rate."""
     (tmp_path / "log").write_text("lr-SGD,step\n" + "".join(f"{0.1 / n},{n}\n" for n in (1, 2, 3) for _ in range(4)))
@@ -161,6 +170,10 @@ def test_skorch(tmp_path: Path) -> None:
     )
     log = read(tmp_path / "e")
     assert (log.unit, log.clock.tolist(), log.rates[2, 0]) == ("epoch", [1, 2, 3], 0.1 / 3)
+    # In other logs "batches" is a number.
+    lines = [json.dumps({"step": n, "batches": 100, "lr": 0.1 / n}) + "\n" for n in (1, 2, 3)]
+    (tmp_path / "n").write_text("".join(lines))
+    assert read(tmp_path / "n").clock.tolist() == [1, 2, 3]
 
 
 def hugging_face(n: int, every: int, per: float, bars: list[int] | None = None, total: int = 0) -> str:
