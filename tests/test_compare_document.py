@@ -106,6 +106,8 @@ def test_the_experiments_at_hand_can_be_read(path):
         ({"? [a]": "1"}, "is no YAML"),
         ({"schedules": "{a: 'cosine(1, 0, 63)', a: 'cosine(2, 0, 63)'}"}, r"schedules.a is given twice \(line 5\)"),
         ({"task": "[unclosed"}, "is no YAML"),
+        ({"task": "&a {name: digits, of: *a}"}, "contains itself by an alias"),
+        ({"seeds": "[" * 2000 + "]" * 2000}, "is nested too deeply"),
         ({"task": "!!python/object/apply:os.system ['true']"}, "is no YAML"),
     ],
 )

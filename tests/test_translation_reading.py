@@ -83,6 +83,18 @@ def test_the_functions_of_transformers_are_read_by_name() -> None:
     assert from_framework(scheduler) == linear(0, 0.1, 10) >> cosine(0.1, 0, 90).beyond("mirror")
 
 
+def linear_warmup_stable_decay(step: int) -> float:
+    return 1.0
+
+
+@pytest.mark.parametrize("function", [_get_cosine_schedule_with_warmup_lr_lambda, linear_warmup_stable_decay])
+def test_a_function_of_the_same_name_without_keywords_is_somebody_elses(function: Any) -> None:
+    scheduler = native.LambdaLR(sgd(), lambda step: 1.0)
+    scheduler.lr_lambdas = [function]
+    with pytest.raises(ScheduleError, match=f"LambdaLR follows the function {function.__name__}.* cannot be read"):
+        from_framework(scheduler)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -343,3 +355,9 @@ def test_a_log_is_audited_against_the_configuration_of_its_run(tmp_path: Path) -
         assert CliRunner().invoke(main, [*words, "--set", "warmup_ratio=0.2"]).exit_code == 1
         both = CliRunner().invoke(main, [*words, "--expect", str(schedule)])
         assert both.exit_code == 2
+
+
+def test_a_file_that_contains_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "self.yaml").write_text("scheduler: &a {type: *a}\n")
+    with pytest.raises(ScheduleError, match=r"self\.yaml .* contains itself by an alias"):
+        from_framework(tmp_path / "self.yaml")

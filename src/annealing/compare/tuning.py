@@ -233,6 +233,8 @@ def read_experiment(path: str | Path, **changes: Any) -> Experiment | Tuning:
         experiment = Experiment(**values) if tune is None else read_tuning(tune, values)
     except yaml.YAMLError as error:
         raise ScheduleError(f"EXPERIMENT {path} is no YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ScheduleError(f"EXPERIMENT {path} is nested too deeply, or contains itself by an alias") from None
     except ScheduleError as error:
         raise ScheduleError(f"{path}: {error}") from None
     beside = str(Path(path).resolve().parent)

@@ -144,6 +144,8 @@ def file_content(path: Path) -> Any:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ScheduleError(f"{path} cannot be read: {reason}") from None
+    except RecursionError:
+        raise ScheduleError(f"{path} is nested too deeply, or contains itself by an alias") from None
 
 
 def _yaml(text: str) -> Any:
