@@ -34,6 +34,7 @@ CLEAR = 0.2  # of a step, by which a row may be off a whole step
 CLOSE = 1e-3  # of a step: a row so short of a jump is after it
 FEWER = 0.7  # of the rows are taken where more are not on one curve
 LEAST_KNOWN = 5  # rows, from which a curve that starts after the known ones is guessed
+MOST_STEPS = 32  # of least squares: the first rows of a curve tell its numbers badly
 ROUNDS = 3
 ABOVE = 1.1  # the peak is at most that many times the greatest rate
 GRID = 20001
@@ -96,7 +97,7 @@ def _late(model: Model, rows: LogRows) -> Steps | None:
         # The rows to come may all be as late as the last known one, or only the next of them
         for power in range(1 + int(math.log(max((n - known) / LEAST_KNOWN, 1), 1 / FEWER))):
             stop, before = known + math.ceil((n - known) * FEWER**power), model.numbers
-            if stop >= LEAST_ROWS and fit(model, rows.later(by).only(np.arange(stop))) <= NEARLY:
+            if stop >= LEAST_ROWS and fit(model, rows.later(by).only(np.arange(stop)), MOST_STEPS) <= NEARLY:
                 break
             model.numbers = before  # too many rows lead it astray
         else:
