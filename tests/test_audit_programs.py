@@ -131,6 +131,15 @@ def test_means_tell_no_fault(tmp_path: Path) -> None:
     assert audit(read(tmp_path / "log"), straight).follows
 
 
+def test_text_without_means_that_is_a_step_late_departs(tmp_path: Path) -> None:
+    file = tmp_path / "train.log"
+    rows = [f"iteration {n} learning_rate {SCHEDULE(max(n - 2, 0)):.10g}\n" for n in range(1, 200, 5)]
+    file.write_text("".join(rows))
+    verdict = audit(read(file), SCHEDULE)
+    assert verdict.status == "departs"
+    assert verdict.faults[0].name == "offset"
+
+
 @pytest.mark.parametrize(
     ("name", "per", "every", "schedule", "unit"),
     [

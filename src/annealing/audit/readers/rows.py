@@ -228,7 +228,7 @@ class Rows:
             settings=self.settings,
             repairs=tuple(self.repairs),
             counted=clock.counted,
-            averaged=self.form.style == "mean" or "begin" in told,
+            averaged=self.form.style == "mean" or ("begin" in told and bool(np.isfinite(told["begin"]).any())),
             skipped=told.get("skipped"),
             left_out=tuple((lost, reason) for reason, lost in self.left_out.items()),
             file=self.path,
