@@ -213,11 +213,12 @@ def test_a_closed_pipe_is_not_an_error(command: str) -> None:
     [
         ("show cosine", "cosine needs its arguments: cosine(eta_max, eta_min=0, T_max)"),
         ("show 5", "a schedule is expected here: constant(5) is one"),
+        ("audti log.csv", "did you mean audit?"),
         ("show cosin(1,0,9)", "did you mean cosine?"),
         ("lint constant(1)", "this schedule never ends: give --updates N"),
         ("audit nofile.csv", "Error: nofile.csv: No such file or directory"),
         ("audit nofile.csv --format lightnin", "did you mean lightning?"),
-        ("shwo", "Did you mean 'show'?"),
+        ("shwo", "did you mean show?"),
     ],
 )
 def test_a_typo_gives_a_one_line_error(words: str, said: str) -> None:

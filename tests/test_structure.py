@@ -181,7 +181,7 @@ def test_an_audit_with_a_fault_enters_few_modules() -> None:
 
 # The lines that each part may have. A part that grows past its bound deletes first, or says in the commit why not.
 BOUNDS = {
-    "core": 8_233,  # everything beside the packages below
+    "core": 8_241,  # everything beside the packages below
     "torch": 3_728,
     "hosts": 452,
     "compare": 5_463,

@@ -43,6 +43,14 @@ class Group(click.Group):
             return cast(click.Command, getattr(module, name))
         return super().get_command(ctx, name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)  # Click would propose only those that are loaded
+        if args[0] not in known:
+            ctx.fail(f"No such command {args[0]!r}{did_you_mean(args[0], known) or '.'}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
