@@ -11,7 +11,19 @@ import mpmath
 import numpy as np
 import pytest
 
-from annealing import Schedule, ScheduleError, constant, cosine, linear, multistep, parse, step, warm_restarts
+from annealing import (
+    Schedule,
+    ScheduleError,
+    constant,
+    cosine,
+    exponential,
+    linear,
+    multistep,
+    one_cycle,
+    parse,
+    step,
+    warm_restarts,
+)
 from annealing.audit import Log, recover
 from annealing.audit.recovery.fitting import Exhausted, limited, spend
 
@@ -67,6 +79,17 @@ def test_lags_where_the_curve_to_come_is_not_known_yet() -> None:
     lag = (clock >= 2120).astype(int) + (clock >= 8030) + (clock >= 9060)  # the first 9 rows after the jump
     found = recover(a_log(clock, meant(clock - lag)))
     assert (found.schedule, found.lags) == (meant, ((2120.0, 1), (8030.0, 2), (9060.0, 3)))
+
+
+@pytest.mark.parametrize(
+    ("intended", "every"), [(exponential(0.06, 0.999), 20), (one_cycle(0.8, 20000, pct_start=0.1), 50)], ids=str
+)
+def test_a_lag_soon_after_the_start(intended: Schedule, every: int) -> None:
+    clock = np.arange(float(every), 130 * every, every)
+    lag = (clock > 9 * every).astype(int) + (clock > 54 * every)
+    found = recover(a_log(clock, intended(clock - 1 - lag)))
+    assert (found.schedule, found.shift) == (intended, -1)
+    assert found.lags == ((10.0 * every, 1), (55.0 * every, 2))
 
 
 def test_a_warm_up_that_is_not_over_ends_at_round_numbers() -> None:

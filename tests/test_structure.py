@@ -187,7 +187,7 @@ BOUNDS = {
     "compare": 5_463,
     "audit": 2_989,
     "audit/readers": 2_011,
-    "audit/recovery": 2_625,
+    "audit/recovery": 2_626,
     "translation": 2_218,
     "explorer": 1_282,
 }

@@ -27,6 +27,7 @@ from .templates import curves_of, models, recipes_of
 
 Steps = NDArray[np.int64]
 LEAST_ROWS = 12
+FIRST_ROWS = 6  # without a lag; through fewer goes any curve
 OFF = (0, -1, 1, -2, 2)  # steps by which a progress bar may be off
 MOST_LATE = 64
 MOST_AT_ONCE = 9  # beyond a turn that is not known well, any rate is that of some other step
@@ -97,7 +98,7 @@ def _late(model: Model, rows: LogRows) -> Steps | None:
         # The rows to come may all be as late as the last known one, or only the next of them
         for power in range(1 + int(math.log(max((n - known) / LEAST_KNOWN, 1), 1 / FEWER))):
             stop, before = known + math.ceil((n - known) * FEWER**power), model.numbers
-            if stop >= LEAST_ROWS and fit(model, rows.later(by).only(np.arange(stop)), MOST_STEPS) <= NEARLY:
+            if stop >= FIRST_ROWS and fit(model, rows.later(by).only(np.arange(stop)), MOST_STEPS) <= NEARLY:
                 break
             model.numbers = before  # too many rows lead it astray
         else:
