@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from frameworks_run import stepped
 from host_runs import need
 
 from annealing import from_framework
@@ -33,15 +34,6 @@ def sgd() -> torch.optim.Optimizer:
     return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
 
 
-def rates(optimizer: torch.optim.Optimizer, step: Any, updates: int = 120) -> list[float]:
-    found = []
-    for n in range(1, updates + 1):
-        found.append(float(optimizer.param_groups[0]["lr"]))
-        optimizer.step()
-        step(n)
-    return found
-
-
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_what_get_scheduler_returns_is_read(name: str) -> None:
     need("transformers")
@@ -50,7 +42,9 @@ def test_what_get_scheduler_returns_is_read(name: str) -> None:
     optimizer = sgd()
     scheduler = get_scheduler(name, optimizer, **SCHEDULERS[name])
     schedule = from_framework(scheduler)
-    assert np.allclose(rates(optimizer, lambda n: scheduler.step()), schedule(np.arange(120)), rtol=1e-9, atol=1e-12)
+    assert np.allclose(
+        stepped(optimizer, lambda n: scheduler.step(), 120), schedule(np.arange(120)), rtol=1e-12, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize("warmup", [0, 7, 0.07])
@@ -68,8 +62,8 @@ def test_training_arguments_are_read_as_the_trainer_reads_them(warmup: float, tm
     )
     optimizer = sgd()
     scheduler = get_scheduler(args.lr_scheduler_type, optimizer, args.get_warmup_steps(100), 100)
-    wanted = rates(optimizer, lambda n: scheduler.step())
-    assert np.allclose(from_framework(args)(np.arange(120)), wanted, rtol=1e-9, atol=1e-12)
+    wanted = stepped(optimizer, lambda n: scheduler.step(), 120)
+    assert np.allclose(from_framework(args)(np.arange(120)), wanted, rtol=1e-12, atol=1e-15)
 
 
 def test_live_schedulers_of_timm_are_read() -> None:
@@ -89,7 +83,9 @@ def test_live_schedulers_of_timm_are_read() -> None:
         optimizer = sgd()
         scheduler = build(optimizer)
         schedule = from_framework(scheduler)
-        assert np.allclose(rates(optimizer, scheduler.step_update), schedule(np.arange(120)), rtol=1e-9, atol=1e-12)
+        assert np.allclose(
+            stepped(optimizer, scheduler.step_update, 120), schedule(np.arange(120)), rtol=1e-12, atol=1e-15
+        )
 
 
 def test_a_live_scheduler_of_torchtitan_is_read() -> None:
@@ -101,4 +97,6 @@ def test_a_live_scheduler_of_torchtitan_is_read() -> None:
     config = LRSchedulersContainer.Config(**vars(settings))
     scheduler = config.build(optimizers=[optimizer], training_steps=100)
     schedule = from_framework(scheduler.schedulers[0])
-    assert np.allclose(rates(optimizer, lambda n: scheduler.step(), 100), schedule(np.arange(100)), rtol=1e-9)
+    assert np.allclose(
+        stepped(optimizer, lambda n: scheduler.step(), 100), schedule(np.arange(100)), rtol=1e-12, atol=1e-15
+    )

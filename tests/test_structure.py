@@ -185,7 +185,7 @@ BOUNDS = {
     "torch": 3_728,
     "hosts": 452,
     "compare": 5_463,
-    "audit": 2_989,
+    "audit": 2_991,
     "audit/readers": 2_011,
     "audit/recovery": 2_626,
     "translation": 2_218,

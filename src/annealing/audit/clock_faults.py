@@ -179,8 +179,9 @@ class Clocks:
             return ClockFaults(track, named, tried, written(*ways, *([over(marks.warmup)] if marks.warmup else [])))
         ways.append((lambda p: kept + length / p, lambda end: length / (end - kept) if end > kept else 0.0))
         reach = (kept + length / 64, kept + length * 64, True)
-        back = lambda end: length / np.maximum(end - kept, LEAST_STEPS)  # noqa: E731
-        return ClockFaults(track, named, tried, written(*ways), reach, back)
+        return ClockFaults(
+            track, named, tried, written(*ways), reach, lambda end: length / np.maximum(end - kept, LEAST_STEPS)
+        )
 
     def _steps(self, p: float) -> Iterator[Faults]:
         """p steps for each update, by name."""
@@ -265,8 +266,9 @@ class Clocks:
 
         yield ClockFaults(lambda t, d: t + d, moved, [(d,) for d in shifts], between, (-now, self.last, False))
         yield ClockFaults(lambda t, at, k: at + k * (t - at), lambda at, k: [(faster(at, k),)], both)
-        restarted = lambda at, k: [(restart(at), faster(at, k, 1.1))]  # noqa: E731
-        yield ClockFaults(lambda t, at, k: k * (t - at) + inner, restarted, both)
+        yield ClockFaults(
+            lambda t, at, k: k * (t - at) + inner, lambda at, k: [(restart(at), faster(at, k, 1.1))], both
+        )
         for kept in dict.fromkeys((0.0, marks.warmup)) if marks.horizon else ():
             yield self._pace(kept, resume=resume)
         if marks.warmup:

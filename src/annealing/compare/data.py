@@ -1,4 +1,4 @@
-"""Images from their official files: which there are, found or downloaded, checked, and read. No pickle is read."""
+"""Image data sets from their official files: found or downloaded, checked, and read. No pickle is read."""
 
 from __future__ import annotations
 

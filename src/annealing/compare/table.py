@@ -371,7 +371,7 @@ class _Results:
         return None if key and experiment.sources[key] == experiment.sources[arm.key] else key
 
     def _together(self, arm: Arm, update: int) -> tuple[int | None, Array | None]:
-        """How many models predict together after an update, and the errors; None if they do not for every seed."""
+        """The size of the ensemble at an update, and its error for each seed; None if a seed has no ensemble there."""
         experiment, found = self.experiment, []
         for seed in experiment.seeds:
             result = self.models.get(Trial(experiment.sources[arm.key], seed), {})

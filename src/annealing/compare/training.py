@@ -1,4 +1,4 @@
-"""The training of the built-in tasks, one row for every evaluation; and what the models are worth that it kept.
+"""The training of the built-in tasks, with a row for each evaluation, and the errors of the models that it kept.
 
 On a GPU it goes without a word to the host: a whole update, batch to new rate, is repeated as one captured graph.
 """

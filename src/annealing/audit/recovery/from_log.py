@@ -277,7 +277,7 @@ class _Search:
 
 
 def _doubts(found: Candidate) -> tuple[str, ...]:
-    """A sentence for every number that may be another one, with the range that the digits leave it."""
+    """A sentence for each number that the digits leave open, with its range."""
     model, n, sentences = found.model, found.model.numbers, []
     for i, part in enumerate(model.parts):
         name, gap = NAMES.get(part.name, f"the {part.name} part"), model.gaps.get(part.start)
